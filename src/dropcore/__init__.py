@@ -1,0 +1,69 @@
+"""Dropout done right on the CPU.
+
+`dropout` and `keep_mask` are the functions, `Dropout` is the layer, `Stream` and `Draw` say
+where the decisions come from, and `Mask` what they were. All names in `__all__` are public.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from dropcore._core.threads import get_num_threads, num_threads, set_num_threads
+from dropcore._version import __version__
+from dropcore.adapters.numpy import Dropout
+from dropcore.functional import dropout, keep_mask
+from dropcore.mask import Mask
+from dropcore.plugins import PluginWarning, get_variant, variants
+from dropcore.stream import STREAM_VERSION, Draw, Stream
+
+if TYPE_CHECKING:
+    from dropcore import autograd
+
+__all__ = [
+    "STREAM_VERSION",
+    "Draw",
+    "Dropout",
+    "Mask",
+    "PluginWarning",
+    "Stream",
+    "__version__",
+    "autograd",
+    "dropout",
+    "get_include",
+    "get_num_threads",
+    "get_variant",
+    "keep_mask",
+    "num_threads",
+    "set_num_threads",
+    "variants",
+]
+
+_ON_FIRST_USE = ("autograd",)
+
+
+def get_include() -> str:
+    """The folder to put on the include path of C compilers, and of Cython for `cimport`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> import dropcore, os
+    >>> os.path.isfile(os.path.join(dropcore.get_include(), "dropcore", "__init__.pxd"))
+    True
+    """
+    from pathlib import Path
+
+    return str(Path(__file__).resolve().parent.parent)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ON_FIRST_USE:
+        from importlib import import_module
+
+        return import_module(f"dropcore.{name}")
+    raise AttributeError(f"module 'dropcore' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ON_FIRST_USE})

@@ -1,0 +1,291 @@
+# The face of the kernels: typed memoryviews over C-contiguous buffers in, kernels
+# with the GIL released below.
+#
+# A. A call is described once, as a Work, and a Work can be cut: threads run its
+#    pieces. Cuts are where a group of decisions ends, so no block is made twice.
+# B. Shared axes: neighbouring axes that are all shared, or all not, count as one.
+#    The last two such axes make a `repeat` (the last is shared) or a `tile` (it is
+#    not), and the others an outer loop that steps through the bits.
+# C. Releasing the GIL costs as much as a small array takes, so small arrays keep it.
+
+cimport cython
+cimport numpy as cnp
+from libc.stdint cimport uint8_t, uint64_t
+from libc.string cimport memset
+
+import numpy as np
+
+from dropcore._core import threads
+from dropcore._core.dispatch cimport kernels
+from dropcore._core.table cimport FLOAT32, FLOAT64, Affine, DrawAddress, Dtype
+
+cnp.import_array()
+
+cdef enum:
+    GROUP = 8192  # decisions in a group, at most
+    SMALL = 4096  # elements
+    PIECE = 1 << 17  # elements that a thread is worth waking for
+
+ctypedef fused number:
+    float
+    double
+    unsigned short
+
+cdef enum Operation:
+    KEEP
+    FORWARD
+    SELECT
+    REPEAT
+    TILE
+
+cdef struct Work:
+    Operation operation
+    Dtype dtype
+    Py_ssize_t itemsize
+    DrawAddress draw
+    double p
+    uint64_t start
+    const uint8_t* bits_in
+    uint8_t* bits_out
+    uint64_t first
+    Py_ssize_t n  # elements; of a repeat: decisions; of a tile: rows
+    Py_ssize_t times  # of a repeat: elements to a decision; of a tile: decisions in a row
+    const Outer* outer
+    Py_ssize_t step  # of the outer loop, the first
+    Py_ssize_t steps
+    Affine plan
+    const char* x
+    char* y
+
+
+# ----------------------------------------------------------------------- work
+
+cdef inline Work work(Operation operation, Py_ssize_t n) noexcept nogil:
+    cdef Work w
+    memset(&w, 0, sizeof(w))
+    w.operation = operation
+    w.n = n
+    w.times = 1
+    w.steps = 1
+    return w
+
+
+cdef void run_inner(const Work* w) noexcept nogil:
+    if w.operation == KEEP:
+        kernels.keep(&w.draw, w.p, w.start, w.n, w.bits_out)
+    elif w.operation == FORWARD:
+        kernels.forward[<int> w.dtype](
+            &w.draw, w.p, w.start, w.n, w.plan, w.x, w.y, w.bits_out
+        )
+    elif w.operation == SELECT:
+        kernels.select[<int> w.dtype](w.bits_in, w.first, w.n, w.plan, w.x, w.y)
+    elif w.operation == REPEAT:
+        kernels.repeat[<int> w.dtype](w.bits_in, w.first, w.n, w.times, w.plan, w.x, w.y)
+    else:
+        kernels.tile[<int> w.dtype](w.bits_in, w.first, w.times, w.n, w.plan, w.x, w.y)
+
+
+cdef void run(const Work* w) noexcept nogil:
+    cdef Work inner = w[0]
+    cdef Py_ssize_t step, rest, block = w.n * w.times * w.itemsize
+    cdef int axis
+    for step in range(w.step, w.step + w.steps):
+        inner.first = w.first
+        rest = step
+        for axis in range(w.outer.axes if w.steps > 1 or step else 0):
+            inner.first += rest % w.outer.length[axis] * w.outer.stride[axis]
+            rest //= w.outer.length[axis]
+        run_inner(&inner)
+        inner.x += block
+        inner.y += block
+
+
+cdef Work cut(const Work* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    # Steps begin ... end-1 of the outer loop, or where it has one step, units.
+    cdef Work piece = w[0]
+    cdef Py_ssize_t skipped = begin * w.times * w.itemsize
+    if w.steps > 1:
+        skipped *= w.n
+        piece.step += begin
+        piece.steps = end - begin
+    else:
+        piece.n = end - begin
+        if w.operation == KEEP or w.operation == FORWARD:
+            piece.start += begin
+            if piece.bits_out != NULL:
+                piece.bits_out += begin >> 3
+        elif w.operation == SELECT or w.operation == REPEAT:
+            piece.first += begin
+    piece.x += skipped
+    piece.y += skipped
+    return piece
+
+
+@cython.final
+cdef class Piece:
+    # One thread's share.
+    cdef Work work
+
+    def __call__(self):
+        with nogil:
+            run(&self.work)
+
+
+cdef int execute(const Work* w) except -1:
+    cdef Py_ssize_t elements = w.n * w.times * w.steps
+    cdef Py_ssize_t units = w.steps if w.steps > 1 else w.n
+    cdef Py_ssize_t grain = GROUP if w.steps == 1 and w.times == 1 else 1
+    cdef Py_ssize_t count, share, begin
+    cdef Piece piece
+    cdef list pieces
+    if elements < SMALL:
+        run(w)
+        return 0
+    count = min(<Py_ssize_t> threads._threads, elements // PIECE)
+    if count <= 1:
+        with nogil:
+            run(w)
+        return 0
+    share = -(-units // (count * grain)) * grain
+    pieces = []
+    for begin in range(0, units, share):
+        piece = Piece.__new__(Piece)
+        piece.work = cut(w, begin, min(begin + share, units))
+        pieces.append(piece)
+    threads.run(pieces)
+    return 0
+
+
+# ------------------------------------------------------------------ the buffers
+
+cdef int bind(Work* w, const number[::1] x, number[::1] y) except -1:
+    w.itemsize = sizeof(number)
+    w.x = <const char*> &x[0]
+    w.y = <char*> &y[0]
+    return execute(w)
+
+
+cdef inline cnp.ndarray flat(cnp.ndarray array):
+    return array if cnp.PyArray_NDIM(array) == 1 else cnp.PyArray_Ravel(array, cnp.NPY_CORDER)
+
+
+cdef int apply(Work* w, cnp.ndarray x, cnp.ndarray y) except -1:
+    x = flat(x)
+    y = flat(y)
+    if w.dtype == FLOAT32:
+        return bind[float](w, x, y)
+    if w.dtype == FLOAT64:
+        return bind[double](w, x, y)
+    return bind[ushort](w, x.view(np.uint16), y.view(np.uint16))
+
+
+cdef int keep_bits(
+    const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n,
+    uint8_t[::1] bits,  # OUT
+) except -1:
+    cdef Work w = work(KEEP, n)
+    if n == 0:
+        return 0
+    w.draw = draw[0]
+    w.p = p
+    w.start = start
+    w.bits_out = &bits[0]
+    return execute(&w)
+
+
+cdef int forward(
+    const DrawAddress* draw, double p, Affine plan, Dtype dtype,
+    cnp.ndarray x,  # IN
+    cnp.ndarray y,  # OUT, may be x
+    uint8_t[::1] bits,  # OUT, or None
+) except -1:
+    # A decision for each element, made and used at once.
+    cdef Work w = work(FORWARD, cnp.PyArray_SIZE(x))
+    if w.n == 0:
+        return 0
+    w.dtype = dtype
+    w.draw = draw[0]
+    w.p = p
+    w.plan = plan
+    w.bits_out = NULL if bits is None else &bits[0]
+    return apply(&w, x, y)
+
+
+cdef int select(
+    const uint8_t[::1] bits, Layout layout, Affine plan, Dtype dtype,
+    cnp.ndarray x,  # IN
+    cnp.ndarray y,  # OUT, may be x
+) except -1:
+    # Decisions that are there, laid out over the elements.
+    cdef Work w = work(SELECT, cnp.PyArray_SIZE(x))
+    if w.n == 0:
+        return 0
+    w.dtype = dtype
+    w.plan = plan
+    w.bits_in = &bits[0]
+    if layout.dense:
+        return apply(&w, x, y)
+    w.operation = REPEAT if layout.repeats else TILE
+    w.n = layout.n
+    w.times = layout.times
+    w.outer = &layout.outer
+    w.steps = layout.steps
+    return apply(&w, x, y)
+
+
+# ----------------------------------------------------------------- shared axes
+
+@cython.final
+cdef class Layout:
+    """How the decisions of a mask lie over the elements of an array.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The array's.
+    shared_axes : tuple of int
+        Normalised: each in [0, len(shape)), none twice.
+    """
+
+    def __cinit__(self, tuple shape, tuple shared_axes=()):
+        self.shape = shape
+        self.mask_shape = tuple(
+            [1 if axis in shared_axes else length for axis, length in enumerate(shape)]
+        )
+        self.decisions = 1
+        for length in self.mask_shape:
+            self.decisions *= length
+        merged = []  # [length, shared], axes of length 1 left out
+        for axis, length in enumerate(shape):
+            if length == 1:
+                continue
+            if merged and merged[-1][1] == (axis in shared_axes):
+                merged[-1][0] *= length
+            else:
+                merged.append([length, axis in shared_axes])
+        self.dense = all([not shared for _, shared in merged])
+        if not self.dense:
+            self._nest(merged)
+
+    def _nest(self, merged):
+        last, self.repeats = merged.pop()
+        before = merged.pop()[0] if merged else 1
+        self.n, self.times = before, last
+        self.steps = 1
+        self.outer.axes = len(merged)
+        stride = self.n if self.repeats else self.times
+        for axis, (length, shared) in enumerate(reversed(merged)):
+            self.steps *= length
+            self.outer.length[axis] = length
+            self.outer.stride[axis] = 0 if shared else stride
+            if not shared:
+                stride *= length
+
+
+cpdef double kept_scale(double p) noexcept nogil:
+    """1/(1 - P/2^64), with P = floor(p * 2^64): what keeps the mean; 0 for p = 1."""
+    cdef uint64_t P
+    if p >= 1:
+        return 0
+    P = <uint64_t> (p * 18446744073709551616.0)
+    return 1 / (1 - <double> P / 18446744073709551616.0)

@@ -1,0 +1,136 @@
+# What the core accepts: arrays and probabilities. Every check comes before
+# anything is written, and its error names the argument, the value and what is
+# accepted.
+
+cimport cython
+cimport numpy as cnp
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
+
+import numbers
+
+import numpy as np
+
+from dropcore._core.table cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
+
+cdef extern from "numpy/arrayobject.h":
+    object PyArray_NewLikeArray(cnp.ndarray like, cnp.NPY_ORDER order, void* dtype, int subok)
+
+cnp.import_array()
+
+cdef int bfloat16_num = -1  # ml_dtypes registers its type at run time, if at all
+ACCEPTED = "float32, float64, float16 or bfloat16 (ml_dtypes), in native byte order"
+
+
+cdef cnp.ndarray as_array(str name, object value):
+    if type(value) is np.ndarray:
+        return value
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} must be a plain array, not a masked one: pass {name}.data or fill it")
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise TypeError(f"{name} must be an array of {ACCEPTED}, not {type(value).__name__}: {error}") from None
+
+
+cdef Dtype dtype_of(str name, cnp.ndarray array) except *:
+    global bfloat16_num
+    cdef int num = cnp.PyArray_TYPE(array)
+    if cnp.PyArray_ISNOTSWAPPED(array):
+        if num == cnp.NPY_FLOAT32:
+            return FLOAT32
+        if num == cnp.NPY_FLOAT64:
+            return FLOAT64
+        if num == cnp.NPY_FLOAT16:
+            return FLOAT16
+        if num == bfloat16_num:
+            return BFLOAT16
+        if cnp.PyTypeNum_ISUSERDEF(num) and array.dtype.name == "bfloat16":
+            bfloat16_num = num
+            return BFLOAT16
+    raise TypeError(f"{name} must be an array of {ACCEPTED}, not of dtype {array.dtype.str if array.dtype.isnative is False else array.dtype}")
+
+
+cdef int check_shape(str name, cnp.ndarray array, tuple shape) except -1:
+    if (<object> array).shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, not {(<object> array).shape}")
+    return 0
+
+
+cdef bint is_plain(cnp.ndarray array) noexcept:
+    # One run of aligned elements in C order: what the kernels read and write.
+    return cnp.PyArray_IS_C_CONTIGUOUS(array) and cnp.PyArray_ISALIGNED(array)
+
+
+cdef cnp.ndarray empty_like(cnp.ndarray array):
+    return PyArray_NewLikeArray(array, cnp.NPY_CORDER, NULL, 0)
+
+
+cdef bint _repeats_elements(cnp.ndarray array):
+    # Whether two of its elements may be one place in memory: in order of their
+    # strides, an axis must step over all that the axes before it cover.
+    cdef object a = array
+    cdef object reach = a.itemsize
+    if a.size == 0:
+        return False
+    for stride, length in sorted((abs(s), n) for s, n in zip(a.strides, a.shape) if n > 1):
+        if stride < reach:
+            return True
+        reach = stride * (length - 1) + reach
+    return False
+
+
+cdef bint _same_memory(cnp.ndarray a, cnp.ndarray b):
+    return (
+        cnp.PyArray_DATA(a) == cnp.PyArray_DATA(b)
+        and (<object> a).strides == (<object> b).strides
+    )
+
+
+cdef bint _overlap(cnp.ndarray a, cnp.ndarray b):
+    cdef size_t a_begin = <size_t> cnp.PyArray_DATA(a), b_begin = <size_t> cnp.PyArray_DATA(b)
+    if is_plain(a) and is_plain(b):
+        return (
+            a_begin < b_begin + <size_t> cnp.PyArray_NBYTES(b)
+            and b_begin < a_begin + <size_t> cnp.PyArray_NBYTES(a)
+        )
+    try:
+        return np.shares_memory(a, b, max_work=100_000)
+    except np.exceptions.TooHardError:
+        return True
+
+
+cdef int check_out(cnp.ndarray x, str name, object out) except -1:
+    # `out` may be x itself; any other overlap would be read after it was written.
+    cdef cnp.ndarray y
+    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+        raise TypeError(f"out must be a numpy.ndarray, not {type(out).__name__}")
+    y = out
+    if cnp.PyArray_TYPE(y) != cnp.PyArray_TYPE(x) or not cnp.PyArray_ISNOTSWAPPED(y):
+        raise TypeError(f"out must have the dtype of {name}, {x.dtype}, not {y.dtype.str}")
+    if not cnp.PyArray_SAMESHAPE(x, y):
+        raise ValueError(
+            f"out must have the shape of {name}, {(<object> x).shape}, not {(<object> y).shape}"
+        )
+    if not cnp.PyArray_ISWRITEABLE(y):
+        raise ValueError("out must be writeable, not a read-only array")
+    if not is_plain(y) and _repeats_elements(y):
+        raise ValueError(
+            f"out must have a place in memory for each element, not strides {(<object> y).strides} "
+            f"for shape {(<object> y).shape}"
+        )
+    if y is not x and _overlap(x, y) and not _same_memory(x, y):
+        raise ValueError(f"out must be {name} itself or share no memory with it, not overlap it in part")
+    return 0
+
+
+cdef double probability(object p) except? -1.0:
+    cdef double value
+    if PyFloat_CheckExact(p):
+        value = PyFloat_AS_DOUBLE(p)
+    elif isinstance(p, numbers.Real) and not isinstance(p, (bool, np.bool_)):
+        value = p
+    else:
+        raise TypeError(f"p must be a real number in [0, 1], not {p!r}")
+    if not 0 <= value <= 1:
+        raise ValueError(f"p must be in [0, 1], the probability that an element is dropped, not {p!r}")
+    return value

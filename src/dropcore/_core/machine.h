@@ -1,0 +1,102 @@
+/* What a kernel needs from the machine and Cython cannot say: which instruction
+   sets the processor has, the size of its last-level cache, prefetch, stores
+   that bypass the caches, and byte order. The only intrinsics of the project
+   are here. */
+#ifndef DROPCORE_MACHINE_H
+#define DROPCORE_MACHINE_H
+
+#include <stdint.h>
+#include <string.h>
+
+/* The build says which instruction set a kernel module is for. */
+#ifndef DROPCORE_ISA
+#define DROPCORE_ISA "baseline"
+#endif
+
+/* One bit an element: a table, because a variable shift has no vector form in
+   the x86-64 baseline. */
+static const uint32_t dropcore_bit[32] = {
+    1u << 0,  1u << 1,  1u << 2,  1u << 3,  1u << 4,  1u << 5,  1u << 6,  1u << 7,
+    1u << 8,  1u << 9,  1u << 10, 1u << 11, 1u << 12, 1u << 13, 1u << 14, 1u << 15,
+    1u << 16, 1u << 17, 1u << 18, 1u << 19, 1u << 20, 1u << 21, 1u << 22, 1u << 23,
+    1u << 24, 1u << 25, 1u << 26, 1u << 27, 1u << 28, 1u << 29, 1u << 30, 1u << 31,
+};
+
+/* The half types as types of their own, so that neither is taken for an integer
+   or for the other. */
+typedef struct { uint16_t bits; } dropcore_float16;
+typedef struct { uint16_t bits; } dropcore_bfloat16;
+
+/* Packed masks are bytes; a word of 32 decisions is read little end first. */
+static inline uint32_t dropcore_load_word(const unsigned char *from)
+{
+    uint32_t word;
+    memcpy(&word, from, 4);
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap32(word);
+#endif
+    return word;
+}
+
+static inline void dropcore_store_word(unsigned char *to, uint32_t word)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap32(word);
+#endif
+    memcpy(to, &word, 4);
+}
+
+/* Levels as x86-64 psABI names them, by the features that set them apart. */
+static inline int dropcore_has_v3(void)
+{
+#if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__)
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
+        && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+#else
+    return 0;
+#endif
+}
+
+static inline int dropcore_has_v4(void)
+{
+#if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__)
+    return dropcore_has_v3()
+        && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+        && __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq")
+        && __builtin_cpu_supports("avx512vl");
+#else
+    return 0;
+#endif
+}
+
+#if defined(__GNUC__) || defined(__clang__)
+#define dropcore_prefetch(address) __builtin_prefetch(address)
+#define dropcore_lowest_bit(word) __builtin_ctz(word)
+#else
+#define dropcore_prefetch(address) ((void)0)
+#include <intrin.h>
+static inline int dropcore_lowest_bit(uint32_t word)
+{
+    unsigned long at;
+    _BitScanForward(&at, word);
+    return (int)at;
+}
+#endif
+
+/* float <-> bits, without breaking the aliasing rules. */
+static inline uint32_t dropcore_float_bits(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    return bits;
+}
+
+static inline float dropcore_bits_float(uint32_t bits)
+{
+    float value;
+    memcpy(&value, &bits, 4);
+    return value;
+}
+
+#endif

@@ -1,0 +1,1 @@
+"""What shows the variants to one world each: NumPy loops, the autograd engine."""

@@ -1,0 +1,171 @@
+"""The layer for training loops written by hand on NumPy arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dropcore.functional import dropout, keeps_bits, p_for
+from dropcore.mask import Mask
+from dropcore.plugins import get_variant
+from dropcore.stream import Draw, Stream, stream_of
+from dropcore.variants.base import Variant
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class Dropout:
+    """A dropout layer: ``y = layer(x)`` going forward, ``dx = layer.backward(dy)`` back.
+
+    Parameters
+    ----------
+    p : float
+        The probability that an element is dropped. It can be set between calls.
+    variant : str or Variant, default: "standard"
+    rng : optional
+        As for `dropcore.dropout`, but an int, a SeedSequence or a Generator makes a
+        Stream once, when the layer is built; each training-mode call takes its next
+        draw.
+    store : {"bits", "draw"}, default: "bits"
+        As for `dropcore.dropout`.
+    **options
+        The variant's own.
+
+    Attributes
+    ----------
+    training : bool
+        True when built; `train` and `eval` set it.
+    mask : Mask or None
+        Of the last call.
+    rng : None, Stream or Draw
+        Where the draws come from.
+
+    Notes
+    -----
+    Each call leaves one mask for one `backward`. After several calls, `backward` must be
+    told which mask is meant: it never takes the last one silently. `train` and `eval`
+    begin anew.
+
+    Examples
+    --------
+    >>> import dropcore, numpy as np
+    >>> layer = dropcore.Dropout(0.5, rng=42)
+    >>> x = np.ones((2, 3), np.float32)
+    >>> y = layer(x)
+    >>> dx = layer.backward(np.ones_like(y))
+    >>> bool((dx == y).all())
+    True
+    >>> layer.eval()(x)
+    array([[1., 1., 1.],
+           [1., 1., 1.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        p: float,
+        variant: str | Variant = "standard",
+        rng: Any = None,
+        *,
+        store: str = "bits",
+        **options: Any,
+    ) -> None:
+        self.variant = get_variant(variant, **options)
+        self.p = p
+        self.rng: Stream | Draw | None = rng if isinstance(rng, Draw) else stream_of(rng)
+        keeps_bits(store)
+        self.store = store
+        self.training = True
+        self.mask: Mask | None = None
+        self._calls = 0
+
+    @property
+    def p(self) -> float:
+        """The probability that an element is dropped."""
+        return self._p
+
+    @p.setter
+    def p(self, p: float) -> None:
+        self._p = p_for(self.variant, p)
+
+    def __call__(self, x: Any, *, out: Array | None = None, **inputs: Any) -> Array:
+        """y, by the variant in training mode, by its inference rule in inference mode.
+
+        Parameters
+        ----------
+        x : array_like
+        out : numpy.ndarray, optional
+            As for `dropcore.dropout`.
+        **inputs
+            The variant's further inputs, by name.
+
+        Returns
+        -------
+        numpy.ndarray
+        """
+        y, self.mask = dropout(
+            x,
+            self._p,
+            training=self.training,
+            rng=self.rng,
+            variant=self.variant,
+            out=out,
+            store=self.store,
+            **inputs,
+        )
+        self._calls += 1
+        return y
+
+    def backward(
+        self, dy: Any, mask: Mask | None = None, *, out: Array | None = None
+    ) -> Array | tuple[Array, ...]:
+        """The gradient of the layer's input.
+
+        Parameters
+        ----------
+        dy : array_like
+        mask : Mask, optional
+            Which call this is the backward of: the layer's `mask` after that call. It can
+            be left out where there was one call.
+        out : numpy.ndarray, optional
+            As for `Mask.backward`.
+
+        Returns
+        -------
+        numpy.ndarray or tuple of numpy.ndarray
+
+        Raises
+        ------
+        RuntimeError
+            If `mask` is left out and there was no call, or more than one.
+        """
+        if mask is None:
+            mask = self._only_mask()
+        elif not isinstance(mask, Mask):
+            raise TypeError(f"mask must be a Mask, not {mask!r}")
+        dx = mask.backward(dy, out=out)
+        self._calls = 0
+        return dx
+
+    def _only_mask(self) -> Mask:
+        if self._calls == 1 and self.mask is not None:
+            return self.mask
+        if self._calls == 0:
+            raise RuntimeError("backward needs a call of the layer before it, or mask=")
+        raise RuntimeError(
+            f"backward needs mask= after {self._calls} calls of the layer: "
+            "pass the layer's `mask` of the call that is meant"
+        )
+
+    def train(self) -> Dropout:
+        """Go to training mode, the mode a layer is built in; returns the layer."""
+        self.training, self._calls = True, 0
+        return self
+
+    def eval(self) -> Dropout:
+        """Go to inference mode; returns the layer."""
+        self.training, self._calls = False, 0
+        return self
+
+    def __repr__(self) -> str:
+        return f"Dropout({self.p}, {self.variant!r})"

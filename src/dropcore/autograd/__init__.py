@@ -1,0 +1,69 @@
+"""A minimal reverse-mode automatic differentiation engine on NumPy arrays.
+
+A `Tensor` is an array that remembers how it was computed; `Tensor.backward` walks that
+record from the newest result to the oldest and adds up the chain rule. The files, lowest first:
+
+- ``tape.py``: the engine: what is recorded, and how gradients flow back through it;
+- ``tensor.py``: `Tensor` with NumPy's arithmetic, each value beside its gradient rule, and
+  `apply_op`, by which any package puts an operation of its own on the tape;
+- ``ops.py``, ``conv.py``, ``norm.py``, ``losses.py``: more values beside their rules;
+- ``nn.py``, ``optim.py``: modules and optimisers;
+- ``check.py``: the gradient checker.
+
+Decisions:
+
+(a) Gradient rules work on arrays, not on tensors. That keeps them short and fast, and means that
+    the engine computes first derivatives only: a gradient is a plain array with no history.
+(b) float32 and float64 only. A Python number takes the dtype of the tensor it meets.
+(c) Broadcasting is undone, and dtypes are matched, in one place for every rule (``tape._fit``).
+(d) A rule never writes to the array it is given, and the engine never writes to an array that a
+    rule returned; so rules may return their argument, or a view of it, without copying.
+(e) The tape is not consumed: `backward` may run again, and memory is freed with the last
+    reference to the result. Arrays are not versioned: do not write to ``.data`` of a tensor
+    between the forward pass that used it and its backward pass.
+
+Examples
+--------
+>>> import numpy as np
+>>> from dropcore.autograd import Adam, Linear, ReLU, Sequential, cross_entropy
+>>> rng = np.random.default_rng(0)
+>>> x = rng.normal(size=(200, 2)).astype(np.float32)
+>>> labels = (x[:, 0] * x[:, 1] > 0).astype(int)
+>>> model = Sequential(hidden=Linear(2, 32, rng=rng), act=ReLU(), out=Linear(32, 2, rng=rng))
+>>> optimiser = Adam(model.parameters(), lr=0.03)
+>>> for _ in range(100):
+...     loss = cross_entropy(model(x), labels)
+...     model.zero_grad()
+...     loss.backward()
+...     optimiser.step()
+>>> bool((model(x).data.argmax(axis=1) == labels).mean() > 0.95)
+True
+"""
+
+from dropcore.autograd.check import gradcheck
+from dropcore.autograd.conv import conv2d
+from dropcore.autograd.losses import binary_cross_entropy_with_logits, cross_entropy
+from dropcore.autograd.nn import (
+    SELU,
+    BatchNorm,
+    Conv2d,
+    Flatten,
+    Linear,
+    Module,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Tanh,
+)
+from dropcore.autograd.norm import batch_norm
+from dropcore.autograd.ops import exp, log, log_softmax, relu, selu, sigmoid, softmax, tanh
+from dropcore.autograd.optim import SGD, Adam, Optimizer
+from dropcore.autograd.tape import no_grad
+from dropcore.autograd.tensor import Tensor, apply_op, as_tensor
+
+__all__ = [
+    "SELU", "SGD", "Adam", "BatchNorm", "Conv2d", "Flatten", "Linear", "Module", "Optimizer",
+    "ReLU", "Sequential", "Sigmoid", "Tanh", "Tensor", "apply_op", "as_tensor", "batch_norm",
+    "binary_cross_entropy_with_logits", "conv2d", "cross_entropy", "exp", "gradcheck", "log",
+    "log_softmax", "no_grad", "relu", "selu", "sigmoid", "softmax", "tanh",
+]

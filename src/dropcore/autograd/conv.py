@@ -1,0 +1,104 @@
+"""Two-dimensional convolution as one matrix product over patches."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from dropcore.autograd.tape import Array
+from dropcore.autograd.tensor import Tensor, apply_op, as_tensor
+
+
+def conv2d(x: Tensor | ArrayLike, weight: Tensor, bias: Tensor | None = None, *,
+           stride: int = 1, padding: int = 0) -> Tensor:
+    """Slide a window over images: the cross-correlation that networks call a convolution.
+
+    Parameters
+    ----------
+    x : Tensor or array, shape (batch, in_channels, height, width)
+    weight : Tensor, shape (out_channels, in_channels, kernel_height, kernel_width)
+    bias : Tensor, shape (out_channels,), optional
+    stride : int, default: 1
+        Steps of the window along both axes.
+    padding : int, default: 0
+        Zeros added at each of the four sides.
+
+    Returns
+    -------
+    Tensor, shape (batch, out_channels, out_height, out_width)
+        With ``out_height = (height + 2 * padding - kernel_height) // stride + 1``.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or `stride` or `padding` is out of range.
+
+    Notes
+    -----
+    All patches are copied into a matrix of kernel_height * kernel_width times the size of `x`
+    (for stride 1), which the tape keeps for the backward pass.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dropcore.autograd import Tensor, conv2d
+    >>> x = np.arange(9.0).reshape(1, 1, 3, 3)
+    >>> conv2d(x, Tensor(np.ones((1, 1, 2, 2))))
+    Tensor([[[[ 8., 12.],
+              [20., 24.]]]])
+    """
+    x = as_tensor(x)
+    _check(x.shape, weight.shape, stride, padding)
+    out_channels, _, rows, columns = weight.shape
+    patches, (batch, height, width) = _patches(x.data, (rows, columns), stride, padding)
+    kernels = weight.data.reshape(out_channels, -1)
+    y = (patches @ kernels.T).reshape(batch, height, width, out_channels).transpose(0, 3, 1, 2)
+
+    def by_position(dy: Array) -> Array:
+        return dy.transpose(0, 2, 3, 1).reshape(-1, out_channels)
+
+    def backward_x(dy: Array) -> Array:
+        dpatches = (by_position(dy) @ kernels).reshape(batch, height, width, -1, rows, columns)
+        dx = np.zeros(_padded(x.shape, padding), dtype=dpatches.dtype)
+        for i in range(rows):
+            for j in range(columns):
+                window = dx[:, :, i : i + stride * height : stride, j : j + stride * width : stride]
+                window += dpatches[..., i, j].transpose(0, 3, 1, 2)
+        return dx[:, :, padding : padding + x.shape[2], padding : padding + x.shape[3]]
+
+    def backward_weight(dy: Array) -> Array:
+        return (by_position(dy).T @ patches).reshape(weight.shape)
+
+    result = apply_op(y, (x, weight), (backward_x, backward_weight))
+    return result if bias is None else result + bias.reshape(1, -1, 1, 1)
+
+
+def _patches(x: Array, window: tuple[int, int], stride: int,
+             padding: int) -> tuple[Array, tuple[int, int, int]]:
+    """Return a row for each position of the window, and (batch, out_height, out_width)."""
+    padded = np.zeros(_padded(x.shape, padding), dtype=x.dtype)
+    padded[:, :, padding : padding + x.shape[2], padding : padding + x.shape[3]] = x
+    views = np.lib.stride_tricks.sliding_window_view(padded, window, axis=(2, 3))
+    views = views[:, :, ::stride, ::stride].transpose(0, 2, 3, 1, 4, 5)
+    batch, height, width = views.shape[:3]
+    return views.reshape(batch * height * width, -1), (batch, height, width)
+
+
+def _padded(shape: tuple[int, ...], padding: int) -> tuple[int, int, int, int]:
+    batch, channels, height, width = shape
+    return batch, channels, height + 2 * padding, width + 2 * padding
+
+
+def _check(x: tuple[int, ...], weight: tuple[int, ...], stride: int, padding: int) -> None:
+    if len(x) != 4:
+        raise ValueError(f"x: shape {x}, expected (batch, channels, height, width)")
+    if len(weight) != 4 or weight[1] != x[1]:
+        raise ValueError(f"weight: shape {weight}, expected (out_channels, {x[1]}, kernel_height, "
+                         f"kernel_width) for x of shape {x}")
+    if stride < 1:
+        raise ValueError(f"stride: {stride}, expected 1 or more")
+    if padding < 0:
+        raise ValueError(f"padding: {padding}, expected 0 or more")
+    if weight[2] > x[2] + 2 * padding or weight[3] > x[3] + 2 * padding:
+        raise ValueError(f"x: shape {x} with padding {padding} is smaller than the window "
+                         f"{weight[2:]}")

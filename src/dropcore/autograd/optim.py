@@ -1,0 +1,204 @@
+"""Optimisers: they change parameters in place, by the gradients that a backward pass left."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from dropcore.autograd.tape import Array
+from dropcore.autograd.tensor import Tensor
+
+
+class Optimizer:
+    """What optimisers share. A subclass names its state and writes `_update`.
+
+    Parameters
+    ----------
+    parameters : iterable of Tensor
+        Those whose ``.grad`` is None in a step are left as they are.
+    lr : float
+        The learning rate; an attribute that may be changed between steps.
+
+    Raises
+    ------
+    TypeError
+        If something is not a tensor that requires a gradient.
+    ValueError
+        If there are no parameters, or a number is out of range.
+    """
+
+    _numbers: tuple[str, ...] = ("lr", "weight_decay")  # attributes that are state
+    _slots: tuple[str, ...] = ()  # attributes that are state: lists with an array a parameter
+
+    def __init__(self, parameters: Iterable[Tensor], lr: float, weight_decay: float) -> None:
+        self.parameters = list(parameters)
+        if not self.parameters:
+            raise ValueError("parameters: none given (an iterator may have been used up)")
+        for parameter in self.parameters:
+            if not isinstance(parameter, Tensor) or not parameter.requires_grad:
+                raise TypeError(f"parameters: {parameter!r}, expected tensors that require a "
+                                "gradient")
+        self.lr = _at_least_0("lr", lr)
+        self.weight_decay = _at_least_0("weight_decay", weight_decay)
+        for slot in self._slots:
+            setattr(self, slot, [np.zeros_like(parameter.data) for parameter in self.parameters])
+
+    def step(self) -> None:
+        """Change every parameter that has a gradient."""
+        for i, parameter in enumerate(self.parameters):
+            if parameter.grad is not None:
+                gradient = parameter.grad
+                if self.weight_decay:
+                    gradient = gradient + self.weight_decay * parameter.data
+                self._update(i, parameter.data, gradient)
+
+    def _update(self, i: int, data: Array, gradient: Array) -> None:
+        """Change `data` of parameter `i` in place; never write to `gradient`."""
+        raise NotImplementedError
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return numbers and copies of arrays: all that the next steps depend on."""
+        state = {name: getattr(self, name) for name in self._numbers}
+        return state | {slot: [a.copy() for a in getattr(self, slot)] for slot in self._slots}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state_dict` returned. Arrays are written in place.
+
+        Raises
+        ------
+        ValueError
+            If names are missing or unknown, or arrays do not fit the parameters; nothing was
+            written then.
+        """
+        expected = {*self._numbers, *self._slots}
+        if state.keys() != expected:
+            raise ValueError(f"state: has {sorted(state)}, expected {sorted(expected)}")
+        wanted = [(p.shape, p.dtype) for p in self.parameters]
+        for slot in self._slots:
+            found = [(a.shape, a.dtype) for a in map(np.asarray, state[slot])]
+            if found != wanted:
+                raise ValueError(f"{slot}: shapes and dtypes {found}, expected those of the "
+                                 f"parameters, {wanted}")
+        for name in self._numbers:
+            setattr(self, name, state[name])
+        for slot in self._slots:
+            for array, value in zip(getattr(self, slot), state[slot], strict=True):
+                array[...] = value
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent with momentum.
+
+    With g the gradient plus ``weight_decay`` times the parameter:
+    velocity = momentum * velocity + g; parameter = parameter - lr * velocity. (Polyak, 1964, with
+    the learning rate outside the velocity, as PyTorch has it.)
+
+    Parameters
+    ----------
+    parameters : iterable of Tensor
+    lr : float
+    momentum : float, default: 0
+    weight_decay : float, default: 0
+
+    Examples
+    --------
+    >>> from dropcore.autograd import SGD, Tensor
+    >>> w = Tensor([1.0], requires_grad=True)
+    >>> optimiser = SGD([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimiser.step()
+    >>> w.data
+    array([0.8])
+    """
+
+    _numbers = ("lr", "weight_decay", "momentum")
+    _slots = ("velocity",)
+    velocity: list[Array]
+
+    def __init__(self, parameters: Iterable[Tensor], lr: float, *, momentum: float = 0.0,
+                 weight_decay: float = 0.0) -> None:
+        super().__init__(parameters, lr, weight_decay)
+        self.momentum = _at_least_0("momentum", momentum)
+
+    def _update(self, i: int, data: Array, gradient: Array) -> None:
+        if self.momentum:
+            velocity = self.velocity[i]
+            velocity *= self.momentum
+            velocity += gradient
+            gradient = velocity
+        data -= self.lr * gradient
+
+
+class Adam(Optimizer):
+    """Adam: steps scaled by running moments of the gradient.
+
+    Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 1, with
+    ``weight_decay`` times the parameter added to the gradient. ``t`` counts the calls of `step`.
+
+    Parameters
+    ----------
+    parameters : iterable of Tensor
+    lr : float, default: 0.001
+    betas : (float, float), default: (0.9, 0.999)
+        Decay of the first and the second moment, in [0, 1).
+    eps : float, default: 1e-8
+        Added to the root of the second moment.
+    weight_decay : float, default: 0
+
+    Examples
+    --------
+    >>> from dropcore.autograd import Adam, Tensor
+    >>> w = Tensor([1.0], requires_grad=True)
+    >>> optimiser = Adam([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimiser.step()
+    >>> w.data.round(6)
+    array([0.9])
+    """
+
+    _numbers = ("lr", "weight_decay", "betas", "eps", "t")
+    _slots = ("mean", "square")
+    mean: list[Array]
+    square: list[Array]
+
+    def __init__(self, parameters: Iterable[Tensor], lr: float = 1e-3, *,
+                 betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+                 weight_decay: float = 0.0) -> None:
+        super().__init__(parameters, lr, weight_decay)
+        if not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"betas: {betas}, expected two numbers in [0, 1)")
+        self.betas = betas
+        self.eps = _at_least_0("eps", eps)
+        self.t = 0
+
+    def step(self) -> None:
+        """Change every parameter that has a gradient."""
+        self.t += 1
+        super().step()
+
+    def _update(self, i: int, data: Array, gradient: Array) -> None:
+        beta1, beta2 = self.betas
+        mean, square = self.mean[i], self.square[i]
+        work = gradient - mean
+        work *= 1 - beta1
+        mean += work
+        np.multiply(gradient, gradient, out=work)
+        work -= square
+        work *= 1 - beta2
+        square += work
+        # mean / (1 - beta1**t) over sqrt(square / (1 - beta2**t)) + eps, in few passes
+        np.sqrt(square, out=work)
+        work *= 1 / math.sqrt(1 - beta2**self.t)
+        work += self.eps
+        np.divide(mean, work, out=work)
+        work *= self.lr / (1 - beta1**self.t)
+        data -= work
+
+
+def _at_least_0(name: str, value: float) -> float:
+    if not value >= 0:
+        raise ValueError(f"{name}: {value}, expected 0 or more")
+    return value

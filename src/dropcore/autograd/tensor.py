@@ -1,0 +1,323 @@
+"""`Tensor`: NumPy's arithmetic on the tape, each value beside its gradient rule.
+
+In every rule ``dy`` is the gradient at the value. Shapes in a rule may be the broadcast ones: the
+tape sums them back. A tuple of rules has one for each parent, of which only those are called
+whose parent requires a gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from dropcore.autograd.tape import Array, Node, Rule, is_recording
+
+Axis = int | tuple[int, ...] | None
+
+
+class Tensor(Node):
+    """An array that remembers how it was computed.
+
+    Parameters
+    ----------
+    data : array_like
+        float32 or float64, of any shape. An array is shared, not copied. Python numbers and lists
+        of them become float64.
+    requires_grad : bool, default: False
+        Whether `backward` leaves a gradient for this tensor in ``.grad``.
+
+    Attributes
+    ----------
+    data : ndarray
+        The values.
+    grad : ndarray or None
+        The sum of the gradients of all backward passes so far, of the shape and dtype of `data`.
+        Set it to None to start again.
+    requires_grad : bool
+        Whether a gradient flows to this tensor. Results require one if an operand does.
+
+    Raises
+    ------
+    TypeError
+        If `data` is of another dtype.
+
+    Notes
+    -----
+    ``+ - * / @ **``, unary minus and ``[...]`` follow NumPy, with arrays and Python numbers on
+    either side. A Python number takes the tensor's dtype. Comparisons are made on ``.data``.
+
+    Examples
+    --------
+    >>> from dropcore.autograd import Tensor
+    >>> w = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    >>> y = (w @ w).sum()
+    >>> y
+    Tensor(54., requires_grad=True)
+    >>> y.backward()
+    >>> w.grad
+    array([[ 7., 11.],
+           [ 9., 13.]])
+    """
+
+    __slots__ = ()
+    __array_ufunc__ = None  # so that `array + tensor` asks Tensor.__radd__
+
+    def __init__(self, data: ArrayLike, requires_grad: bool = False) -> None:
+        array = np.asarray(data)
+        if array.dtype.kind == "i" and not isinstance(data, np.ndarray | np.generic):
+            array = array.astype(np.float64)
+        self.data = _floating("data", array)
+        self.grad = None
+        self.requires_grad = requires_grad
+        self._parents = ()
+        self._rule = None
+        self._retains = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the data."""
+        return self.data.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self.data.ndim
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self.data.size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64."""
+        return self.data.dtype
+
+    def item(self) -> float:
+        """Return the only element as a Python number."""
+        return float(self.data.item())
+
+    def detach(self) -> Tensor:
+        """Return a tensor of the same memory that has no history and requires no gradient."""
+        return Tensor(self.data)
+
+    def __repr__(self) -> str:
+        text = np.array2string(self.data, separator=", ", prefix="Tensor(")
+        dtype = "" if self.data.dtype == np.float64 else f", dtype={self.data.dtype}"
+        return f"Tensor({text}{dtype}{', requires_grad=True' if self.requires_grad else ''})"
+
+    # Arithmetic
+
+    def __add__(self, other: Tensor | ArrayLike) -> Tensor:
+        other = as_tensor(other, like=self)
+        return apply_op(self.data + other.data, (self, other), lambda dy: (dy, dy))
+
+    def __sub__(self, other: Tensor | ArrayLike) -> Tensor:
+        other = as_tensor(other, like=self)
+        rules = (lambda dy: dy, lambda dy: -dy)
+        return apply_op(self.data - other.data, (self, other), rules)
+
+    def __mul__(self, other: Tensor | ArrayLike) -> Tensor:
+        other = as_tensor(other, like=self)
+        a, b = self.data, other.data
+        return apply_op(a * b, (self, other), (lambda dy: dy * b, lambda dy: dy * a))
+
+    def __truediv__(self, other: Tensor | ArrayLike) -> Tensor:
+        other = as_tensor(other, like=self)
+        b = other.data
+        y = self.data / b
+        return apply_op(y, (self, other), (lambda dy: dy / b, lambda dy: -dy * y / b))
+
+    def __pow__(self, exponent: float) -> Tensor:
+        if not isinstance(exponent, int | float | np.integer | np.floating):
+            raise TypeError(f"exponent: {exponent!r}, expected a number; for a tensor's power "
+                            "write exp(exponent * log(x))")
+        x, n = self.data, float(exponent)
+        # Without the exception x**0 would have a derivative of 0 * inf at 0.
+        return apply_op(x**n, (self,), lambda dy: dy * (n * x ** (n - 1) if n else 0.0))
+
+    def __neg__(self) -> Tensor:
+        return apply_op(-self.data, (self,), lambda dy: -dy)
+
+    def __matmul__(self, other: Tensor | ArrayLike) -> Tensor:
+        other = as_tensor(other, like=self)
+        if other.ndim == 1:
+            return (self @ other.reshape(-1, 1))[..., 0]
+        if self.ndim == 1:
+            return (self.reshape(1, -1) @ other)[..., 0, :]
+        a, b = self.data, other.data
+        try:
+            y = a @ b
+        except ValueError:
+            raise ValueError(f"matmul: shapes {a.shape} and {b.shape} do not fit") from None
+        rules = (lambda dy: dy @ b.swapaxes(-1, -2), lambda dy: a.swapaxes(-1, -2) @ dy)
+        return apply_op(y, (self, other), rules)
+
+    def __radd__(self, other: ArrayLike) -> Tensor:
+        return as_tensor(other, like=self) + self
+
+    def __rsub__(self, other: ArrayLike) -> Tensor:
+        return as_tensor(other, like=self) - self
+
+    def __rmul__(self, other: ArrayLike) -> Tensor:
+        return as_tensor(other, like=self) * self
+
+    def __rtruediv__(self, other: ArrayLike) -> Tensor:
+        return as_tensor(other, like=self) / self
+
+    def __rmatmul__(self, other: ArrayLike) -> Tensor:
+        return as_tensor(other, like=self) @ self
+
+    # Reductions
+
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Sum over `axis` (all axes if None)."""
+        shape = self.data.shape
+
+        def backward(dy: Array) -> Array:
+            return np.broadcast_to(_restore_axes(dy, axis, keepdims), shape)
+
+        return apply_op(self.data.sum(axis=axis, keepdims=keepdims), (self,), backward)
+
+    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Mean over `axis` (all axes if None)."""
+        total = self.sum(axis, keepdims)
+        return total / (self.size // max(total.size, 1))
+
+    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Maximum over `axis` (all axes if None); ties share the gradient evenly."""
+        x = self.data
+        y = x.max(axis=axis, keepdims=True)
+
+        def backward(dy: Array) -> Array:
+            reached = ~(x < y)  # not `x == y`, which is nowhere true if y is nan
+            share: Array = reached / reached.sum(axis=axis, keepdims=True, dtype=x.dtype)
+            return share * _restore_axes(dy, axis, keepdims)
+
+        return apply_op(y if keepdims else y.squeeze(axis), (self,), backward)
+
+    # Shapes
+
+    def reshape(self, *shape: int) -> Tensor:
+        """Give the elements another shape; one length may be -1."""
+        before = self.data.shape
+        return apply_op(self.data.reshape(shape), (self,), lambda dy: dy.reshape(before))
+
+    def transpose(self, *axes: int) -> Tensor:
+        """Permute the axes; reverse them if none is given."""
+        order = axes or tuple(reversed(range(self.ndim)))
+        y = self.data.transpose(order)
+        back = np.argsort([axis % self.ndim for axis in order])
+        return apply_op(y, (self,), lambda dy: dy.transpose(back))
+
+    @property
+    def T(self) -> Tensor:
+        """The tensor with its axes reversed."""
+        return self.transpose()
+
+    def __getitem__(self, index: Any) -> Tensor:
+        x = self.data
+        parts = index if isinstance(index, tuple) else (index,)
+        repeats = not all(part is None or part is ... or isinstance(part, int | slice)
+                          for part in parts)
+
+        def backward(dy: Array) -> Array:
+            dx = np.zeros_like(x)
+            if repeats:  # an array of indices may name an element twice
+                np.add.at(dx, index, dy)
+            else:
+                dx[index] = dy
+            return dx
+
+        return apply_op(x[index], (self,), backward)
+
+
+def apply_op(value: ArrayLike, parents: Sequence[Tensor],
+             backward: Rule | tuple[Rule, ...]) -> Tensor:
+    """Put an operation on the tape: its value, what it was computed from, its gradient rule.
+
+    All operations of this package are made with it, and those of others can be.
+
+    Parameters
+    ----------
+    value : ndarray
+        The result, float32 or float64.
+    parents : sequence of Tensor
+        The tensors that gradients flow to.
+    backward : callable or tuple of callables
+        Takes ``dy``, the gradient at `value`, an ndarray of its shape and dtype. One callable
+        for all parents returns an array for a single parent and a tuple of arrays for several,
+        None standing for no gradient. A tuple has one callable for each parent, and only those
+        are called whose parent requires a gradient. A returned array has its parent's shape, or
+        one that this broadcasts to (it is then summed back), and may be `dy` itself or a view of
+        it. `dy` may be read-only and of any strides, and must not be written to.
+
+    Returns
+    -------
+    Tensor
+        It requires a gradient, and keeps `parents` and `backward`, if a parent does and the call
+        is not under `no_grad`.
+
+    Raises
+    ------
+    TypeError
+        If `value` is of another dtype.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dropcore.autograd import Tensor, apply_op
+    >>> def sine(x):
+    ...     return apply_op(np.sin(x.data), (x,), lambda dy: dy * np.cos(x.data))
+    >>> x = Tensor(0.0, requires_grad=True)
+    >>> sine(x).backward()
+    >>> x.grad
+    array(1.)
+    """
+    result = Tensor.__new__(Tensor)  # not __init__, which is for what users pass
+    result.data = _floating("value", np.asarray(value))
+    result.grad = None
+    result.requires_grad = is_recording() and any(parent.requires_grad for parent in parents)
+    result._parents = tuple(parents) if result.requires_grad else ()
+    result._rule = backward if result.requires_grad else None
+    result._retains = False
+    return result
+
+
+def as_tensor(x: Tensor | ArrayLike, like: Tensor | None = None) -> Tensor:
+    """Return `x` itself if it is a tensor, else a tensor of it that requires no gradient.
+
+    Parameters
+    ----------
+    x : Tensor or array_like
+        As for `Tensor`.
+    like : Tensor, optional
+        A Python number takes its dtype.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dropcore.autograd import Tensor, as_tensor
+    >>> as_tensor(2, like=Tensor(np.zeros(3, np.float32)))
+    Tensor(2., dtype=float32)
+    """
+    if isinstance(x, Tensor):
+        return x
+    if like is not None and isinstance(x, int | float):
+        return Tensor(np.asarray(x, dtype=like.data.dtype))
+    return Tensor(x)
+
+
+def _floating(name: str, array: Array) -> Array:
+    if array.dtype.char not in "fd" or not array.dtype.isnative:
+        raise TypeError(f"{name}: dtype {array.dtype}, expected float32 or float64 in native "
+                        "byte order")
+    return array
+
+
+def _restore_axes(dy: Array, axis: Axis, keepdims: bool) -> Array:
+    """Give `dy` back the axes that a reduction took away, with length 1."""
+    return dy if keepdims or axis is None else np.expand_dims(dy, axis)

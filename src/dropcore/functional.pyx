@@ -1,0 +1,279 @@
+# dropout and keep_mask: the functions. What is looked up by name is looked up once.
+
+cimport cython
+cimport numpy as cnp
+
+import numpy as np
+
+from dropcore._core cimport apply
+from dropcore._core.arrays cimport as_array, check_out, dtype_of, probability
+from dropcore._core.table cimport DrawAddress
+from dropcore.mask cimport Mask, ShapedPlan, new_mask, shaped_plan
+from dropcore.stream cimport check_rng, take_draw
+
+from dropcore.mask import _shape
+from dropcore.plugins import get_variant
+from dropcore.stream import _integer
+from dropcore.variants.base import PlannedVariant
+
+cnp.import_array()
+
+cdef enum:
+    REMEMBERED = 1024  # plans, and variants with their options
+
+
+@cython.final
+cdef class Prepared:
+    # A variant, and the plans it made: one for each p and shape.
+    cdef object variant
+    cdef tuple inputs
+    cdef bint planned
+    cdef dict plans
+
+    def __cinit__(self, variant):
+        self.variant = variant
+        self.inputs = variant.inputs
+        self.planned = isinstance(variant, PlannedVariant)
+        self.plans = {}
+
+    cdef ShapedPlan plan(self, double p, tuple shape):
+        key = (p, shape)
+        plan = self.plans.get(key)
+        if plan is None:
+            plan = shaped_plan(self.variant.plan(p, shape), shape)
+            if len(self.plans) >= REMEMBERED:
+                self.plans.clear()
+            self.plans[key] = plan
+        return plan
+
+
+cdef dict by_name = {}
+cdef dict by_identity = {}
+cdef Prepared standard = None
+
+
+cdef Prepared prepared(object variant, dict options):
+    global standard
+    cdef Prepared found
+    if not options and type(variant) is str and variant == "standard":
+        if standard is None:
+            standard = Prepared(get_variant("standard"))
+        return standard
+    if type(variant) is not str:
+        found = by_identity.get(id(variant))
+        if found is None or options:
+            found = Prepared(get_variant(variant, **options))
+            remember(by_identity, id(variant), found)  # which also keeps the id taken
+        return found
+    # 1, True and 1.0 are equal but not one option, so their types are part of the key.
+    key = (variant, *options.items(), *map(type, options.values()))
+    try:
+        found = by_name.get(key)
+    except TypeError:  # a list, say
+        return Prepared(get_variant(variant, **options))
+    if found is None:
+        found = Prepared(get_variant(variant, **options))
+        remember(by_name, key, found)
+    return found
+
+
+cdef int remember(dict memory, object key, Prepared value) except -1:
+    if len(memory) >= REMEMBERED:
+        memory.clear()
+    memory[key] = value
+    return 0
+
+
+cpdef double p_for(object variant, object p) except? -1.0:
+    """`p` as a float, if it is in the variant's domain."""
+    cdef double value = probability(p)
+    domain = variant.p_domain
+    if (value == 0 and domain[0] == "(") or (value == 1 and domain[-1] == ")"):
+        raise ValueError(f"p must be in {domain} for variant {variant.name!r}, not {p!r}")
+    return value
+
+
+cdef bint truth(str name, object value) except? 0:
+    if value is True:
+        return True
+    if value is False:
+        return False
+    if isinstance(value, np.bool_):
+        return bool(value)
+    raise TypeError(f"{name} must be True or False, not {value!r}")
+
+
+cpdef bint keeps_bits(object store) except? 0:
+    """Whether `store` is "bits"; an error if it is not "draw" either."""
+    if store == "bits":
+        return True
+    if store == "draw":
+        return False
+    raise ValueError(f"store must be 'bits' or 'draw', not {store!r}")
+
+
+def dropout(x, p, *, training, rng=None, variant="standard", out=None, store="bits", **options):
+    """Drop elements of an array at random, and say which.
+
+    Parameters
+    ----------
+    x : array_like
+        float32, float64, float16 or bfloat16, of any shape and strides. The decision
+        for an element depends on its place in C order alone.
+    p : float
+        The probability that an element is dropped, in [0, 1].
+    training : bool
+        False gives the variant's inference rule; for the standard one, x itself is
+        copied. There is no default: forgetting it is the commonest bug of its kind.
+    rng : None, Stream, Draw, int, SeedSequence, Generator or BitGenerator, optional
+        A Stream gives its next draw, a Draw is used as it is. An int or SeedSequence
+        repeats its mask. A Generator gives 32 bytes for a fresh key. None is a stream
+        of the process, seeded by the operating system.
+    variant : str or Variant, default: "standard"
+        What kind of dropout; see `dropcore.variants`.
+    out : numpy.ndarray, optional
+        Where y is written: x itself, or an array of its shape and dtype that shares no
+        memory with it.
+    store : {"bits", "draw"}, default: "bits"
+        What the mask keeps for backward: one bit for each decision, or nothing but its
+        draw, from which the bits are made again. Gradients are the same to the bit.
+    **options
+        The variant's own, such as ``shared_axes`` for "standard", and its further
+        inputs by name.
+
+    Returns
+    -------
+    y : numpy.ndarray
+        `out`, or a new array in C order; in training and in inference alike it shares
+        memory with x only where `out` does.
+    mask : Mask
+        ``mask.backward(dy)`` is the gradient.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is accepted; nothing is written, no draw is taken.
+    LookupError
+        If there is no such variant.
+    OverflowError
+        If the stream has no draw left.
+
+    Examples
+    --------
+    >>> import dropcore, numpy as np
+    >>> x = np.arange(6, dtype=np.float32)
+    >>> stream = dropcore.Stream(42)
+    >>> y, mask = dropcore.dropout(x, p=0.5, training=True, rng=stream)
+    >>> bool((y == np.where(mask.keep, x * 2, 0)).all())
+    True
+    >>> dx = mask.backward(np.ones_like(x), out=y)
+    """
+    cdef Prepared found
+    cdef Mask mask
+    cdef ShapedPlan plan = None
+    cdef tuple inputs = (x,)
+    cdef double value
+    cdef bint store_bits, train
+    cdef cnp.ndarray array = as_array("x", x)
+    dtype_of("x", array)
+    if options:
+        found, inputs = with_inputs(variant, x, options)
+    else:
+        found = prepared(variant, options)
+        if len(found.inputs) > 1:
+            raise_missing(found)
+    value = p_for(found.variant, p)
+    train = truth("training", training)
+    store_bits = keeps_bits(store)
+    check_rng(rng)
+    shape = (<object> array).shape
+    if train and found.planned:
+        plan = found.plan(value, shape)
+    mask = new_mask(found.variant, value, shape, train, plan)
+    return mask.first_forward(inputs, out, rng, store_bits), mask
+
+
+cdef tuple with_inputs(object variant, object x, dict options):
+    # Further inputs come by name, among the options.
+    cdef Prepared found
+    named = {}
+    declared = variant_inputs(variant)
+    for name in declared[1:]:
+        if name in options:
+            named[name] = options.pop(name)
+    found = prepared(variant, options)
+    if len(named) + 1 < len(found.inputs):
+        raise_missing(found, named)
+    return found, (x, *[named[name] for name in found.inputs[1:]])
+
+
+cdef tuple variant_inputs(object variant):
+    from dropcore.plugins import registry
+
+    if type(variant) is str:
+        return registry().variant_class(variant).inputs
+    return getattr(variant, "inputs", ("x",))
+
+
+cdef int raise_missing(Prepared found, given=()) except -1:
+    missing = [name for name in found.inputs[1:] if name not in given]
+    raise TypeError(
+        f"variant {found.variant.name!r} needs {', '.join(missing)}: pass it by name"
+    )
+
+
+def keep_mask(shape, p, *, rng=None, packed=False, start=0):
+    """Only the decisions of standard dropout: True where kept.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+    p : float
+        The probability that an element is dropped, in [0, 1].
+    rng : optional
+        As for `dropout`.
+    packed : bool, default: False
+        One bit a decision, ``numpy.packbits(keep, bitorder="little")``, instead of a
+        bool array.
+    start : int, default: 0
+        The first decision's place in a larger mask, so that pieces can be made apart,
+        of one Draw.
+
+    Returns
+    -------
+    numpy.ndarray
+        bool of `shape`, or uint8 of ``(size + 7) // 8``.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        As for `dropout`; also if ``start + size`` is above 2**63.
+
+    Examples
+    --------
+    >>> import dropcore, numpy as np
+    >>> draw = dropcore.Stream(42).draw()
+    >>> whole = dropcore.keep_mask(1000, 0.1, rng=draw)
+    >>> piece = dropcore.keep_mask(300, 0.1, rng=draw, start=700)
+    >>> bool((whole[700:] == piece).all())
+    True
+    """
+    cdef double value = probability(p)
+    cdef bint pack = truth("packed", packed)
+    cdef DrawAddress address
+    cdef Py_ssize_t n = 1
+    shape = _shape(shape if isinstance(shape, (tuple, list)) else (shape,))
+    size = 1
+    for length in shape:
+        size *= length
+    start = _integer("start", start, "an integer >= 0")
+    if start + size > 2**63:
+        raise OverflowError(f"start + size must be at most 2**63, not {start + size}")
+    n = size
+    check_rng(rng)
+    bits = np.empty((n + 7) >> 3, np.uint8)
+    address = take_draw(rng)
+    apply.keep_bits(&address, value, start, n, bits)
+    if pack:
+        return bits
+    return np.unpackbits(bits, count=n, bitorder="little").view(bool).reshape(shape)

@@ -1,0 +1,19 @@
+"""The hook that a plugin implements, and the marker it implements it with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pluggy
+
+from dropcore.variants.base import Variant
+
+PROJECT = "dropcore"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def register_variants(register: Callable[[type[Variant]], None]) -> None:
+    """Call ``register(variant_class)`` for each variant that the module brings."""

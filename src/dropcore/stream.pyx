@@ -1,0 +1,530 @@
+# Streams and draws: where the decisions of a mask come from (mask stream, version 1).
+#
+#     key = blake2b(item(seed) + item(part 1) + item(part 2) + ...,
+#                   digest_size=32, person=b"dropcore-mask-v1")
+#     item(x) = type byte, length of the payload as 8 little-endian bytes, payload
+#
+# A. A stream's key is a function of its seed and its path alone, so streams never
+#    disturb each other, whatever is drawn from them and in whatever order.
+# B. A draw index is taken under the stream's lock and after everything that can
+#    fail: no index is given twice, and a failed call takes none.
+# C. Everything that is saved is text or JSON: never a pickle of generator state.
+
+cimport cython
+from libc.stdint cimport uint8_t, uint64_t
+from libc.string cimport memcmp, memcpy
+
+import hashlib
+import operator
+import os
+
+import numpy as np
+
+from dropcore._core.dispatch cimport kernels
+from dropcore._core.table cimport DrawAddress
+
+STREAM_VERSION = 1
+cdef object LAST_INDEX = 2**64 - 1
+
+
+# ----------------------------------------------------------------------- keys
+
+def _item(part):
+    if isinstance(part, str):
+        kind, payload = b"s", part.encode("utf-8")
+    elif isinstance(part, bytes):
+        kind, payload = b"b", part
+    else:
+        kind, payload = b"i", part.to_bytes((part.bit_length() + 7) // 8, "little")
+    return kind + len(payload).to_bytes(8, "little") + payload
+
+
+def _key(seed, path):
+    return hashlib.blake2b(
+        b"".join(map(_item, (seed, *path))), digest_size=32, person=b"dropcore-mask-v1"
+    ).digest()
+
+
+def _integer(name, value, what):
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be {what}, not the bool {value!r}")
+    try:
+        value = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be {what}, not {value!r}") from None
+    if value < 0:
+        raise ValueError(f"{name} must be {what}, not {value}: integers are >= 0")
+    return value
+
+
+def _seed(seed):
+    if seed is None:
+        return os.urandom(32)
+    if isinstance(seed, bytes):
+        return seed
+    if isinstance(seed, np.random.SeedSequence):
+        return seed.generate_state(8, np.uint32).astype("<u4").tobytes()
+    return _integer("seed", seed, "None, an integer >= 0, bytes or a SeedSequence")
+
+
+def _part(part):
+    if isinstance(part, str):
+        try:
+            part.encode("utf-8")
+        except UnicodeEncodeError:
+            raise ValueError(f"path part {part!r} has no UTF-8 form") from None
+        return str(part)
+    return _integer("path part", part, "a str or an integer >= 0")
+
+
+def _index(name, index):
+    index = _integer(name, index, "an integer in [0, 2**64)")
+    if index > LAST_INDEX:
+        raise OverflowError(f"{name} must be in [0, 2**64), not {index}")
+    return index
+
+
+# ---------------------------------------------------------------------- draws
+
+cdef Draw draw_of(DrawAddress address):
+    cdef Draw draw = Draw.__new__(Draw)
+    draw.address = address
+    return draw
+
+
+cdef bytes key_bytes(const DrawAddress* address):
+    return b"".join([address.key[word].to_bytes(4, "little") for word in range(8)])
+
+
+cdef int set_key(DrawAddress* address, bytes key) except -1:
+    cdef int word
+    for word in range(8):
+        address.key[word] = int.from_bytes(key[4 * word:4 * word + 4], "little")
+    return 0
+
+
+@cython.final
+cdef class Draw:
+    """The address of one mask: a key and a draw index, 40 bytes.
+
+    Draws come from `Stream.draw`, `Stream.at` and `Draw.parse`. They are immutable,
+    compare by value, hash, copy and pickle.
+
+    Attributes
+    ----------
+    key : bytes
+        The 32 bytes of the stream's key.
+    index : int
+        The draw index, in [0, 2**64).
+
+    Examples
+    --------
+    >>> import dropcore
+    >>> draw = dropcore.Stream(42).at(57)
+    >>> str(draw)
+    'dc1:b880c6884b48ee63390662588012a0922f46db7def6f10b4a2402968b224362c:57'
+    >>> dropcore.Draw.parse(str(draw)) == draw
+    True
+    """
+
+    def __init__(self):
+        raise TypeError("a Draw comes from Stream.draw(), Stream.at(index) or Draw.parse(text)")
+
+    @property
+    def key(self):
+        return key_bytes(&self.address)
+
+    @property
+    def index(self):
+        return self.address.index
+
+    @staticmethod
+    def parse(text):
+        """The draw that `str` wrote.
+
+        Parameters
+        ----------
+        text : str
+            ``"dc1:<64 hex digits of the key>:<index>"``.
+
+        Returns
+        -------
+        Draw
+
+        Raises
+        ------
+        TypeError
+            If `text` is not a str.
+        ValueError
+            If it is not of that form, or of another stream version.
+        """
+        cdef Draw draw
+        if not isinstance(text, str):
+            raise TypeError(f"text must be a str, not {text!r}")
+        version, _, rest = text.partition(":")
+        key, _, index = rest.partition(":")
+        if version != f"dc{STREAM_VERSION}":
+            raise ValueError(
+                f"text must begin with 'dc{STREAM_VERSION}:', the stream's version, not {text!r}"
+            )
+        digits = set("0123456789abcdef")
+        if len(key) != 64 or not digits.issuperset(key):
+            raise ValueError(f"text must have 64 lower-case hex digits of a key, not {text!r}")
+        if not (index.isascii() and index.isdigit()) or int(index) > LAST_INDEX:
+            raise ValueError(f"text must end in a draw index in [0, 2**64), not {text!r}")
+        draw = Draw.__new__(Draw)
+        set_key(&draw.address, bytes.fromhex(key))
+        draw.address.index = int(index)
+        return draw
+
+    def words(self, n, start=0):
+        """Raw 64-bit words of this draw, for noise that is not a keep decision.
+
+        The words are part of the stream's promise. They are independent of the
+        draw's keep decisions.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        start : int, default: 0
+            The first word's place, so that pieces can be made apart.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape ``(n,)``, uint64, newly allocated.
+
+        Examples
+        --------
+        >>> import dropcore
+        >>> draw = dropcore.Stream(42).at(0)
+        >>> hex(draw.words(3)[2]) == hex(draw.words(1, start=2)[0])
+        True
+        >>> uniform = (draw.words(1000) >> 11) * 2.0**-53   # in [0, 1)
+        """
+        cdef uint64_t[::1] out
+        cdef uint64_t first
+        cdef Py_ssize_t count
+        n = _integer("n", n, "an integer >= 0")
+        start = _integer("start", start, "an integer >= 0")
+        if start + n > 2**63:
+            raise OverflowError(f"start + n must be at most 2**63, not {start + n}")
+        words = np.empty(n, np.uint64)
+        out = words
+        first = start
+        count = n
+        if count:
+            with nogil:
+                kernels.words(&self.address, first, count, &out[0])
+        return words
+
+    def __str__(self):
+        return f"dc{STREAM_VERSION}:{self.key.hex()}:{self.address.index}"
+
+    def __repr__(self):
+        return f"Draw.parse({str(self)!r})"
+
+    def __eq__(self, other):
+        if not isinstance(other, Draw):
+            return NotImplemented
+        return memcmp(&self.address, &(<Draw> other).address, sizeof(DrawAddress)) == 0
+
+    def __hash__(self):
+        return hash((self.key, self.address.index))
+
+    def __reduce__(self):
+        return Draw.parse, (str(self),)
+
+
+# -------------------------------------------------------------------- streams
+
+@cython.final
+cdef class Stream:
+    """A seeded source of draws, with a path and a position.
+
+    Parameters
+    ----------
+    seed : None, int, bytes or numpy.random.SeedSequence, default: None
+        None takes 32 bytes from the operating system. Integers are >= 0, of any size.
+    path : sequence of str or int, optional
+        ``Stream(seed, path=("encoder", "drop1"))`` gives the draws of
+        ``Stream(seed).child("encoder").child("drop1")``.
+
+    Attributes
+    ----------
+    seed : int or bytes
+    path : tuple of str or int
+    position : int
+        The index of the next draw; 2**64 when no draw is left.
+    state : dict
+        JSON-able: seed, path, position and the positions of all descendants. Setting
+        it moves this stream and its descendants to the saved positions; the saved
+        seed and path must be this stream's.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `seed` or a part of `path` is not of those kinds (a bool is refused), or
+        negative.
+
+    Notes
+    -----
+    Taking a draw is safe from any number of threads: each gets its own index. Copies
+    and pickles carry the position. A forked child goes on where its parent was, so
+    parent and child then repeat each other's draws; give each a `child` of its own.
+
+    Examples
+    --------
+    >>> import dropcore
+    >>> stream = dropcore.Stream(42)
+    >>> stream.draw().index, stream.draw().index
+    (0, 1)
+    >>> stream.child("encoder") is stream.child("encoder")
+    True
+    >>> dropcore.Stream.from_state(stream.state).position
+    2
+    """
+
+    def __cinit__(self, seed=None, path=()):
+        if isinstance(path, (str, bytes)) or not hasattr(path, "__iter__"):
+            raise TypeError(f"path must be a sequence of str or int, not {path!r}")
+        self.seed = _seed(seed)
+        self.path = tuple(map(_part, path))
+        set_key(&self.next, _key(self.seed, self.path))
+        self.next.index = 0
+        self.exhausted = False
+        self.children = {}
+
+    cdef DrawAddress take(self) except *:
+        cdef DrawAddress address
+        with cython.critical_section(self):
+            if self.exhausted:
+                raise OverflowError(f"{self!r} has no draw left: its position is 2**64")
+            address = self.next
+            self.next.index += 1
+            self.exhausted = self.next.index == 0
+        return address
+
+    def draw(self):
+        """The next draw; the position moves on by one.
+
+        Returns
+        -------
+        Draw
+
+        Raises
+        ------
+        OverflowError
+            If all 2**64 draws are taken.
+        """
+        return draw_of(self.take())
+
+    def at(self, index):
+        """The draw at an index, without taking any.
+
+        Parameters
+        ----------
+        index : int
+            In [0, 2**64).
+
+        Returns
+        -------
+        Draw
+        """
+        cdef DrawAddress address = self.next
+        address.index = _index("index", index)
+        return draw_of(address)
+
+    def child(self, part):
+        """The stream one step down the path: the same object each time it is asked for.
+
+        Parameters
+        ----------
+        part : str or int
+            A str is taken as it is, without normalisation; 5 and "5" are two children.
+
+        Returns
+        -------
+        Stream
+        """
+        part = _part(part)
+        child = self.children.get(part)
+        if child is None:
+            child = self.children.setdefault(part, Stream(self.seed, (*self.path, part)))
+        return child
+
+    @property
+    def position(self):
+        return LAST_INDEX + 1 if self.exhausted else self.next.index
+
+    @property
+    def state(self):
+        seed = self.seed
+        return {
+            "stream_version": STREAM_VERSION,
+            "seed": {"bytes": seed.hex()} if isinstance(seed, bytes) else seed,
+            "path": list(self.path),
+            **self._positions(),
+        }
+
+    @state.setter
+    def state(self, state):
+        other = Stream.from_state(state)
+        if (other.seed, other.path) != (self.seed, self.path):
+            raise ValueError(
+                f"state must be of this stream, seed {self.seed!r} and path {self.path!r}, "
+                f"not of seed {other.seed!r} and path {other.path!r}"
+            )
+        self._move(other)
+
+    @staticmethod
+    def from_state(state):
+        """A new stream, with its descendants, where `state` says.
+
+        Parameters
+        ----------
+        state : dict
+            What `Stream.state` gave, also after a trip through JSON.
+
+        Returns
+        -------
+        Stream
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `state` is not such a dict, or of another stream version.
+        """
+        check_version("state", state)
+        _fields("state", state, {"stream_version", "seed", "path", "position", "children"})
+        seed = state["seed"]
+        if isinstance(seed, dict):
+            _fields("state['seed']", seed, {"bytes"})
+            try:
+                seed = bytes.fromhex(seed["bytes"])
+            except (TypeError, ValueError):
+                raise ValueError(
+                    f"state['seed']['bytes'] must be hex digits, not {seed['bytes']!r}"
+                ) from None
+        elif seed is None or isinstance(seed, bytes):
+            raise TypeError(f"state['seed'] must be an integer or {{'bytes': hex}}, not {seed!r}")
+        if not isinstance(state["path"], (list, tuple)):
+            raise TypeError(f"state['path'] must be a list, not {state['path']!r}")
+        stream = Stream(seed, state["path"])
+        (<Stream> stream)._set_positions(state)
+        return stream
+
+    def _positions(self):
+        return {
+            "position": self.position,
+            "children": [
+                {"part": part, **(<Stream> child)._positions()}
+                for part, child in sorted(self.children.items(), key=repr)
+            ],
+        }
+
+    def _set_positions(self, saved):
+        position = _integer("position", saved["position"], "an integer in [0, 2**64]")
+        if position > LAST_INDEX + 1:
+            raise ValueError(f"position must be in [0, 2**64], not {position}")
+        if not isinstance(saved["children"], list):
+            raise TypeError(f"children must be a list, not {saved['children']!r}")
+        self._go_to(position)
+        for child in saved["children"]:
+            _fields("each of children", child, {"part", "position", "children"})
+            self.child(child["part"])._set_positions(child)
+
+    def _go_to(self, position):
+        with cython.critical_section(self):
+            self.exhausted = position > LAST_INDEX
+            self.next.index = 0 if self.exhausted else position
+
+    def _move(self, Stream other):
+        # Descendants that the other does not have were not drawn from.
+        self._go_to(other.position)
+        for part in {*self.children, *other.children}:
+            self.child(part)._move(other.child(part))
+
+    def __repr__(self):
+        seed = self.seed if isinstance(self.seed, int) else f"bytes.fromhex({self.seed.hex()!r})"
+        return f"<Stream seed={seed} path={self.path!r} position={self.position}>"
+
+    def __reduce__(self):
+        return Stream.from_state, (self.state,)
+
+
+cdef int dropcore_key(object seed, object path, DrawAddress* draw) except -1:
+    cdef Stream stream = Stream(seed, path)
+    draw[0] = stream.next
+    return 0
+
+
+def _fields(name, value, expected):
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} must be a dict, not {value!r}")
+    if set(value) != expected:
+        raise ValueError(f"{name} must have the keys {sorted(expected)}, not {sorted(value)}")
+
+
+def check_version(name, value):
+    """Refuse a saved dict that is not of this version of the stream."""
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} must be a dict, not {value!r}")
+    version = value.get("stream_version")
+    if isinstance(version, bool) or version != STREAM_VERSION:
+        raise ValueError(
+            f"{name}['stream_version'] must be {STREAM_VERSION}, the version of this release, "
+            f"not {version!r}"
+        )
+
+
+# ------------------------------------------------------------ the rng argument
+
+cdef Stream default_stream = Stream()
+
+
+def _seed_default_stream():
+    global default_stream
+    default_stream = Stream()
+
+
+if hasattr(os, "register_at_fork"):
+    # Without it, forked workers would all drop the same elements.
+    os.register_at_fork(after_in_child=_seed_default_stream)
+
+
+cdef int check_rng(object rng) except -1:
+    # Before anything is drawn: whether take_draw will know what to do.
+    if rng is None or isinstance(rng, (Stream, Draw)):
+        return 0
+    if not isinstance(rng, (np.random.Generator, np.random.BitGenerator)):
+        stream_of(rng)
+    return 0
+
+
+def stream_of(rng):
+    """The stream that `rng=` names (SPEC 7), made on the spot from a seed or a generator.
+
+    None gives None, for the stream of the process, which a forked child makes anew.
+    """
+    if rng is None or isinstance(rng, Stream):
+        return rng
+    if isinstance(rng, np.random.BitGenerator):
+        rng = np.random.Generator(rng)
+    if isinstance(rng, np.random.Generator):
+        return Stream(rng.bytes(32))
+    if isinstance(rng, np.random.SeedSequence):
+        return Stream(rng)
+    what = "None, a Stream, a Draw, an integer >= 0, a SeedSequence, a Generator or a BitGenerator"
+    return Stream(_integer("rng", rng, what))
+
+
+cdef DrawAddress take_draw(object rng) except *:
+    if type(rng) is Stream:
+        return (<Stream> rng).take()
+    if type(rng) is Draw:
+        return (<Draw> rng).address
+    if rng is None:
+        return default_stream.take()
+    return (<Stream> stream_of(rng)).take()

@@ -1,0 +1,1 @@
+"""The variants: what each kind of dropout says, a file each."""

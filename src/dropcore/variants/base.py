@@ -1,0 +1,151 @@
+"""The contract of a variant: what it says, and what the core then does for it.
+
+A variant is a frozen dataclass. Its fields are its options; its methods are pure: all
+randomness comes from the Draw that they are handed. It is one of three kinds:
+
+`PlannedVariant`
+    ``plan(p, shape)`` says where a decision is shared and what a kept and a dropped
+    element become. The core does all the rest, at the speed of the standard variant.
+`DecidingVariant`
+    ``decide(draw, p, shape)`` brings keep decisions of its own. The core still selects.
+`FreeVariant`
+    ``forward`` and ``backward`` are its own, on C-contiguous float32 or float64 arrays;
+    half types, strides, ``out=`` and all checks are done for it.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from dropcore.stream import Draw
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a variant asks of the core.
+
+    A kept element becomes ``x * scale + shift``, each step rounded to the computing
+    dtype; a dropped one becomes ``drop``. The gradient is ``dy * scale`` where kept and
+    +0.0 where dropped.
+
+    Attributes
+    ----------
+    scale, shift, drop : float
+    shared_axes : int or tuple of int
+        Axes along which all elements share one decision; negative ones count from the
+        end.
+    """
+
+    scale: float
+    shift: float = 0.0
+    drop: float = 0.0
+    shared_axes: int | tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What all kinds of variant have. Derive from one of the three kinds instead.
+
+    Attributes
+    ----------
+    name : str
+        The name it is registered under.
+    inputs : tuple of str
+        Names of the arrays it takes, the first of them "x". Further ones are passed by
+        name; all have the shape and dtype of x.
+    p_domain : str
+        The p it accepts: "[0, 1]", or with a round bracket where an end is excluded.
+    mean_scope : {"element", "tensor", None}
+        Where the mean of y over draws is `expectation`: at each element, only over the
+        whole tensor, or nowhere.
+    """
+
+    name: ClassVar[str]
+    inputs: ClassVar[tuple[str, ...]] = ("x",)
+    p_domain: ClassVar[Literal["[0, 1]", "[0, 1)", "(0, 1]", "(0, 1)"]] = "[0, 1]"
+    mean_scope: ClassVar[Literal["element", "tensor"] | None] = "element"
+
+    def options(self) -> dict[str, Any]:
+        """The options and their values, in the order in which they are declared."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def independent_unit(self, shape: Shape) -> Shape:
+        """Shape of the array of decisions that are independent of each other.
+
+        It broadcasts to `shape`: the default, `shape` itself, says that each element is
+        decided by itself.
+        """
+        return shape
+
+    def expectation(self, p: float, *inputs: Array) -> Array:
+        """The mean of y over draws, at the scope `mean_scope`. By default x."""
+        return inputs[0]
+
+    def infer(self, p: float, *inputs: Array) -> Array:
+        """What the layer computes in inference. By default x."""
+        return inputs[0]
+
+    def infer_backward(self, p: float, dy: Array) -> Array | tuple[Array, ...]:
+        """The gradient of `infer`: an array, or one for each of several inputs."""
+        return dy
+
+
+@dataclass(frozen=True)
+class PlannedVariant(Variant):
+    """A variant whose decisions and selection are the core's."""
+
+    @abstractmethod
+    def plan(self, p: float, shape: Shape) -> Plan:
+        """Where decisions are shared in an array of `shape`, and what elements become."""
+
+
+@dataclass(frozen=True)
+class DecidingVariant(Variant):
+    """A variant that brings its own keep decisions; the core selects."""
+
+    @abstractmethod
+    def decide(self, draw: Draw, p: float, shape: Shape) -> Array:
+        """The keep decisions for an array of `shape`, True where kept.
+
+        They have the ndim of `shape` and broadcast to it: an axis of length 1 is shared.
+        """
+
+    @abstractmethod
+    def plan(self, p: float, shape: Shape, keep: Array) -> Plan:
+        """What elements become, given the decisions; `shared_axes` is not used."""
+
+
+@dataclass(frozen=True)
+class FreeVariant(Variant):
+    """A variant whose forward and backward are its own."""
+
+    @abstractmethod
+    def forward(self, draw: Draw, p: float, *inputs: Array) -> tuple[Array, tuple[Any, ...]]:
+        """y, a new array of x's shape and dtype, and what backward needs to have saved."""
+
+    @abstractmethod
+    def backward(
+        self, draw: Draw, p: float, dy: Array, *saved: Any
+    ) -> Array | tuple[Array, ...]:
+        """The gradient of each input: an array for one, a tuple for several."""
+
+
+def axes_option(name: str, value: Any) -> tuple[int, ...]:
+    """An option that is an axis or several, as a tuple of int."""
+    axes = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    return tuple(axis_option(name, axis) for axis in axes)
+
+
+def axis_option(name: str, value: Any) -> int:
+    """An option that is one axis, as an int."""
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        return int(value)
+    raise TypeError(f"{name} must be an integer or a tuple of integers, not {value!r}")

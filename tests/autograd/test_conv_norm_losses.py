@@ -1,0 +1,133 @@
+"""Convolution, batch normalisation and losses against their definitions."""
+
+import numpy as np
+import pytest
+
+from dropcore.autograd import (
+    Tensor,
+    batch_norm,
+    binary_cross_entropy_with_logits,
+    conv2d,
+    cross_entropy,
+)
+
+RNG = np.random.default_rng(5)
+
+
+@pytest.mark.parametrize(("stride", "padding"), [(1, 0), (2, 0), (1, 2), (3, 1)])
+def test_conv2d_is_its_definition(stride, padding):
+    x, w, b = RNG.normal(size=(2, 3, 6, 7)), RNG.normal(size=(4, 3, 3, 2)), RNG.normal(size=4)
+    y = conv2d(Tensor(x), Tensor(w), Tensor(b), stride=stride, padding=padding).data
+    padded = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    height, width = (6 + 2 * padding - 3) // stride + 1, (7 + 2 * padding - 2) // stride + 1
+    assert y.shape == (2, 4, height, width)
+    for n, o, i, j in np.ndindex(y.shape):
+        window = padded[n, :, i * stride : i * stride + 3, j * stride : j * stride + 2]
+        np.testing.assert_allclose(y[n, o, i, j], (window * w[o]).sum() + b[o], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("x", "w", "options", "message"),
+    [((3, 4, 4), (1, 3, 2, 2), {}, r"x: shape \(3, 4, 4\), expected \(batch"),
+     ((1, 3, 4, 4), (1, 2, 2, 2), {}, r"weight: shape \(1, 2, 2, 2\), expected \(out_channels, 3"),
+     ((1, 3, 4, 4), (1, 3, 2), {}, "weight: shape"),
+     ((1, 3, 4, 4), (1, 3, 2, 2), {"stride": 0}, "stride: 0"),
+     ((1, 3, 4, 4), (1, 3, 2, 2), {"padding": -1}, "padding: -1"),
+     ((1, 3, 4, 4), (1, 3, 7, 1), {"padding": 1}, "smaller than the window")],
+)
+def test_conv2d_names_what_does_not_fit(x, w, options, message):
+    with pytest.raises(ValueError, match=message):
+        conv2d(Tensor(np.ones(x)), Tensor(np.ones(w)), **options)
+
+
+def normalise(x, mean, var, *, training, **options):
+    channels = x.shape[1]
+    weight, bias = Tensor(np.ones(channels)), Tensor(np.zeros(channels))
+    return batch_norm(Tensor(x), weight, bias, mean, var, training=training, **options).data
+
+
+@pytest.mark.parametrize("shape", [(8, 3), (4, 3, 5), (4, 3, 2, 2)])
+def test_batch_norm_in_training_gives_mean_0_and_variance_1(shape):
+    x = RNG.normal(3, 2, size=shape)
+    y = normalise(x, np.zeros(3), np.ones(3), training=True, eps=0)
+    others = (0, *range(2, len(shape)))
+    np.testing.assert_allclose(y.mean(axis=others), 0, atol=1e-12)
+    np.testing.assert_allclose(y.var(axis=others), 1)
+
+
+def test_batch_norm_moves_the_running_statistics_in_training_only():
+    x, mean, var = RNG.normal(size=(8, 3)), np.full(3, 2.0), np.full(3, 4.0)
+    normalise(x, mean, var, training=False)
+    np.testing.assert_array_equal([mean, var], [[2] * 3, [4] * 3])
+    normalise(x, mean, var, training=True, momentum=0.25)
+    np.testing.assert_allclose(mean, 0.75 * 2 + 0.25 * x.mean(axis=0))
+    np.testing.assert_allclose(var, 0.75 * 4 + 0.25 * x.var(axis=0, ddof=1))
+
+
+def test_batch_norm_in_inference_is_affine():
+    x, mean, var = RNG.normal(size=(8, 3)), np.array([1.0, 2, 3]), np.array([4.0, 9, 16])
+    y = normalise(x, mean, var, training=False, eps=0)
+    np.testing.assert_allclose(y, (x - [1, 2, 3]) / [2, 3, 4])
+
+
+def test_batch_norm_names_what_does_not_fit():
+    three, two = np.ones(3), np.ones(2)
+    with pytest.raises(ValueError, match=r"running_var: shape \(2,\), expected \(3,\)"):
+        normalise(np.ones((4, 3)), three, two, training=True)
+    with pytest.raises(ValueError, match=r"x: shape \(3,\), expected \(batch, channels"):
+        batch_norm(Tensor(three), Tensor(three), Tensor(three), three, three, training=True)
+    with pytest.raises(ValueError, match=r"has 1 value\(s\) a channel"):
+        normalise(np.ones((1, 3)), three, three, training=True)
+
+
+def test_cross_entropy_is_its_definition():
+    logits, labels = RNG.normal(size=(5, 4)), np.array([0, 3, 1, 1, 2])
+    probability = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    expected = -np.log(probability[np.arange(5), labels]).mean()
+    np.testing.assert_allclose(cross_entropy(Tensor(logits), labels).data, expected)
+    np.testing.assert_allclose(cross_entropy(logits, labels.astype(np.uint8)).data, expected)
+
+
+def test_binary_cross_entropy_is_its_definition():
+    logits, targets = RNG.normal(size=(5, 4)), RNG.uniform(size=(5, 4))
+    s = 1 / (1 + np.exp(-logits))
+    expected = -(targets * np.log(s) + (1 - targets) * np.log(1 - s)).mean()
+    np.testing.assert_allclose(binary_cross_entropy_with_logits(logits, targets).data, expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_losses_of_extreme_logits_are_finite(dtype):
+    x = Tensor(np.array([[1e4, -1e4]], dtype), requires_grad=True)
+    y = cross_entropy(x, [1]) + binary_cross_entropy_with_logits(x, [[False, True]])
+    y.backward()
+    assert y.item() == 3e4
+    np.testing.assert_array_equal(x.grad, [[1.5, -1.5]])
+
+
+@pytest.mark.parametrize(
+    ("shape", "labels", "error", "message"),
+    [((2, 3), [0.0, 1.0], TypeError, "labels: dtype float64, expected integers"),
+     ((2, 3), [True, False], TypeError, "labels: dtype bool"),
+     ((2, 3), [0], ValueError, r"labels: shape \(1,\), expected \(2,\)"),
+     ((2, 3), [[0], [1]], ValueError, r"labels: shape \(2, 1\)"),
+     ((2, 3), [0, 3], ValueError, "labels: from 0 to 3, expected 0 to 2"),
+     ((2, 3), [-1, 0], ValueError, "labels: from -1 to 0"),
+     ((3,), [0, 1, 2], ValueError, r"logits: shape \(3,\), expected \(batch, classes\)"),
+     ((0, 3), np.zeros(0, int), ValueError, r"logits: shape \(0, 3\)")],
+)
+def test_cross_entropy_names_what_does_not_fit(shape, labels, error, message):
+    with pytest.raises(error, match=message):
+        cross_entropy(Tensor(np.zeros(shape)), labels)
+
+
+@pytest.mark.parametrize(
+    ("shape", "targets", "error", "message"),
+    [((2, 1), [0, 1], ValueError, r"targets: shape \(2,\), expected that of the logits, \(2, 1\)"),
+     ((2,), [0, 1.5], ValueError, "targets: from 0.0 to 1.5, expected 0 to 1"),
+     ((2,), [0, np.nan], ValueError, "targets: from nan"),
+     ((2,), ["a", "b"], TypeError, "targets: dtype"),
+     ((0,), np.zeros(0), ValueError, "not empty")],
+)
+def test_binary_cross_entropy_names_what_does_not_fit(shape, targets, error, message):
+    with pytest.raises(error, match=message):
+        binary_cross_entropy_with_logits(Tensor(np.zeros(shape)), targets)
