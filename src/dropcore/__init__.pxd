@@ -6,4 +6,4 @@ from dropcore._core.api cimport (
     dropcore_forward_float16, dropcore_forward_float32, dropcore_forward_float64,
     dropcore_keep_bits, dropcore_set_index, dropcore_words,
 )
-from dropcore.stream cimport dropcore_key
+from dropcore.stream cimport dropcore_draw_of, dropcore_key

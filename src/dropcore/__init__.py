@@ -10,26 +10,34 @@ from dropcore._core.threads import get_num_threads, num_threads, set_num_threads
 from dropcore._version import __version__
 from dropcore.adapters.numpy import Dropout
 from dropcore.functional import dropout, keep_mask
+from dropcore.hookspecs import hookimpl
 from dropcore.mask import Mask
 from dropcore.plugins import PluginWarning, get_variant, variants
 from dropcore.stream import STREAM_VERSION, Draw, Stream
+from dropcore.variants.base import DecidingVariant, FreeVariant, Plan, PlannedVariant, Variant
 
 if TYPE_CHECKING:
     from dropcore import autograd
 
 __all__ = [
     "STREAM_VERSION",
+    "DecidingVariant",
     "Draw",
     "Dropout",
+    "FreeVariant",
     "Mask",
+    "Plan",
+    "PlannedVariant",
     "PluginWarning",
     "Stream",
+    "Variant",
     "__version__",
     "autograd",
     "dropout",
     "get_include",
     "get_num_threads",
     "get_variant",
+    "hookimpl",
     "keep_mask",
     "num_threads",
     "set_num_threads",

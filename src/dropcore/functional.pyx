@@ -12,7 +12,7 @@ from dropcore.mask cimport Mask, ShapedPlan, new_mask, shaped_plan
 from dropcore.stream cimport check_rng, take_draw
 
 from dropcore.mask import _shape
-from dropcore.plugins import get_variant
+from dropcore.plugins import get_variant, registry
 from dropcore.stream import _integer
 from dropcore.variants.base import PlannedVariant
 
@@ -47,41 +47,43 @@ cdef class Prepared:
         return plan
 
 
-cdef dict by_name = {}
-cdef dict by_identity = {}
-cdef Prepared standard = None
+# Variants by name and options, and those that were passed themselves by their id,
+# which stays taken as long as they are remembered.
+cdef dict memory = {}
 
 
 cdef Prepared prepared(object variant, dict options):
-    global standard
     cdef Prepared found
-    if not options and type(variant) is str and variant == "standard":
-        if standard is None:
-            standard = Prepared(get_variant("standard"))
-        return standard
-    if type(variant) is not str:
-        found = by_identity.get(id(variant))
-        if found is None or options:
-            found = Prepared(get_variant(variant, **options))
-            remember(by_identity, id(variant), found)  # which also keeps the id taken
-        return found
-    # 1, True and 1.0 are equal but not one option, so their types are part of the key.
-    key = (variant, *options.items(), *map(type, options.values()))
-    try:
-        found = by_name.get(key)
-    except TypeError:  # a list, say
-        return Prepared(get_variant(variant, **options))
+    key = key_of(variant, options)
+    found = memory.get(key) if key is not None else None
     if found is None:
         found = Prepared(get_variant(variant, **options))
-        remember(by_name, key, found)
+        if key is not None:
+            if len(memory) >= REMEMBERED:
+                memory.clear()
+            memory[key] = found
     return found
 
 
-cdef int remember(dict memory, object key, Prepared value) except -1:
-    if len(memory) >= REMEMBERED:
-        memory.clear()
-    memory[key] = value
-    return 0
+cdef object key_of(object variant, dict options):
+    # None where there is no safe key: 1, True and 1.0 are equal, but not one option.
+    if type(variant) is not str:
+        return None if options else id(variant)
+    if not options:
+        return variant
+    key = [variant]
+    for name, value in options.items():
+        key.append(name)
+        key.append(value)
+        if type(value) is tuple:
+            for each in <tuple> value:
+                if type(each) is not int:
+                    return None
+        elif type(value) is not int and value is not None:
+            if type(value) is not float and type(value) is not str and type(value) is not bool:
+                return None
+            key.append(type(value))
+    return tuple(key)
 
 
 cpdef double p_for(object variant, object p) except? -1.0:
@@ -177,11 +179,12 @@ def dropout(x, p, *, training, rng=None, variant="standard", out=None, store="bi
     cdef cnp.ndarray array = as_array("x", x)
     dtype_of("x", array)
     if options:
-        found, inputs = with_inputs(variant, x, options)
-    else:
-        found = prepared(variant, options)
-        if len(found.inputs) > 1:
-            raise_missing(found)
+        for name in inputs_of(variant)[1:]:  # they come by name, among the options
+            if name in options:
+                inputs += (options.pop(name),)
+    found = prepared(variant, options)
+    if len(inputs) < len(found.inputs):
+        raise_missing(found, inputs)
     value = p_for(found.variant, p)
     train = truth("training", training)
     store_bits = keeps_bits(store)
@@ -193,33 +196,20 @@ def dropout(x, p, *, training, rng=None, variant="standard", out=None, store="bi
     return mask.first_forward(inputs, out, rng, store_bits), mask
 
 
-cdef tuple with_inputs(object variant, object x, dict options):
-    # Further inputs come by name, among the options.
-    cdef Prepared found
-    named = {}
-    declared = variant_inputs(variant)
-    for name in declared[1:]:
-        if name in options:
-            named[name] = options.pop(name)
-    found = prepared(variant, options)
-    if len(named) + 1 < len(found.inputs):
-        raise_missing(found, named)
-    return found, (x, *[named[name] for name in found.inputs[1:]])
+cdef int raise_missing(Prepared found, tuple given) except -1:
+    missing = found.inputs[len(given):]
+    raise TypeError(f"variant {found.variant.name!r} needs {', '.join(missing)}: pass it by name")
 
 
-cdef tuple variant_inputs(object variant):
-    from dropcore.plugins import registry
-
-    if type(variant) is str:
-        return registry().variant_class(variant).inputs
-    return getattr(variant, "inputs", ("x",))
+cdef dict inputs_by_name = {}  # of the variants that take more than x
 
 
-cdef int raise_missing(Prepared found, given=()) except -1:
-    missing = [name for name in found.inputs[1:] if name not in given]
-    raise TypeError(
-        f"variant {found.variant.name!r} needs {', '.join(missing)}: pass it by name"
-    )
+cdef tuple inputs_of(object variant):
+    if type(variant) is not str:
+        return getattr(variant, "inputs", ("x",))
+    if variant not in inputs_by_name:
+        inputs_by_name[variant] = registry().variant_class(variant).inputs
+    return inputs_by_name[variant]
 
 
 def keep_mask(shape, p, *, rng=None, packed=False, start=0):

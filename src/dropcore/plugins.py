@@ -20,7 +20,7 @@ import re
 import threading
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
@@ -34,6 +34,8 @@ from dropcore.variants.base import Variant
 GROUP = "dropcore.variants"
 BUILT_IN = {
     "standard": "dropcore.variants.standard",
+    "spatial": "dropcore.variants.spatial",
+    "alpha": "dropcore.variants.alpha",
 }
 
 
@@ -121,7 +123,7 @@ class Registry:
 
     def _unknown(self, name: str) -> str:
         close = difflib.get_close_matches(name, self.names(), n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        hint = f"; did you mean {close[0]!r}?" if close else "."
         off = any(plugin.name == name for plugin in self._plugins)
         why = "switched off by DROPCORE_PLUGINS" if off else "unknown"
         return f"variant {name!r} is {why}{hint} Installed: {', '.join(self.names())}"
@@ -275,4 +277,7 @@ def get_variant(name: str | Variant, /, **options: Any) -> Variant:
                 f"{option!r} is no option of variant {name!r}, which takes "
                 f"{', '.join(known) or 'none'}"
             )
+    for field in fields(variant):
+        if field.name not in options and field.default is field.default_factory is MISSING:
+            raise TypeError(f"variant {name!r} needs the option {field.name}")
     return variant(**options)

@@ -21,5 +21,7 @@ cdef int check_rng(object rng) except -1
 cdef DrawAddress take_draw(object rng) except *
 cdef Draw draw_of(DrawAddress address)
 
-# Exported: the draw of index 0 of Stream(seed, path). With the GIL; raises as Stream does.
+# Exported, with the GIL. The draw of index 0 of Stream(seed, path), and the address
+# that a Draw object holds; they raise what Stream raises, and TypeError.
 cdef int dropcore_key(object seed, object path, DrawAddress* draw) except -1
+cdef int dropcore_draw_of(object python_draw, DrawAddress* draw) except -1

@@ -460,6 +460,13 @@ cdef int dropcore_key(object seed, object path, DrawAddress* draw) except -1:
     return 0
 
 
+cdef int dropcore_draw_of(object python_draw, DrawAddress* draw) except -1:
+    if not isinstance(python_draw, Draw):
+        raise TypeError(f"draw must be a Draw, not {python_draw!r}")
+    draw[0] = (<Draw> python_draw).address
+    return 0
+
+
 def _fields(name, value, expected):
     if not isinstance(value, dict):
         raise TypeError(f"{name} must be a dict, not {value!r}")

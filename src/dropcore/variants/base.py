@@ -15,11 +15,14 @@ randomness comes from the Draw that they are handed. It is one of three kinds:
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from dataclasses import dataclass, fields
+from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 if TYPE_CHECKING:
     from dropcore.stream import Draw
@@ -78,16 +81,23 @@ class Variant:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def independent_unit(self, shape: Shape) -> Shape:
-        """Shape of the array of decisions that are independent of each other.
+        """Shape of the array of units that are decided independently of each other.
 
-        It broadcasts to `shape`: the default, `shape` itself, says that each element is
-        decided by itself.
+        It broadcasts to `shape`. By default each element is such a unit.
         """
         return shape
 
     def expectation(self, p: float, *inputs: Array) -> Array:
         """The mean of y over draws, at the scope `mean_scope`. By default x."""
         return inputs[0]
+
+    def variance(self, p: float, *inputs: Array) -> Array | None:
+        """The variance of each element of y over draws; None states nothing."""
+        return None
+
+    def kept_moments(self, p: float) -> tuple[float, float] | None:
+        """A mean and variance that y has where x is normal with them; None states nothing."""
+        return None
 
     def infer(self, p: float, *inputs: Array) -> Array:
         """What the layer computes in inference. By default x."""
@@ -105,6 +115,11 @@ class PlannedVariant(Variant):
     @abstractmethod
     def plan(self, p: float, shape: Shape) -> Plan:
         """Where decisions are shared in an array of `shape`, and what elements become."""
+
+    def independent_unit(self, shape: Shape) -> Shape:
+        shared_axes = self.plan(0.5, shape).shared_axes
+        shared = normalize_axis_tuple(shared_axes, len(shape), argname="shared_axes")
+        return tuple(1 if axis in shared else length for axis, length in enumerate(shape))
 
 
 @dataclass(frozen=True)
@@ -138,14 +153,27 @@ class FreeVariant(Variant):
         """The gradient of each input: an array for one, a tuple for several."""
 
 
-def axes_option(name: str, value: Any) -> tuple[int, ...]:
-    """An option that is an axis or several, as a tuple of int."""
-    axes = tuple(value) if isinstance(value, (tuple, list)) else (value,)
-    return tuple(axis_option(name, axis) for axis in axes)
+# ------------------------------------------------------------ options, checked
 
 
 def axis_option(name: str, value: Any) -> int:
     """An option that is one axis, as an int."""
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
         return int(value)
-    raise TypeError(f"{name} must be an integer or a tuple of integers, not {value!r}")
+    raise TypeError(f"{name} must be an integer, not {value!r}")
+
+
+def axes_option(name: str, value: Any) -> tuple[int, ...]:
+    """An option that is an axis or several, as a tuple of int."""
+    if isinstance(value, tuple | list):
+        return tuple(axis_option(f"each of {name}", axis) for axis in value)
+    return (axis_option(name, value),)
+
+
+def real_option(name: str, value: Any) -> float:
+    """An option that is a finite real number, as a float."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a real number, not {value!r}")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, not {value!r}")
+    return float(value)

@@ -15,10 +15,10 @@ from typing import ClassVar
 
 from dropcore._core.apply import kept_scale
 from dropcore.hookspecs import hookimpl
-from dropcore.variants.base import Plan, PlannedVariant, Shape, Variant, axes_option
+from dropcore.variants.base import Array, Plan, PlannedVariant, Shape, Variant, axes_option
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Standard(PlannedVariant):
     """Standard (inverted) dropout.
 
@@ -45,9 +45,8 @@ class Standard(PlannedVariant):
     def plan(self, p: float, shape: Shape) -> Plan:
         return Plan(scale=kept_scale(p), shared_axes=self.shared_axes)
 
-    def independent_unit(self, shape: Shape) -> Shape:
-        shared = {axis % len(shape) for axis in self.shared_axes}
-        return tuple(1 if axis in shared else n for axis, n in enumerate(shape))
+    def variance(self, p: float, *inputs: Array) -> Array:
+        return inputs[0] ** 2 * (kept_scale(p) - 1)
 
 
 @hookimpl

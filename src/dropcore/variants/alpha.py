@@ -1,0 +1,94 @@
+"""Alpha dropout: for networks with selu, it keeps the mean and the variance.
+
+    a' = -1.7580993408473766 = -lambda * alpha, selu's limit at minus infinity,  q = 1 - p
+    A = sqrt(nu / (q * ((a' - mu)^2 * p + nu))),  B = mu - A * (q * mu + p * a')
+    y = A * x + B where kept, A * a' + B where dropped;  dx = A * dy where kept
+    p = 1 gives zeros.
+
+Klambauer, Unterthiner, Mayr, Hochreiter, "Self-normalizing neural networks", NeurIPS 2017,
+for any mean mu and variance nu of the input.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from dropcore.hookspecs import hookimpl
+from dropcore.variants.base import (
+    Array,
+    Plan,
+    PlannedVariant,
+    Shape,
+    Variant,
+    axes_option,
+    real_option,
+)
+
+SELU_LIMIT = -1.7580993408473766
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alpha(PlannedVariant):
+    """Dropped elements go to selu's lower limit; mean and variance are kept.
+
+    Parameters
+    ----------
+    fixed_mean : float, default: 0.0
+        The mean of the input, which the output has too.
+    fixed_var : float, default: 1.0
+        The variance of the input, above 0, which the output has too.
+    shared_axes : int or tuple of int, default: ()
+        Axes along which one decision holds: all but batch and channel for the form that
+        drops whole features.
+
+    Examples
+    --------
+    >>> import dropcore, numpy as np
+    >>> x = np.random.default_rng(0).normal(size=100_000)
+    >>> y, mask = dropcore.dropout(x, p=0.3, training=True, rng=0, variant="alpha")
+    >>> bool(abs(y.mean()) < 0.02 and abs(y.var() - 1) < 0.02)
+    True
+    """
+
+    name: ClassVar[str] = "alpha"
+
+    fixed_mean: float = 0.0
+    fixed_var: float = 1.0
+    shared_axes: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        real_option("fixed_mean", self.fixed_mean)
+        real_option("fixed_var", self.fixed_var)
+        if self.fixed_var <= 0:
+            raise ValueError(f"fixed_var must be above 0, not {self.fixed_var}")
+        object.__setattr__(self, "shared_axes", axes_option("shared_axes", self.shared_axes))
+
+    def plan(self, p: float, shape: Shape) -> Plan:
+        a, b = self._affine(p)
+        return Plan(scale=a, shift=b, drop=a * SELU_LIMIT + b, shared_axes=self.shared_axes)
+
+    def _affine(self, p: float) -> tuple[float, float]:
+        if p == 1:
+            return 0.0, 0.0
+        mu, nu, q = self.fixed_mean, self.fixed_var, 1 - p
+        a = math.sqrt(nu / (q * ((SELU_LIMIT - mu) ** 2 * p + nu)))
+        return a, mu - a * (q * mu + p * SELU_LIMIT)
+
+    def expectation(self, p: float, *inputs: Array) -> Array:
+        a, b = self._affine(p)
+        return a * ((1 - p) * inputs[0] + p * SELU_LIMIT) + b
+
+    def variance(self, p: float, *inputs: Array) -> Array:
+        a, _ = self._affine(p)
+        return a**2 * p * (1 - p) * (inputs[0] - SELU_LIMIT) ** 2
+
+    def kept_moments(self, p: float) -> tuple[float, float] | None:
+        return (self.fixed_mean, self.fixed_var) if p < 1 else None
+
+
+@hookimpl
+def register_variants(register: Callable[[type[Variant]], None]) -> None:
+    register(Alpha)

@@ -1,0 +1,82 @@
+"""Spatial dropout: whole channels are dropped, one decision for each sample and channel.
+
+    y[n, c, ...] = x[n, c, ...] / (1 - p) where channel c of sample n is kept, 0 where dropped
+
+Tompson, Goroshin, Jain, LeCun, Bregler, "Efficient object localization using convolutional
+networks", CVPR 2015, section 3.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from numpy.lib.array_utils import normalize_axis_index
+
+from dropcore._core.apply import kept_scale
+from dropcore.hookspecs import hookimpl
+from dropcore.variants.base import Array, Plan, PlannedVariant, Shape, Variant, axis_option
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spatial(PlannedVariant):
+    """Whole channels are dropped.
+
+    Parameters
+    ----------
+    channel_axis : int
+        Where the channels are: 1 for NCHW, -1 for NHWC. There is no default.
+    batch_axis : int or None, default: 0
+        Where the samples are; None for a single sample without such an axis.
+
+    Raises
+    ------
+    ValueError
+        For an array that lacks one of the axes, or has no other axis to share.
+
+    Examples
+    --------
+    >>> import dropcore, numpy as np
+    >>> x = np.ones((2, 3, 4, 4), np.float32)
+    >>> y, mask = dropcore.dropout(
+    ...     x, p=0.5, training=True, rng=0, variant="spatial", channel_axis=1)
+    >>> mask.keep.shape
+    (2, 3, 1, 1)
+    """
+
+    name: ClassVar[str] = "spatial"
+
+    channel_axis: int
+    batch_axis: int | None = 0
+
+    def __post_init__(self) -> None:
+        axis_option("channel_axis", self.channel_axis)
+        if self.batch_axis is not None:
+            axis_option("batch_axis", self.batch_axis)
+
+    def plan(self, p: float, shape: Shape) -> Plan:
+        ndim = len(shape)
+        own = {normalize_axis_index(self.channel_axis, ndim, "channel_axis")}
+        if self.batch_axis is not None:
+            own.add(normalize_axis_index(self.batch_axis, ndim, "batch_axis"))
+            if len(own) == 1:
+                raise ValueError(
+                    f"channel_axis {self.channel_axis} and batch_axis {self.batch_axis} are one "
+                    f"axis of shape {shape}"
+                )
+        shared = tuple(axis for axis in range(ndim) if axis not in own)
+        if not shared:
+            raise ValueError(
+                f"spatial dropout needs an axis besides channel_axis {self.channel_axis} and "
+                f"batch_axis {self.batch_axis}, which shape {shape} has not"
+            )
+        return Plan(scale=kept_scale(p), shared_axes=shared)
+
+    def variance(self, p: float, *inputs: Array) -> Array:
+        return inputs[0] ** 2 * (kept_scale(p) - 1)
+
+
+@hookimpl
+def register_variants(register: Callable[[type[Variant]], None]) -> None:
+    register(Spatial)
