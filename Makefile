@@ -2,6 +2,7 @@
 #
 #   make demo      train a network on real data with dropout, see what it does
 #   make test      lint and run all tests
+#   make check-large   arrays of more than 2^31 elements
 #
 # Installs are not editable: what is tested is what is shipped.
 
@@ -12,7 +13,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCE := $(shell find src -type f -not -path '*/__pycache__/*') meson.build pyproject.toml README.md LICENSE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint pytest clean
+.PHONY: help demo test lint pytest check-large clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -27,7 +28,7 @@ $(VENV)/demo.stamp: $(SOURCE) constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/test.stamp: $(SOURCE) constraints.txt | $(BIN)/python
-	$(PIP) install --constraint constraints.txt '.[experiments,test]' mypy ruff
+	$(PIP) install --constraint constraints.txt '.[experiments,test]' cython-lint mypy pycodestyle ruff
 	@touch $@ $(VENV)/demo.stamp
 
 demo: $(VENV)/demo.stamp
@@ -38,11 +39,15 @@ test: lint pytest
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy -p dropcore
-	$(BIN)/python -m mypy.stubtest dropcore
+	$(BIN)/python -m mypy -p dropcore
+	$(BIN)/cython-lint src
+	$(BIN)/python -m mypy.stubtest dropcore --allowlist stubtest-allowlist.txt
 
 pytest: $(VENV)/test.stamp
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m 'not large'
+
+check-large: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -m large
 
 clean:
 	rm -rf $(VENV) build dist out

@@ -3,26 +3,72 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import dataclasses
+import inspect
 import sys
+import warnings
 from collections.abc import Sequence
 
 from dropcore import experiments
 from dropcore._core import dispatch, threads
 from dropcore._version import __version__
-from dropcore.plugins import registry
+from dropcore.plugins import PluginWarning, registry
 
 
 def info(args: argparse.Namespace) -> int:
     """Print version, instruction sets, threads and installed plugins."""
-    installed = sorted(
-        {f"{p.distribution} {p.version}" for p in registry().plugins() if p.distribution != "dropcore"}
-    )
+    installed = {f"{p.distribution} {p.version}" for p in registry().plugins()}
+    installed.discard(f"dropcore {__version__}")
     print(f"dropcore {__version__}")
     print(f"instruction sets built: {', '.join(dispatch.isas_built())}")
     print(f"of this processor: {', '.join(dispatch.isas_available())}")
     print(f"chosen: {dispatch.isa}")
     print(f"threads: {threads.get_num_threads()}")
-    print(f"plugins: {', '.join(installed) or 'none'}")
+    print(f"plugins: {', '.join(sorted(installed)) or 'none'}")
+    return 0
+
+
+def variants(args: argparse.Namespace) -> int:
+    """Print all variants, or one with its options."""
+    if args.name is None:
+        for name in registry().names():
+            print(name)
+        return 0
+    try:
+        variant = registry().variant_class(args.name)
+    except LookupError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{variant.name}: {(inspect.getdoc(variant) or '').partition(chr(10))[0]}")
+    print(f"inputs: {', '.join(variant.inputs)}")
+    print(f"p in {variant.p_domain}")
+    options = dataclasses.fields(variant)
+    print("options:" if options else "options: none")
+    for option in options:
+        kind = option.type
+        kind = kind if isinstance(kind, str) else inspect.formatannotation(kind)
+        required = option.default is option.default_factory is dataclasses.MISSING
+        default = "required" if required else f"default {option.default!r}"
+        print(f"  {option.name}: {kind}, {default}")
+    return 0
+
+
+def plugins(args: argparse.Namespace) -> int:
+    """Print where each variant comes from, and its state after trying to load it."""
+    found = registry()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PluginWarning)  # the table says the same
+        for name in found.names():
+            with contextlib.suppress(LookupError):
+                found.variant_class(name)
+    rows = [("variant", "distribution", "version", "state")]
+    for plugin in found.plugins():
+        state = f"{plugin.state}: {plugin.error}" if plugin.error else plugin.state
+        rows.append((plugin.name, plugin.distribution, plugin.version, state))
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        print("  ".join([*map(str.ljust, row, widths), row[3]]))
     return 0
 
 
@@ -34,6 +80,13 @@ def parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("info", help="version, instruction sets, threads, plugins")
     command.set_defaults(run=info)
+
+    command = commands.add_parser("variants", help="the variants, or one with its options")
+    command.add_argument("name", nargs="?", help="of a variant")
+    command.set_defaults(run=variants)
+
+    command = commands.add_parser("plugins", help="where the variants come from, and their state")
+    command.set_defaults(run=plugins)
 
     command = commands.add_parser("experiment", help="see for yourself what dropout does")
     names = command.add_subparsers(metavar="NAME", required=True)

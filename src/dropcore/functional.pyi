@@ -1,1 +1,33 @@
-# stub
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from dropcore.mask import Mask
+from dropcore.stream import _RNG, _Int
+from dropcore.variants.base import Array, Variant
+
+_Bool: TypeAlias = bool | np.bool_
+_Real: TypeAlias = float | np.floating[Any] | np.integer[Any]
+
+def dropout(
+    x: npt.ArrayLike,
+    p: _Real,
+    *,
+    training: _Bool,
+    rng: _RNG = None,
+    variant: str | Variant = "standard",
+    out: Array | None = None,
+    store: Literal["bits", "draw"] = "bits",
+    **options: Any,
+) -> tuple[Array, Mask]: ...
+def keep_mask(
+    shape: _Int | tuple[int, ...] | list[int],
+    p: _Real,
+    *,
+    rng: _RNG = None,
+    packed: _Bool = False,
+    start: _Int = 0,
+) -> Array: ...
+def p_for(variant: Variant, p: _Real) -> float: ...
+def keeps_bits(store: object) -> bool: ...

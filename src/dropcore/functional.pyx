@@ -6,7 +6,7 @@ cimport numpy as cnp
 import numpy as np
 
 from dropcore._core cimport apply
-from dropcore._core.arrays cimport as_array, check_out, dtype_of, probability
+from dropcore._core.arrays cimport as_array, dtype_of, probability
 from dropcore._core.table cimport DrawAddress
 from dropcore.mask cimport Mask, ShapedPlan, new_mask, shaped_plan
 from dropcore.stream cimport check_rng, take_draw

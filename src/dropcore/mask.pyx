@@ -10,8 +10,6 @@
 
 cimport cython
 cimport numpy as cnp
-from libc.stdint cimport uint8_t, uint64_t
-
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
@@ -20,12 +18,12 @@ from dropcore._core.apply cimport Layout
 from dropcore._core.arrays cimport (
     as_array, check_out, check_shape, dtype_of, empty_like, is_plain, probability,
 )
-from dropcore._core.table cimport FLOAT32, FLOAT64, Affine, DrawAddress, Dtype
-from dropcore.stream cimport Draw, Stream, check_rng, draw_of, take_draw
+from dropcore._core.table cimport FLOAT32, FLOAT64, Affine, Dtype
+from dropcore.stream cimport Draw, draw_of, take_draw
 
 from dropcore.plugins import get_variant
 from dropcore.stream import STREAM_VERSION, check_version
-from dropcore.variants.base import DecidingVariant, FreeVariant, PlannedVariant, Variant
+from dropcore.variants.base import DecidingVariant, PlannedVariant, Variant
 
 cnp.import_array()
 
@@ -126,7 +124,9 @@ cdef class Mask:
     """
 
     def __init__(self):
-        raise TypeError("a Mask comes from dropout(), a layer, Mask.from_keep() or Mask.from_record()")
+        raise TypeError(
+            "a Mask comes from dropout(), a layer, Mask.from_keep() or Mask.from_record()"
+        )
 
     @staticmethod
     def from_keep(keep, p, *, shape=None, variant="standard", **options):
@@ -162,7 +162,8 @@ cdef class Mask:
             raise TypeError(f"variant must be a planned one, not {variant.name!r}")
         decisions = np.asarray(keep)
         if decisions.dtype != bool:
-            if not np.issubdtype(decisions.dtype, np.number) or not np.isin(decisions, (0, 1)).all():
+            numbers = np.issubdtype(decisions.dtype, np.number)
+            if not numbers or not np.isin(decisions, (0, 1)).all():
                 raise TypeError(f"keep must be bool, or 0 and 1, not {keep!r}")
             decisions = decisions.astype(bool)
         shape = decisions.shape if shape is None else _shape(shape)
@@ -221,7 +222,9 @@ cdef class Mask:
             the variant has several.
         """
         if out is not None and len(self.variant.inputs) > 1:
-            raise TypeError(f"out is not taken by variant {self.variant.name!r}, which has several inputs")
+            raise TypeError(
+                f"out is not taken by variant {self.variant.name!r}, which has several inputs"
+            )
         if not self.training:
             return self.infer_backward(dy, out)
         if self.plan is None:
@@ -275,7 +278,8 @@ cdef class Mask:
         keep = np.asarray(self.variant.decide(draw_of(self.address), self.p, self.shape))
         if keep.dtype != bool:
             raise TypeError(
-                f"variant {self.variant.name!r} must decide with an array of bool, not of {keep.dtype}"
+                f"variant {self.variant.name!r} must decide with an array of bool, "
+                f"not of {keep.dtype}"
             )
         self.plan = decided_plan(self.variant, self.p, self.shape, keep)
         self.bits = np.packbits(keep, bitorder="little")
@@ -368,7 +372,9 @@ cdef class Mask:
             dtype = dtype_of(name, array)
             check_shape(name, array, self.shape)
             if array.dtype != arrays[0].dtype:
-                raise TypeError(f"{name} must have the dtype of x, {arrays[0].dtype}, not {array.dtype}")
+                raise TypeError(
+                    f"{name} must have the dtype of x, {arrays[0].dtype}, not {array.dtype}"
+                )
             if dtype != FLOAT32 and dtype != FLOAT64:
                 array = array.astype(np.float32)
             view = np.require(array, requirements=["C", "A"]).view()
@@ -449,7 +455,9 @@ cdef class Mask:
         True
         """
         if self.training and not self.has_draw:
-            raise TypeError("a Mask from from_keep has no draw to record; save its `packed` instead")
+            raise TypeError(
+                "a Mask from from_keep has no draw to record; save its `packed` instead"
+            )
         return {
             "stream_version": STREAM_VERSION,
             "draw": str(self.draw) if self.has_draw else None,

@@ -73,7 +73,7 @@ class Registry:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._classes: dict[str, type[Variant]] = {}
-        self._failures: dict[str, Exception] = {}
+        self._failures: dict[tuple[str, str], Exception] = {}
         self._plugins = list(self._scan())
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
@@ -109,17 +109,20 @@ class Registry:
         entries = [p for p in self._plugins if p.name == name and p.state != "switched off"]
         if not entries:
             raise LookupError(self._unknown(name))
-        if entries[0].distribution == "dropcore" and len(entries) > 1:
-            for plugin in entries[1:]:
+        first, *others = entries
+        if name in BUILT_IN:
+            for plugin in others:
                 if plugin.state != "failed":
                     self._fail(plugin, ValueError(f"the name {name!r} is built in, and reserved"))
-        elif len(entries) > 1:
+        elif others:
             origins = " and ".join(plugin.distribution for plugin in entries)
+            for plugin in entries:
+                plugin.state, plugin.error = "failed", f"registered by {origins}"
             raise LookupError(
                 f"variant {name!r} is registered by {origins}: uninstall one, "
                 "or choose with DROPCORE_PLUGINS"
             )
-        return entries[0]
+        return first
 
     def _unknown(self, name: str) -> str:
         close = difflib.get_close_matches(name, self.names(), n=1)
@@ -129,7 +132,7 @@ class Registry:
         return f"variant {name!r} is {why}{hint} Installed: {', '.join(self.names())}"
 
     def _load(self, plugin: Plugin) -> type[Variant]:
-        failure = self._failures.get(plugin.name)
+        failure = self._failures.get((plugin.name, plugin.distribution))
         if failure is None:
             try:
                 return self._register(plugin)
@@ -172,9 +175,10 @@ class Registry:
     def _fail(self, plugin: Plugin, error: Exception) -> Exception:
         plugin.state = "failed"
         plugin.error = f"{type(error).__name__}: {error}"
-        self._failures[plugin.name] = error
+        self._failures[plugin.name, plugin.distribution] = error
         warnings.warn(
-            f"plugin {plugin.distribution} {plugin.version}, variant {plugin.name!r}: {plugin.error}",
+            f"plugin {plugin.distribution} {plugin.version}, "
+            f"variant {plugin.name!r}: {plugin.error}",
             PluginWarning,
             stacklevel=2,
         )

@@ -11,8 +11,8 @@
 # C. Everything that is saved is text or JSON: never a pickle of generator state.
 
 cimport cython
-from libc.stdint cimport uint8_t, uint64_t
-from libc.string cimport memcmp, memcpy
+from libc.stdint cimport uint64_t
+from libc.string cimport memcmp
 
 import hashlib
 import operator

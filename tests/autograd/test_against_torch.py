@@ -50,8 +50,7 @@ def everything(lib, x, image, w, kernel, bias, gamma, beta, stats, training):
 
 class Ours:
     relu, tanh, sigmoid, selu = map(staticmethod, (ag.relu, ag.tanh, ag.sigmoid, ag.selu))
-    exp, log, softmax, log_softmax = map(
-        staticmethod, (ag.exp, ag.log, ag.softmax, ag.log_softmax))
+    exp, log, softmax, log_softmax = map(staticmethod, (ag.exp, ag.log, ag.softmax, ag.log_softmax))
     conv2d = staticmethod(ag.conv2d)
 
     @staticmethod
@@ -105,15 +104,24 @@ def test_a_network_with_every_operation(training):
     assert_close(var, stats[1])
 
 
-@pytest.mark.parametrize("name", ["relu", "tanh", "sigmoid", "selu", "exp", "softmax",
-                                  "log_softmax", "maximum"])
+@pytest.mark.parametrize(
+    "name", ["relu", "tanh", "sigmoid", "selu", "exp", "softmax", "log_softmax", "maximum"]
+)
 def test_each_function(name):
     x, other = pair(5, 6)
     assert_same(getattr(Ours, name)(x), getattr(Theirs, name)(other), [(x, other)])
 
 
-@pytest.mark.parametrize(("a", "b"), [((2, 3), (3, 4)), ((3,), (3,)), ((3,), (5, 3, 4)),
-                                      ((5, 4, 3), (3,)), ((2, 1, 4, 3), (5, 3, 2))])
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ((2, 3), (3, 4)),
+        ((3,), (3,)),
+        ((3,), (5, 3, 4)),
+        ((5, 4, 3), (3,)),
+        ((2, 1, 4, 3), (5, 3, 2)),
+    ],
+)
 def test_matmul(a, b):
     one, other = pair(*a), pair(*b)
     assert_same(one[0] @ other[0], one[1] @ other[1], [one, other])
@@ -123,8 +131,11 @@ def test_matmul(a, b):
 def test_conv2d(stride, padding):
     pairs = [pair(2, 3, 7, 8), pair(4, 3, 3, 2), pair(4)]
     options = {"stride": stride, "padding": padding}
-    assert_same(ag.conv2d(*[p[0] for p in pairs], **options),
-                F.conv2d(*[p[1] for p in pairs], **options), pairs)
+    assert_same(
+        ag.conv2d(*[p[0] for p in pairs], **options),
+        F.conv2d(*[p[1] for p in pairs], **options),
+        pairs,
+    )
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -136,7 +147,9 @@ def test_batch_norm(shape, training):
     (x, w, b), (x2, w2, b2) = zip(*pairs, strict=True)
     assert_same(
         ag.batch_norm(x, w, b, mean, var, training=training, momentum=0.3, eps=1e-3),
-        F.batch_norm(x2, *stats, w2, b2, training=training, momentum=0.3, eps=1e-3), pairs)
+        F.batch_norm(x2, *stats, w2, b2, training=training, momentum=0.3, eps=1e-3),
+        pairs,
+    )
     assert_close(mean, stats[0])
     assert_close(var, stats[1])
 
@@ -144,24 +157,43 @@ def test_batch_norm(shape, training):
 def test_losses():
     x, other = pair(6, 4)
     labels = RNG.integers(0, 4, 6)
-    assert_same(ag.cross_entropy(x, labels), F.cross_entropy(other, torch.tensor(labels)),
-                [(x, other)])
+    assert_same(
+        ag.cross_entropy(x, labels), F.cross_entropy(other, torch.tensor(labels)), [(x, other)]
+    )
     x, other = pair(6, 4)
     targets = RNG.uniform(size=(6, 4))
-    assert_same(ag.binary_cross_entropy_with_logits(x, targets),
-                F.binary_cross_entropy_with_logits(other, torch.tensor(targets)), [(x, other)])
+    assert_same(
+        ag.binary_cross_entropy_with_logits(x, targets),
+        F.binary_cross_entropy_with_logits(other, torch.tensor(targets)),
+        [(x, other)],
+    )
 
 
 def models():
     ours = ag.Sequential(
-        ag.Conv2d(1, 3, 3, padding=1, rng=0, dtype=np.float64), ag.BatchNorm(3, dtype=np.float64),
-        ag.SELU(), ag.Flatten(), ag.Linear(48, 8, rng=1, dtype=np.float64), ag.Tanh(),
-        ag.Linear(8, 8, rng=2, dtype=np.float64), ag.Sigmoid(), ag.ReLU(),
-        ag.Linear(8, 4, rng=3, dtype=np.float64))
+        ag.Conv2d(1, 3, 3, padding=1, rng=0, dtype=np.float64),
+        ag.BatchNorm(3, dtype=np.float64),
+        ag.SELU(),
+        ag.Flatten(),
+        ag.Linear(48, 8, rng=1, dtype=np.float64),
+        ag.Tanh(),
+        ag.Linear(8, 8, rng=2, dtype=np.float64),
+        ag.Sigmoid(),
+        ag.ReLU(),
+        ag.Linear(8, 4, rng=3, dtype=np.float64),
+    )
     theirs = nn.Sequential(
-        nn.Conv2d(1, 3, 3, padding=1), nn.BatchNorm2d(3), nn.SELU(), nn.Flatten(),
-        nn.Linear(48, 8), nn.Tanh(), nn.Linear(8, 8), nn.Sigmoid(), nn.ReLU(),
-        nn.Linear(8, 4)).double()
+        nn.Conv2d(1, 3, 3, padding=1),
+        nn.BatchNorm2d(3),
+        nn.SELU(),
+        nn.Flatten(),
+        nn.Linear(48, 8),
+        nn.Tanh(),
+        nn.Linear(8, 8),
+        nn.Sigmoid(),
+        nn.ReLU(),
+        nn.Linear(8, 4),
+    ).double()
     with torch.no_grad():
         for (name, mine), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
             # A linear map's weight is (in, out) here and (out, in) there.
@@ -172,12 +204,15 @@ def models():
 
 OPTIMISERS = {
     "sgd": (lambda p: ag.SGD(p, lr=0.1), lambda p: torch.optim.SGD(p, lr=0.1)),
-    "momentum": (lambda p: ag.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.01),
-                 lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.01)),
+    "momentum": (
+        lambda p: ag.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.01),
+        lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.01),
+    ),
     "adam": (lambda p: ag.Adam(p, lr=0.01), lambda p: torch.optim.Adam(p, lr=0.01)),
     "adam with decay": (
         lambda p: ag.Adam(p, lr=0.01, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.1),
-        lambda p: torch.optim.Adam(p, lr=0.01, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.1)),
+        lambda p: torch.optim.Adam(p, lr=0.01, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.1),
+    ),
 }
 
 
@@ -186,8 +221,10 @@ def test_training_runs(name):
     x, labels = RNG.normal(size=(20, 1, 4, 4)), RNG.integers(0, 4, 20)
     x2, labels2 = torch.tensor(x), torch.tensor(labels)
     ours, theirs = models()
-    optimiser, optimiser2 = (make(list(model.parameters()))
-                             for make, model in zip(OPTIMISERS[name], (ours, theirs), strict=True))
+    optimiser, optimiser2 = (
+        make(list(model.parameters()))
+        for make, model in zip(OPTIMISERS[name], (ours, theirs), strict=True)
+    )
     for _ in range(15):
         loss, loss2 = ag.cross_entropy(ours(x), labels), F.cross_entropy(theirs(x2), labels2)
         assert_close(loss.data, loss2)

@@ -14,8 +14,14 @@ def wrong(rule):
 
 @pytest.mark.parametrize(
     "rule",
-    [lambda dy, d: -dy * d, lambda dy, d: dy * d * 1.001, lambda dy, d: d, lambda dy, d: dy.T * d,
-     lambda dy, d: None, lambda dy, d: dy * d + np.eye(2) * 1e-4],
+    [
+        lambda dy, d: -dy * d,
+        lambda dy, d: dy * d * 1.001,
+        lambda dy, d: d,
+        lambda dy, d: dy.T * d,
+        lambda dy, d: None,
+        lambda dy, d: dy * d + np.eye(2) * 1e-4,
+    ],
     ids=["sign", "factor", "dy ignored", "transposed", "none", "one place"],
 )
 def test_wrong_rules_are_found(rule):

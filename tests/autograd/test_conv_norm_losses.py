@@ -28,12 +28,19 @@ def test_conv2d_is_its_definition(stride, padding):
 
 @pytest.mark.parametrize(
     ("x", "w", "options", "message"),
-    [((3, 4, 4), (1, 3, 2, 2), {}, r"x: shape \(3, 4, 4\), expected \(batch"),
-     ((1, 3, 4, 4), (1, 2, 2, 2), {}, r"weight: shape \(1, 2, 2, 2\), expected \(out_channels, 3"),
-     ((1, 3, 4, 4), (1, 3, 2), {}, "weight: shape"),
-     ((1, 3, 4, 4), (1, 3, 2, 2), {"stride": 0}, "stride: 0"),
-     ((1, 3, 4, 4), (1, 3, 2, 2), {"padding": -1}, "padding: -1"),
-     ((1, 3, 4, 4), (1, 3, 7, 1), {"padding": 1}, "smaller than the window")],
+    [
+        ((3, 4, 4), (1, 3, 2, 2), {}, r"x: shape \(3, 4, 4\), expected \(batch"),
+        (
+            (1, 3, 4, 4),
+            (1, 2, 2, 2),
+            {},
+            r"weight: shape \(1, 2, 2, 2\), expected \(out_channels, 3",
+        ),
+        ((1, 3, 4, 4), (1, 3, 2), {}, "weight: shape"),
+        ((1, 3, 4, 4), (1, 3, 2, 2), {"stride": 0}, "stride: 0"),
+        ((1, 3, 4, 4), (1, 3, 2, 2), {"padding": -1}, "padding: -1"),
+        ((1, 3, 4, 4), (1, 3, 7, 1), {"padding": 1}, "smaller than the window"),
+    ],
 )
 def test_conv2d_names_what_does_not_fit(x, w, options, message):
     with pytest.raises(ValueError, match=message):
@@ -106,14 +113,16 @@ def test_losses_of_extreme_logits_are_finite(dtype):
 
 @pytest.mark.parametrize(
     ("shape", "labels", "error", "message"),
-    [((2, 3), [0.0, 1.0], TypeError, "labels: dtype float64, expected integers"),
-     ((2, 3), [True, False], TypeError, "labels: dtype bool"),
-     ((2, 3), [0], ValueError, r"labels: shape \(1,\), expected \(2,\)"),
-     ((2, 3), [[0], [1]], ValueError, r"labels: shape \(2, 1\)"),
-     ((2, 3), [0, 3], ValueError, "labels: from 0 to 3, expected 0 to 2"),
-     ((2, 3), [-1, 0], ValueError, "labels: from -1 to 0"),
-     ((3,), [0, 1, 2], ValueError, r"logits: shape \(3,\), expected \(batch, classes\)"),
-     ((0, 3), np.zeros(0, int), ValueError, r"logits: shape \(0, 3\)")],
+    [
+        ((2, 3), [0.0, 1.0], TypeError, "labels: dtype float64, expected integers"),
+        ((2, 3), [True, False], TypeError, "labels: dtype bool"),
+        ((2, 3), [0], ValueError, r"labels: shape \(1,\), expected \(2,\)"),
+        ((2, 3), [[0], [1]], ValueError, r"labels: shape \(2, 1\)"),
+        ((2, 3), [0, 3], ValueError, "labels: from 0 to 3, expected 0 to 2"),
+        ((2, 3), [-1, 0], ValueError, "labels: from -1 to 0"),
+        ((3,), [0, 1, 2], ValueError, r"logits: shape \(3,\), expected \(batch, classes\)"),
+        ((0, 3), np.zeros(0, int), ValueError, r"logits: shape \(0, 3\)"),
+    ],
 )
 def test_cross_entropy_names_what_does_not_fit(shape, labels, error, message):
     with pytest.raises(error, match=message):
@@ -122,11 +131,18 @@ def test_cross_entropy_names_what_does_not_fit(shape, labels, error, message):
 
 @pytest.mark.parametrize(
     ("shape", "targets", "error", "message"),
-    [((2, 1), [0, 1], ValueError, r"targets: shape \(2,\), expected that of the logits, \(2, 1\)"),
-     ((2,), [0, 1.5], ValueError, "targets: from 0.0 to 1.5, expected 0 to 1"),
-     ((2,), [0, np.nan], ValueError, "targets: from nan"),
-     ((2,), ["a", "b"], TypeError, "targets: dtype"),
-     ((0,), np.zeros(0), ValueError, "not empty")],
+    [
+        (
+            (2, 1),
+            [0, 1],
+            ValueError,
+            r"targets: shape \(2,\), expected that of the logits, \(2, 1\)",
+        ),
+        ((2,), [0, 1.5], ValueError, "targets: from 0.0 to 1.5, expected 0 to 1"),
+        ((2,), [0, np.nan], ValueError, "targets: from nan"),
+        ((2,), ["a", "b"], TypeError, "targets: dtype"),
+        ((0,), np.zeros(0), ValueError, "not empty"),
+    ],
 )
 def test_binary_cross_entropy_names_what_does_not_fit(shape, targets, error, message):
     with pytest.raises(error, match=message):

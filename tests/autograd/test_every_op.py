@@ -26,6 +26,7 @@ def _batch_norm(training):
     def f(x, w, b):
         statistics = np.linspace(-1, 1, 3, dtype=x.dtype), np.linspace(0.5, 2, 3, dtype=x.dtype)
         return batch_norm(x, w, b, *statistics, training=training)
+
     return f
 
 
@@ -84,13 +85,17 @@ OPERATIONS = {
     "log_softmax along axis": (lambda a: log_softmax(a, axis=0), [(2, 3)]),
     "conv2d": (conv2d, [(2, 3, 4, 5), (2, 3, 2, 3), (2,)]),
     "conv2d, stride and padding": (
-        lambda x, w: conv2d(x, w, stride=2, padding=1), [(2, 2, 4, 5), (3, 2, 3, 2)]),
+        lambda x, w: conv2d(x, w, stride=2, padding=1),
+        [(2, 2, 4, 5), (3, 2, 3, 2)],
+    ),
     "batch_norm, training": (_batch_norm(True), [(4, 3), (3,), (3,)]),
     "batch_norm, training on images": (_batch_norm(True), [(2, 3, 2, 2), (3,), (3,)]),
     "batch_norm, inference": (_batch_norm(False), [(2, 3, 2, 2), (3,), (3,)]),
     "cross_entropy": (lambda x: cross_entropy(x, [0, 2, 2, 1]), [(4, 3)]),
     "binary_cross_entropy_with_logits": (
-        lambda x: binary_cross_entropy_with_logits(x, [[0, 1, 0.3], [1, 1, 0]]), [(2, 3)]),
+        lambda x: binary_cross_entropy_with_logits(x, [[0, 1, 0.3], [1, 1, 0]]),
+        [(2, 3)],
+    ),
 }
 every_op = pytest.mark.parametrize("name", OPERATIONS)
 

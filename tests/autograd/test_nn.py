@@ -48,7 +48,10 @@ def network(seed=0):
     rng = np.random.default_rng(seed)
     return Sequential(
         features=Sequential(Conv2d(1, 2, 3, padding=1, rng=rng), BatchNorm(2), ReLU()),
-        count=Counter(), flat=Flatten(), out=Linear(32, 3, rng=rng))
+        count=Counter(),
+        flat=Flatten(),
+        out=Linear(32, 3, rng=rng),
+    )
 
 
 X = np.random.default_rng(6).normal(size=(5, 1, 4, 4)).astype(np.float32)
@@ -58,10 +61,23 @@ def test_names_are_qualified_and_in_order():
     model = network()
     assert [name for name, _ in model.named_children()] == ["features", "count", "flat", "out"]
     assert [name for name, _ in model.named_modules()] == [
-        "", "features", "features.0", "features.1", "features.2", "count", "flat", "out"]
+        "",
+        "features",
+        "features.0",
+        "features.1",
+        "features.2",
+        "count",
+        "flat",
+        "out",
+    ]
     assert [name for name, _ in model.named_parameters()] == [
-        "features.0.weight", "features.0.bias", "features.1.weight", "features.1.bias",
-        "out.weight", "out.bias"]
+        "features.0.weight",
+        "features.0.bias",
+        "features.1.weight",
+        "features.1.bias",
+        "out.weight",
+        "out.bias",
+    ]
     assert list(model.parameters()) == [p for _, p in model.named_parameters()]
     assert model.out is model[3]
     assert list(model)[1] is model.count
@@ -108,7 +124,10 @@ def test_state_goes_round():
     model(X), model(-X)
     state = model.state_dict()
     assert set(state) == {name for name, _ in model.named_parameters()} | {
-        "features.1.running_mean", "features.1.running_var", "count._extra_state"}
+        "features.1.running_mean",
+        "features.1.running_var",
+        "count._extra_state",
+    }
     parameters = list(other.parameters())
     other.load_state_dict(pickle.loads(pickle.dumps(state)))
     assert list(other.parameters()) == parameters  # written in place: optimisers still hold them
@@ -129,12 +148,14 @@ def test_a_state_is_a_copy():
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [(lambda s: s.pop("out.bias"), r"missing \['out.bias'\], unknown \[\]"),
-     (lambda s: s.update(more=1), r"missing \[\], unknown \['more'\]"),
-     (lambda s: s.update({"out.bias": np.zeros(4, np.float32)}), r"out.bias: shape \(4,\)"),
-     (lambda s: s.update({"out.bias": np.zeros(3)}), "out.bias: .* dtype float64; expected"),
-     (lambda s: s.update({"count._extra_state": {}}), "expected calls"),
-     (lambda s: s.pop("count._extra_state"), "missing")],
+    [
+        (lambda s: s.pop("out.bias"), r"missing \['out.bias'\], unknown \[\]"),
+        (lambda s: s.update(more=1), r"missing \[\], unknown \['more'\]"),
+        (lambda s: s.update({"out.bias": np.zeros(4, np.float32)}), r"out.bias: shape \(4,\)"),
+        (lambda s: s.update({"out.bias": np.zeros(3)}), "out.bias: .* dtype float64; expected"),
+        (lambda s: s.update({"count._extra_state": {}}), "expected calls"),
+        (lambda s: s.pop("count._extra_state"), "missing"),
+    ],
 )
 def test_a_state_that_does_not_fit_changes_nothing(change, message):
     model = network()
@@ -156,7 +177,8 @@ def test_models_can_be_copied_and_pickled():
 
 
 @pytest.mark.parametrize(
-    ("make", "function"), [(ReLU, relu), (Sigmoid, sigmoid), (Tanh, tanh), (SELU, selu)])
+    ("make", "function"), [(ReLU, relu), (Sigmoid, sigmoid), (Tanh, tanh), (SELU, selu)]
+)
 def test_activations_as_modules(make, function):
     np.testing.assert_array_equal(make()(X).data, function(X).data)
 
@@ -175,8 +197,11 @@ def test_linear():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_layers_take_a_dtype_and_a_seed(dtype):
     def make():
-        return [Linear(3, 2, rng=7, dtype=dtype), Conv2d(2, 3, 2, rng=7, dtype=dtype),
-                BatchNorm(3, dtype=dtype)]
+        return [
+            Linear(3, 2, rng=7, dtype=dtype),
+            Conv2d(2, 3, 2, rng=7, dtype=dtype),
+            BatchNorm(3, dtype=dtype),
+        ]
 
     for one, same in zip(make(), make(), strict=True):
         state = one.state_dict()

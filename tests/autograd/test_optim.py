@@ -40,8 +40,10 @@ def test_sgd_with_weight_decay():
 @pytest.mark.parametrize(
     ("gradients", "expected"),
     # t=1: m = 1, v = 1; over 0.5 and 0.25: 2 / sqrt(4) = 1
-    [([2.0, -1.0], [0.9, 0.9]),  # t=2: m = 0.5 - 0.5 = 0
-     ([2.0, 2.0], [0.9, 0.8])],  # t=2: m = 1.5, v = 1.75; over 0.75 and 0.4375: 2 / sqrt(4) = 1
+    [
+        ([2.0, -1.0], [0.9, 0.9]),  # t=2: m = 0.5 - 0.5 = 0
+        ([2.0, 2.0], [0.9, 0.8]),  # t=2: m = 1.5, v = 1.75; over 0.75 and 0.4375: 2 / sqrt(4) = 1
+    ],
 )
 def test_adam(gradients, expected):
     optimiser = Adam([parameter(1.0)], lr=0.1, betas=(0.5, 0.75), eps=0.0)
@@ -131,15 +133,17 @@ def test_a_state_that_does_not_fit_changes_nothing(make):
 
 @pytest.mark.parametrize(
     ("make", "error", "message"),
-    [(lambda: SGD([], 0.1), ValueError, "parameters: none"),
-     (lambda: SGD([Tensor([1.0])], 0.1), TypeError, "require a gradient"),
-     (lambda: Adam([np.ones(3)]), TypeError, "expected tensors"),
-     (lambda: SGD([parameter(1)], -1), ValueError, "lr: -1, expected 0 or more"),
-     (lambda: SGD([parameter(1)], float("nan")), ValueError, "lr: nan"),
-     (lambda: SGD([parameter(1)], 1, momentum=-0.1), ValueError, "momentum: -0.1"),
-     (lambda: Adam([parameter(1)], weight_decay=-1), ValueError, "weight_decay: -1"),
-     (lambda: Adam([parameter(1)], betas=(0.9, 1.0)), ValueError, "betas: "),
-     (lambda: Adam([parameter(1)], eps=-1), ValueError, "eps: -1")],
+    [
+        (lambda: SGD([], 0.1), ValueError, "parameters: none"),
+        (lambda: SGD([Tensor([1.0])], 0.1), TypeError, "require a gradient"),
+        (lambda: Adam([np.ones(3)]), TypeError, "expected tensors"),
+        (lambda: SGD([parameter(1)], -1), ValueError, "lr: -1, expected 0 or more"),
+        (lambda: SGD([parameter(1)], float("nan")), ValueError, "lr: nan"),
+        (lambda: SGD([parameter(1)], 1, momentum=-0.1), ValueError, "momentum: -0.1"),
+        (lambda: Adam([parameter(1)], weight_decay=-1), ValueError, "weight_decay: -1"),
+        (lambda: Adam([parameter(1)], betas=(0.9, 1.0)), ValueError, "betas: "),
+        (lambda: Adam([parameter(1)], eps=-1), ValueError, "eps: -1"),
+    ],
 )
 def test_wrong_arguments_are_named(make, error, message):
     with pytest.raises(error, match=message):

@@ -141,8 +141,17 @@ def test_rules_get_arrays_even_for_single_numbers():
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [((3,), ()), ((2, 3), (3,)), ((2, 3), (2, 1)), ((2, 1), (1, 3)), ((4, 1, 3), (2, 1)),
-     ((1,), (1, 1)), ((2, 3), (1, 1, 1)), ((0, 3), (3,)), ((3, 0), (3, 1))],
+    [
+        ((3,), ()),
+        ((2, 3), (3,)),
+        ((2, 3), (2, 1)),
+        ((2, 1), (1, 3)),
+        ((4, 1, 3), (2, 1)),
+        ((1,), (1, 1)),
+        ((2, 3), (1, 1, 1)),
+        ((0, 3), (3,)),
+        ((3, 0), (3, 1)),
+    ],
 )
 def test_broadcasting_is_repeating(one, other):
     """A gradient with broadcasting is that of the operands repeated by hand, summed back."""
@@ -157,7 +166,8 @@ def test_broadcasting_is_repeating(one, other):
         padded = expected.reshape((1,) * (y.ndim - x.ndim) + x.shape)
         for index in np.ndindex(y.shape):
             padded[tuple(i if n > 1 else 0 for i, n in zip(index, padded.shape, strict=True))] += (
-                repeated[index])
+                repeated[index]
+            )
         np.testing.assert_allclose(x.grad, expected, rtol=1e-12, atol=1e-12)
 
 

@@ -68,8 +68,17 @@ def test_a_constructed_tensor():
     assert Tensor([[2.5]]).item() == 2.5
 
 
-@pytest.mark.parametrize("data", [np.arange(3), np.zeros(3, np.float16), [True], ["a"], 1j,
-                                  np.zeros(3, np.dtype(np.float64).newbyteorder())])
+@pytest.mark.parametrize(
+    "data",
+    [
+        np.arange(3),
+        np.zeros(3, np.float16),
+        [True],
+        ["a"],
+        1j,
+        np.zeros(3, np.dtype(np.float64).newbyteorder()),
+    ],
+)
 def test_other_dtypes_are_named(data):
     with pytest.raises(TypeError, match=r"data: dtype .*, expected float32 or float64"):
         Tensor(data)
@@ -137,7 +146,8 @@ def test_nan_goes_through():
 def test_nothing_overflows(dtype):
     big = np.array([-1e4, -30.0, 0.0, 30.0, 1e4], dtype)
     np.testing.assert_allclose(
-        sigmoid(Tensor(big)).data, [0, np.exp(-30.0), 0.5, 1, 1], rtol=1e-6, atol=0)
+        sigmoid(Tensor(big)).data, [0, np.exp(-30.0), 0.5, 1, 1], rtol=1e-6, atol=0
+    )
     np.testing.assert_allclose(softmax(Tensor(big)).data, [0, 0, 0, 0, 1])
     np.testing.assert_allclose(log_softmax(Tensor(big)).data, big - dtype(1e4))
     np.testing.assert_allclose(selu(Tensor(big)).data[0], -1.7580993408473766, rtol=1e-6)
@@ -148,7 +158,7 @@ def test_nothing_overflows(dtype):
 def test_selu_keeps_mean_0_and_variance_1():
     """Klambauer et al., 2017: (0, 1) is its fixed point for normal inputs."""
     grid = np.linspace(-12, 12, 200_001)
-    weight = np.exp(-grid**2 / 2)
+    weight = np.exp(-(grid**2) / 2)
     weight /= weight.sum()
     y = selu(Tensor(grid)).data
     assert abs((weight * y).sum()) < 1e-6

@@ -1,1 +1,1 @@
-# stub
+# Nothing for Python: what this module exports is in api.pxd.

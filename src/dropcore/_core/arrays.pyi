@@ -1,1 +1,3 @@
-# stub
+from typing import Final
+
+ACCEPTED: Final[str]

@@ -2,7 +2,6 @@
 # anything is written, and its error names the argument, the value and what is
 # accepted.
 
-cimport cython
 cimport numpy as cnp
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 
@@ -25,11 +24,13 @@ cdef cnp.ndarray as_array(str name, object value):
     if type(value) is np.ndarray:
         return value
     if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name} must be a plain array, not a masked one: pass {name}.data or fill it")
+        raise TypeError(f"{name} must not be a masked array: pass {name}.data, or fill it")
     try:
         return np.asarray(value)
     except ValueError as error:
-        raise TypeError(f"{name} must be an array of {ACCEPTED}, not {type(value).__name__}: {error}") from None
+        raise TypeError(
+            f"{name} must be an array of {ACCEPTED}, not {type(value).__name__}: {error}"
+        ) from None
 
 
 cdef Dtype dtype_of(str name, cnp.ndarray array) except *:
@@ -47,7 +48,8 @@ cdef Dtype dtype_of(str name, cnp.ndarray array) except *:
         if cnp.PyTypeNum_ISUSERDEF(num) and array.dtype.name == "bfloat16":
             bfloat16_num = num
             return BFLOAT16
-    raise TypeError(f"{name} must be an array of {ACCEPTED}, not of dtype {array.dtype.str if array.dtype.isnative is False else array.dtype}")
+    dtype = array.dtype if array.dtype.isnative else array.dtype.str
+    raise TypeError(f"{name} must be an array of {ACCEPTED}, not of dtype {dtype}")
 
 
 cdef int check_shape(str name, cnp.ndarray array, tuple shape) except -1:
@@ -115,11 +117,13 @@ cdef int check_out(cnp.ndarray x, str name, object out) except -1:
         raise ValueError("out must be writeable, not a read-only array")
     if not is_plain(y) and _repeats_elements(y):
         raise ValueError(
-            f"out must have a place in memory for each element, not strides {(<object> y).strides} "
-            f"for shape {(<object> y).shape}"
+            "out must have a place in memory for each element, not strides "
+            f"{(<object> y).strides} for shape {(<object> y).shape}"
         )
     if y is not x and _overlap(x, y) and not _same_memory(x, y):
-        raise ValueError(f"out must be {name} itself or share no memory with it, not overlap it in part")
+        raise ValueError(
+            f"out must be {name} itself or share no memory with it, not overlap it in part"
+        )
     return 0
 
 
@@ -132,5 +136,7 @@ cdef double probability(object p) except? -1.0:
     else:
         raise TypeError(f"p must be a real number in [0, 1], not {p!r}")
     if not 0 <= value <= 1:
-        raise ValueError(f"p must be in [0, 1], the probability that an element is dropped, not {p!r}")
+        raise ValueError(
+            f"p must be in [0, 1], the probability that an element is dropped, not {p!r}"
+        )
     return value

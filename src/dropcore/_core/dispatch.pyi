@@ -1,1 +1,6 @@
-# stub
+from typing import Final
+
+isa: Final[str]
+
+def isas_built() -> tuple[str, ...]: ...
+def isas_available() -> tuple[str, ...]: ...

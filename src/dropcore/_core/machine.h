@@ -70,11 +70,15 @@ static inline int dropcore_has_v4(void)
 #endif
 }
 
-#if defined(__GNUC__) || defined(__clang__)
+#if defined(__AVX512F__) && (defined(__GNUC__) || defined(__clang__))
 #define dropcore_prefetch(address) __builtin_prefetch(address)
+#else /* elsewhere the hardware's own prefetch is as good */
+#define dropcore_prefetch(address) ((void)0)
+#endif
+
+#if defined(__GNUC__) || defined(__clang__)
 #define dropcore_lowest_bit(word) __builtin_ctz(word)
 #else
-#define dropcore_prefetch(address) ((void)0)
 #include <intrin.h>
 static inline int dropcore_lowest_bit(uint32_t word)
 {

@@ -118,7 +118,10 @@ def run(pieces: Sequence[Callable[[], None]]) -> None:
     with _lock:
         if _pool is None:
             _pool = ThreadPoolExecutor(
-                max(1, _threads - 1), "dropcore", initializer=setattr, initargs=(_worker, "is_one", True)
+                max(1, _threads - 1),
+                "dropcore",
+                initializer=setattr,
+                initargs=(_worker, "is_one", True),
             )
         futures = [_pool.submit(piece) for piece in pieces[1:]]
     try:

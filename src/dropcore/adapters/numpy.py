@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Literal
 
 from dropcore.functional import dropout, keeps_bits, p_for
 from dropcore.mask import Mask
 from dropcore.plugins import get_variant
 from dropcore.stream import Draw, Stream, stream_of
-from dropcore.variants.base import Variant
+from dropcore.variants.base import Array, Variant
 
-Array = np.ndarray[Any, np.dtype[Any]]
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from dropcore.stream import _RNG
 
 
 class Dropout:
@@ -65,16 +66,16 @@ class Dropout:
         self,
         p: float,
         variant: str | Variant = "standard",
-        rng: Any = None,
+        rng: _RNG = None,
         *,
-        store: str = "bits",
+        store: Literal["bits", "draw"] = "bits",
         **options: Any,
     ) -> None:
         self.variant = get_variant(variant, **options)
         self.p = p
         self.rng: Stream | Draw | None = rng if isinstance(rng, Draw) else stream_of(rng)
         keeps_bits(store)
-        self.store = store
+        self.store: Literal["bits", "draw"] = store
         self.training = True
         self.mask: Mask | None = None
         self._calls = 0
@@ -88,7 +89,7 @@ class Dropout:
     def p(self, p: float) -> None:
         self._p = p_for(self.variant, p)
 
-    def __call__(self, x: Any, *, out: Array | None = None, **inputs: Any) -> Array:
+    def __call__(self, x: ArrayLike, *, out: Array | None = None, **inputs: Any) -> Array:
         """y, by the variant in training mode, by its inference rule in inference mode.
 
         Parameters
@@ -117,8 +118,8 @@ class Dropout:
         return y
 
     def backward(
-        self, dy: Any, mask: Mask | None = None, *, out: Array | None = None
-    ) -> Array | tuple[Array, ...]:
+        self, dy: ArrayLike, mask: Mask | None = None, *, out: Array | None = None
+    ) -> Array | Any:
         """The gradient of the layer's input.
 
         Parameters

@@ -10,8 +10,14 @@ from dropcore.autograd.tape import Array
 from dropcore.autograd.tensor import Tensor
 
 
-def gradcheck(f: Callable[..., Tensor], inputs: Sequence[Array], *, eps: float = 1e-6,
-              rtol: float = 1e-5, atol: float = 1e-7) -> None:
+def gradcheck(
+    f: Callable[..., Tensor],
+    inputs: Sequence[Array],
+    *,
+    eps: float = 1e-6,
+    rtol: float = 1e-5,
+    atol: float = 1e-7,
+) -> None:
     """Check the gradients of a function of tensors against central differences.
 
     The function's value is multiplied by fixed weights and summed; every element of every input
@@ -68,8 +74,10 @@ def gradcheck(f: Callable[..., Tensor], inputs: Sequence[Array], *, eps: float =
             tensor.data[element] = value
             quotient = (totals[0] - totals[1]) / (2 * eps)
             if not abs(gradient[element] - quotient) <= atol + rtol * abs(quotient):
-                raise AssertionError(f"input {i}, element {element}: gradient "
-                                     f"{gradient[element]:.7}, difference quotient {quotient:.7}")
+                raise AssertionError(
+                    f"input {i}, element {element}: gradient "
+                    f"{gradient[element]:.7}, difference quotient {quotient:.7}"
+                )
 
 
 def _tensor(i: int, data: Array) -> Tensor:

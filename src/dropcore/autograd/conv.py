@@ -9,8 +9,14 @@ from dropcore.autograd.tape import Array
 from dropcore.autograd.tensor import Tensor, apply_op, as_tensor
 
 
-def conv2d(x: Tensor | ArrayLike, weight: Tensor, bias: Tensor | None = None, *,
-           stride: int = 1, padding: int = 0) -> Tensor:
+def conv2d(
+    x: Tensor | ArrayLike,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    stride: int = 1,
+    padding: int = 0,
+) -> Tensor:
     """Slide a window over images: the cross-correlation that networks call a convolution.
 
     Parameters
@@ -73,8 +79,9 @@ def conv2d(x: Tensor | ArrayLike, weight: Tensor, bias: Tensor | None = None, *,
     return result if bias is None else result + bias.reshape(1, -1, 1, 1)
 
 
-def _patches(x: Array, window: tuple[int, int], stride: int,
-             padding: int) -> tuple[Array, tuple[int, int, int]]:
+def _patches(
+    x: Array, window: tuple[int, int], stride: int, padding: int
+) -> tuple[Array, tuple[int, int, int]]:
     """Return a row for each position of the window, and (batch, out_height, out_width)."""
     padded = np.zeros(_padded(x.shape, padding), dtype=x.dtype)
     padded[:, :, padding : padding + x.shape[2], padding : padding + x.shape[3]] = x
@@ -93,12 +100,15 @@ def _check(x: tuple[int, ...], weight: tuple[int, ...], stride: int, padding: in
     if len(x) != 4:
         raise ValueError(f"x: shape {x}, expected (batch, channels, height, width)")
     if len(weight) != 4 or weight[1] != x[1]:
-        raise ValueError(f"weight: shape {weight}, expected (out_channels, {x[1]}, kernel_height, "
-                         f"kernel_width) for x of shape {x}")
+        raise ValueError(
+            f"weight: shape {weight}, expected (out_channels, {x[1]}, kernel_height, "
+            f"kernel_width) for x of shape {x}"
+        )
     if stride < 1:
         raise ValueError(f"stride: {stride}, expected 1 or more")
     if padding < 0:
         raise ValueError(f"padding: {padding}, expected 0 or more")
     if weight[2] > x[2] + 2 * padding or weight[3] > x[3] + 2 * padding:
-        raise ValueError(f"x: shape {x} with padding {padding} is smaller than the window "
-                         f"{weight[2:]}")
+        raise ValueError(
+            f"x: shape {x} with padding {padding} is smaller than the window {weight[2:]}"
+        )

@@ -82,9 +82,7 @@ def binary_cross_entropy_with_logits(logits: Tensor | ArrayLike, targets: ArrayL
     x = logits.data
     # -log(sigmoid(x)) = max(x, 0) - x + log(1 + exp(-|x|)); likewise for 1 - sigmoid(x)
     loss = np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x)))
-    return apply_op(
-        loss.mean(), (logits,), lambda dy: (stable_sigmoid(x) - t) * (dy / loss.size)
-    )
+    return apply_op(loss.mean(), (logits,), lambda dy: (stable_sigmoid(x) - t) * (dy / loss.size))
 
 
 def _labels(logits: Tensor, labels: ArrayLike) -> Array:
@@ -95,11 +93,13 @@ def _labels(logits: Tensor, labels: ArrayLike) -> Array:
         raise ValueError(f"logits: shape {logits.shape}, expected (batch, classes), not empty")
     batch, classes = logits.shape
     if array.shape != (batch,):
-        raise ValueError(f"labels: shape {array.shape}, expected {(batch,)} for logits of shape "
-                         f"{logits.shape}")
+        raise ValueError(
+            f"labels: shape {array.shape}, expected {(batch,)} for logits of shape {logits.shape}"
+        )
     if array.min() < 0 or array.max() >= classes:
-        raise ValueError(f"labels: from {array.min()} to {array.max()}, expected 0 to "
-                         f"{classes - 1}")
+        raise ValueError(
+            f"labels: from {array.min()} to {array.max()}, expected 0 to {classes - 1}"
+        )
     return array
 
 
@@ -108,8 +108,9 @@ def _targets(logits: Tensor, targets: ArrayLike) -> Array:
     if array.dtype.kind not in "biuf":
         raise TypeError(f"targets: dtype {array.dtype}, expected numbers or bools")
     if array.shape != logits.shape or logits.size == 0:
-        raise ValueError(f"targets: shape {array.shape}, expected that of the logits, "
-                         f"{logits.shape}, not empty")
+        raise ValueError(
+            f"targets: shape {array.shape}, expected that of the logits, {logits.shape}, not empty"
+        )
     if not (array.min() >= 0 and array.max() <= 1):
         raise ValueError(f"targets: from {array.min()} to {array.max()}, expected 0 to 1")
     return array.astype(logits.dtype, copy=False)

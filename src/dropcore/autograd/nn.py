@@ -139,12 +139,17 @@ class Module:
             If names are missing or unknown, or a shape or dtype differs; nothing was written then.
         """
         arrays = dict(self._named_arrays())
-        extras = {_join(path, "_extra_state"): module for path, module in self.named_modules()
-                  if module.get_extra_state() is not None}
+        extras = {
+            _join(path, "_extra_state"): module
+            for path, module in self.named_modules()
+            if module.get_extra_state() is not None
+        }
         expected = arrays.keys() | extras.keys()
         if state.keys() != expected:
-            raise ValueError(f"state: missing {sorted(expected - state.keys())}, unknown "
-                             f"{sorted(state.keys() - expected)}")
+            raise ValueError(
+                f"state: missing {sorted(expected - state.keys())}, unknown "
+                f"{sorted(state.keys() - expected)}"
+            )
         for name, array in arrays.items():
             _check_like(name, state[name], array)
         for name, module in extras.items():  # these first: they may refuse what they are given
@@ -153,8 +158,11 @@ class Module:
             array[...] = state[name]
 
     def __repr__(self) -> str:
-        parts = [f"{name}={value.shape if isinstance(value, Tensor) else value!r}"
-                 for name, value in self._public() if isinstance(value, Tensor | Module)]
+        parts = [
+            f"{name}={value.shape if isinstance(value, Tensor) else value!r}"
+            for name, value in self._public()
+            if isinstance(value, Tensor | Module)
+        ]
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def _public(self) -> list[tuple[str, Any]]:
@@ -204,8 +212,10 @@ class Sequential(Module):
             if not isinstance(module, Module):
                 raise TypeError(f"{name}: {module!r}, expected a Module")
             if name.startswith("_") or "." in name or hasattr(Module, name):
-                raise ValueError(f"{name}: not possible as the name of a module: it is private, "
-                                 "has a dot, or is an attribute that every module has")
+                raise ValueError(
+                    f"{name}: not possible as the name of a module: it is private, "
+                    "has a dot, or is an attribute that every module has"
+                )
             setattr(self, name, module)
 
     def forward(self, x: Any) -> Any:
@@ -221,8 +231,10 @@ class Sequential(Module):
         return list(self)[position]
 
     def __getattr__(self, name: str) -> Module:  # only called, and only raises, for unknown names
-        raise AttributeError(f"Sequential has no module {name!r}; it has "
-                             f"{[child for child, _ in self.named_children()]}")
+        raise AttributeError(
+            f"Sequential has no module {name!r}; it has "
+            f"{[child for child, _ in self.named_children()]}"
+        )
 
 
 class Linear(Module):
@@ -249,8 +261,15 @@ class Linear(Module):
     (5, 2)
     """
 
-    def __init__(self, in_features: int, out_features: int, *, bias: bool = True,
-                 rng: Seed = None, dtype: DTypeLike = np.float32) -> None:
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        bias: bool = True,
+        rng: Seed = None,
+        dtype: DTypeLike = np.float32,
+    ) -> None:
         generator = np.random.default_rng(rng)
         self.weight = _uniform(generator, (in_features, out_features), in_features, dtype)
         self.bias = _uniform(generator, (out_features,), in_features, dtype) if bias else None
@@ -284,9 +303,18 @@ class Conv2d(Module):
     bias : Tensor, shape (out_channels,), or None
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int = 1,
-                 padding: int = 0, bias: bool = True, rng: Seed = None,
-                 dtype: DTypeLike = np.float32) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        bias: bool = True,
+        rng: Seed = None,
+        dtype: DTypeLike = np.float32,
+    ) -> None:
         generator = np.random.default_rng(rng)
         shape = (out_channels, in_channels, kernel_size, kernel_size)
         fan_in = in_channels * kernel_size**2
@@ -317,8 +345,14 @@ class BatchNorm(Module):
         Buffers: used in inference, moved in training.
     """
 
-    def __init__(self, channels: int, *, momentum: float = 0.1, eps: float = 1e-5,
-                 dtype: DTypeLike = np.float32) -> None:
+    def __init__(
+        self,
+        channels: int,
+        *,
+        momentum: float = 0.1,
+        eps: float = 1e-5,
+        dtype: DTypeLike = np.float32,
+    ) -> None:
         self.weight = Tensor(np.ones(channels, dtype), requires_grad=True)
         self.bias = Tensor(np.zeros(channels, dtype), requires_grad=True)
         self.running_mean = np.zeros(channels, dtype)
@@ -328,8 +362,16 @@ class BatchNorm(Module):
 
     def forward(self, x: Tensor | ArrayLike) -> Tensor:
         """Normalise x, shape (batch, channels) or (batch, channels, ...)."""
-        return batch_norm(x, self.weight, self.bias, self.running_mean, self.running_var,
-                          training=self.training, momentum=self.momentum, eps=self.eps)
+        return batch_norm(
+            x,
+            self.weight,
+            self.bias,
+            self.running_mean,
+            self.running_var,
+            training=self.training,
+            momentum=self.momentum,
+            eps=self.eps,
+        )
 
 
 class Flatten(Module):
@@ -377,15 +419,18 @@ def _check_like(name: str, value: Any, expected: Array) -> None:
     """Raise ValueError unless `value` has the shape and dtype of `expected`."""
     value = np.asarray(value)
     if value.shape != expected.shape or value.dtype != expected.dtype:
-        raise ValueError(f"{name}: shape {value.shape}, dtype {value.dtype}; expected "
-                         f"{expected.shape}, {expected.dtype}")
+        raise ValueError(
+            f"{name}: shape {value.shape}, dtype {value.dtype}; expected "
+            f"{expected.shape}, {expected.dtype}"
+        )
 
 
 def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _uniform(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int,
-             dtype: DTypeLike) -> Tensor:
+def _uniform(
+    rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, dtype: DTypeLike
+) -> Tensor:
     bound = 1 / math.sqrt(fan_in)
     return Tensor(rng.uniform(-bound, bound, shape).astype(dtype), requires_grad=True)

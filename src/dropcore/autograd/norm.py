@@ -9,9 +9,17 @@ from dropcore.autograd.tape import Array
 from dropcore.autograd.tensor import Tensor, apply_op, as_tensor
 
 
-def batch_norm(x: Tensor | ArrayLike, weight: Tensor, bias: Tensor, running_mean: Array,
-               running_var: Array, *, training: bool, momentum: float = 0.1,
-               eps: float = 1e-5) -> Tensor:
+def batch_norm(
+    x: Tensor | ArrayLike,
+    weight: Tensor,
+    bias: Tensor,
+    running_mean: Array,
+    running_var: Array,
+    *,
+    training: bool,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
     """Normalise each channel to mean 0 and variance 1, then scale and shift it.
 
     Ioffe and Szegedy, "Batch Normalization", 2015, algorithms 1 and 2.
@@ -75,18 +83,23 @@ def batch_norm(x: Tensor | ArrayLike, weight: Tensor, bias: Tensor, running_mean
     return apply_op(normalised * scale + bias.data.reshape(channels), (x, weight, bias), backward)
 
 
-def _check(x: Tensor, weight: Tensor, bias: Tensor, mean: Array, var: Array,
-           training: bool) -> int:
+def _check(x: Tensor, weight: Tensor, bias: Tensor, mean: Array, var: Array, training: bool) -> int:
     """Return how many values a channel has."""
     if x.ndim < 2:
         raise ValueError(f"x: shape {x.shape}, expected (batch, channels, ...)")
-    for name, shape in [("weight", weight.shape), ("bias", bias.shape),
-                        ("running_mean", mean.shape), ("running_var", var.shape)]:
+    for name, shape in [
+        ("weight", weight.shape),
+        ("bias", bias.shape),
+        ("running_mean", mean.shape),
+        ("running_var", var.shape),
+    ]:
         if shape != x.shape[1:2]:
-            raise ValueError(f"{name}: shape {shape}, expected {x.shape[1:2]} for x of shape "
-                             f"{x.shape}")
+            raise ValueError(
+                f"{name}: shape {shape}, expected {x.shape[1:2]} for x of shape {x.shape}"
+            )
     count = x.size // max(x.shape[1], 1)
     if training and count < 2:
-        raise ValueError(f"x: shape {x.shape} has {count} value(s) a channel; training needs two "
-                         "or more")
+        raise ValueError(
+            f"x: shape {x.shape} has {count} value(s) a channel; training needs two or more"
+        )
     return count

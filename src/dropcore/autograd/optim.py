@@ -39,8 +39,9 @@ class Optimizer:
             raise ValueError("parameters: none given (an iterator may have been used up)")
         for parameter in self.parameters:
             if not isinstance(parameter, Tensor) or not parameter.requires_grad:
-                raise TypeError(f"parameters: {parameter!r}, expected tensors that require a "
-                                "gradient")
+                raise TypeError(
+                    f"parameters: {parameter!r}, expected tensors that require a gradient"
+                )
         self.lr = _at_least_0("lr", lr)
         self.weight_decay = _at_least_0("weight_decay", weight_decay)
         for slot in self._slots:
@@ -80,8 +81,9 @@ class Optimizer:
         for slot in self._slots:
             found = [(a.shape, a.dtype) for a in map(np.asarray, state[slot])]
             if found != wanted:
-                raise ValueError(f"{slot}: shapes and dtypes {found}, expected those of the "
-                                 f"parameters, {wanted}")
+                raise ValueError(
+                    f"{slot}: shapes and dtypes {found}, expected those of the parameters, {wanted}"
+                )
         for name in self._numbers:
             setattr(self, name, state[name])
         for slot in self._slots:
@@ -118,8 +120,14 @@ class SGD(Optimizer):
     _slots = ("velocity",)
     velocity: list[Array]
 
-    def __init__(self, parameters: Iterable[Tensor], lr: float, *, momentum: float = 0.0,
-                 weight_decay: float = 0.0) -> None:
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        lr: float,
+        *,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+    ) -> None:
         super().__init__(parameters, lr, weight_decay)
         self.momentum = _at_least_0("momentum", momentum)
 
@@ -164,9 +172,15 @@ class Adam(Optimizer):
     mean: list[Array]
     square: list[Array]
 
-    def __init__(self, parameters: Iterable[Tensor], lr: float = 1e-3, *,
-                 betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
-                 weight_decay: float = 0.0) -> None:
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        lr: float = 1e-3,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
         super().__init__(parameters, lr, weight_decay)
         if not all(0 <= beta < 1 for beta in betas):
             raise ValueError(f"betas: {betas}, expected two numbers in [0, 1)")

@@ -119,12 +119,16 @@ class Node:
 
     def _seed(self, gradient: ArrayLike | None) -> Array:
         if not self.requires_grad:
-            raise RuntimeError("backward: this tensor requires no gradient, nor does anything it "
-                               "was computed from (or it was computed under no_grad)")
+            raise RuntimeError(
+                "backward: this tensor requires no gradient, nor does anything it "
+                "was computed from (or it was computed under no_grad)"
+            )
         if gradient is None:
             if self.data.size != 1:
-                raise ValueError(f"gradient: needed for a tensor of shape {self.data.shape}; "
-                                 "only one of a single element may leave it out")
+                raise ValueError(
+                    f"gradient: needed for a tensor of shape {self.data.shape}; "
+                    "only one of a single element may leave it out"
+                )
             return np.ones_like(self.data)
         seed = np.asarray(gradient, dtype=self.data.dtype)
         if seed.shape != self.data.shape:
@@ -141,13 +145,19 @@ class Node:
         if rule is None:
             return ()
         if isinstance(rule, tuple):
-            return tuple([one(dy) if parent.requires_grad else None
-                          for one, parent in zip(rule, self._parents, strict=True)])
+            return tuple(
+                [
+                    one(dy) if parent.requires_grad else None
+                    for one, parent in zip(rule, self._parents, strict=True)
+                ]
+            )
         answer = rule(dy)
         dxs: tuple[Gradient, ...] = answer if isinstance(answer, tuple) else (answer,)
         if len(dxs) != len(self._parents):
-            raise ValueError(f"gradient rule {rule!r}: returned {len(dxs)} gradients for "
-                             f"{len(self._parents)} parents")
+            raise ValueError(
+                f"gradient rule {rule!r}: returned {len(dxs)} gradients for "
+                f"{len(self._parents)} parents"
+            )
         return dxs
 
 

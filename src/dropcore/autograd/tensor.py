@@ -133,8 +133,10 @@ class Tensor(Node):
 
     def __pow__(self, exponent: float) -> Tensor:
         if not isinstance(exponent, int | float | np.integer | np.floating):
-            raise TypeError(f"exponent: {exponent!r}, expected a number; for a tensor's power "
-                            "write exp(exponent * log(x))")
+            raise TypeError(
+                f"exponent: {exponent!r}, expected a number; for a tensor's power "
+                "write exp(exponent * log(x))"
+            )
         x, n = self.data, float(exponent)
         # Without the exception x**0 would have a derivative of 0 * inf at 0.
         return apply_op(x**n, (self,), lambda dy: dy * (n * x ** (n - 1) if n else 0.0))
@@ -221,8 +223,9 @@ class Tensor(Node):
     def __getitem__(self, index: Any) -> Tensor:
         x = self.data
         parts = index if isinstance(index, tuple) else (index,)
-        repeats = not all(part is None or part is ... or isinstance(part, int | slice)
-                          for part in parts)
+        repeats = not all(
+            part is None or part is ... or isinstance(part, int | slice) for part in parts
+        )
 
         def backward(dy: Array) -> Array:
             dx = np.zeros_like(x)
@@ -235,8 +238,9 @@ class Tensor(Node):
         return apply_op(x[index], (self,), backward)
 
 
-def apply_op(value: ArrayLike, parents: Sequence[Tensor],
-             backward: Rule | tuple[Rule, ...]) -> Tensor:
+def apply_op(
+    value: ArrayLike, parents: Sequence[Tensor], backward: Rule | tuple[Rule, ...]
+) -> Tensor:
     """Put an operation on the tape: its value, what it was computed from, its gradient rule.
 
     All operations of this package are made with it, and those of others can be.
@@ -313,8 +317,9 @@ def as_tensor(x: Tensor | ArrayLike, like: Tensor | None = None) -> Tensor:
 
 def _floating(name: str, array: Array) -> Array:
     if array.dtype.char not in "fd" or not array.dtype.isnative:
-        raise TypeError(f"{name}: dtype {array.dtype}, expected float32 or float64 in native "
-                        "byte order")
+        raise TypeError(
+            f"{name}: dtype {array.dtype}, expected float32 or float64 in native byte order"
+        )
     return array
 
 

@@ -81,10 +81,6 @@ class Alpha(PlannedVariant):
         a, b = self._affine(p)
         return a * ((1 - p) * inputs[0] + p * SELU_LIMIT) + b
 
-    def variance(self, p: float, *inputs: Array) -> Array:
-        a, _ = self._affine(p)
-        return a**2 * p * (1 - p) * (inputs[0] - SELU_LIMIT) ** 2
-
     def kept_moments(self, p: float) -> tuple[float, float] | None:
         return (self.fixed_mean, self.fixed_var) if p < 1 else None
 

@@ -88,8 +88,8 @@ class Variant:
         return shape
 
     def expectation(self, p: float, *inputs: Array) -> Array:
-        """The mean of y over draws, at the scope `mean_scope`. By default x."""
-        return inputs[0]
+        """The mean of y over draws, at the scope `mean_scope`. By default x, or 0 for p = 1."""
+        return inputs[0] if p < 1 else np.zeros_like(inputs[0])
 
     def variance(self, p: float, *inputs: Array) -> Array | None:
         """The variance of each element of y over draws; None states nothing."""
@@ -116,7 +116,13 @@ class PlannedVariant(Variant):
     def plan(self, p: float, shape: Shape) -> Plan:
         """Where decisions are shared in an array of `shape`, and what elements become."""
 
+    def variance(self, p: float, *inputs: Array) -> Array:
+        """That of two values, as the plan says."""
+        plan = self.plan(p, inputs[0].shape)
+        return p * (1 - p) * (inputs[0] * plan.scale + plan.shift - plan.drop) ** 2
+
     def independent_unit(self, shape: Shape) -> Shape:
+        """An element of the mask, where the plan shares axes."""
         shared_axes = self.plan(0.5, shape).shared_axes
         shared = normalize_axis_tuple(shared_axes, len(shape), argname="shared_axes")
         return tuple(1 if axis in shared else length for axis, length in enumerate(shape))
@@ -147,9 +153,7 @@ class FreeVariant(Variant):
         """y, a new array of x's shape and dtype, and what backward needs to have saved."""
 
     @abstractmethod
-    def backward(
-        self, draw: Draw, p: float, dy: Array, *saved: Any
-    ) -> Array | tuple[Array, ...]:
+    def backward(self, draw: Draw, p: float, dy: Array, *saved: Any) -> Array | tuple[Array, ...]:
         """The gradient of each input: an array for one, a tuple for several."""
 
 

@@ -16,7 +16,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from dropcore._core.apply import kept_scale
 from dropcore.hookspecs import hookimpl
-from dropcore.variants.base import Array, Plan, PlannedVariant, Shape, Variant, axis_option
+from dropcore.variants.base import Plan, PlannedVariant, Shape, Variant, axis_option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +72,6 @@ class Spatial(PlannedVariant):
                 f"batch_axis {self.batch_axis}, which shape {shape} has not"
             )
         return Plan(scale=kept_scale(p), shared_axes=shared)
-
-    def variance(self, p: float, *inputs: Array) -> Array:
-        return inputs[0] ** 2 * (kept_scale(p) - 1)
 
 
 @hookimpl

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from dropcore._core.apply import kept_scale
 from dropcore.hookspecs import hookimpl
-from dropcore.variants.base import Array, Plan, PlannedVariant, Shape, Variant, axes_option
+from dropcore.variants.base import Plan, PlannedVariant, Shape, Variant, axes_option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +44,6 @@ class Standard(PlannedVariant):
 
     def plan(self, p: float, shape: Shape) -> Plan:
         return Plan(scale=kept_scale(p), shared_axes=self.shared_axes)
-
-    def variance(self, p: float, *inputs: Array) -> Array:
-        return inputs[0] ** 2 * (kept_scale(p) - 1)
 
 
 @hookimpl

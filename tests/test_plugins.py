@@ -1,0 +1,237 @@
+"""The registry: lazy, isolated, strict about names."""
+
+import subprocess
+import sys
+import textwrap
+from itertools import count
+
+import numpy as np
+import pytest
+
+import dropcore
+from dropcore import cli, plugins
+from dropcore.plugins import PluginWarning, Registry
+
+GOOD = """
+    from collections.abc import Callable
+    from dataclasses import dataclass
+    from typing import ClassVar
+    from dropcore import Plan, PlannedVariant, hookimpl
+
+    @dataclass(frozen=True, kw_only=True)
+    class Mine(PlannedVariant):
+        name: ClassVar[str] = "{name}"
+        factor: float = 2.0
+
+        def plan(self, p, shape):
+            return Plan(scale=self.factor)
+
+    @hookimpl
+    def register_variants(register):
+        register(Mine)
+"""
+numbers = count()
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Install a distribution of one module and one entry point, on sys.path for the test."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def install(variant, source, distribution=None):
+        module = f"a_plugin_of_the_tests_{next(numbers)}"
+        distribution = distribution or module.replace("_", "-")
+        (tmp_path / f"{module}.py").write_text(textwrap.dedent(source).replace("{name}", variant))
+        info = tmp_path / f"{module}-1.5.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.5\n"
+        )
+        (info / "entry_points.txt").write_text(f"[dropcore.variants]\n{variant} = {module}\n")
+        return module
+
+    return install
+
+
+def states(registry):
+    return {plugin.name: plugin.state for plugin in registry.plugins()}
+
+
+def test_the_built_in_variants_come_through_the_hook():
+    registry = Registry()
+    assert {"alpha", "spatial", "standard"} <= set(registry.names())
+    assert states(registry)["alpha"] == "not loaded"
+    assert registry.variant_class("alpha").name == "alpha"
+    assert states(registry)["alpha"] == "loaded"
+    assert states(registry)["spatial"] == "not loaded"
+
+
+def test_a_plugin_is_imported_when_its_variant_is_first_asked_for(install):
+    module = install("mine", GOOD)
+    registry = Registry()
+    assert "mine" in registry.names()
+    assert module not in sys.modules
+    variant = registry.variant_class("mine")
+    assert module in sys.modules
+    assert registry.variant_class("mine") is variant
+    assert states(registry)["mine"] == "loaded"
+
+
+def test_a_plugin_runs_on_the_core(install, monkeypatch):
+    install("mine", GOOD)
+    monkeypatch.setattr(plugins, "_registry", Registry())
+    y, mask = dropcore.dropout(np.ones(100), 0.5, training=True, rng=0, variant="mine", factor=7.0)
+    np.testing.assert_array_equal(y, np.where(mask.keep, 7.0, 0.0))
+    assert dropcore.Mask.from_record(mask.record()).variant == mask.variant
+
+
+BROKEN = {
+    "an import error": ("import a_module_that_is_not_there", "a_module_that_is_not_there"),
+    "a hook that raises": (
+        """
+        from dropcore import hookimpl
+
+        @hookimpl
+        def register_variants(register):
+            raise RuntimeError("no licence found")
+        """,
+        "no licence found",
+    ),
+    "a misspelt hook": (
+        """
+        from dropcore import hookimpl
+
+        @hookimpl
+        def register_variant(register):
+            pass
+        """,
+        "unknown hook 'register_variant'",
+    ),
+    "no hook": ("", "registers nothing, not 'broken'"),
+    "another name": (GOOD.replace("{name}", "other"), "registers other, not 'broken'"),
+    "a wrong type": (
+        """
+        from dropcore import hookimpl
+
+        @hookimpl
+        def register_variants(register):
+            register(dict)
+        """,
+        "register takes a class derived from Variant, not <class 'dict'>",
+    ),
+    "an instance": (
+        GOOD.replace("register(Mine)", "register(Mine())"),
+        "register takes a class derived from Variant",
+    ),
+    "a name given twice": (
+        GOOD.replace("register(Mine)", "register(Mine); register(Mine)"),
+        "registered twice",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_broken_plugin_is_named_and_the_rest_go_on(install, what):
+    source, cause = BROKEN[what]
+    install("broken", source, distribution="its-distribution")
+    install("mine", GOOD)
+    registry = Registry()
+    with (
+        pytest.warns(PluginWarning, match=r"its-distribution 1\.5, variant 'broken'"),
+        pytest.raises(
+            LookupError, match="'broken' of its-distribution could not be loaded"
+        ) as info,
+    ):
+        registry.variant_class("broken")
+    assert cause in str(info.value)
+    assert info.value.__cause__ is not None
+    assert states(registry)["broken"] == "failed"
+    with pytest.raises(LookupError, match="could not be loaded"):  # again, without a warning
+        registry.variant_class("broken")
+    assert registry.variant_class("mine").name == "mine"
+    assert registry.variant_class("standard").name == "standard"
+
+
+def test_a_duplicate_name_is_an_error_that_names_both_distributions(install):
+    install("twice", GOOD, distribution="first-one")
+    install("twice", GOOD, distribution="second-one")
+    install("mine", GOOD)
+    registry = Registry()
+    with pytest.raises(LookupError, match=r"(first|second)-one and (first|second)-one"):
+        registry.variant_class("twice")
+    assert registry.variant_class("mine").name == "mine"
+
+
+def test_built_in_names_are_reserved(install):
+    module = install("standard", GOOD, distribution="a-thief")
+    registry = Registry()
+    with pytest.warns(PluginWarning, match="a-thief.*reserved"):
+        variant = registry.variant_class("standard")
+    assert variant.__module__ == "dropcore.variants.standard"
+    assert module not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("setting", "has_first", "has_second"),
+    [("", False, False), ("First_One", True, False), ("second.one, first-one", True, True)],
+)
+def test_dropcore_plugins_chooses_distributions(
+    install, monkeypatch, setting, has_first, has_second
+):
+    install("one", GOOD, distribution="first-one")
+    install("two", GOOD, distribution="second-one")
+    monkeypatch.setenv("DROPCORE_PLUGINS", setting)
+    registry = Registry()
+    assert ("one" in registry.names(), "two" in registry.names()) == (has_first, has_second)
+    assert registry.variant_class("standard").name == "standard"
+    if not has_first:
+        with pytest.raises(LookupError, match="'one' is switched off by DROPCORE_PLUGINS"):
+            registry.variant_class("one")
+
+
+def test_an_unknown_name_says_what_is_close_and_what_is_installed():
+    with pytest.raises(LookupError, match="'spacial' is unknown; did you mean 'spatial'") as info:
+        Registry().variant_class("spacial")
+    assert "alpha" in str(info.value)
+    assert "standard" in str(info.value)
+
+
+def test_no_hook_runs_while_dropout_runs(install, monkeypatch):
+    install("mine", GOOD)
+    registry = Registry()
+    monkeypatch.setattr(plugins, "_registry", registry)
+    x = np.ones(10)
+    dropcore.dropout(x, 0.5, training=True, rng=0, variant="mine", factor=1.25)
+    calls = []
+    registry._manager.add_hookcall_monitoring(lambda *args: calls.append(args), lambda *args: None)
+    y, mask = dropcore.dropout(x, 0.5, training=True, rng=0, variant="mine", factor=1.25)
+    mask.backward(y)
+    assert calls == []
+
+
+def test_the_command_lists_plugins_and_variants(install, monkeypatch, capsys):
+    install("mine", GOOD, distribution="good-one")
+    install("broken", BROKEN["an import error"][0], distribution="bad-one")
+    monkeypatch.setattr(plugins, "_registry", Registry())
+    assert cli.main(["plugins"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.split() == ["mine", "good-one", "1.5", "loaded"] for line in lines)
+    assert any("bad-one" in line and "failed: ModuleNotFoundError" in line for line in lines)
+    assert cli.main(["variants", "mine"]) == 0
+    assert "factor: float, default 2.0" in capsys.readouterr().out
+    assert cli.main(["variants"]) == 0
+    assert {"mine", "standard"} <= set(capsys.readouterr().out.split())
+    assert cli.main(["variants", "nothing-like-it"]) == 1
+    assert "unknown" in capsys.readouterr().err
+    assert cli.main(["info"]) == 0
+    assert "good-one 1.5" in capsys.readouterr().out
+
+
+def test_the_module_is_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "dropcore", "variants", "spatial"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "channel_axis: int, required" in done.stdout
