@@ -17,7 +17,7 @@ from dropcore.stream import STREAM_VERSION, Draw, Stream
 from dropcore.variants.base import DecidingVariant, FreeVariant, Plan, PlannedVariant, Variant
 
 if TYPE_CHECKING:
-    from dropcore import autograd
+    from dropcore import autograd, testing
 
 __all__ = [
     "STREAM_VERSION",
@@ -41,10 +41,11 @@ __all__ = [
     "keep_mask",
     "num_threads",
     "set_num_threads",
+    "testing",
     "variants",
 ]
 
-_ON_FIRST_USE = ("autograd",)
+_ON_FIRST_USE = ("autograd", "testing")
 
 
 def get_include() -> str:

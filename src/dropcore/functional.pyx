@@ -8,7 +8,7 @@ import numpy as np
 from dropcore._core cimport apply
 from dropcore._core.arrays cimport as_array, dtype_of, probability
 from dropcore._core.table cimport DrawAddress
-from dropcore.mask cimport Mask, ShapedPlan, new_mask, shaped_plan
+from dropcore.mask cimport Mask, ShapedPlan, new_mask, shaped_plan, unpack
 from dropcore.stream cimport check_rng, take_draw
 
 from dropcore.mask import _shape
@@ -107,10 +107,11 @@ cdef bint truth(str name, object value) except? 0:
 
 cpdef bint keeps_bits(object store) except? 0:
     """Whether `store` is "bits"; an error if it is not "draw" either."""
-    if store == "bits":
-        return True
-    if store == "draw":
-        return False
+    if type(store) is str:
+        if store == "bits":
+            return True
+        if store == "draw":
+            return False
     raise ValueError(f"store must be 'bits' or 'draw', not {store!r}")
 
 
@@ -251,19 +252,20 @@ def keep_mask(shape, p, *, rng=None, packed=False, start=0):
     cdef double value = probability(p)
     cdef bint pack = truth("packed", packed)
     cdef DrawAddress address
-    cdef Py_ssize_t n = 1
     shape = _shape(shape if isinstance(shape, (tuple, list)) else (shape,))
     size = 1
     for length in shape:
         size *= length
     start = _integer("start", start, "an integer >= 0")
+    if size >= 2**63:
+        raise ValueError(f"shape must have fewer than 2**63 elements, not {shape}")
     if start + size > 2**63:
         raise OverflowError(f"start + size must be at most 2**63, not {start + size}")
-    n = size
     check_rng(rng)
-    bits = np.empty((n + 7) >> 3, np.uint8)
+    bits = np.empty((size + 7) >> 3, np.uint8)
+    keep = bits if pack else np.empty(shape, bool)
     address = take_draw(rng)
-    apply.keep_bits(&address, value, start, n, bits)
-    if pack:
-        return bits
-    return np.unpackbits(bits, count=n, bitorder="little").view(bool).reshape(shape)
+    apply.keep_bits(&address, value, start, size, bits)
+    if not pack:
+        unpack(bits, keep)
+    return keep

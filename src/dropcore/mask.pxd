@@ -36,5 +36,6 @@ cdef class Mask:
     cdef cnp.ndarray decisions(self)
 
 
+cdef int unpack(cnp.ndarray bits, cnp.ndarray keep) except -1
 cdef ShapedPlan shaped_plan(object plan, tuple shape)
 cdef Mask new_mask(object variant, double p, tuple shape, bint training, ShapedPlan plan)

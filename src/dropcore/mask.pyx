@@ -160,7 +160,7 @@ cdef class Mask:
         variant = get_variant(variant, **options)
         if not isinstance(variant, PlannedVariant):
             raise TypeError(f"variant must be a planned one, not {variant.name!r}")
-        decisions = np.asarray(keep)
+        decisions = as_array("keep", keep)
         if decisions.dtype != bool:
             numbers = np.issubdtype(decisions.dtype, np.number)
             if not numbers or not np.isin(decisions, (0, 1)).all():
@@ -249,11 +249,11 @@ cdef class Mask:
         cdef Layout layout = self.plan.layout
         cdef cnp.ndarray bits = None
         target = target_for("x", x, out)
-        source = source_for(x, target)
         if store or not layout.dense:
             bits = empty_bits(layout.decisions)
         self.address = take_draw(rng)
         self.has_draw = True
+        source = source_for(x, target)
         if layout.dense:
             apply.forward(&self.address, self.p, self.plan.forward, dtype, source, target, bits)
         else:
@@ -266,11 +266,12 @@ cdef class Mask:
     cdef object decided_forward(self, object value, object out, object rng):
         cdef cnp.ndarray x = as_array("x", value), source, target
         cdef Dtype dtype = dtype_of("x", x)
+        self.variant.independent_unit(self.shape)  # raises for a rank it does not read
         target = target_for("x", x, out)
-        source = source_for(x, target)
         self.address = take_draw(rng)
         self.has_draw = True
         self.decide()
+        source = source_for(x, target)
         apply.select(self.bits, self.plan.layout, self.plan.forward, dtype, source, target)
         return finish(target, out)
 
@@ -347,6 +348,7 @@ cdef class Mask:
         target = target_for("x", x, out)
         inputs = self.computing(inputs)
         if first:
+            self.variant.independent_unit(self.shape)  # raises for a rank it does not read
             self.address = take_draw(rng)
             self.has_draw = True
         y, saved = self.variant.forward(draw_of(self.address), self.p, *inputs)
@@ -420,11 +422,9 @@ cdef class Mask:
     @property
     def keep(self):
         cdef cnp.ndarray bits = self.decisions()
-        shape = self.plan.layout.mask_shape if self.plan is not None else self.shape
-        count = 1
-        for length in shape:
-            count *= length
-        return np.unpackbits(bits, count=count, bitorder="little").view(bool).reshape(shape)
+        keep = np.empty(self.plan.layout.mask_shape if self.plan is not None else self.shape, bool)
+        unpack(bits, keep)
+        return keep
 
     def __repr__(self):
         where = f"draw={str(self.draw)!r}" if self.has_draw else f"training={bool(self.training)}"
@@ -495,11 +495,13 @@ cdef class Mask:
         check_version("record", record)
         expected = {"stream_version", "draw", "p", "shape", "variant", "options"}
         if set(record) != expected:
-            raise ValueError(f"record must have the keys {sorted(expected)}, not {sorted(record)}")
+            raise ValueError(f"record must have the keys {sorted(expected)}, not {list(record)}")
         if not isinstance(record["variant"], str):
             raise TypeError(f"record['variant'] must be a str, not {record['variant']!r}")
         if not isinstance(record["options"], dict):
             raise TypeError(f"record['options'] must be a dict, not {record['options']!r}")
+        if not isinstance(record["draw"], (str, type(None))):
+            raise TypeError(f"record['draw'] must be a str or None, not {record['draw']!r}")
         draw = None if record["draw"] is None else Draw.parse(record["draw"])
         variant = get_variant(record["variant"], **record["options"])
         return _rebuild(
@@ -537,6 +539,18 @@ def _rebuild(variant, p, shape, draw, training, bits, mask_shape, saved):
 cdef inline cnp.ndarray empty_bits(Py_ssize_t decisions):
     cdef cnp.npy_intp size = (decisions + 7) >> 3
     return cnp.PyArray_EMPTY(1, &size, cnp.NPY_UINT8, 0)
+
+
+cdef int unpack(
+    cnp.ndarray bits,  # IN
+    cnp.ndarray keep,  # OUT: bool, in C order
+) except -1:
+    # In pieces, so that no second array of the size of `keep` is made.
+    flat = keep.reshape(-1)
+    for first in range(0, flat.size, 1 << 20):
+        piece = flat[first:first + (1 << 20)]
+        piece[:] = np.unpackbits(bits[first >> 3:], count=piece.size, bitorder="little")
+    return 0
 
 
 cdef cnp.ndarray all_kept(tuple shape):

@@ -122,7 +122,7 @@ cdef class Draw:
     >>> import dropcore
     >>> draw = dropcore.Stream(42).at(57)
     >>> str(draw)
-    'dc1:b880c6884b48ee63390662588012a0922f46db7def6f10b4a2402968b224362c:57'
+    'dc1:b880c6888b48ee63390662588012a0922f46bc7def6f10b4a2402968b224362c:57'
     >>> dropcore.Draw.parse(str(draw)) == draw
     True
     """
@@ -167,10 +167,10 @@ cdef class Draw:
             raise ValueError(
                 f"text must begin with 'dc{STREAM_VERSION}:', the stream's version, not {text!r}"
             )
-        digits = set("0123456789abcdef")
-        if len(key) != 64 or not digits.issuperset(key):
+        if len(key) != 64 or not set("0123456789abcdef").issuperset(key):
             raise ValueError(f"text must have 64 lower-case hex digits of a key, not {text!r}")
-        if not (index.isascii() and index.isdigit()) or int(index) > LAST_INDEX:
+        digits = index.isascii() and index.isdigit() and len(index) <= 20
+        if not digits or str(int(index)) != index or int(index) > LAST_INDEX:
             raise ValueError(f"text must end in a draw index in [0, 2**64), not {text!r}")
         draw = Draw.__new__(Draw)
         set_key(&draw.address, bytes.fromhex(key))
@@ -471,7 +471,7 @@ def _fields(name, value, expected):
     if not isinstance(value, dict):
         raise TypeError(f"{name} must be a dict, not {value!r}")
     if set(value) != expected:
-        raise ValueError(f"{name} must have the keys {sorted(expected)}, not {sorted(value)}")
+        raise ValueError(f"{name} must have the keys {sorted(expected)}, not {list(value)}")
 
 
 def check_version(name, value):

@@ -29,7 +29,7 @@ cdef cnp.ndarray as_array(str name, object value):
         return np.asarray(value)
     except ValueError as error:
         raise TypeError(
-            f"{name} must be an array of {ACCEPTED}, not {type(value).__name__}: {error}"
+            f"{name} must be an array, not this {type(value).__name__}: {error}"
         ) from None
 
 
@@ -82,10 +82,12 @@ cdef bint _repeats_elements(cnp.ndarray array):
 
 
 cdef bint _same_memory(cnp.ndarray a, cnp.ndarray b):
-    return (
-        cnp.PyArray_DATA(a) == cnp.PyArray_DATA(b)
-        and (<object> a).strides == (<object> b).strides
-    )
+    # Of the same shape. Along an axis of length 1 a stride means nothing.
+    cdef int axis
+    for axis in range(cnp.PyArray_NDIM(a)):
+        if a.shape[axis] > 1 and a.strides[axis] != b.strides[axis]:
+            return False
+    return cnp.PyArray_DATA(a) == cnp.PyArray_DATA(b)
 
 
 cdef bint _overlap(cnp.ndarray a, cnp.ndarray b):
@@ -132,7 +134,10 @@ cdef double probability(object p) except? -1.0:
     if PyFloat_CheckExact(p):
         value = PyFloat_AS_DOUBLE(p)
     elif isinstance(p, numbers.Real) and not isinstance(p, (bool, np.bool_)):
-        value = p
+        try:
+            value = p
+        except OverflowError:  # an int of any size
+            value = float("inf")
     else:
         raise TypeError(f"p must be a real number in [0, 1], not {p!r}")
     if not 0 <= value <= 1:

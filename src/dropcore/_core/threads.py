@@ -10,8 +10,8 @@ import operator
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 
 _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
@@ -110,24 +110,30 @@ def num_threads(n: int) -> Iterator[None]:
 
 def run(pieces: Sequence[Callable[[], None]]) -> None:
     """Run all pieces, the first of them here, and return when the last has ended."""
-    if getattr(_worker, "is_one", False):
-        for piece in pieces:  # a pool that waits for itself would never end
+    futures = [] if getattr(_worker, "is_one", False) else _submit(pieces[1:])
+    try:
+        for piece in (pieces[0], *pieces[1 + len(futures) :]):
             piece()
-        return
+    finally:
+        wait(futures)  # also on KeyboardInterrupt: they write into the caller's arrays
+
+
+def _submit(pieces: Sequence[Callable[[], None]]) -> list[Future[None]]:
+    # As many as the pool takes: none at the interpreter's exit.
     global _pool
+    futures: list[Future[None]] = []
     with _lock:
         if _pool is None:
             _pool = ThreadPoolExecutor(
                 max(1, _threads - 1),
                 "dropcore",
                 initializer=setattr,
-                initargs=(_worker, "is_one", True),
+                initargs=(_worker, "is_one", True),  # a pool that waits for itself never ends
             )
-        futures = [_pool.submit(piece) for piece in pieces[1:]]
-    try:
-        pieces[0]()
-    finally:
-        wait(futures)  # also on KeyboardInterrupt: they write into the caller's arrays
+        with suppress(RuntimeError):
+            for piece in pieces:
+                futures.append(_pool.submit(piece))
+    return futures
 
 
 def _shut_down() -> None:

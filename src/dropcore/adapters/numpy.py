@@ -73,12 +73,13 @@ class Dropout:
     ) -> None:
         self.variant = get_variant(variant, **options)
         self.p = p
+        keeps_bits(store)  # before a generator is drawn from
         self.rng: Stream | Draw | None = rng if isinstance(rng, Draw) else stream_of(rng)
-        keeps_bits(store)
         self.store: Literal["bits", "draw"] = store
         self.training = True
         self.mask: Mask | None = None
-        self._calls = 0
+        self._calls = 0  # whose backward is still to come
+        self._last_is_done = False
 
     @property
     def p(self) -> float:
@@ -115,6 +116,7 @@ class Dropout:
             **inputs,
         )
         self._calls += 1
+        self._last_is_done = False
         return y
 
     def backward(
@@ -145,18 +147,19 @@ class Dropout:
         elif not isinstance(mask, Mask):
             raise TypeError(f"mask must be a Mask, not {mask!r}")
         dx = mask.backward(dy, out=out)
-        self._calls = 0
+        self._calls = max(0, self._calls - 1)
+        self._last_is_done |= mask is self.mask
         return dx
 
     def _only_mask(self) -> Mask:
-        if self._calls == 1 and self.mask is not None:
-            return self.mask
         if self._calls == 0:
             raise RuntimeError("backward needs a call of the layer before it, or mask=")
-        raise RuntimeError(
-            f"backward needs mask= after {self._calls} calls of the layer: "
-            "pass the layer's `mask` of the call that is meant"
-        )
+        if self._calls > 1 or self._last_is_done or self.mask is None:
+            raise RuntimeError(
+                "backward needs mask= where several calls of the layer wait for theirs: "
+                "pass the layer's `mask` of the call that is meant"
+            )
+        return self.mask
 
     def train(self) -> Dropout:
         """Go to training mode, the mode a layer is built in; returns the layer."""

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 Shape = tuple[int, ...]
 
+MAX_AXES = 64  # of a NumPy array
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -162,9 +164,11 @@ class FreeVariant(Variant):
 
 def axis_option(name: str, value: Any) -> int:
     """An option that is one axis, as an int."""
-    if isinstance(value, int | np.integer) and not isinstance(value, bool):
-        return int(value)
-    raise TypeError(f"{name} must be an integer, not {value!r}")
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an integer, not {value!r}")
+    if not -MAX_AXES <= value < MAX_AXES:
+        raise ValueError(f"{name} must be in [-{MAX_AXES}, {MAX_AXES}), not {value}")
+    return int(value)
 
 
 def axes_option(name: str, value: Any) -> tuple[int, ...]:

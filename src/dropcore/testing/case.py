@@ -1,0 +1,119 @@
+"""One case of a check: the variant under test, with one p and one shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from dropcore.functional import dropout
+from dropcore.mask import Mask
+from dropcore.stream import Draw, Stream
+from dropcore.variants.base import Array, FreeVariant, Shape, Variant
+
+DRAWS = 1500  # of a small array
+LARGE = 2**18  # elements, so that half a percent shows
+STREAM = Stream(0, path=("dropcore.testing",))
+OTHER = STREAM.child("other")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A variant, a p and a shape that it reads, and how to run it with them."""
+
+    variant: Variant
+    p: float
+    shape: Shape
+
+    def __str__(self) -> str:
+        return f"p={self.p:g}, shape {self.shape}"
+
+    # ------------------------------------------------------------- run it
+
+    def inputs(self, seed: int = 0, dtype: Any = np.float64) -> tuple[Array, ...]:
+        """Arrays for it: between 0.5 and 1.5 in size, of both signs."""
+        rng = np.random.default_rng([seed, *self.shape])
+        return tuple(
+            (rng.uniform(0.5, 1.5, self.shape) * rng.choice([-1.0, 1.0], self.shape)).astype(dtype)
+            for _ in self.variant.inputs
+        )
+
+    def run(
+        self, inputs: Sequence[Array], draw: Draw | None, **arguments: Any
+    ) -> tuple[Array, Mask]:
+        """`dropout` of the inputs: in training with a draw, in inference without."""
+        named = dict(zip(self.variant.inputs[1:], inputs[1:], strict=True))
+        return dropout(
+            inputs[0],
+            self.p,
+            training=draw is not None,
+            rng=draw,
+            variant=self.variant,
+            **arguments,
+            **named,
+        )
+
+    def weights(self, dtype: Any = np.float64, seed: int = 9) -> Array:
+        """A dy."""
+        return self.inputs(seed, dtype)[0]
+
+    # ---------------------------------------------------- what is promised
+
+    @property
+    def free(self) -> FreeVariant | None:
+        """The variant if it is a free one: it has no keep decisions."""
+        return self.variant if isinstance(self.variant, FreeVariant) else None
+
+    @property
+    def unit(self) -> Shape:
+        """The shape of the independent units."""
+        return tuple(self.variant.independent_unit(self.shape))
+
+    def over_units(self, values: Array) -> Array:
+        """Sums over all elements of each unit; leading axes of values stay."""
+        pairs = zip(self.unit, self.shape, strict=True)
+        spanned = tuple(
+            axis - len(self.shape) for axis, (own, whole) in enumerate(pairs) if own != whole
+        )
+        return np.asarray(values.sum(axis=spanned, keepdims=True))
+
+    def expectation(self, inputs: Sequence[Array]) -> Array:
+        """The stated mean of y."""
+        stated = np.asarray(self.variant.expectation(self.p, *inputs))
+        shaped("expectation", stated, self.shape)
+        return stated
+
+    # ---------------------------------------------------------- many draws
+
+    @cached_property
+    def samples(self) -> Array:
+        """y of `inputs()` in many draws, one half from each of two streams."""
+        inputs, half = self.inputs(), DRAWS // 2
+        draws = [stream.at(i) for stream in (STREAM, OTHER) for i in range(half)]
+        samples = np.stack([self.run(inputs, draw)[0] for draw in draws])
+        samples.flags.writeable = False
+        return samples
+
+    def large(self) -> Case:
+        """The same with a large array: more units, where there are several."""
+        unit = self.unit
+        own = [axis for axis, length in enumerate(self.shape) if length == unit[axis] > 1]
+        return self.longer(own[0] if own else 0, LARGE)
+
+    def longer(self, axis: int, elements: int) -> Case:
+        """The same with at least so many elements, by a longer axis."""
+        if not self.shape:
+            return self
+        shape = list(self.shape)
+        shape[axis] *= -(-elements // prod(shape))
+        return replace(self, shape=tuple(shape))
+
+
+def shaped(what: str, array: Array, shape: Shape) -> None:
+    """Fail if an array has another shape."""
+    if array.shape != shape:
+        raise AssertionError(f"{what} has shape {array.shape}, not {shape}")

@@ -1,0 +1,52 @@
+"""Assertions about arrays, whose messages say what differs where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dropcore.mask import Mask
+from dropcore.variants.base import Array
+
+
+def gradients(mask: Mask, dy: Array) -> tuple[Array, ...]:
+    """The gradient of each input, as a tuple also where there is one."""
+    dx = mask.backward(dy)
+    return dx if isinstance(dx, tuple) else (dx,)
+
+
+def same_bits(what: str, got: Any, expected: Any) -> None:
+    """Fail unless two arrays, or tuples of them, are equal to the last bit."""
+    if isinstance(got, tuple):
+        for i, (one, other) in enumerate(zip(got, expected, strict=True)):
+            same_bits(f"{what}, input {i}" if len(got) > 1 else what, one, other)
+        return
+    if (got.dtype, got.shape) != (expected.dtype, expected.shape):
+        raise AssertionError(
+            f"{what}: {got.dtype} of shape {got.shape}, not {expected.dtype} of {expected.shape}"
+        )
+    differing = bits(got) != bits(expected)
+    if differing.any():
+        raise AssertionError(f"{what}: {_first(differing, got, expected)}")
+
+
+def close(what: str, got: Array, expected: Array, rtol: float, atol: float) -> None:
+    """Fail unless two arrays are finite and equal within a tolerance."""
+    if got.shape != expected.shape:
+        raise AssertionError(f"{what}: shape {got.shape}, not {expected.shape}")
+    got, expected = np.asarray(got, np.float64), np.asarray(expected, np.float64)
+    fine = np.isfinite(got) & np.isclose(got, expected, rtol=rtol, atol=atol)
+    if not fine.all():
+        raise AssertionError(f"{what}: {_first(~fine, got, expected)}")
+
+
+def bits(array: Array) -> Array:
+    """The bits of each element, as integers: nan equals nan, and -0.0 is not 0.0."""
+    return np.ascontiguousarray(array).view(f"u{array.itemsize}").reshape(array.shape)
+
+
+def _first(wrong: Array, got: Array, expected: Array) -> str:
+    at = tuple(int(i) for i in np.unravel_index(int(np.argmax(wrong)), wrong.shape))
+    place = f" at {at}" if at else ""
+    return f"{got[at]}{place}, expected {expected[at]} ({int(wrong.sum())} of {wrong.size} differ)"

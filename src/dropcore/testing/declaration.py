@@ -1,0 +1,80 @@
+"""The check of what a variant says of itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+
+from dropcore.testing.subject import Subject
+from dropcore.variants.base import (
+    DecidingVariant,
+    FreeVariant,
+    PlannedVariant,
+    Shape,
+    Variant,
+)
+
+KINDS = (PlannedVariant, DecidingVariant, FreeVariant)
+OF_DROPOUT = {"p", "training", "rng", "variant", "out", "store"}  # its arguments besides x
+P_DOMAINS = ("[0, 1]", "[0, 1)", "(0, 1]", "(0, 1)")
+MEAN_SCOPES = ("element", "tensor", None)
+
+
+def declaration(subject: Subject) -> None:
+    """The variant is a frozen, hashable dataclass of one kind, and declares what the contract asks."""
+    variant = subject.variant
+    kinds = [kind.__name__ for kind in KINDS if isinstance(variant, kind)]
+    _claim(len(kinds) == 1, f"its kinds are {kinds or 'none'}: derive from one")
+    _dataclass(variant)
+    _class_attributes(variant)
+    for shape in subject.shapes:
+        unit = tuple(variant.independent_unit(shape))
+        _claim(_broadcasts(unit, shape), f"independent_unit is {unit} for shape {shape}")
+
+
+def _claim(true: bool, otherwise: str) -> None:
+    if not true:
+        raise AssertionError(otherwise)
+
+
+def _dataclass(variant: Variant) -> None:
+    kind = type(variant)
+    parameters = kind.__dataclass_params__  # type: ignore[attr-defined]
+    _claim(parameters.frozen, f"{kind.__name__} is not a frozen dataclass")
+    fields = {field.name for field in dataclasses.fields(variant)}
+    for parent in kind.__mro__:
+        for name, annotation in inspect.get_annotations(parent).items():
+            _claim(
+                name in fields or "ClassVar" in str(annotation),
+                f"{name} is annotated in {parent.__name__}, and no option: "
+                "a dataclass decorator is missing, or ClassVar",
+            )
+    unlisted = sorted(set(vars(variant)) - fields)
+    _claim(not unlisted, f"attributes {unlisted} are no options")
+    again = kind(**variant.options())
+    _claim(again == variant, f"{again!r}, built from options(), is not equal to {variant!r}")
+    _claim(hash(again) == hash(variant), f"the hash of {variant!r} is not repeatable")
+
+
+def _class_attributes(variant: Variant) -> None:
+    name, inputs = getattr(variant, "name", None), variant.inputs
+    _claim(isinstance(name, str) and bool(name), f"name is {name!r}, not a str")
+    _claim(
+        isinstance(inputs, tuple) and inputs[:1] == ("x",) and len(set(inputs)) == len(inputs),
+        f"inputs is {inputs!r}, not a tuple of names of which the first is 'x'",
+    )
+    taken = sorted(set(inputs) & (OF_DROPOUT | set(variant.options())))
+    _claim(not taken, f"inputs {taken} are names of options, or of arguments of dropout")
+    taken = sorted(set(variant.options()) & (OF_DROPOUT | {"x"}))
+    _claim(not taken, f"options {taken} are arguments of dropout")
+    _claim(variant.p_domain in P_DOMAINS, f"p_domain is {variant.p_domain!r}, not of {P_DOMAINS}")
+    _claim(
+        variant.mean_scope in MEAN_SCOPES,
+        f"mean_scope is {variant.mean_scope!r}, not of {MEAN_SCOPES}",
+    )
+
+
+def _broadcasts(unit: Shape, shape: Shape) -> bool:
+    return len(unit) == len(shape) and all(
+        own in (1, whole) for own, whole in zip(unit, shape, strict=True)
+    )

@@ -1,0 +1,70 @@
+"""Checks of p: where it is 0 and 1, near them, and outside the domain."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dropcore.testing.case import STREAM, Case
+from dropcore.testing.compare import close, gradients, same_bits
+from dropcore.testing.evidence import finite
+from dropcore.testing.subject import Skipped, Subject
+
+
+def p_zero(subject: Subject) -> None:
+    """With p = 0 nothing is dropped: y is `expectation`, and its gradient inference's."""
+    if 0.0 not in subject.ends():
+        raise Skipped(f"p = 0 is outside {subject.variant.p_domain}")
+    for case in subject.at(0.0):
+        inputs, dy = case.inputs(), case.weights()
+        y, mask = case.run(inputs, STREAM.at(0))
+        finite(f"{case}: y", y)
+        if case.free is None and not mask.keep.all():
+            raise AssertionError(f"{case}: {int((~mask.keep).sum())} decisions drop")
+        if case.variant.mean_scope is not None:
+            close(f"{case}: y", y, case.expectation(inputs), 1e-12, 1e-12)
+            expected = gradients(case.run(inputs, None)[1], dy)
+            for name, dx, other in zip(
+                case.variant.inputs, gradients(mask, dy), expected, strict=True
+            ):
+                close(f"{case}: gradient of {name}", dx, other, 1e-12, 1e-12)
+
+
+def p_one(subject: Subject) -> None:
+    """With p = 1 everything is dropped: nothing of x comes through, and all is finite."""
+    if 1.0 not in subject.ends():
+        raise Skipped(f"p = 1 is outside {subject.variant.p_domain}")
+    for case in subject.at(1.0):
+        inputs, dy = case.inputs(), case.weights()
+        y, mask = case.run(inputs, STREAM.at(0))
+        finite(f"{case}: y", y)
+        if case.free is None and mask.keep.any():
+            raise AssertionError(f"{case}: {int(mask.keep.sum())} decisions keep")
+        others = (case.inputs(seed=1)[0], *inputs[1:])
+        same_bits(f"{case}: y with another x", mask.forward(*others), y)
+        dx = gradients(mask, dy)
+        for name, each in zip(case.variant.inputs, dx, strict=True):
+            finite(f"{case}: gradient of {name}", each)
+        same_bits(f"{case}: gradient of x", dx[0], np.zeros_like(dx[0]))
+
+
+def p_domain(subject: Subject) -> None:
+    """Outside `p_domain` p is refused; inside it all is finite, up to the very ends."""
+    for p in subject.refused():
+        for case in subject.at(p):
+            _refused(case)
+    for p in (np.nextafter(0.0, 1.0), np.nextafter(1.0, 0.0)):
+        for case in subject.at(float(p)):
+            y, mask = case.run(case.inputs(), STREAM.at(0))
+            finite(f"p={p!r}, shape {case.shape}: y", y)
+            for name, dx in zip(
+                case.variant.inputs, gradients(mask, case.weights()), strict=True
+            ):
+                finite(f"p={p!r}, shape {case.shape}: gradient of {name}", dx)
+
+
+def _refused(case: Case) -> None:
+    try:
+        case.run(case.inputs(), STREAM.at(0))
+    except ValueError:
+        return
+    raise AssertionError(f"{case}: outside {case.variant.p_domain}, and no ValueError")

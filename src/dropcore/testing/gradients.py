@@ -1,0 +1,98 @@
+"""Checks of backward, and of the inference rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from dropcore.testing.case import STREAM, Case
+from dropcore.testing.compare import close, gradients
+from dropcore.testing.evidence import Evidence
+from dropcore.testing.moments import add_moments, normal_inputs
+from dropcore.testing.subject import Skipped, Subject
+from dropcore.variants.base import Array
+
+STEP = 1e-6  # of the finite differences, of numbers of size 1
+
+
+def gradient(subject: Subject) -> None:
+    """Backward is the derivative of forward, for every input, with the mask frozen.
+
+    Against central differences in float64; every third x is 0, which says nothing about
+    what was dropped.
+    """
+    for case in subject.cases:
+        for index in (0, 1):
+            inputs = _with_zeros(case)
+            _, mask = case.run(inputs, STREAM.at(index))
+            dy = case.weights()
+            _compare(case, mask.forward, inputs, gradients(mask, dy), dy)
+
+
+def inference(subject: Subject) -> None:
+    """Inference computes what training gives on average: `expectation`, or `kept_moments`.
+
+    The mean is compared at the declared `mean_scope`. A variant that keeps the moments of
+    x, and not x itself, has to keep them in inference too.
+    """
+    evidence, judged = Evidence(), False
+    for p in (*subject.p_values, *subject.ends()):
+        for case in subject.at(p):
+            inputs = case.inputs()
+            y, mask = case.run(inputs, None)
+            if mask.draw is not None:
+                raise AssertionError(f"{case}: the mask of inference has the draw {mask.draw}")
+            if case.variant.kept_moments(p) is not None:
+                large = case.large()
+                add_moments(evidence, large, large.run(normal_inputs(large, seed=0), None)[0])
+            elif case.variant.mean_scope == "element":
+                close(f"{case}: y in inference", y, case.expectation(inputs), 1e-9, 1e-12)
+            elif case.variant.mean_scope == "tensor":
+                positive = tuple(np.abs(array) for array in inputs)
+                mean = case.run(positive, None)[0].mean()
+                stated = case.expectation(positive).mean()
+                close(f"{case}: mean of y in inference", mean, stated, 1e-9, 1e-12)
+            else:
+                continue
+            judged = True
+    if not judged:
+        raise Skipped("neither a mean nor kept moments are stated")
+    evidence.judge()
+
+
+def inference_gradient(subject: Subject) -> None:
+    """In inference, backward is the derivative of the inference rule, for every input."""
+    for p in (*subject.p_values, *subject.ends()):
+        for case in subject.at(p):
+            inputs = _with_zeros(case)
+            _, mask = case.run(inputs, None)
+            dy = case.weights()
+            _compare(case, mask.forward, inputs, gradients(mask, dy), dy)
+
+
+def _with_zeros(case: Case) -> tuple[Array, ...]:
+    inputs = case.inputs()
+    for array in inputs:
+        array.reshape(-1)[::3] = 0.0
+    return inputs
+
+
+def _compare(
+    case: Case,
+    forward: Callable[..., Array],
+    inputs: Sequence[Array],
+    given: Sequence[Array],
+    dy: Array,
+) -> None:
+    for name, array, dx in zip(case.variant.inputs, inputs, given, strict=True):
+        quotient = np.empty_like(array)
+        for at in np.ndindex(array.shape):
+            value = array[at]
+            array[at] = value + STEP
+            above = forward(*inputs)
+            array[at] = value - STEP
+            below = forward(*inputs)
+            array[at] = value
+            quotient[at] = ((above - below) * dy).sum() / (2 * STEP)
+        close(f"{case}: gradient of {name}", dx, quotient, 1e-5, 1e-6)

@@ -1,0 +1,117 @@
+"""Checks of what is stated about y over many draws: mean, variance, moments, rate."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dropcore.testing.case import DRAWS, STREAM, Case
+from dropcore.testing.evidence import Evidence
+from dropcore.testing.subject import Skipped, Subject
+from dropcore.variants.base import Array, PlannedVariant
+
+LARGE_DRAWS = 2
+RATE_DRAWS = 200
+
+
+def expectation(subject: Subject) -> None:
+    """The mean of y over draws is `expectation`, at the declared `mean_scope`."""
+    scope = subject.variant.mean_scope
+    if scope is None:
+        raise Skipped("mean_scope is None")
+    evidence = Evidence()
+    for case in subject.cases:
+        if scope == "tensor":
+            evidence.means(f"{case}: mean(y - expectation)", _tensor_means(case), 0.0)
+        else:
+            _element_means(evidence, case)
+    evidence.judge()
+
+
+def _element_means(evidence: Evidence, case: Case) -> None:
+    stated = case.expectation(case.inputs())
+    evidence.means(f"{case}: y", case.samples, stated)
+    _signed_sums(evidence, case, case.samples - stated, stated)
+    large = case.large()
+    inputs = large.inputs()
+    stated = large.expectation(inputs)
+    for draw in range(LARGE_DRAWS):
+        y = large.run(inputs, STREAM.at(draw))[0]
+        _signed_sums(evidence, large, y - stated, stated)
+
+
+def _signed_sums(evidence: Evidence, case: Case, off: Array, stated: Array) -> None:
+    # A wrong scale moves y away from 0 on both sides, and their sum not at all.
+    for where, sign in ((stated > 0, "positive"), (stated <= 0, "negative")):
+        units = case.over_units(np.where(where, off, 0.0))
+        evidence.sums(f"{case}: y where it should be {sign}", units[units != 0])
+
+
+def _tensor_means(case: Case) -> Array:
+    # Of one sign, so that a wrong scale shows; new inputs in each draw, for the mean may be
+    # kept for the tensor and not where it is larger.
+    off = np.empty(DRAWS)
+    for draw in range(DRAWS):
+        inputs = tuple(np.abs(array) for array in case.inputs(seed=draw))
+        y, _ = case.run(inputs, STREAM.at(draw))
+        off[draw] = (y - case.expectation(inputs)).mean()
+    return off
+
+
+def variance(subject: Subject) -> None:
+    """The variance of each element of y over draws is `variance`."""
+    evidence = Evidence()
+    for case in subject.cases:
+        inputs = case.inputs()
+        stated = case.variant.variance(case.p, *inputs)
+        if stated is None:
+            raise Skipped("variance() states nothing")
+        # About the stated mean where there is one: then the mean square is the variance.
+        known = case.variant.mean_scope == "element"
+        centre = case.expectation(inputs) if known else case.samples.mean(0)
+        squares = (case.samples - centre) ** 2 * (1.0 if known else DRAWS / (DRAWS - 1))
+        evidence.means(f"{case}: the squared deviation of y", squares, stated)
+        evidence.sums(f"{case}: the variance of y", case.over_units(squares - stated))
+    evidence.judge()
+
+
+def kept_moments(subject: Subject) -> None:
+    """Where x is normal with the moments of `kept_moments`, y has them too."""
+    evidence = Evidence()
+    for case in subject.cases:
+        large = case.large()
+        for draw in range(LARGE_DRAWS):
+            inputs = normal_inputs(large, seed=draw)
+            add_moments(evidence, large, large.run(inputs, STREAM.at(draw))[0])
+    evidence.judge()
+
+
+def normal_inputs(case: Case, seed: int) -> tuple[Array, ...]:
+    """Inputs with the moments that the variant keeps."""
+    stated = case.variant.kept_moments(case.p)
+    if stated is None:
+        raise Skipped("kept_moments() states nothing")
+    rng = np.random.default_rng(seed)
+    return tuple(rng.normal(stated[0], stated[1] ** 0.5, case.shape) for _ in case.variant.inputs)
+
+
+def add_moments(evidence: Evidence, case: Case, y: Array) -> None:
+    """Evidence that y has the moments that the variant keeps."""
+    stated = case.variant.kept_moments(case.p)
+    assert stated is not None
+    mean, var = stated
+    evidence.sums(f"{case}: the mean of y, {mean:g},", case.over_units(y - mean))
+    evidence.sums(f"{case}: the variance of y, {var:g},", case.over_units((y - mean) ** 2 - var))
+
+
+def drop_rate(subject: Subject) -> None:
+    """Each decision of a planned variant drops with probability p."""
+    if not isinstance(subject.variant, PlannedVariant):
+        raise Skipped("not a planned variant: it states no rate of decisions")
+    evidence = Evidence()
+    for case in subject.cases:
+        inputs, large = case.inputs(), case.large()
+        dropped = [~case.run(inputs, STREAM.at(i))[1].keep for i in range(RATE_DRAWS)]
+        evidence.means(f"{case}: the rate of drops", np.stack(dropped).astype(float), case.p)
+        keep = large.run(large.inputs(), STREAM.at(0))[1].keep
+        evidence.sums(f"{large}: the rate of drops", ~keep - large.p)
+    evidence.judge()

@@ -1,0 +1,133 @@
+"""Checks of inf and nan: where elements are dropped, and beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+
+import numpy as np
+
+from dropcore.mask import Mask
+from dropcore.testing.case import STREAM, Case
+from dropcore.testing.compare import bits, gradients, same_bits
+from dropcore.testing.subject import Skipped, Subject
+from dropcore.variants.base import Array, DecidingVariant, Plan, PlannedVariant
+
+NONFINITE = np.array([np.inf, -np.inf, np.nan])
+
+
+def dropped_nonfinite(subject: Subject) -> None:
+    """inf and nan where an input is dropped change nothing, in y and in the gradients.
+
+    An input is dropped where y does not depend on it. With keep decisions, y is exactly
+    the plan's drop value there; the gradient is +0.0, whatever dy is.
+    """
+    dropped = 0
+    with np.errstate(all="ignore"):
+        for case in subject.cases:
+            for index in (0, 1):
+                _, mask = case.run(case.inputs(), STREAM.at(index))
+                if case.free is None:
+                    _drop_value(case, mask)
+                dropped += _forward_ignores(case, mask) + _backward_ignores(case, mask)
+    if not dropped:
+        raise Skipped("y depends on all elements of every input")
+
+
+def nonfinite_spread(subject: Subject) -> None:
+    """inf and nan in one element reach no other unit, in y and in the gradients."""
+    several = False
+    with np.errstate(all="ignore"):
+        for case in subject.cases:
+            inputs = case.inputs()
+            y, mask = case.run(inputs, STREAM.at(0))
+            several |= prod(case.unit) > 1
+            for which, name in enumerate(case.variant.inputs):
+
+                def forward(array: Array, which: int = which) -> tuple[Array, ...]:
+                    changed = (*inputs[:which], array, *inputs[which + 1 :])
+                    return (mask.forward(*changed),)  # noqa: B023
+
+                _stays(case, f"y, {name} being", inputs[which], forward)
+            _stays(case, "gradient, dy being", case.weights(), lambda dy: gradients(mask, dy))  # noqa: B023
+    if not several:
+        raise Skipped("one unit spans the whole array")
+
+
+def _stays(
+    case: Case, what: str, array: Array, run: Callable[[Array], tuple[Array, ...]]
+) -> None:
+    before = run(array)
+    for place in {0, array.size // 2, array.size - 1}:
+        at = np.unravel_index(place, array.shape)
+        own = np.zeros(case.unit, bool)
+        own[tuple(i if n > 1 else 0 for i, n in zip(at, case.unit, strict=True))] = True
+        for value in NONFINITE:
+            changed = array.copy()
+            changed[at] = value
+            for old, new in zip(before, run(changed), strict=True):
+                reached = np.argwhere((bits(old) != bits(new)) & ~own)
+                if len(reached):
+                    there = tuple(int(i) for i in reached[0])
+                    raise AssertionError(
+                        f"{case}: {what} {value} at {tuple(map(int, at))}: changed at {there}, "
+                        "in another unit"
+                    )
+
+
+def _drop_value(case: Case, mask: Mask) -> None:
+    keep = np.broadcast_to(mask.keep, case.shape)
+    inputs = _poisoned(case.inputs()[0], ~keep)
+    y = mask.forward(inputs)
+    drop = np.full(case.shape, _plan(case, mask).drop)
+    same_bits(f"{case}: y where dropped", y[~keep], drop[~keep])
+    dx = gradients(mask, _poisoned(case.weights(), ~keep))[0]
+    same_bits(f"{case}: gradient where dropped", dx[~keep], np.zeros(case.shape)[~keep])
+
+
+def _plan(case: Case, mask: Mask) -> Plan:
+    if isinstance(case.variant, DecidingVariant):
+        return case.variant.plan(case.p, case.shape, mask.keep)
+    assert isinstance(case.variant, PlannedVariant)
+    return case.variant.plan(case.p, case.shape)
+
+
+def _forward_ignores(case: Case, mask: Mask) -> int:
+    # Elements of inputs without effect on y, after proof that inf and nan have none either.
+    inputs, others = case.inputs(), case.inputs(seed=1)
+    y = mask.forward(*inputs)
+    dropped = 0
+    for which, name in enumerate(case.variant.inputs):
+
+        def forward(array: Array, which: int = which) -> Array:
+            return mask.forward(*inputs[:which], array, *inputs[which + 1 :])
+
+        unmoved = y == forward(others[which])
+        got = forward(_poisoned(inputs[which], unmoved))
+        if not (got == y)[unmoved].all():
+            at = tuple(int(i) for i in np.argwhere(unmoved & (got != y))[0])
+            raise AssertionError(
+                f"{case}: {name} is dropped at {at}, and inf or nan there makes y {got[at]}"
+            )
+        dropped += int(unmoved.sum())
+    return dropped
+
+
+def _backward_ignores(case: Case, mask: Mask) -> int:
+    dy, other = case.weights(), case.weights(seed=10)
+    dropped = 0
+    pairs = zip(gradients(mask, dy), gradients(mask, other), strict=True)
+    for which, (dx, changed) in enumerate(pairs):
+        unmoved = dx == changed
+        got = gradients(mask, _poisoned(dy, unmoved))[which]
+        what = f"{case}: gradient of {case.variant.inputs[which]} where it is dropped"
+        same_bits(what, dx[unmoved], np.zeros_like(dx)[unmoved])
+        same_bits(f"{what}, dy being inf or nan", got[unmoved], np.zeros_like(dx)[unmoved])
+        dropped += int(unmoved.sum())
+    return dropped
+
+
+def _poisoned(array: Array, where: Array) -> Array:
+    changed = array.copy()
+    changed[where] = np.resize(NONFINITE, int(where.sum()))
+    return changed

@@ -1,0 +1,80 @@
+"""What became of each check, and its text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Literal
+
+Result = Literal["passed", "failed", "skipped", "failed as expected", "passed unexpectedly"]
+BAD: tuple[Result, ...] = ("failed", "passed unexpectedly")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one check.
+
+    Attributes
+    ----------
+    name : str
+        Of the check.
+    result : {"passed", "failed", "skipped", "failed as expected", "passed unexpectedly"}
+    message : str
+        Why it failed or was skipped, or the reason why it should have failed.
+    """
+
+    name: str
+    result: Result
+    message: str = ""
+
+
+@dataclass(frozen=True, repr=False)
+class Report:
+    """The outcomes of all checks of one variant; its text is a line for each.
+
+    Attributes
+    ----------
+    title : str
+        The variant, and what it was tried with.
+    outcomes : tuple of Outcome
+
+    Examples
+    --------
+    >>> from dropcore.testing import Outcome, Report
+    >>> Report("Mine()", (Outcome("gradient", "failed", "2.0 at (0,), expected 1.0"),))
+    Mine()
+    gradient  failed: 2.0 at (0,), expected 1.0
+    1 check: 1 failed
+    """
+
+    title: str
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing failed but what was expected to, and all of that did."""
+        return not self.bad
+
+    @property
+    def bad(self) -> tuple[Outcome, ...]:
+        """The outcomes that fail the variant."""
+        return tuple(outcome for outcome in self.outcomes if outcome.result in BAD)
+
+    def names(self, result: Result) -> list[str]:
+        """The checks with that result."""
+        return [outcome.name for outcome in self.outcomes if outcome.result == result]
+
+    def __repr__(self) -> str:
+        counts = Counter(outcome.result for outcome in self.outcomes)
+        total = f"{len(self.outcomes)} check{'s' * (len(self.outcomes) != 1)}"
+        summary = ", ".join(f"{n} {result}" for result, n in counts.items())
+        return "\n".join([self.title, *self.lines(self.outcomes), f"{total}: {summary}"])
+
+    def lines(self, outcomes: tuple[Outcome, ...]) -> list[str]:
+        """A line for each of the outcomes."""
+        width = max((len(outcome.name) for outcome in self.outcomes), default=0)
+        return [
+            f"{outcome.name:{width}}  {outcome.result}"
+            + (f": {outcome.message}" if outcome.message else "")
+            for outcome in outcomes
+        ]

@@ -1,0 +1,92 @@
+"""What is put to the test: a variant, the p it is tried at, the shapes that it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import nan
+from typing import Any
+
+from dropcore.plugins import get_variant
+from dropcore.testing.case import STREAM, Case
+from dropcore.variants.base import Shape, Variant
+
+P_VALUES = (0.1, 0.5, 0.8)
+SHAPES: tuple[Shape, ...] = ((60,), (6, 10), (2, 3, 12), (2, 3, 8, 8))
+
+
+class Skipped(Exception):  # noqa: N818
+    """The check has nothing to judge in this variant, for the reason given."""
+
+
+class Subject:
+    """A variant under test.
+
+    Parameters
+    ----------
+    variant : str or Variant
+    options : dict
+        Of a variant that is given by name.
+    p_values : sequence of float, optional
+        Strictly between 0 and 1; the ends have checks of their own.
+    shapes : sequence of tuple of int, optional
+        Those of x; all of them have to be read. By default `SHAPES` are tried, and a
+        ValueError from the variant says that it does not read one.
+
+    Attributes
+    ----------
+    cases : tuple of Case
+        One for each p and shape.
+    """
+
+    def __init__(
+        self,
+        variant: str | Variant,
+        options: dict[str, Any] | None = None,
+        p_values: Sequence[float] | None = None,
+        shapes: Sequence[Shape] | None = None,
+    ) -> None:
+        self.variant = get_variant(variant, **(options or {}))
+        self.p_values = tuple(P_VALUES if p_values is None else p_values)
+        if not self.p_values or not all(0 < p < 1 for p in self.p_values):
+            raise ValueError(f"p_values must be one or more p in (0, 1), not {p_values!r}")
+        self.shapes = self._default_shapes() if shapes is None else tuple(map(tuple, shapes))
+        if not self.shapes:
+            raise ValueError("shapes must be one or more shapes, not an empty sequence")
+        self.cases = tuple(Case(self.variant, p, s) for s in self.shapes for p in self.p_values)
+
+    def at(self, p: float) -> tuple[Case, ...]:
+        """A case for each shape, with that p."""
+        return tuple(Case(self.variant, p, shape) for shape in self.shapes)
+
+    def ends(self) -> tuple[float, ...]:
+        """Of 0 and 1, what the variant accepts as p."""
+        domain = self.variant.p_domain
+        return (0.0,) * (domain[0] == "[") + (1.0,) * (domain[-1] == "]")
+
+    def refused(self) -> tuple[float, ...]:
+        """Values that are no p for the variant."""
+        domain = self.variant.p_domain
+        return (-0.1, 1.1, nan) + (0.0,) * (domain[0] == "(") + (1.0,) * (domain[-1] == ")")
+
+    def reads(self, shape: Shape) -> str:
+        """Empty if the variant reads arrays of that shape, else why it does not."""
+        case = Case(self.variant, self.p_values[0], shape)
+        try:
+            if case.free is not None:
+                case.free.forward(STREAM.at(0), case.p, *case.inputs())
+            else:
+                case.run(case.inputs(), STREAM.at(0))
+        except ValueError as error:
+            return str(error)
+        except Exception:
+            return ""  # it reads it, and fails: the checks will say so
+        return ""
+
+    def _default_shapes(self) -> tuple[Shape, ...]:
+        reasons = {shape: self.reads(shape) for shape in SHAPES}
+        shapes = tuple(shape for shape, reason in reasons.items() if not reason)
+        if not shapes:
+            tried = "; ".join(f"{shape}: {reason}" for shape, reason in reasons.items())
+            raise ValueError(f"{self.variant!r} reads none of the usual shapes, pass shapes: {tried}")
+        return shapes
+

@@ -1,0 +1,77 @@
+"""VariantSuite: the checks as a class of tests to subclass in pytest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from dropcore.testing.checks import CHECKS, Check, check_names
+from dropcore.testing.subject import Skipped, Subject
+from dropcore.variants.base import Shape, Variant
+
+try:
+    import pytest
+except ImportError as error:
+    raise ImportError(
+        "VariantSuite needs pytest, which is not installed: pip install 'dropcore[test]'"
+    ) from error
+
+
+class VariantSuite:
+    """The checks of one variant, a test for each: ``test_gradient`` is the check "gradient".
+
+    Attributes
+    ----------
+    variant : str or Variant
+        A name, or the variant itself, which need not be registered.
+    options : dict, default: {}
+        Of a variant that is given by name.
+    p_values, shapes
+        As for `check_variant`.
+    expected_failures : dict of str to str, default: {}
+        Names of checks that have to fail, and the reason for each: they are strict xfails.
+
+    Examples
+    --------
+    >>> from dropcore.testing import VariantSuite
+    >>> class TestSpatial(VariantSuite):
+    ...     variant = "spatial"
+    ...     options = {"channel_axis": 1}
+    """
+
+    variant: ClassVar[str | Variant]
+    options: ClassVar[dict[str, Any]] = {}
+    p_values: ClassVar[Sequence[float] | None] = None
+    shapes: ClassVar[Sequence[Shape] | None] = None
+    expected_failures: ClassVar[dict[str, str]] = {}
+
+    @classmethod
+    def subject(cls) -> Subject:
+        """What the tests of this class share: made once, with its samples."""
+        if "_subject" not in cls.__dict__:
+            check_names(cls.expected_failures)
+            cls._subject = Subject(  # type: ignore[attr-defined]
+                cls.variant, cls.options, cls.p_values, cls.shapes
+            )
+        subject: Subject = cls._subject  # type: ignore[attr-defined]
+        return subject
+
+
+def _test(name: str, check: Check) -> Callable[[VariantSuite, pytest.FixtureRequest], None]:
+    def test(self: VariantSuite, request: pytest.FixtureRequest) -> None:
+        subject = self.subject()
+        if name in self.expected_failures:
+            request.applymarker(pytest.mark.xfail(reason=self.expected_failures[name], strict=True))
+        try:
+            check(subject)
+        except Skipped as why:
+            pytest.skip(str(why))
+
+    test.__name__ = f"test_{name}"
+    test.__qualname__ = f"VariantSuite.test_{name}"
+    test.__doc__ = check.__doc__
+    return test
+
+
+for _name, _check in CHECKS.items():
+    setattr(VariantSuite, f"test_{_name}", _test(_name, _check))
