@@ -263,7 +263,10 @@ def keep_mask(shape, p, *, rng=None, packed=False, start=0):
         raise OverflowError(f"start + size must be at most 2**63, not {start + size}")
     check_rng(rng)
     bits = np.empty((size + 7) >> 3, np.uint8)
-    keep = bits if pack else np.empty(shape, bool)
+    try:
+        keep = bits if pack else np.empty(shape, bool)
+    except ValueError as error:
+        raise ValueError(f"shape must be one that NumPy can make, not {shape}: {error}") from None
     address = take_draw(rng)
     apply.keep_bits(&address, value, start, size, bits)
     if not pack:
