@@ -156,7 +156,7 @@ class Dropout:
             raise RuntimeError("backward needs a call of the layer before it, or mask=")
         if self._calls > 1 or self._last_is_done or self.mask is None:
             raise RuntimeError(
-                "backward needs mask= after {self._calls} calls of the layer: "
+                f"backward needs mask= after {self._calls} calls of the layer: "
                 "pass the layer's `mask` of the call that is meant"
             )
         return self.mask

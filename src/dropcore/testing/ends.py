@@ -6,7 +6,8 @@ import numpy as np
 
 from dropcore.testing.case import STREAM, Case
 from dropcore.testing.compare import close, gradients, same_bits
-from dropcore.testing.evidence import finite
+from dropcore.testing.evidence import Evidence, finite
+from dropcore.testing.moments import add_means
 from dropcore.testing.subject import Skipped, Subject
 
 
@@ -30,9 +31,13 @@ def p_zero(subject: Subject) -> None:
 
 
 def p_one(subject: Subject) -> None:
-    """With p = 1 everything is dropped: nothing of x comes through, and all is finite."""
+    """With p = 1 everything is dropped: nothing of x comes through, and all is finite.
+
+    The mean of y is `expectation` there too.
+    """
     if 1.0 not in subject.ends():
         raise Skipped(f"p = 1 is outside {subject.variant.p_domain}")
+    evidence = Evidence()
     for case in subject.at(1.0):
         inputs, dy = case.inputs(), case.weights()
         y, mask = case.run(inputs, STREAM.at(0))
@@ -45,6 +50,8 @@ def p_one(subject: Subject) -> None:
         for name, each in zip(case.variant.inputs, dx, strict=True):
             finite(f"{case}: gradient of {name}", each)
         same_bits(f"{case}: gradient of x", dx[0], np.zeros_like(dx[0]))
+        add_means(evidence, case)
+    evidence.judge()
 
 
 def p_domain(subject: Subject) -> None:

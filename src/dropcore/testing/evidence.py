@@ -27,7 +27,7 @@ except ImportError as error:
 ERROR_RATE = 1e-6
 """The probability that a right variant fails by bad luck, all its checks together."""
 
-JUDGING = 7  # the checks that use Evidence
+JUDGING = 8  # the checks that use Evidence
 LEVEL = ERROR_RATE / JUDGING
 ROUNDING = 1e-9  # of float64, in means over many draws
 

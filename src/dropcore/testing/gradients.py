@@ -8,7 +8,7 @@ import numpy as np
 
 from dropcore.testing.case import STREAM, Case
 from dropcore.testing.compare import close, gradients
-from dropcore.testing.evidence import Evidence
+from dropcore.testing.evidence import Evidence, finite
 from dropcore.testing.moments import add_moments, normal_inputs
 from dropcore.testing.subject import Skipped, Subject
 from dropcore.variants.base import Array
@@ -34,7 +34,8 @@ def inference(subject: Subject) -> None:
     """Inference computes what training gives on average: `expectation`, or `kept_moments`.
 
     The mean is compared at the declared `mean_scope`. A variant that keeps the moments of
-    x, and not x itself, has to keep them in inference too.
+    x, and not x itself, has to keep them in inference too. For p = 1, where training knows
+    nothing of x, inference has to be finite.
     """
     evidence, judged = Evidence(), False
     for p in (*subject.p_values, *subject.ends()):
@@ -43,6 +44,9 @@ def inference(subject: Subject) -> None:
             y, mask = case.run(inputs, None)
             if mask.draw is not None:
                 raise AssertionError(f"{case}: the mask of inference has the draw {mask.draw}")
+            finite(f"{case}: y in inference", y)
+            if p == 1:
+                continue
             if case.variant.kept_moments(p) is not None:
                 large = case.large()
                 add_moments(evidence, large, large.run(normal_inputs(large, seed=0), None)[0])

@@ -15,16 +15,20 @@ RATE_DRAWS = 200
 
 def expectation(subject: Subject) -> None:
     """The mean of y over draws is `expectation`, at the declared `mean_scope`."""
-    scope = subject.variant.mean_scope
-    if scope is None:
+    if subject.variant.mean_scope is None:
         raise Skipped("mean_scope is None")
     evidence = Evidence()
     for case in subject.cases:
-        if scope == "tensor":
-            evidence.means(f"{case}: mean(y - expectation)", _tensor_means(case), 0.0)
-        else:
-            _element_means(evidence, case)
+        add_means(evidence, case)
     evidence.judge()
+
+
+def add_means(evidence: Evidence, case: Case) -> None:
+    """Evidence that y has the stated mean, at the scope that the variant declares."""
+    if case.variant.mean_scope == "tensor":
+        evidence.means(f"{case}: mean(y - expectation)", _tensor_means(case), 0.0)
+    elif case.variant.mean_scope == "element":
+        _element_means(evidence, case)
 
 
 def _element_means(evidence: Evidence, case: Case) -> None:
