@@ -375,3 +375,21 @@ def test_the_mean_over_draws_is_x(p):
     y, _ = drop(np.broadcast_to(a, (n, 4)), p)
     standard_error = a * np.sqrt(p / (1 - p) / n)
     assert (np.abs(y.mean(axis=0) - a) < 5 * standard_error).all()
+
+
+@pytest.mark.parametrize("shared", [(), (0,), (1,), (2,), (0, 2), (0, 1, 2)], ids=str)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("offset", [0, 1, 3])
+def test_storing_past_the_caches_changes_nothing(dtype, shared, offset):
+    buffer = np.random.default_rng(0).normal(size=7 * 60 * 50 + offset).astype(dtype)
+    x = buffer[offset:].reshape(7, 60, 50)  # also where y begins inside a line of the cache
+    y = np.empty_like(buffer)[offset:].reshape(x.shape)
+    draw = dropcore.Stream(3).at(0)
+    plain, mask = dropcore.dropout(x, 0.3, training=True, rng=draw, shared_axes=shared)
+    before = dispatch.set_stream_from(0)
+    try:
+        streamed, _ = dropcore.dropout(x, 0.3, training=True, rng=draw, shared_axes=shared, out=y)
+        gradient = mask.backward(x)
+    finally:
+        dispatch.set_stream_from(before)
+    assert streamed.tobytes() == plain.tobytes() == gradient.tobytes()

@@ -16,7 +16,7 @@ from libc.string cimport memset
 import numpy as np
 
 from dropcore._core import threads
-from dropcore._core.dispatch cimport kernels
+from dropcore._core.dispatch cimport kernels, stream_from
 from dropcore._core.table cimport FLOAT32, FLOAT64, Affine, DrawAddress, Dtype
 
 cnp.import_array()
@@ -54,6 +54,7 @@ cdef struct Work:
     Py_ssize_t step  # of the outer loop, the first
     Py_ssize_t steps
     Affine plan
+    bint stream
     const char* x
     char* y
 
@@ -75,14 +76,14 @@ cdef void run_inner(const Work* w) noexcept nogil:
         kernels.keep(&w.draw, w.p, w.start, w.n, w.bits_out)
     elif w.operation == FORWARD:
         kernels.forward[<int> w.dtype](
-            &w.draw, w.p, w.start, w.n, w.plan, w.x, w.y, w.bits_out
+            &w.draw, w.p, w.start, w.n, w.plan, w.stream, w.x, w.y, w.bits_out
         )
     elif w.operation == SELECT:
-        kernels.select[<int> w.dtype](w.bits_in, w.first, w.n, w.plan, w.x, w.y)
+        kernels.select[<int> w.dtype](w.bits_in, w.first, w.n, w.plan, w.stream, w.x, w.y)
     elif w.operation == REPEAT:
-        kernels.repeat[<int> w.dtype](w.bits_in, w.first, w.n, w.times, w.plan, w.x, w.y)
+        kernels.repeat[<int> w.dtype](w.bits_in, w.first, w.n, w.times, w.plan, w.stream, w.x, w.y)
     else:
-        kernels.tile[<int> w.dtype](w.bits_in, w.first, w.times, w.n, w.plan, w.x, w.y)
+        kernels.tile[<int> w.dtype](w.bits_in, w.first, w.times, w.n, w.plan, w.stream, w.x, w.y)
 
 
 cdef void run(const Work* w) noexcept nogil:
@@ -162,6 +163,7 @@ cdef int bind(Work* w, const number[::1] x, number[::1] y) except -1:
     w.itemsize = sizeof(number)
     w.x = <const char*> &x[0]
     w.y = <char*> &y[0]
+    w.stream = w.x != w.y and 2 * x.shape[0] * w.itemsize >= stream_from
     return execute(w)
 
 

@@ -7,9 +7,13 @@ from importlib.util import find_spec
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
 
+cdef extern from "Python.h":
+    Py_ssize_t PY_SSIZE_T_MAX
+
 cdef extern from "machine.h":
     bint has_v3 "dropcore_has_v3" () noexcept
     bint has_v4 "dropcore_has_v4" () noexcept
+    size_t cache_size "dropcore_cache_size" () noexcept
 
 
 def _module(str isa):
@@ -43,3 +47,18 @@ def _choose():
 isa = _choose()
 cdef object _capsule = import_module(_module(isa)).kernel_table
 kernels = <const KernelTable*> PyCapsule_GetPointer(_capsule, "dropcore.kernel_table")
+
+# A quarter of the last-level cache: it is shared with other cores, and what it still
+# holds of x is worth more than what it would hold of y. No size known: never.
+stream_from = cache_size() // 4 if cache_size() else PY_SSIZE_T_MAX
+
+
+def set_stream_from(Py_ssize_t nbytes):
+    """Set from how many bytes on arrays are stored past the caches; returns the old number.
+
+    For tests and measurements: the bits are the same for any number.
+    """
+    global stream_from
+    before = stream_from
+    stream_from = nbytes
+    return before

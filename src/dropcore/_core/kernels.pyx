@@ -28,7 +28,9 @@
 #    numpy.tile) lay the bits out for a few thousand elements, then select.
 # F. On v4 GCC makes load, multiply and select one masked instruction, which does not
 #    train the hardware prefetcher, so the select prefetches for itself there.
-# G. No allocation, no Python object, nothing read or written past n.
+# G. A streaming store wants whole lines and a select that is not waiting for it, so a
+#    streamed result is made block by block in the first cache and copied from there.
+# H. No allocation, no Python object, nothing read or written past n.
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
@@ -53,12 +55,15 @@ cdef extern from "machine.h":
     uint32_t float_bits "dropcore_float_bits" (float) noexcept nogil
     float bits_float "dropcore_bits_float" (uint32_t) noexcept nogil
     void prefetch "dropcore_prefetch" (const void*) noexcept nogil
+    void stream_copy "dropcore_stream" (void*, const void*, size_t) noexcept nogil
+    void fence "dropcore_fence" () noexcept nogil
 
 cdef enum:
     LANES = 16  # blocks in a group
     WORDS = 256  # words in a group; keep words in a group at K = 1
     FEW = 2  # so many blocks are cheaper one by one than a whole group
     AHEAD = 1024  # elements that the select prefetches
+    BLOCK = 1024  # elements stored past the caches at a time
     STAGE = 256  # keep words laid out at a time by select, repeat and tile
 
 ctypedef fused element:
@@ -522,8 +527,25 @@ cdef inline void select_words(
         memcpy(y + 32 * full, rest, (n & 31) * sizeof(element))
 
 
+cdef inline void put(
+    const uint32_t* keep, Py_ssize_t n, Affine plan, bint stream,
+    const element* x,  # IN
+    element* y,  # OUT, may be x
+) noexcept nogil:
+    cdef element[<int> BLOCK] block
+    cdef Py_ssize_t done = 0, m
+    if not stream:
+        select_words(keep, n, plan, x, y)
+        return
+    while done < n:
+        m = min(n - done, <Py_ssize_t> BLOCK)
+        select_words(keep + (done >> 5), m, plan, x + done, block)
+        stream_copy(y + done, block, m * sizeof(element))
+        done += m
+
+
 cdef void forward(
-    const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n, Affine plan,
+    const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n, Affine plan, bint stream,
     const element* x,  # IN
     element* y,  # OUT, may be x
     uint8_t* bits,  # OUT, or NULL
@@ -540,7 +562,7 @@ cdef void forward(
         while done < n:
             m = min(n - done, 32 * <Py_ssize_t> STAGE)
             keep_bits(draw, p, start + done, m, piece)
-            select(piece, 0, m, plan, x + done, y + done)
+            select(piece, 0, m, plan, stream, x + done, y + done)
             if bits != NULL:
                 memcpy(bits + (done >> 3), piece, (m + 7) >> 3)
             done += m
@@ -549,11 +571,13 @@ cdef void forward(
     while word < end:
         count = decide(&d, word, end, stage, &keep)
         m = min(n - done, 32 * <Py_ssize_t> count)
-        select_words(keep, m, plan, x + done, y + done)
+        put(keep, m, plan, stream, x + done, y + done)
         if bits != NULL:
             store_bits(keep, m, bits + (done >> 3))
         done += m
         word += count
+    if stream:
+        fence()
 
 
 # ------------------------------------------------ from bits that are there
@@ -589,7 +613,7 @@ cdef inline void load_words(
 
 
 cdef void select(
-    const uint8_t* bits, uint64_t first, Py_ssize_t n, Affine plan,
+    const uint8_t* bits, uint64_t first, Py_ssize_t n, Affine plan, bint stream,
     const element* x,  # IN
     element* y,  # OUT, may be x
 ) noexcept nogil:
@@ -598,8 +622,10 @@ cdef void select(
     while done < n:
         m = min(n - done, 32 * <Py_ssize_t> STAGE)
         load_words(bits, first + done, m, keep)
-        select_words(keep, m, plan, x + done, y + done)
+        put(keep, m, plan, stream, x + done, y + done)
         done += m
+    if stream:
+        fence()
 
 
 cdef inline void append_bits(
@@ -616,6 +642,7 @@ cdef inline void append_bits(
 
 cdef void repeat(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times, Affine plan,
+    bint stream,
     const element* x,  # IN
     element* y,  # OUT, may be x
 ) noexcept nogil:
@@ -631,8 +658,10 @@ cdef void repeat(
             done = 0
             while done < times:
                 m = min(times - done, stage)
-                select_words(keep, m, plan, x + k * times + done, y + k * times + done)
+                put(keep, m, plan, stream, x + k * times + done, y + k * times + done)
                 done += m
+        if stream:
+            fence()
         return
     done = 0
     while done < decisions:
@@ -649,12 +678,15 @@ cdef void repeat(
                     )
                     at += 32
                     left -= 32
-        select_words(keep, m * times, plan, x + done * times, y + done * times)
+        put(keep, m * times, plan, stream, x + done * times, y + done * times)
         done += m
+    if stream:
+        fence()
 
 
 cdef void tile(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times, Affine plan,
+    bint stream,
     const element* x,  # IN
     element* y,  # OUT, may be x
 ) noexcept nogil:
@@ -664,7 +696,9 @@ cdef void tile(
     cdef Py_ssize_t done = 0, rows, m, row, k
     if 2 * decisions > stage:
         for row in range(times):
-            select(bits, first, decisions, plan, x + row * decisions, y + row * decisions)
+            select(
+                bits, first, decisions, plan, stream, x + row * decisions, y + row * decisions
+            )
         return
     rows = min(times, stage // decisions)
     memset(keep, 0, sizeof(keep))
@@ -679,8 +713,10 @@ cdef void tile(
             k += m
     while done < times:
         m = min(times - done, rows) * decisions
-        select_words(keep, m, plan, x + done * decisions, y + done * decisions)
+        put(keep, m, plan, stream, x + done * decisions, y + done * decisions)
         done += rows
+    if stream:
+        fence()
 
 
 # ------------------------------------------------------------------- the table

@@ -7,6 +7,12 @@
 
 #include <stdint.h>
 #include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+#if defined(__unix__) || defined(__APPLE__)
+#include <unistd.h>
+#endif
 
 /* The build says which instruction set a kernel module is for. */
 #ifndef DROPCORE_ISA
@@ -87,6 +93,48 @@ static inline int dropcore_lowest_bit(uint32_t word)
     return (int)at;
 }
 #endif
+
+/* Bytes of the last-level cache, as the system says; 0 where it does not. */
+static inline size_t dropcore_cache_size(void)
+{
+#if defined(_SC_LEVEL3_CACHE_SIZE)
+    long size = sysconf(_SC_LEVEL3_CACHE_SIZE);
+    if (size <= 0)
+        size = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    return size > 0 ? (size_t)size : 0;
+#else
+    return 0;
+#endif
+}
+
+/* Copy past the caches: what is written is not read first, and throws nothing out.
+   A fence has to follow before another thread may look. */
+static inline void dropcore_stream(void *to, const void *from, size_t bytes)
+{
+#if defined(__SSE2__)
+    unsigned char *y = (unsigned char *)to;
+    const unsigned char *x = (const unsigned char *)from;
+    size_t head = (16 - ((uintptr_t)y & 15)) & 15;
+    if (head > bytes)
+        head = bytes;
+    memcpy(y, x, head);
+    y += head;
+    x += head;
+    bytes -= head;
+    for (; bytes >= 16; bytes -= 16, y += 16, x += 16)
+        _mm_stream_si128((__m128i *)(void *)y, _mm_loadu_si128((const __m128i *)(const void *)x));
+    memcpy(y, x, bytes);
+#else
+    memcpy(to, from, bytes);
+#endif
+}
+
+static inline void dropcore_fence(void)
+{
+#if defined(__SSE2__)
+    _mm_sfence();
+#endif
+}
 
 /* float <-> bits, without breaking the aliasing rules. */
 static inline uint32_t dropcore_float_bits(float value)

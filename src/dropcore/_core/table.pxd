@@ -24,6 +24,9 @@ cdef enum Dtype:
     DTYPES
 
 
+# `stream`: store past the caches; y is not x then. All that a kernel writes is there
+# for other threads when it returns.
+
 ctypedef void (*keep_kernel)(
     const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n,
     uint8_t* bits,  # OUT
@@ -35,20 +38,21 @@ ctypedef void (*words_kernel)(
 ) noexcept nogil
 
 ctypedef void (*forward_kernel)(
-    const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n, Affine plan,
+    const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n, Affine plan, bint stream,
     const void* x,  # IN
     void* y,  # OUT, may be x
     uint8_t* bits,  # OUT, or NULL
 ) noexcept nogil
 
 ctypedef void (*select_kernel)(
-    const uint8_t* bits, uint64_t first, Py_ssize_t n, Affine plan,
+    const uint8_t* bits, uint64_t first, Py_ssize_t n, Affine plan, bint stream,
     const void* x,  # IN
     void* y,  # OUT, may be x
 ) noexcept nogil
 
 ctypedef void (*shared_kernel)(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times, Affine plan,
+    bint stream,
     const void* x,  # IN
     void* y,  # OUT, may be x
 ) noexcept nogil
