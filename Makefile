@@ -2,6 +2,7 @@
 #
 #   make demo      train a network on real data with dropout, see what it does
 #   make test      lint and run all tests
+#   make plugins   build the plugins of this repository and install them
 #   make check-large   arrays of more than 2^31 elements
 #
 # Installs are not editable: what is tested is what is shipped.
@@ -12,8 +13,11 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCE := $(shell find src -type f -not -path '*/__pycache__/*') meson.build pyproject.toml README.md LICENSE
 
+PLUGINS := $(addprefix ./,$(wildcard plugins/dropcore-*))
+PLUGIN_SOURCE := $(shell find plugins -type f -name '*.py' -o -name '*.pyx' -o -name '*.toml')
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint pytest check-large clean
+.PHONY: help demo test lint pytest plugins test-plugins check-large clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -31,23 +35,47 @@ $(VENV)/test.stamp: $(SOURCE) constraints.txt | $(BIN)/python
 	$(PIP) install --constraint constraints.txt '.[experiments,test]' cython-lint mypy pycodestyle ruff
 	@touch $@ $(VENV)/demo.stamp
 
+# The plugins in this repository are built against the core's wheel, as anyone's would be.
+dist/wheel.stamp: $(SOURCE) constraints.txt | $(BIN)/python
+	rm -f dist/dropcore-*.whl
+	$(PIP) wheel --no-deps --wheel-dir dist .
+	@touch $@
+
+$(VENV)/plugins.stamp: dist/wheel.stamp $(PLUGIN_SOURCE) | $(BIN)/python
+	PIP_FIND_LINKS=dist $(PIP) install --constraint constraints.txt $(PLUGINS)
+	@touch $@
+
 demo: $(VENV)/demo.stamp
 	$(BIN)/dropcore experiment rates
 
-test: lint pytest
+test: lint pytest test-plugins
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy -p dropcore
-	$(BIN)/cython-lint src
+	$(BIN)/cython-lint src plugins
 	$(BIN)/python -m mypy.stubtest dropcore --allowlist stubtest-allowlist.txt
 
 pytest: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m 'not large'
 
+plugins: $(VENV)/plugins.stamp
+	$(BIN)/dropcore plugins
+
+# In an environment of its own: the core's tests with all plugins present, then each plugin's.
+test-plugins: dist/wheel.stamp
+	rm -rf $(VENV)-plugins
+	$(BIN)/python -m venv $(VENV)-plugins
+	PIP_FIND_LINKS=dist $(VENV)-plugins/bin/python -m pip --disable-pip-version-check --quiet \
+	    install --constraint constraints.txt "$$(ls dist/dropcore-*.whl)[experiments,test]" $(PLUGINS)
+	$(VENV)-plugins/bin/python -m pytest -m 'not large'
+	for plugin in $(PLUGINS); do \
+	    (cd $$plugin && $(CURDIR)/$(VENV)-plugins/bin/python -m pytest) || exit 1; \
+	done
+
 check-large: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m large
 
 clean:
-	rm -rf $(VENV) build dist out
+	rm -rf $(VENV) $(VENV)-plugins build dist out

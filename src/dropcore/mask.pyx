@@ -322,10 +322,7 @@ cdef class Mask:
         if type(self.variant).infer is Variant.infer:
             np.copyto(target, x)
         else:
-            np.copyto(
-                target, self.result(self.variant.infer(self.p, *self.computing(inputs))),
-                casting="unsafe",
-            )
+            put(target, self.result(self.variant.infer(self.p, *self.computing(inputs))))
         return finish(target, out)
 
     cdef object infer_backward(self, object value, object out):
@@ -352,7 +349,7 @@ cdef class Mask:
             self.address = take_draw(rng)
             self.has_draw = True
         y, saved = self.variant.forward(draw_of(self.address), self.p, *inputs)
-        np.copyto(target, self.result(y), casting="unsafe")
+        put(target, self.result(y))
         if first:
             self.saved = tuple(saved)
         return finish(target, out)
@@ -385,6 +382,8 @@ cdef class Mask:
         return tuple(ready)
 
     cdef object result(self, object array):
+        if isinstance(array, np.generic):  # what NumPy makes of 0-d arrays
+            array = np.asarray(array)
         if not isinstance(array, np.ndarray) or array.shape != self.shape:
             raise TypeError(
                 f"variant {self.variant.name!r} must give an array of shape {self.shape}, "
@@ -402,11 +401,10 @@ cdef class Mask:
                 f"variant {self.variant.name!r} must give a gradient for each of "
                 f"{', '.join(self.variant.inputs)}, not {gradient!r}"
             )
-        if several:
-            return tuple([self.result(each).astype(dy.dtype) for each in gradient])
-        target = target_for("dy", dy, out)
-        np.copyto(target, self.result(gradient), casting="unsafe")
-        return finish(target, out)
+        targets = [target_for("dy", dy, out) for _ in self.variant.inputs]
+        for target, each in zip(targets, gradient if several else (gradient,)):
+            put(target, self.result(each))
+        return tuple(targets) if several else finish(targets[0], out)
 
     # ------------------------------------------------------ look at it
 
@@ -520,7 +518,7 @@ cdef class Mask:
 
 def _rebuild(variant, p, shape, draw, training, bits, mask_shape, saved):
     cdef Mask mask = new_mask(variant, p, shape, training, None)
-    mask.saved = saved
+    mask.saved = saved or ()
     if draw is not None:
         mask.address = (<Draw> draw).address
         mask.has_draw = True
@@ -571,6 +569,13 @@ cdef cnp.ndarray source_for(cnp.ndarray x, cnp.ndarray target):
         return x
     np.copyto(target, x)
     return target
+
+
+cdef int put(cnp.ndarray target, cnp.ndarray result) except -1:
+    # Rounded once; past the half types' range it is inf, as the kernels give it.
+    with np.errstate(over="ignore"):
+        np.copyto(target, result, casting="unsafe")
+    return 0
 
 
 cdef object finish(cnp.ndarray target, object out):

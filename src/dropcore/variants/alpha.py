@@ -60,8 +60,8 @@ class Alpha(PlannedVariant):
     shared_axes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        real_option("fixed_mean", self.fixed_mean)
-        real_option("fixed_var", self.fixed_var)
+        object.__setattr__(self, "fixed_mean", real_option("fixed_mean", self.fixed_mean))
+        object.__setattr__(self, "fixed_var", real_option("fixed_var", self.fixed_var))
         if self.fixed_var <= 0:
             raise ValueError(f"fixed_var must be above 0, not {self.fixed_var}")
         object.__setattr__(self, "shared_axes", axes_option("shared_axes", self.shared_axes))

@@ -51,9 +51,9 @@ class Spatial(PlannedVariant):
     batch_axis: int | None = 0
 
     def __post_init__(self) -> None:
-        axis_option("channel_axis", self.channel_axis)
+        object.__setattr__(self, "channel_axis", axis_option("channel_axis", self.channel_axis))
         if self.batch_axis is not None:
-            axis_option("batch_axis", self.batch_axis)
+            object.__setattr__(self, "batch_axis", axis_option("batch_axis", self.batch_axis))
 
     def plan(self, p: float, shape: Shape) -> Plan:
         ndim = len(shape)

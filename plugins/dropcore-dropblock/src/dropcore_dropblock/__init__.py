@@ -1,0 +1,138 @@
+"""DropBlock: blocks of neighbouring elements are dropped together.
+
+    gamma = p * product over the spatial axes of  length / (b * (length - b + 1))
+    seeds: Bernoulli(gamma) at every place where a block of width b fits
+    keep = 0 in the block of each seed, 1 elsewhere
+    y = x * size(keep) / sum(keep) where kept, 0 where dropped; all 0 if nothing is kept
+
+Ghiasi, Lin, Le, "DropBlock: a regularization method for convolutional networks", NeurIPS 2018,
+algorithm 1 and equation 1, with p = 1 - keep_prob. Inference is the identity.
+
+- gamma does not count that blocks overlap, as the paper says: an element is dropped with a
+  probability below p, smaller still at the border, which fewer blocks reach. Where b is 1 or
+  the whole length of each axis there is no overlap, and it is exactly p. p = 1 drops everything.
+- Samples and channels have blocks of their own, but one scale, that of the whole array, as in the
+  paper; so no two elements of y are independent. The mean holds over the tensor: where the
+  elements of x are equal, the mean of y is that of x in every draw that keeps anything. It follows
+  for random x whose mean is the same everywhere. No element has it by itself, and a draw that keeps
+  nothing gives zeros.
+- Where an axis is shorter than the block, the block covers that axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+from numpy.typing import NDArray
+
+import dropcore
+from dropcore.variants.base import axis_option
+
+
+@dataclass(frozen=True, kw_only=True)
+class DropBlock(dropcore.DecidingVariant):
+    """Blocks are dropped, and the rest is scaled by what was kept.
+
+    Parameters
+    ----------
+    block_size : int
+        Length of a block along each spatial axis, at least 1. The spatial axes are all but
+        channel and batch: one for sequences, two for images.
+    channel_axis : int
+        Where the channels are: 1 for NCHW, -1 for NHWC. There is no default.
+    batch_axis : int or None, default: 0
+        Where the samples are; None for a single sample without such an axis.
+    share_channels : bool, default: False
+        Whether all channels of a sample have the same blocks. The paper found blocks of
+        their own to work better.
+
+    Raises
+    ------
+    ValueError
+        For an array that lacks one of the axes, or has no spatial axis.
+
+    Examples
+    --------
+    >>> import dropcore, numpy as np
+    >>> x = np.ones((2, 3, 16, 16), np.float32)
+    >>> y, mask = dropcore.dropout(
+    ...     x, p=0.1, training=True, rng=0, variant="dropblock", block_size=5, channel_axis=1)
+    >>> mask.keep.shape
+    (2, 3, 16, 16)
+    >>> bool(abs(y.mean() - 1) < 1e-5)
+    True
+    """
+
+    name: ClassVar[str] = "dropblock"
+    mean_scope: ClassVar[Literal["tensor"]] = "tensor"
+
+    block_size: int
+    channel_axis: int
+    batch_axis: int | None = 0
+    share_channels: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.block_size, int) or isinstance(self.block_size, bool):
+            raise TypeError(f"block_size must be an integer, not {self.block_size!r}")
+        if self.block_size < 1:
+            raise ValueError(f"block_size must be at least 1, not {self.block_size}")
+        axis_option("channel_axis", self.channel_axis)
+        if self.batch_axis is not None:
+            axis_option("batch_axis", self.batch_axis)
+        if not isinstance(self.share_channels, bool):
+            raise TypeError(f"share_channels must be True or False, not {self.share_channels!r}")
+
+    def decide(self, draw: dropcore.Draw, p: float, shape: tuple[int, ...]) -> NDArray[np.bool]:
+        spatial = self._spatial_axes(shape)
+        mask_shape = list(shape)
+        if self.share_channels:
+            mask_shape[self.channel_axis] = 1
+        if p == 1 or 0 in shape:
+            return np.zeros(mask_shape, bool)
+        seed_shape, gamma = mask_shape, p
+        for axis in spatial:
+            block = min(self.block_size, shape[axis])
+            seed_shape[axis] -= block - 1
+            gamma *= shape[axis] / (block * seed_shape[axis])
+        dropped: NDArray[np.bool] = ~dropcore.keep_mask(tuple(seed_shape), gamma, rng=draw)
+        for axis in spatial:
+            dropped = _widened(dropped, axis, shape[axis])
+        return ~dropped
+
+    def plan(self, p: float, shape: tuple[int, ...], keep: NDArray[np.bool]) -> dropcore.Plan:
+        kept = np.count_nonzero(keep)
+        return dropcore.Plan(scale=keep.size / kept if kept else 0.0)
+
+    def independent_unit(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (1,) * len(shape)  # the scale depends on all decisions
+
+    def _spatial_axes(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        own = [normalize_axis_index(self.channel_axis, len(shape), "channel_axis")]
+        if self.batch_axis is not None:
+            own.append(normalize_axis_index(self.batch_axis, len(shape), "batch_axis"))
+        spatial = tuple(axis for axis in range(len(shape)) if axis not in own)
+        if len(own) != len(set(own)) or not spatial:
+            raise ValueError(
+                f"dropblock needs an axis besides channel_axis {self.channel_axis} and batch_axis "
+                f"{self.batch_axis}, which must be two; the shape is {shape}"
+            )
+        return spatial
+
+
+def _widened(seeds: NDArray[np.bool], axis: int, length: int) -> NDArray[np.bool]:
+    # A maximum over windows, from a seed at the first place of its block.
+    places = seeds.shape[axis]
+    blocks = np.zeros((*seeds.shape[:axis], length, *seeds.shape[axis + 1 :]), bool)
+    source, target = np.moveaxis(seeds, axis, -1), np.moveaxis(blocks, axis, -1)
+    for offset in range(length - places + 1):
+        target[..., offset : offset + places] |= source
+    return blocks
+
+
+@dropcore.hookimpl
+def register_variants(register: Callable[[type[dropcore.Variant]], None]) -> None:
+    register(DropBlock)

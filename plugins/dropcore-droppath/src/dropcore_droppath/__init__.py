@@ -1,0 +1,104 @@
+"""DropPath: whole samples of a residual branch are dropped, also called stochastic depth.
+
+    y[n, ...] = x[n, ...] / (1 - p) where sample n is kept, 0 where dropped
+    p_l = l / L * p_max in block l = 1 ... L (`linear_rates`)
+
+Huang, Sun, Liu, Sedra, Weinberger, "Deep networks with stochastic depth", ECCV 2016, section
+3: equation 2 for the decision, equation 4 for the linear rule, where it is written with the
+probability of survival, 1 - p. There a block is dropped for the whole mini-batch and scaled at
+inference; here each sample has its own decision, as has become usual, and the scale is
+applied in training, so inference is the identity.
+
+Dropping paths is from Larsson, Maire, Shakhnarovich, "FractalNet: ultra-deep neural networks
+without residuals", ICLR 2017, whose rule that one path into a join survives is not part of
+this: the path around the branch always does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from numpy.lib.array_utils import normalize_axis_index
+
+import dropcore
+from dropcore.variants.base import axis_option, real_option
+
+
+@dataclass(frozen=True, kw_only=True)
+class DropPath(dropcore.PlannedVariant):
+    """Whole samples are dropped.
+
+    Parameters
+    ----------
+    batch_axis : int, default: 0
+        Where the samples are.
+
+    Raises
+    ------
+    ValueError
+        For an array that lacks the axis.
+
+    Examples
+    --------
+    >>> import dropcore, numpy as np
+    >>> x = np.ones((4, 3, 8, 8), np.float32)
+    >>> y, mask = dropcore.dropout(x, p=0.5, training=True, rng=0, variant="droppath")
+    >>> mask.keep.shape
+    (4, 1, 1, 1)
+    """
+
+    name: ClassVar[str] = "droppath"
+
+    batch_axis: int = 0
+
+    def __post_init__(self) -> None:
+        axis_option("batch_axis", self.batch_axis)
+
+    def plan(self, p: float, shape: tuple[int, ...]) -> dropcore.Plan:
+        batch = normalize_axis_index(self.batch_axis, len(shape), "batch_axis")
+        others = tuple(axis for axis in range(len(shape)) if axis != batch)
+        return dropcore.Plan(scale=1 / (1 - p) if p < 1 else 0.0, shared_axes=others)
+
+
+def linear_rates(p_max: float, depth: int) -> list[float]:
+    """The p of each block of a network: it grows linearly to `p_max` in the last one.
+
+    Huang et al. 2016, equation 4: the input counts as block 0 and is never dropped, so the
+    first block has ``p_max / depth``.
+
+    Parameters
+    ----------
+    p_max : float
+        Of the last block, in [0, 1].
+    depth : int
+        How many blocks, at least 1.
+
+    Returns
+    -------
+    list of float
+        Of length `depth`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as above.
+
+    Examples
+    --------
+    >>> linear_rates(0.5, 5)
+    [0.1, 0.2, 0.3, 0.4, 0.5]
+    """
+    if not isinstance(depth, int) or isinstance(depth, bool):
+        raise TypeError(f"depth must be an integer, not {depth!r}")
+    if depth < 1:
+        raise ValueError(f"depth must be at least 1, not {depth}")
+    if not 0 <= real_option("p_max", p_max) <= 1:
+        raise ValueError(f"p_max must be in [0, 1], not {p_max!r}")
+    return [p_max * (block / depth) for block in range(1, depth + 1)]
+
+
+@dropcore.hookimpl
+def register_variants(register: Callable[[type[dropcore.Variant]], None]) -> None:
+    register(DropPath)

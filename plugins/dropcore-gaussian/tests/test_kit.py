@@ -1,0 +1,5 @@
+from dropcore.testing import VariantSuite
+
+
+class TestGaussian(VariantSuite):
+    variant = "gaussian"

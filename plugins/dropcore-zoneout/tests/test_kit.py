@@ -1,0 +1,5 @@
+from dropcore.testing import VariantSuite
+
+
+class TestZoneout(VariantSuite):
+    variant = "zoneout"
