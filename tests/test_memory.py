@@ -110,15 +110,15 @@ def failures(i):
 
 CALLS = {  # to warm up, and to be measured: a million in all
     forward_and_backward: (50_000, 300_000),
-    layer: (50_000, 250_000),
+    layer: (50_000, 310_000),
     shared_and_strided: (20_000, 60_000),
     inference: (20_000, 60_000),
-    new_layers: (20_000, 60_000),
+    new_layers: (10_000, 40_000),
     many_plans: (20_000, 60_000),
     streams: (10_000, 30_000),
     draws: (20_000, 60_000),
-    records: (10_000, 40_000),
-    replays: (10_000, 40_000),
+    records: (5_000, 20_000),
+    replays: (5_000, 20_000),
     failures: (10_000, 40_000),
 }
 

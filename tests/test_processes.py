@@ -267,7 +267,23 @@ def test_an_address_is_read_in_another_process(run):
     assert printed.split() == [packed.tobytes().hex() for packed in expected]
 
 
-# -------------------------------------------------------------------- the end
+# ----------------------------------------------- the end, and too few threads
+
+
+def test_a_thread_that_cannot_be_started(run):
+    # Each piece runs once all the same, and none is left to run in a later call.
+    run("""
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    x, start = X.copy(), threading.Thread.start
+    dropcore.set_num_threads(3)  # a new pool
+    threading.Thread.start = refuse
+    dropcore.dropout(x, 0.5, training=True, rng=DRAW, out=x)
+    threading.Thread.start = start
+    assert right()
+    assert set(np.unique(x)) == {0, 2}
+    """)
 
 
 def test_the_end_of_a_process_with_a_pool(run):

@@ -32,7 +32,7 @@ FLOORS = {
     "functional": 4,
     "adapters": 5,
     "ensemble": 6,
-    "advise": 6,
+    "advice": 6,
     "testing": 6,
     "experiments": 6,
     "cli": 6,
@@ -40,6 +40,7 @@ FLOORS = {
     "__init__": 6,  # `import dropcore`: the public names
 }
 ALONE = ("_core", "autograd")  # they know nothing of the rest, nor of each other
+EXTRAS = ("experiments", "testing")  # they may need what an extra installs
 
 needs_source = pytest.mark.skipif(not SOURCE.is_dir(), reason="the source is not beside the tests")
 
@@ -70,17 +71,20 @@ def sources(*endings):
 
 def place(path):
     """Of which entry of FLOORS a file is part."""
-    part = path.relative_to(SOURCE).parts[0]
-    return part.partition(".")[0]
+    part = path.relative_to(SOURCE).parts[0].partition(".")[0]
+    assert part in FLOORS, f"{path} has no floor: give it one in FLOORS"
+    return part
 
 
 def imported_place(name):
     """Of which entry of FLOORS an imported name is part; None outside of dropcore."""
-    package, _, rest = name.partition(".")
-    part = rest.partition(".")[0]
-    if package != "dropcore":
+    if name.partition(".")[0] != "dropcore":
         return None
-    return part if part in FLOORS else "__init__"
+    return part_of(name) if part_of(name) in FLOORS else "__init__"
+
+
+def part_of(name):
+    return name.partition(".")[2].partition(".")[0]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +146,7 @@ def test_the_ground_floor_knows_nothing_of_the_rest(part):
 def test_only_numpy_and_pluggy_are_needed_to_run():
     others = set()
     for path in sources(".py", ".pyx", ".pxd"):
-        if place(path) != "experiments":
+        if place(path) not in EXTRAS:
             others |= {name.partition(".")[0] for name in imports(path.read_text("utf-8"))}
     compiled = {"cython", "cpython", "libc"}  # cimports
     assert others - sys.stdlib_module_names - compiled == {"dropcore", "numpy", "pluggy"}
@@ -161,12 +165,11 @@ def loaded_by(statement):
 
 def test_importing_is_light():
     heavy = {"scipy", "sklearn", "matplotlib", "rich", "ml_dtypes", "torch", "jax", "tensorflow"}
-    late = {f"dropcore.{name}" for name in ("autograd", "testing", "ensemble", "advise")}
-    late |= {"dropcore.experiments", "dropcore.cli"}
+    late = {part for part, floor in FLOORS.items() if floor == 6} | {"autograd"}
     loaded = loaded_by("import dropcore")
     assert "dropcore.functional" in loaded
     assert not [name for name in loaded if name.partition(".")[0] in heavy]
-    assert not [name for name in loaded if ".".join(name.split(".")[:2]) in late]
+    assert not [name for name in loaded if name.startswith("dropcore.") and part_of(name) in late]
     assert not [name for name in loaded if name.startswith("dropcore_")]  # plugins
 
 

@@ -222,6 +222,18 @@ def registry() -> Registry:
         return _registry
 
 
+def _after_fork_in_child() -> None:
+    # Another thread may have held them, and is not there to let them go.
+    global _registry_lock
+    _registry_lock = threading.Lock()
+    if _registry is not None:
+        _registry._lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
 def variants() -> list[str]:
     """Names of the variants that can be asked for: the built-in ones and the plugins'.
 

@@ -10,7 +10,7 @@ import operator
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 _lock = threading.Lock()
@@ -108,20 +108,53 @@ def num_threads(n: int) -> Iterator[None]:
         set_num_threads(before)
 
 
+class _Share:
+    """One piece, run once: by the pool, or by the caller where the pool has not begun it."""
+
+    def __init__(self, piece: Callable[[], None]) -> None:
+        self._piece = piece
+        self._claim = threading.Lock()
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        if self._claim.acquire(blocking=False):
+            try:
+                self._piece()
+            finally:
+                self.ended.set()
+
+    def give_up(self) -> None:
+        if self._claim.acquire(blocking=False):
+            self.ended.set()
+
+
 def run(pieces: Sequence[Callable[[], None]]) -> None:
     """Run all pieces, the first of them here, and return when the last has ended."""
-    futures = [] if getattr(_worker, "is_one", False) else _submit(pieces[1:])
+    shares = [_Share(piece) for piece in pieces[1:]]
+    if not getattr(_worker, "is_one", False):
+        _submit(shares)
     try:
-        for piece in (pieces[0], *pieces[1 + len(futures) :]):
-            piece()
+        pieces[0]()
+        for share in shares:
+            share.run()
     finally:
-        wait(futures)  # also on KeyboardInterrupt: they write into the caller's arrays
+        for share in shares:
+            share.give_up()
+        _wait(shares)
 
 
-def _submit(pieces: Sequence[Callable[[], None]]) -> list[Future[None]]:
-    # As many as the pool takes: none at the interpreter's exit.
+def _wait(shares: Sequence[_Share]) -> None:
+    # To the end, also on KeyboardInterrupt: the pieces write into the caller's arrays.
+    try:
+        for share in shares:
+            share.ended.wait()
+    except BaseException:
+        _wait(shares)
+        raise
+
+
+def _submit(shares: Sequence[_Share]) -> None:
     global _pool
-    futures: list[Future[None]] = []
     with _lock:
         if _pool is None:
             _pool = ThreadPoolExecutor(
@@ -130,10 +163,9 @@ def _submit(pieces: Sequence[Callable[[], None]]) -> list[Future[None]]:
                 initializer=setattr,
                 initargs=(_worker, "is_one", True),  # a pool that waits for itself never ends
             )
-        with suppress(RuntimeError):
-            for piece in pieces:
-                futures.append(_pool.submit(piece))
-    return futures
+        with suppress(RuntimeError):  # no thread can be started, at exit for one
+            for share in shares:
+                _pool.submit(share.run)
 
 
 def _shut_down() -> None:
