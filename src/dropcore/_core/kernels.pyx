@@ -55,6 +55,10 @@ cdef extern from "machine.h":
     uint32_t float_bits "dropcore_float_bits" (float) noexcept nogil
     float bits_float "dropcore_bits_float" (uint32_t) noexcept nogil
     void prefetch "dropcore_prefetch" (const void*) noexcept nogil
+    const bint HAS_F16C "DROPCORE_HAS_F16C"
+    void affine_halves "dropcore_affine_halves" (
+        const float16*, float, float, bint, float16*
+    ) noexcept nogil
     void stream_copy "dropcore_stream" (void*, const void*, size_t) noexcept nogil
     void fence "dropcore_fence" () noexcept nogil
 
@@ -403,7 +407,8 @@ cdef void keep_bits(
 # ------------------------------------------------- what becomes of an element
 
 # float16 and bfloat16 compute in float32 and round once, to nearest even, in
-# integers: the processor's own conversions may flush subnormal numbers to zero.
+# integers: the processor's own conversions to bfloat16 flush subnormal numbers to
+# zero. Those of float16 do not, and where there are any the select uses them.
 
 cdef inline float widen(element x) noexcept nogil:
     cdef uint32_t sign, magnitude, normal
@@ -476,8 +481,11 @@ cdef inline void select_word(
     cdef int k
     prefetch(x + AHEAD)
     prefetch(x + AHEAD + 16)
-    for k in range(32):
-        keep_element(x[k], plan, linear, &kept[k])
+    if element is float16 and HAS_F16C:
+        affine_halves(x, <float> plan.scale, <float> plan.shift, linear, kept)
+    else:
+        for k in range(32):
+            keep_element(x[k], plan, linear, &kept[k])
     for k in range(32):
         if element is float or element is double:
             y[k] = kept[k] if keep & BIT[k] else drop

@@ -7,7 +7,9 @@
 
 #include <stdint.h>
 #include <string.h>
-#if defined(__SSE2__)
+#if defined(__F16C__)
+#include <immintrin.h>
+#elif defined(__SSE2__)
 #include <emmintrin.h>
 #endif
 #if defined(__unix__) || defined(__APPLE__)
@@ -32,6 +34,28 @@ static const uint32_t dropcore_bit[32] = {
    or for the other. */
 typedef struct { uint16_t bits; } dropcore_float16;
 typedef struct { uint16_t bits; } dropcore_bfloat16;
+
+/* 32 halves, widened, times scale, plus shift, rounded to nearest even. F16C heeds
+   neither flag that flushes subnormals, so the bits are those of the integer form. */
+#if defined(__F16C__)
+#define DROPCORE_HAS_F16C 1
+static inline void dropcore_affine_halves(
+    const dropcore_float16 *x, float scale, float shift, int linear, dropcore_float16 *y)
+{
+    const __m256 scales = _mm256_set1_ps(scale), shifts = _mm256_set1_ps(shift);
+    for (int k = 0; k < 32; k += 8) {
+        __m256 value = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(x + k)));
+        value = _mm256_mul_ps(value, scales);
+        if (!linear)
+            value = _mm256_add_ps(value, shifts);
+        _mm_storeu_si128(
+            (__m128i *)(void *)(y + k), _mm256_cvtps_ph(value, _MM_FROUND_TO_NEAREST_INT));
+    }
+}
+#else
+#define DROPCORE_HAS_F16C 0
+#define dropcore_affine_halves(x, scale, shift, linear, y) ((void)0)
+#endif
 
 /* Packed masks are bytes; a word of 32 decisions is read little end first. */
 static inline uint32_t dropcore_load_word(const unsigned char *from)
