@@ -14,10 +14,10 @@ from dropcore.variants.base import Array
 
 
 def dtypes(subject: Subject) -> None:
-    """y and the gradients have x's dtype, and its precision.
+    """Results have x's dtype, and its precision.
 
-    A half type gives the float32 result, rounded once; float32 and float64 agree to
-    float32's precision, with the same decisions.
+    A half type gives the float32 result, rounded once. float32 and float64 agree to
+    float32's precision, with the same decisions, and neither is computed in less.
     """
     for case in subject.cases:
         inputs, dy = case.inputs(dtype=_halves()[0]), case.weights(_halves()[0])
@@ -34,6 +34,8 @@ def dtypes(subject: Subject) -> None:
             same_bits(f"{case}: {name} y, against float32", y, y32.astype(half))
             expected = tuple(each.astype(half) for each in dx32)
             same_bits(f"{case}: {name} gradient, against float32", dx, expected)
+        for dtype in (np.float32, np.float64):
+            _resolves(case, dtype)
         _direct_dtypes(case)
 
 
@@ -54,6 +56,20 @@ def _results(
         if array.dtype != np.dtype(dtype):
             raise AssertionError(f"{case}: {what} of {np.dtype(dtype)} is {array.dtype}")
     return y, dx
+
+
+def _resolves(case: Case, dtype: Any) -> None:
+    # Neighbouring x give different y, unless y was computed in a narrower type.
+    inputs = case.inputs(dtype=dtype)
+    beside = tuple(np.asarray(x * (1 + 1024 * np.finfo(dtype).eps)) for x in inputs)
+    y, mask = case.run(inputs, STREAM.at(0))
+    moving = y != mask.forward(*case.inputs(seed=1, dtype=dtype))
+    merged = moving & (y == mask.forward(*beside))
+    if merged.any():
+        raise AssertionError(
+            f"{case}: {np.dtype(dtype)} inputs that differ by 1024 units in the last place give "
+            f"one and the same y in {int(merged.sum())} of {int(moving.sum())} places"
+        )
 
 
 def _direct_dtypes(case: Case) -> None:
@@ -92,12 +108,14 @@ _LAYOUTS = ("an array in Fortran order", "a sliced array", "a reversed array")
 
 
 def _layouts(array: Array) -> Iterator[Array]:
-    yield np.asfortranarray(array)
+    yield array.copy(order="F")
     wide = np.full(tuple(2 * n for n in array.shape), np.nan, array.dtype)
-    every_second = wide[(slice(None, None, 2),) * array.ndim]
+    steps: Any = (..., *(slice(None, None, 2),) * array.ndim)
+    every_second = wide[steps]
     every_second[...] = array
     yield every_second
-    yield np.flip(np.ascontiguousarray(np.flip(array)))
+    backwards: Any = (..., *(slice(None, None, -1),) * array.ndim)
+    yield array[backwards].copy()[backwards]
 
 
 def empty(subject: Subject) -> None:
@@ -137,7 +155,9 @@ def out(subject: Subject) -> None:
             y, mask = case.run(inputs, draw)
             dx = gradients(mask, dy)
             targets = [np.empty(case.shape), np.empty(case.shape[::-1]).T, inputs[0].copy()]
-            for name, target in zip(("an array", "a strided array", "x itself"), targets, strict=True):
+            for name, target in zip(
+                ("an array", "a strided array", "x itself"), targets, strict=True
+            ):
                 x = target if name == "x itself" else inputs[0]
                 what = f"{case}, {'inference' if draw is None else 'training'}, out being {name}"
                 got, mask = case.run((x, *inputs[1:]), draw, out=target)
@@ -147,7 +167,9 @@ def out(subject: Subject) -> None:
                 same_bits(f"{what}: gradient after it", gradients(mask, dy), dx)
                 if len(inputs) == 1:
                     buffer = dy.copy()
-                    same_bits(f"{what}: gradient in place", mask.backward(buffer, out=buffer), dx[0])
+                    same_bits(
+                        f"{what}: gradient in place", mask.backward(buffer, out=buffer), dx[0]
+                    )
 
 
 def own_memory(subject: Subject) -> None:
@@ -159,7 +181,9 @@ def own_memory(subject: Subject) -> None:
         expected = tuple(each.copy() for each in dx)
         for array in (*inputs, y, *dx):
             array[...] = 7.0
-        same_bits(f"{case}: gradient after x, y and dx were overwritten", gradients(mask, dy), expected)
+        same_bits(
+            f"{case}: gradient after x, y and dx were overwritten", gradients(mask, dy), expected
+        )
 
 
 def unchanged_inputs(subject: Subject) -> None:

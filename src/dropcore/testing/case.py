@@ -38,7 +38,7 @@ class Case:
         """Arrays for it: between 0.5 and 1.5 in size, of both signs."""
         rng = np.random.default_rng([seed, *self.shape])
         return tuple(
-            (rng.uniform(0.5, 1.5, self.shape) * rng.choice([-1.0, 1.0], self.shape)).astype(dtype)
+            np.asarray(rng.uniform(0.5, 1.5, self.shape) * rng.choice([-1, 1], self.shape), dtype)
             for _ in self.variant.inputs
         )
 
@@ -46,7 +46,7 @@ class Case:
         self, inputs: Sequence[Array], draw: Draw | None, **arguments: Any
     ) -> tuple[Array, Mask]:
         """`dropout` of the inputs: in training with a draw, in inference without."""
-        named = dict(zip(self.variant.inputs[1:], inputs[1:], strict=True))
+        named: dict[str, Any] = dict(zip(self.variant.inputs[1:], inputs[1:], strict=True))
         return dropout(
             inputs[0],
             self.p,
@@ -91,7 +91,7 @@ class Case:
 
     @cached_property
     def samples(self) -> Array:
-        """y of `inputs()` in many draws, one half from each of two streams."""
+        """Results for `inputs()` in many draws, one half from each of two streams."""
         inputs, half = self.inputs(), DRAWS // 2
         draws = [stream.at(i) for stream in (STREAM, OTHER) for i in range(half)]
         samples = np.stack([self.run(inputs, draw)[0] for draw in draws])

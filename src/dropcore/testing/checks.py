@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 from dropcore.testing import (
     buffers,
@@ -56,12 +56,17 @@ CHECKS: dict[str, Check] = {
 """The checks; each raises AssertionError, or Skipped where it has nothing to judge."""
 
 
-def check_names(expected_failures: dict[str, str]) -> None:
-    """Fail unless all are names of checks, each with a reason."""
-    for name, reason in expected_failures.items():
+def known(argument: str, names: Iterable[str]) -> None:
+    """Fail unless all are names of checks."""
+    for name in names:
         if name not in CHECKS:
-            raise ValueError(
-                f"expected_failures has {name!r}, which is no check: {', '.join(CHECKS)}"
-            )
+            raise ValueError(f"{argument} has {name!r}, which is no check: {', '.join(CHECKS)}")
+
+
+def reasons(expected_failures: Mapping[str, str]) -> dict[str, str]:
+    """Expected failures, if all are checks, each with a reason."""
+    known("expected_failures", expected_failures)
+    for name, reason in expected_failures.items():
         if not isinstance(reason, str) or not reason:
             raise TypeError(f"expected_failures[{name!r}] must be a reason, not {reason!r}")
+    return dict(expected_failures)

@@ -26,7 +26,7 @@ def same_bits(what: str, got: Any, expected: Any) -> None:
         raise AssertionError(
             f"{what}: {got.dtype} of shape {got.shape}, not {expected.dtype} of {expected.shape}"
         )
-    differing = bits(got) != bits(expected)
+    differing = np.asarray(bits(got) != bits(expected))
     if differing.any():
         raise AssertionError(f"{what}: {_first(differing, got, expected)}")
 
@@ -36,7 +36,7 @@ def close(what: str, got: Array, expected: Array, rtol: float, atol: float) -> N
     if got.shape != expected.shape:
         raise AssertionError(f"{what}: shape {got.shape}, not {expected.shape}")
     got, expected = np.asarray(got, np.float64), np.asarray(expected, np.float64)
-    fine = np.isfinite(got) & np.isclose(got, expected, rtol=rtol, atol=atol)
+    fine = np.asarray(np.isfinite(got) & np.isclose(got, expected, rtol=rtol, atol=atol))
     if not fine.all():
         raise AssertionError(f"{what}: {_first(~fine, got, expected)}")
 

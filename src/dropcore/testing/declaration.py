@@ -21,7 +21,7 @@ MEAN_SCOPES = ("element", "tensor", None)
 
 
 def declaration(subject: Subject) -> None:
-    """The variant is a frozen, hashable dataclass of one kind, and declares what the contract asks."""
+    """The variant is a frozen, hashable dataclass of one kind, and all it declares is legal."""
     variant = subject.variant
     kinds = [kind.__name__ for kind in KINDS if isinstance(variant, kind)]
     _claim(len(kinds) == 1, f"its kinds are {kinds or 'none'}: derive from one")

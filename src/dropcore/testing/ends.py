@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from dropcore.testing.case import STREAM, Case
@@ -59,13 +61,11 @@ def p_domain(subject: Subject) -> None:
     for p in subject.refused():
         for case in subject.at(p):
             _refused(case)
-    for p in (np.nextafter(0.0, 1.0), np.nextafter(1.0, 0.0)):
-        for case in subject.at(float(p)):
+    for p in (math.nextafter(0, 1), math.nextafter(1, 0)):
+        for case in subject.at(p):
             y, mask = case.run(case.inputs(), STREAM.at(0))
             finite(f"p={p!r}, shape {case.shape}: y", y)
-            for name, dx in zip(
-                case.variant.inputs, gradients(mask, case.weights()), strict=True
-            ):
+            for name, dx in zip(case.variant.inputs, gradients(mask, case.weights()), strict=True):
                 finite(f"p={p!r}, shape {case.shape}: gradient of {name}", dx)
 
 

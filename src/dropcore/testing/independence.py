@@ -70,9 +70,7 @@ def _pairs(evidence: Evidence, what: str, pattern: Array) -> None:
 
 def _same_unit(evidence: Evidence, what: str, one: Array, other: Array) -> None:
     both = (one & other).sum(0)
-    evidence.overlaps(
-        lambda i: f"{what}, unit {i}", both, one.sum(0), other.sum(0), len(one)
-    )
+    evidence.overlaps(lambda i: f"{what}, unit {i}", both, one.sum(0), other.sum(0), len(one))
 
 
 def _sum(evidence: Evidence, case: Case, units: Array) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dropcore.testing.checks import CHECKS, Check, check_names
+from dropcore.testing.checks import CHECKS, Check, known, reasons
 from dropcore.testing.report import Outcome, Report
 from dropcore.testing.subject import Skipped, Subject
 from dropcore.variants.base import Shape, Variant
@@ -16,7 +16,8 @@ def check_variant(
     *,
     p_values: Sequence[float] | None = None,
     shapes: Sequence[Shape] | None = None,
-    expected_failures: dict[str, str] | None = None,
+    checks: Sequence[str] | None = None,
+    expected_failures: Mapping[str, str] | None = None,
     **options: Any,
 ) -> Report:
     """Run every check on a variant.
@@ -26,11 +27,13 @@ def check_variant(
     variant : str or Variant
         A name, or the variant itself, which need not be registered.
     p_values : sequence of float, default: (0.1, 0.5, 0.8)
-        Where it is tried, strictly between 0 and 1; the ends have checks of their own.
+        Where it is tried, in [0.05, 0.95]; the ends, 0 and 1, have checks of their own.
     shapes : sequence of tuple of int, optional
         Shapes of x, all of which it reads; some tens to hundreds of elements are enough.
         By default 1-d to 4-d ones are tried, and a ValueError from the variant says that
         it does not read one.
+    checks : sequence of str, optional
+        Names of those to run; by default all of `CHECKS`.
     expected_failures : dict of str to str, optional
         Names of checks that have to fail, and the reason for each.
     **options
@@ -56,12 +59,11 @@ def check_variant(
     >>> report.names("skipped")
     ['kept_moments', 'zero_d']
     """
-    expected = dict(expected_failures or {})
-    check_names(expected)
+    expected = reasons(expected_failures or {})
+    names = list(CHECKS) if checks is None else list(checks)
+    known("checks", names)
     subject = Subject(variant, options, p_values, shapes)
-    outcomes = tuple(
-        _outcome(name, check, subject, expected.get(name)) for name, check in CHECKS.items()
-    )
+    outcomes = tuple(_outcome(name, CHECKS[name], subject, expected.get(name)) for name in names)
     title = (
         f"{subject.variant!r}, p = {', '.join(f'{p:g}' for p in subject.p_values)}, "
         f"shapes {', '.join(map(str, subject.shapes))}"

@@ -1,4 +1,9 @@
-"""Checks of what is stated about y over many draws: mean, variance, moments, rate."""
+"""Checks of what is stated about y over many draws: mean, variance, moments, rate.
+
+A scale that is off by half a percent shows where each element is decided by itself; where
+units are large there are fewer decisions, and what shows is larger in proportion to the
+square root of the elements in a unit.
+"""
 
 from __future__ import annotations
 
@@ -108,14 +113,17 @@ def add_moments(evidence: Evidence, case: Case, y: Array) -> None:
 
 
 def drop_rate(subject: Subject) -> None:
-    """Each decision of a planned variant drops with probability p."""
-    if not isinstance(subject.variant, PlannedVariant):
-        raise Skipped("not a planned variant: it states no rate of decisions")
+    """Each decision drops as often as `drop_rate` says."""
     evidence = Evidence()
     for case in subject.cases:
-        inputs, large = case.inputs(), case.large()
+        inputs = case.inputs()
+        rate = subject.variant.drop_rate(case.p, inputs[0].shape)
+        if rate is None:
+            raise Skipped("drop_rate() states nothing")
         dropped = [~case.run(inputs, STREAM.at(i))[1].keep for i in range(RATE_DRAWS)]
-        evidence.means(f"{case}: the rate of drops", np.stack(dropped).astype(float), case.p)
-        keep = large.run(large.inputs(), STREAM.at(0))[1].keep
-        evidence.sums(f"{large}: the rate of drops", ~keep - large.p)
+        evidence.means(f"{case}: the rate of drops", np.stack(dropped).astype(float), rate)
+        if isinstance(subject.variant, PlannedVariant):  # its decisions are independent
+            large = case.large()
+            keep = large.run(large.inputs(), STREAM.at(0))[1].keep
+            evidence.sums(f"{large}: the rate of drops", ~keep - large.p)
     evidence.judge()

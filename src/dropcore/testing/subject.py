@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import nan
+from math import nan, prod
 from typing import Any
 
 from dropcore.plugins import get_variant
@@ -11,10 +11,11 @@ from dropcore.testing.case import STREAM, Case
 from dropcore.variants.base import Shape, Variant
 
 P_VALUES = (0.1, 0.5, 0.8)
+RANGE = (0.05, 0.95)  # nearer to the ends, many draws are all alike
 SHAPES: tuple[Shape, ...] = ((60,), (6, 10), (2, 3, 12), (2, 3, 8, 8))
 
 
-class Skipped(Exception):  # noqa: N818
+class Skipped(Exception):
     """The check has nothing to judge in this variant, for the reason given."""
 
 
@@ -27,7 +28,7 @@ class Subject:
     options : dict
         Of a variant that is given by name.
     p_values : sequence of float, optional
-        Strictly between 0 and 1; the ends have checks of their own.
+        In [0.05, 0.95]; the ends, 0 and 1, have checks of their own.
     shapes : sequence of tuple of int, optional
         Those of x; all of them have to be read. By default `SHAPES` are tried, and a
         ValueError from the variant says that it does not read one.
@@ -47,11 +48,11 @@ class Subject:
     ) -> None:
         self.variant = get_variant(variant, **(options or {}))
         self.p_values = tuple(P_VALUES if p_values is None else p_values)
-        if not self.p_values or not all(0 < p < 1 for p in self.p_values):
-            raise ValueError(f"p_values must be one or more p in (0, 1), not {p_values!r}")
+        if not self.p_values or not all(RANGE[0] <= p <= RANGE[1] for p in self.p_values):
+            raise ValueError(f"p_values must be one or more p in {list(RANGE)}, not {p_values!r}")
         self.shapes = self._default_shapes() if shapes is None else tuple(map(tuple, shapes))
-        if not self.shapes:
-            raise ValueError("shapes must be one or more shapes, not an empty sequence")
+        if not self.shapes or not all(map(prod, self.shapes)):
+            raise ValueError(f"shapes must be one or more shapes with elements, not {shapes!r}")
         self.cases = tuple(Case(self.variant, p, s) for s in self.shapes for p in self.p_values)
 
     def at(self, p: float) -> tuple[Case, ...]:
@@ -87,6 +88,7 @@ class Subject:
         shapes = tuple(shape for shape, reason in reasons.items() if not reason)
         if not shapes:
             tried = "; ".join(f"{shape}: {reason}" for shape, reason in reasons.items())
-            raise ValueError(f"{self.variant!r} reads none of the usual shapes, pass shapes: {tried}")
+            raise ValueError(
+                f"{self.variant!r} reads none of the usual shapes, pass shapes: {tried}"
+            )
         return shapes
-

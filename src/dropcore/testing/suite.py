@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from dropcore.testing.checks import CHECKS, Check, check_names
+from dropcore.testing.checks import CHECKS, Check, reasons
 from dropcore.testing.subject import Skipped, Subject
 from dropcore.variants.base import Shape, Variant
 
@@ -49,7 +49,7 @@ class VariantSuite:
     def subject(cls) -> Subject:
         """What the tests of this class share: made once, with its samples."""
         if "_subject" not in cls.__dict__:
-            check_names(cls.expected_failures)
+            reasons(cls.expected_failures)
             cls._subject = Subject(  # type: ignore[attr-defined]
                 cls.variant, cls.options, cls.p_values, cls.shapes
             )

@@ -93,6 +93,10 @@ class Variant:
         """The mean of y over draws, at the scope `mean_scope`. By default x, or 0 for p = 1."""
         return inputs[0] if p < 1 else np.zeros_like(inputs[0])
 
+    def drop_rate(self, p: float, shape: Shape) -> float | None:
+        """How often a decision of `keep` drops, over draws. By default p; None states nothing."""
+        return p
+
     def variance(self, p: float, *inputs: Array) -> Array | None:
         """The variance of each element of y over draws; None states nothing."""
         return None
@@ -149,6 +153,10 @@ class DecidingVariant(Variant):
 @dataclass(frozen=True)
 class FreeVariant(Variant):
     """A variant whose forward and backward are its own."""
+
+    def drop_rate(self, p: float, shape: Shape) -> float | None:
+        """It has no keep decisions."""
+        return None
 
     @abstractmethod
     def forward(self, draw: Draw, p: float, *inputs: Array) -> tuple[Array, tuple[Any, ...]]:

@@ -30,7 +30,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from numpy.typing import NDArray
 
 import dropcore
-from dropcore.variants.base import axis_option
+from dropcore import axis_option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +106,9 @@ class DropBlock(dropcore.DecidingVariant):
     def plan(self, p: float, shape: tuple[int, ...], keep: NDArray[np.bool]) -> dropcore.Plan:
         kept = np.count_nonzero(keep)
         return dropcore.Plan(scale=keep.size / kept if kept else 0.0)
+
+    def drop_rate(self, p: float, shape: tuple[int, ...]) -> None:
+        return None  # below p, and other at the border
 
     def independent_unit(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return (1,) * len(shape)  # the scale depends on all decisions

@@ -23,7 +23,7 @@ from typing import ClassVar
 from numpy.lib.array_utils import normalize_axis_index
 
 import dropcore
-from dropcore.variants.base import axis_option, real_option
+from dropcore import axis_option, real_option
 
 
 @dataclass(frozen=True, kw_only=True)

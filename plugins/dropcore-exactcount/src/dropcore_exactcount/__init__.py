@@ -27,7 +27,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from numpy.typing import NDArray
 
 import dropcore
-from dropcore.variants.base import axis_option
+from dropcore import axis_option
 from dropcore_exactcount._subsets import drop_in_rows
 
 
@@ -70,6 +70,10 @@ class ExactCount(dropcore.DecidingVariant):
 
     def plan(self, p: float, shape: tuple[int, ...], keep: NDArray[np.bool]) -> dropcore.Plan:
         return dropcore.Plan(scale=self._scale(p, shape))
+
+    def drop_rate(self, p: float, shape: tuple[int, ...]) -> float:
+        n = shape[normalize_axis_index(self.axis, len(shape), "axis")]
+        return self._dropped(p, shape) / n if n else p
 
     def independent_unit(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         axis = normalize_axis_index(self.axis, len(shape), "axis")

@@ -1,0 +1,185 @@
+"""Right variants of every kind; the wrong ones are made of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtri
+
+from dropcore import DecidingVariant, FreeVariant, Plan, PlannedVariant, Stream, keep_mask
+
+
+@dataclass(frozen=True)
+class Standard(FreeVariant):
+    """Standard dropout as a free variant, in pieces that the wrong ones replace."""
+
+    name = "test-standard"
+
+    def keep(self, draw, p, shape):
+        return keep_mask(shape, p, rng=draw)
+
+    def scale(self, p):
+        return 1 / (1 - p) if p < 1 else 0.0
+
+    def forward(self, draw, p, x):
+        return self.select(self.keep(draw, p, x.shape), x, self.scale(p)), ()
+
+    def backward(self, draw, p, dy):
+        return self.select(self.keep(draw, p, dy.shape), dy, self.scale(p))
+
+    def select(self, keep, x, scale):
+        return np.where(keep, x * x.dtype.type(scale), x.dtype.type(0))
+
+    def variance(self, p, x):
+        return x**2 * (self.scale(p) - 1)
+
+
+@dataclass(frozen=True)
+class Gaussian(FreeVariant):
+    """Multiplied by normal noise: no keep decisions, and no p = 1."""
+
+    name = "test-gaussian"
+    p_domain = "[0, 1)"
+
+    def noise(self, draw, p, shape):
+        uniform = ((draw.words(int(np.prod(shape))) >> 12) + 0.5) * 2.0**-52
+        return 1 + np.sqrt(p / (1 - p)) * ndtri(uniform).reshape(shape)
+
+    def forward(self, draw, p, x):
+        return np.asarray(x * self.noise(draw, p, x.shape).astype(x.dtype)), ()
+
+    def backward(self, draw, p, dy):
+        return np.asarray(dy * self.noise(draw, p, dy.shape).astype(dy.dtype))
+
+    def variance(self, p, x):
+        return x**2 * p / (1 - p)
+
+
+@dataclass(frozen=True)
+class Zoneout(FreeVariant):
+    """A second array where dropped: inference is no identity, dropped is no zero."""
+
+    name = "test-zoneout"
+    inputs = ("x", "previous")
+
+    def forward(self, draw, p, x, previous):
+        return np.where(keep_mask(x.shape, p, rng=draw), x, previous), ()
+
+    def backward(self, draw, p, dy):
+        keep, zero = keep_mask(dy.shape, p, rng=draw), dy.dtype.type(0)
+        return np.where(keep, dy, zero), np.where(keep, zero, dy)
+
+    def expectation(self, p, x, previous):
+        return (1 - p) * x + p * previous
+
+    def variance(self, p, x, previous):
+        return p * (1 - p) * (x - previous) ** 2
+
+    def infer(self, p, x, previous):
+        return np.asarray((1 - p) * x + p * previous)
+
+    def infer_backward(self, p, dy):
+        return np.asarray((1 - p) * dy), np.asarray(p * dy)
+
+
+@dataclass(frozen=True)
+class Exact(DecidingVariant):
+    """Just so many of each row: its elements are not independent, its rows are."""
+
+    name = "test-exact"
+
+    def decide(self, draw, p, shape):
+        if not shape:
+            raise ValueError("needs a row")
+        words = draw.words(int(np.prod(shape))).reshape(shape)
+        return words.argsort(-1).argsort(-1) >= self.count(p, shape)
+
+    def count(self, p, shape):
+        return round(p * shape[-1])
+
+    def plan(self, p, shape, keep):
+        kept = shape[-1] - self.count(p, shape)
+        return Plan(scale=shape[-1] / kept if kept else 0.0)
+
+    def independent_unit(self, shape):
+        return (*shape[:-1], 1)
+
+
+@dataclass(frozen=True)
+class Pairs(DecidingVariant):
+    """Dropped in runs, rescaled by what was kept: the mean holds over the tensor."""
+
+    name = "test-pairs"
+    mean_scope = "tensor"
+
+    def decide(self, draw, p, shape):
+        if not shape:
+            raise ValueError("needs an axis")
+        seeds = keep_mask(shape, 1 - (1 - p) ** 0.5, rng=draw)
+        keep = seeds.copy()
+        keep[..., 1:] &= seeds[..., :-1]
+        return keep
+
+    def plan(self, p, shape, keep):
+        return Plan(scale=keep.size / keep.sum() if keep.any() else 0.0)
+
+    def drop_rate(self, p, shape):
+        return None  # the first of a row has one seed, the others two
+
+    def independent_unit(self, shape):
+        return (1,) * len(shape)
+
+
+@dataclass(frozen=True)
+class Feature(PlannedVariant):
+    """Not inverted, one decision a row: inference scales."""
+
+    name = "test-feature"
+
+    factor: float = 1.0
+
+    def plan(self, p, shape):
+        if not shape:
+            raise ValueError("needs a row")
+        return Plan(scale=self.factor, shared_axes=-1)
+
+    def expectation(self, p, x):
+        return x * (1 - p) * self.factor
+
+    def variance(self, p, x):
+        return x**2 * p * (1 - p) * self.factor**2
+
+    def infer(self, p, x):
+        return x * ((1 - p) * self.factor)
+
+    def infer_backward(self, p, dy):
+        return dy * ((1 - p) * self.factor)
+
+
+@dataclass(frozen=True)
+class Normal(PlannedVariant):
+    """Dropped goes to -1, with a plan that keeps the moments of normal(0, 1)."""
+
+    name = "test-normal"
+
+    def affine(self, p):
+        a = (1 / ((1 - p) * (1 + p))) ** 0.5 if p < 1 else 0.0
+        return a, a * p
+
+    def plan(self, p, shape):
+        a, b = self.affine(p)
+        return Plan(scale=a, shift=b, drop=b - a)
+
+    def expectation(self, p, x):
+        a, b = self.affine(p)
+        return a * ((1 - p) * x - p) + b
+
+    def kept_moments(self, p):
+        return (0.0, 1.0) if p < 1 else None
+
+
+RIGHT = [Standard(), Gaussian(), Zoneout(), Exact(), Pairs(), Feature(), Feature(0.5), Normal()]
+
+
+def another(draw):
+    """A draw that is not this one."""
+    return Stream(draw.key).at(draw.index)
