@@ -16,6 +16,9 @@ SOURCE := $(shell find src -type f -not -path '*/__pycache__/*') meson.build pyp
 PLUGINS := $(addprefix ./,$(wildcard plugins/dropcore-*))
 PLUGIN_SOURCE := $(shell find plugins -type f -name '*.py' -o -name '*.pyx' -o -name '*.toml')
 
+# Two threads of BLAS in each of several processes only wait for each other.
+export OPENBLAS_NUM_THREADS ?= 1
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint pytest plugins test-plugins check-large clean
 

@@ -108,8 +108,7 @@ def test_decisions_are_the_same_in_any_pieces(p, index, start, cuts):
     start = min(start, 2**63 - n)
     ends = [0, *sorted(cuts), n]
     pieces = [
-        keep_mask(end - begin, p, rng=draw, start=start + begin)
-        for begin, end in pairwise(ends)
+        keep_mask(end - begin, p, rng=draw, start=start + begin) for begin, end in pairwise(ends)
     ]
     assert same(np.concatenate(pieces), keep_mask(n, p, rng=draw, start=start))
 

@@ -93,8 +93,16 @@ def test_relatives_do_not_disturb_each_other():
 
 def test_streams_of_other_names_have_other_keys():
     streams = [
-        Stream(5), Stream(b"5"), Stream(0), Stream(b""), Stream(5, (5,)), Stream(5, ("5",)),
-        Stream(5, ("a", "b")), Stream(5, ("b", "a")), Stream(5, ("ab",)), Stream(5, ("e\u0301",)),
+        Stream(5),
+        Stream(b"5"),
+        Stream(0),
+        Stream(b""),
+        Stream(5, (5,)),
+        Stream(5, ("5",)),
+        Stream(5, ("a", "b")),
+        Stream(5, ("b", "a")),
+        Stream(5, ("ab",)),
+        Stream(5, ("e\u0301",)),
         Stream(5, ("\u00e9",)),
     ]
     assert len({stream.at(0).key for stream in streams}) == len(streams)

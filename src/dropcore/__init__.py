@@ -14,10 +14,20 @@ from dropcore.hookspecs import hookimpl
 from dropcore.mask import Mask
 from dropcore.plugins import PluginWarning, get_variant, variants
 from dropcore.stream import STREAM_VERSION, Draw, Stream
-from dropcore.variants.base import DecidingVariant, FreeVariant, Plan, PlannedVariant, Variant
+from dropcore.variants.base import (
+    DecidingVariant,
+    FreeVariant,
+    Plan,
+    PlannedVariant,
+    Variant,
+    axes_option,
+    axis_option,
+    real_option,
+)
 
 if TYPE_CHECKING:
-    from dropcore import autograd, testing
+    from dropcore import autograd, ensemble, testing
+    from dropcore.advice import advise
 
 __all__ = [
     "STREAM_VERSION",
@@ -32,20 +42,25 @@ __all__ = [
     "Stream",
     "Variant",
     "__version__",
+    "advise",
     "autograd",
+    "axes_option",
+    "axis_option",
     "dropout",
+    "ensemble",
     "get_include",
     "get_num_threads",
     "get_variant",
     "hookimpl",
     "keep_mask",
     "num_threads",
+    "real_option",
     "set_num_threads",
     "testing",
     "variants",
 ]
 
-_ON_FIRST_USE = ("autograd", "testing")
+_ON_FIRST_USE = ("advise", "autograd", "ensemble", "testing")
 
 
 def get_include() -> str:
@@ -67,6 +82,10 @@ def get_include() -> str:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "advise":  # a function: a module of this name would come to hide it
+        from dropcore.advice import advise
+
+        return advise
     if name in _ON_FIRST_USE:
         from importlib import import_module
 

@@ -30,7 +30,7 @@ def test_pixels_are_scaled():
 
 def test_the_seed_decides_everything():
     one, same, other = _digits(), _digits(), _digits(seed=1)
-    for field in ("train_x", "train_labels", "val_x", "val_labels", "val_digits"):
+    for field in ("train_x", "train_labels", "val_x", "val_labels", "val_truth"):
         np.testing.assert_array_equal(getattr(one, field), getattr(same, field))
         assert not np.array_equal(getattr(one, field), getattr(other, field))
 
@@ -38,8 +38,8 @@ def test_the_seed_decides_everything():
 @pytest.mark.parametrize("noise", [0.0, 0.2, 1.0])
 def test_share_of_wrong_labels(noise):
     split = _digits(rows=1, noise=noise)
-    wrong = np.mean(split.val_labels != split.val_digits)
-    five_errors = 5 * np.sqrt(noise * (1 - noise) / len(split.val_digits))
+    wrong = np.mean(split.val_labels != split.val_truth)
+    five_errors = 5 * np.sqrt(noise * (1 - noise) / len(split.val_truth))
     assert abs(wrong - noise) <= five_errors
     assert set(split.val_labels) == set(range(data.DIGITS_CLASSES))
 

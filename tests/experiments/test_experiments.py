@@ -82,3 +82,23 @@ def test_option_types_take_their_limits():
     assert options.probability("1") == 1.0
     assert options.probability("0") == 0.0
     assert options.positive("1e-3") == 0.001
+
+
+def test_names_and_numbers_of_a_list_are_tidied():
+    assert options.once(["b", "a", "b"]) == ("b", "a")
+    assert _parse(["--rates", "0.5", "0", "0.5"]).rates == (0.0, 0.5)
+    assert _parse(["--seeds", "4", "3", "4"]).seeds == (4, 3)
+    assert _parse(["--hidden", "8", "8"]).hidden == (8, 8)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "message"),
+    [
+        (options.inside, "0", "must be between 0 and 1, and neither, got '0'"),
+        (options.inside, "1", "must be between 0 and 1, and neither, got '1'"),
+        (options.one_of("ab"), "c", "must be one of a, b, got 'c'"),
+    ],
+)
+def test_types_say_what_they_accept(kind, text, message):
+    with pytest.raises(argparse.ArgumentTypeError, match=message):
+        kind(text)

@@ -38,12 +38,6 @@ def _curves(train, val, accuracy):
     return rates.Curves(np.array([10]), *columns)
 
 
-@pytest.fixture(autouse=True)
-def _no_terminal(monkeypatch):
-    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
-        monkeypatch.delenv(name, raising=False)
-
-
 def test_a_run_prints_what_was_measured_and_writes_a_picture(tmp_path, capsys):
     assert _run(tmp_path / "new" / "out") == 0
     printed = capsys.readouterr().out

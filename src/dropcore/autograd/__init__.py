@@ -7,7 +7,8 @@ record from the newest result to the oldest and adds up the chain rule. The file
 - ``tensor.py``: `Tensor` with NumPy's arithmetic, each value beside its gradient rule, and
   `apply_op`, by which any package puts an operation of its own on the tape;
 - ``ops.py``, ``conv.py``, ``norm.py``, ``losses.py``: more values beside their rules;
-- ``nn.py``, ``optim.py``: modules and optimisers;
+- ``nn.py``, ``optim.py``, ``batches.py``: modules, optimisers, mini-batches in random order;
+- ``contexts.py``: a model in inference mode for a while, its calls looked at from outside;
 - ``check.py``: the gradient checker.
 
 Decisions:
@@ -40,6 +41,7 @@ Examples
 True
 """
 
+from dropcore.autograd.batches import Batches
 from dropcore.autograd.check import gradcheck
 from dropcore.autograd.conv import conv2d
 from dropcore.autograd.losses import binary_cross_entropy_with_logits, cross_entropy
@@ -66,6 +68,7 @@ __all__ = [
     "SGD",
     "Adam",
     "BatchNorm",
+    "Batches",
     "Conv2d",
     "Flatten",
     "Linear",

@@ -63,6 +63,11 @@ class Node:
     _rule: Rule | tuple[Rule, ...] | None  # one for all the parents, or one for each
     _retains: bool
 
+    @property
+    def parents(self) -> tuple[Node, ...]:
+        """What this was computed from; empty if it requires no gradient."""
+        return self._parents
+
     def retain_grad(self) -> None:
         """Keep the gradient at this result in ``.grad``, as leaves do anyway."""
         self._retains = True

@@ -13,10 +13,17 @@ import sys
 from dataclasses import dataclass
 from typing import Protocol, cast
 
+import numpy as np
+
 from dropcore.experiments import extras
 
 EXPERIMENTS = {
     "rates": "training and validation loss of one network at several rates of dropout",
+    "churn": "the network of the tutorials, two inputs and four hidden units, step by step",
+    "ensemble": "inference in one pass against all the sub-networks that dropout trains",
+    "placement": "where dropout stands in a convolutional network, and what it costs there",
+    "variants": "every installed variant of dropout, at the same p, in the same network",
+    "small-data": "dropout against weight decay as the training rows get fewer",
 }
 """The name of each experiment, which is its module's name, and what it measures."""
 
@@ -57,14 +64,19 @@ class Experiment:
         if missing:
             print(extras.message(missing), file=sys.stderr)
             return 1
-        return self._module.run(args)
+        from threadpoolctl import threadpool_limits
+
+        # The matrices are small: more threads would slow them down where others use the machine.
+        # A training that diverges is reported in words.
+        with threadpool_limits(1), np.errstate(all="ignore"):  # type: ignore[no-untyped-call]
+            return self._module.run(args)
 
 
 def names() -> tuple[str, ...]:
     """Return the names of all experiments.
 
     >>> names()
-    ('rates',)
+    ('rates', 'churn', 'ensemble', 'placement', 'variants', 'small-data')
     """
     return tuple(EXPERIMENTS)
 

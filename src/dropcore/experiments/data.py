@@ -1,13 +1,15 @@
-"""The real data: scikit-learn's handwritten digits, split, scaled and given label noise.
+"""The real data: two sets that come inside scikit-learn, so that nothing is downloaded.
 
-The digits (1797 images of 8 x 8 pixels, ten classes) come inside scikit-learn, so nothing is
-downloaded.
+The handwritten digits are 1797 images of 8 x 8 pixels in ten classes; the tumours are 569 rows of
+thirty measurements in two classes (malignant 0, benign 1).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,9 @@ from numpy.typing import NDArray
 DIGITS_ROWS = 1797
 DIGITS_FEATURES = 64
 DIGITS_CLASSES = 10
+TUMOURS_ROWS = 569
+TUMOURS_FEATURES = 30
+TUMOURS_CLASSES = 2
 
 
 @dataclass(frozen=True)
@@ -24,20 +29,19 @@ class Split:
 
     Attributes
     ----------
-    train_x, val_x : float32 arrays, shape (rows, 64)
-        Pixels, scaled to [0, 1].
+    train_x, val_x : float32 arrays, shape (rows, features)
     train_labels, val_labels : integer arrays, shape (rows,)
         Labels, wrong in about the same share of both parts, so that the gap between the two
         losses is what was learned by heart and not a difference between two distributions.
-    val_digits : integer array, shape (rows,)
-        The validation rows' true digits, against which accuracy is counted.
+    val_truth : integer array, shape (rows,)
+        The validation rows' labels before any was made wrong: accuracy is counted against these.
     """
 
     train_x: NDArray[np.float32]
     train_labels: NDArray[np.intp]
     val_x: NDArray[np.float32]
     val_labels: NDArray[np.intp]
-    val_digits: NDArray[np.intp]
+    val_truth: NDArray[np.intp]
 
 
 def digits(rows: int, noise: float, rng: np.random.Generator) -> Split:
@@ -55,6 +59,7 @@ def digits(rows: int, noise: float, rng: np.random.Generator) -> Split:
     Returns
     -------
     Split
+        Pixels scaled to [0, 1].
 
     Raises
     ------
@@ -65,7 +70,7 @@ def digits(rows: int, noise: float, rng: np.random.Generator) -> Split:
         raise ValueError(f"rows must be in 1 ... {DIGITS_ROWS - 1}, got {rows}")
     if not 0 <= noise <= 1:
         raise ValueError(f"noise must be in [0, 1], got {noise}")
-    pixels, targets = _load()
+    pixels, targets = _load("digits")
     order = rng.permutation(len(targets))
     x = (pixels[order] / 16).astype(np.float32)
     truth = targets[order].astype(np.intp)
@@ -73,13 +78,61 @@ def digits(rows: int, noise: float, rng: np.random.Generator) -> Split:
     return Split(x[:rows], labels[:rows], x[rows:], labels[rows:], truth[rows:])
 
 
-@cache
-def _load() -> tuple[NDArray[Any], NDArray[Any]]:
-    """Pixels (0 to 16) and digits, parsed once."""
-    from sklearn.datasets import load_digits  # type: ignore[import-untyped]
+def images(split: Split) -> Split:
+    """Give the digits' rows the shape of images: (rows, 1, 8, 8)."""
+    train_x, val_x = (x.reshape(-1, 1, 8, 8) for x in (split.train_x, split.val_x))
+    return replace(split, train_x=train_x, val_x=val_x)
 
-    pixels, targets = load_digits(return_X_y=True)
-    return pixels, targets
+
+def tumours(rows: int, rng: np.random.Generator) -> Split:
+    """Split the tumours at random: `rows` to train on, all others to validate on.
+
+    Parameters
+    ----------
+    rows : int
+        Training rows, 2 to 568.
+    rng : numpy.random.Generator
+        Decides the split.
+
+    Returns
+    -------
+    Split
+        Each measurement less the training rows' mean, over their standard deviation.
+
+    Raises
+    ------
+    ValueError
+        If `rows` is out of range.
+    """
+    if not 2 <= rows < TUMOURS_ROWS:
+        raise ValueError(f"rows must be in 2 ... {TUMOURS_ROWS - 1}, got {rows}")
+    measured, targets = _load("breast_cancer")
+    order = rng.permutation(len(targets))
+    x, truth = measured[order], targets[order].astype(np.intp)
+    deviation = x[:rows].std(axis=0)
+    x = ((x - x[:rows].mean(axis=0)) / np.where(deviation, deviation, 1)).astype(np.float32)
+    return Split(x[:rows], truth[:rows], x[rows:], truth[rows:], truth[rows:])
+
+
+def batches(rows: int, batch: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
+    """Deal out the numbers of all rows, shuffled, so many at a time."""
+    order = rng.permutation(rows)
+    for start in range(0, rows, batch):
+        yield order[start : start + batch]
+
+
+def endless(rows: int, batch: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
+    """Deal out `batches` again and again."""
+    while True:
+        yield from batches(rows, batch, rng)
+
+
+@cache
+def _load(name: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Features and classes, parsed once."""
+    load = getattr(import_module("sklearn.datasets"), f"load_{name}")
+    x, targets = load(return_X_y=True)
+    return x, targets
 
 
 def _with_noise(truth: NDArray[Any], noise: float, rng: np.random.Generator) -> NDArray[np.intp]:

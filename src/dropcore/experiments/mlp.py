@@ -7,7 +7,7 @@ in the input. `dropcore.Dropout` is such a layer, so it stands in the list besid
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 import dropcore
+from dropcore.experiments.data import Split, batches
+from dropcore.experiments.figures import Run
 
 Floats = NDArray[Any]
 Labels = NDArray[np.intp]
@@ -169,6 +171,19 @@ def cross_entropy(logits: Floats, labels: Labels) -> tuple[float, Floats]:
     return loss, gradient
 
 
+def build(
+    sizes: Sequence[int],
+    p: float,
+    lr: float,
+    *,
+    stream: dropcore.Stream,
+    rng: np.random.Generator,
+) -> tuple[Mlp, Momentum]:
+    """Make a network and its optimiser."""
+    network = Mlp(sizes, p, stream=stream, rng=rng)
+    return network, Momentum(network, lr)
+
+
 def train_epoch(
     network: Mlp,
     optimiser: Momentum,
@@ -180,12 +195,18 @@ def train_epoch(
 ) -> None:
     """Train on every row once, in shuffled batches, dropout on."""
     network.train()
-    order = rng.permutation(len(x))
-    for start in range(0, len(x), batch):
-        rows = order[start : start + batch]
+    for rows in batches(len(x), batch, rng):
         _, gradient = cross_entropy(network(x[rows]), labels[rows])
         network.backward(gradient)
         optimiser.step()
+
+
+def figures(predict: Callable[[Floats], Floats], split: Split) -> Run:
+    """Measure both losses, and the accuracy on new rows, of what `predict` makes of the rows."""
+    train_loss, _ = cross_entropy(predict(split.train_x), split.train_labels)
+    logits = predict(split.val_x)
+    val_loss, _ = cross_entropy(logits, split.val_labels)
+    return train_loss, val_loss, float(np.mean(logits.argmax(axis=1) == split.val_truth))
 
 
 def predict(network: Mlp, x: Floats) -> Floats:

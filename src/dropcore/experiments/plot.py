@@ -1,11 +1,12 @@
 """What the pictures share: a figure without a display, colours, lines with bands, saving.
 
-Colours are told apart by colour-blind readers too: two from Okabe and Ito's palette for what is
-compared in one panel, and a clipped viridis for an ordered set of settings.
+Colours are told apart by colour-blind readers too: Okabe and Ito's palette for what is compared in
+one panel, and a clipped viridis for an ordered set of settings.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,17 +20,20 @@ if TYPE_CHECKING:
 TRAINING = "#0072B2"
 VALIDATION = "#D55E00"
 INK = "#333333"
+FAINT = "#999999"
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+BANDS = "Lines: mean over the seeds; bands: one standard deviation either way."
+DOTS = "Dots: one a seed; bars: their mean; dashes: the mean without dropout."
 
 
-def figure(width: float, height: float, title: str, footnote: str) -> Figure:
+def figure(width: float, height: float, title: str, footnote: str, key: str = BANDS) -> Figure:
     """Make an empty figure, sized in inches, without pyplot's global state or a display."""
     from matplotlib.figure import Figure
 
     fig = Figure(figsize=(width, height), dpi=130, layout="constrained")
     fig.suptitle(title, x=0.01, ha="left", fontsize=14, fontweight="bold", color=INK)
-    bands = "Lines: mean over the seeds; bands: one standard deviation either way."
     # A supxlabel is the one line that the constrained layout keeps clear of the axes.
-    fig.supxlabel(f"{footnote}\n{bands}", x=0.01, ha="left", fontsize=9, color=INK)
+    fig.supxlabel(f"{footnote}\n{key}", x=0.01, ha="left", fontsize=9, color=INK)
     return fig
 
 
@@ -38,6 +42,13 @@ def ordered_colours(count: int) -> list[Any]:
     from matplotlib import colormaps
 
     return list(colormaps["viridis"](np.linspace(0, 0.82, count)))
+
+
+def shades(name: str, count: int) -> list[Any]:
+    """Return so many shades of a colour map of one hue, light to dark."""
+    from matplotlib import colormaps
+
+    return list(colormaps[name](np.linspace(0.5, 0.9, count)))
 
 
 def curve(
@@ -57,10 +68,31 @@ def curve(
         )
 
 
-def dress(axes: Axes, title: str, ylabel: str = "") -> None:
+def dots(
+    axes: Axes,
+    names: Sequence[str],
+    values: NDArray[Any],
+    colours: Sequence[Any],
+    baseline: float | None = None,
+) -> None:
+    """Draw a row of dots for each name, one a seed, and a bar at their mean.
+
+    `values` has shape (names, seeds). The first name is at the top.
+    """
+    if baseline is not None:
+        axes.axvline(baseline, color=FAINT, linewidth=1, linestyle="--", zorder=1)
+    for place, (row, colour) in enumerate(zip(values, colours, strict=True)):
+        axes.scatter(row, [place] * len(row), s=26, color=colour, alpha=0.55, linewidth=0, zorder=2)
+        mean = row.mean()
+        axes.plot([mean, mean], [place - 0.3, place + 0.3], color=colour, linewidth=2.5, zorder=3)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+
+
+def dress(axes: Axes, title: str, ylabel: str = "", xlabel: str = "epoch") -> None:
     """Give the axes a title, labels and a faint grid."""
     axes.set_title(title, loc="left", fontsize=11, color=INK)
-    axes.set_xlabel("epoch", color=INK)
+    axes.set_xlabel(xlabel, color=INK)
     axes.set_ylabel(ylabel, color=INK)
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)

@@ -18,13 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 import dropcore
-from dropcore.experiments import data, mlp, options, plot, report
+from dropcore.experiments import data, engine, figures, mlp, options, plot, report, spread
+from dropcore.experiments.figures import Figures
 from dropcore.experiments.spread import Change, Spread
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 EPOCHS_PER_POINT = 3
+ENGINES: dict[str, Any] = {"numpy": mlp, "autograd": engine}
+"""What builds and trains the network: loops written by hand, or `dropcore.autograd`."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Config:
     epochs: int = 80
     batch: int = 50
     lr: float = 0.01
+    engine: str = "numpy"
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -49,7 +53,8 @@ class Config:
         """Describe it in a line."""
         return (
             f"{self.rows} training rows, each label wrong with probability {self.noise:g}, "
-            f"network {'-'.join(map(str, self.sizes))}, {_count(self.seeds, 'seed')}"
+            f"network {'-'.join(map(str, self.sizes))}, "
+            f"{report.count(len(self.seeds), 'seed')}, {self.engine} engine"
         )
 
 
@@ -67,42 +72,31 @@ class Curves:
         """Validation loss less training loss."""
         return self.val_loss - self.train_loss
 
+    @property
+    def last(self) -> Figures:
+        """The figures of the last epoch."""
+        return Figures(self.train_loss[:, -1], self.val_loss[:, -1], self.val_accuracy[:, -1])
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this experiment's options to `parser`."""
-    add, default = parser.add_argument, Config()
-
-    def lists(flag: str, kind: Callable[[str], Any], metavar: str, text: str) -> None:
-        values = getattr(default, flag)
-        shown = " ".join(f"{value:g}" for value in values)
-        text = f"{text} (default: {shown})"
-        add(f"--{flag}", nargs="+", type=kind, default=values, metavar=metavar, help=text)
-
-    def single(flag: str, kind: Callable[[str], Any], metavar: str, text: str) -> None:
-        text = f"{text} (default: %(default)s)"
-        add(f"--{flag}", type=kind, default=getattr(default, flag), metavar=metavar, help=text)
-
-    count = options.whole(1)
-    lists("rates", options.probability, "P", "probabilities that a hidden unit is dropped")
-    lists("seeds", options.whole(0), "SEED", "train each rate once for each of these")
-    lists("hidden", count, "WIDTH", "widths of the hidden layers")
-    rows = options.whole(1, data.DIGITS_ROWS - 1)
-    single("rows", rows, "N", "training rows; all others validate")
-    single("noise", options.probability, "P", "probability that a label is made wrong")
-    single("epochs", count, "N", "passes over the training rows")
-    single("batch", count, "N", "rows of one training step")
-    single("lr", options.positive, "RATE", "learning rate")
-    where = "where rates.png is written (default: %(default)s)"
-    add("--out", type=options.directory, default=Path("out"), metavar="DIR", help=where)
-    add("--quiet", action="store_true", help="no progress bar")
+    add, count = options.Options(parser, Config()), options.whole(1)
+    dropped = "probabilities that a hidden unit is dropped"
+    add.many("rates", options.probability, "P", dropped, options.ascending)
+    add.seeds()
+    add.many("hidden", count, "WIDTH", "widths of the hidden layers")
+    add.digits()
+    add.training()
+    add.choice("engine", tuple(ENGINES), "what trains the network; the figures are the same")
+    add.output("rates.png")
 
 
 def run(args: argparse.Namespace) -> int:
     """Train every network, print table and conclusions, write the plot."""
-    config = _config(args)
+    config = options.chosen(Config, args)
     args.out.mkdir(parents=True, exist_ok=True)  # before the training, should it be impossible
     out = report.console()
-    out.print(f"Handwritten digits: {config}.")
+    out.print(f"Handwritten digits: {config}.\n")
     curves = measure(config, out, quiet=args.quiet)
     print_table(out, config, curves)
     report.sentences(out, "What this run shows", conclusions(curves))
@@ -111,25 +105,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _config(args: argparse.Namespace) -> Config:
-    """Take the options, rates in order and nothing trained twice."""
-    return Config(
-        rates=tuple(sorted(set(args.rates))),
-        seeds=tuple(dict.fromkeys(args.seeds)),
-        rows=args.rows,
-        noise=args.noise,
-        hidden=tuple(args.hidden),
-        epochs=args.epochs,
-        batch=args.batch,
-        lr=args.lr,
-    )
-
-
 def measure(config: Config, out: Console, *, quiet: bool = True) -> dict[float, Curves]:
     """Train one network for every rate and seed."""
     epochs = np.array([e for e in range(1, config.epochs + 1) if _is_point(e, config)])
     curves = {}
-    with report.progress(out, quiet=quiet) as bar:
+    with report.progress(out, quiet=quiet, unit="epochs") as bar:
         total = len(config.rates) * len(config.seeds) * config.epochs
         task = bar.add_task("", total=total)
         for p in config.rates:
@@ -151,11 +131,13 @@ def train(config: Config, p: float, seed: int, on_epoch: Callable[[], object]) -
     """
     for_data, for_weights, for_order = np.random.default_rng(seed).spawn(3)
     split = data.digits(config.rows, config.noise, for_data)
-    network = mlp.Mlp(config.sizes, p, stream=dropcore.Stream(seed), rng=for_weights)
-    optimiser = mlp.Momentum(network, config.lr)
+    chosen = ENGINES[config.engine]
+    network, optimiser = chosen.build(
+        config.sizes, p, config.lr, stream=dropcore.Stream(seed), rng=for_weights
+    )
     points = []
     for epoch in range(1, config.epochs + 1):
-        mlp.train_epoch(
+        chosen.train_epoch(
             network,
             optimiser,
             split.train_x,
@@ -164,7 +146,7 @@ def train(config: Config, p: float, seed: int, on_epoch: Callable[[], object]) -
             rng=for_order,
         )
         if _is_point(epoch, config):
-            points.append(_evaluate(network, split))
+            points.append(mlp.figures(lambda x: chosen.predict(network, x), split))
         on_epoch()
     return np.array(points).T
 
@@ -173,35 +155,17 @@ def _is_point(epoch: int, config: Config) -> bool:
     return epoch % EPOCHS_PER_POINT == 0 or epoch in (1, config.epochs)
 
 
-def _evaluate(network: mlp.Mlp, split: data.Split) -> tuple[float, float, float]:
-    """Measure training loss, validation loss and validation accuracy, every unit in use."""
-    train_loss, _ = mlp.cross_entropy(mlp.predict(network, split.train_x), split.train_labels)
-    logits = mlp.predict(network, split.val_x)
-    val_loss, _ = mlp.cross_entropy(logits, split.val_labels)
-    return train_loss, val_loss, float(np.mean(logits.argmax(axis=1) == split.val_digits))
-
-
 def print_table(out: Console, config: Config, curves: Mapping[float, Curves]) -> None:
     """Print the last epoch's figures; the row with the lowest validation loss is bold."""
-    rows = [
-        (
-            f"{p:g}",
-            str(Spread.of(c.train_loss[:, -1])),
-            str(Spread.of(c.val_loss[:, -1])),
-            str(Spread.of(c.gap[:, -1])),
-            str(Spread.of(c.val_accuracy[:, -1])),
-        )
-        for p, c in curves.items()
-    ]
-    spread = "mean ± standard deviation" if len(config.seeds) > 1 else "figures"
+    last = {p: c.last for p, c in curves.items()}
     report.table(
         out,
-        f"After {config.epochs} epochs ({spread} over {_count(config.seeds, 'seed')})",
-        ("p", "training loss", "validation loss", "gap", "accuracy"),
-        rows,
+        f"After {config.epochs} epochs ({spread.heading(len(config.seeds))})",
+        ("p", *figures.COLUMNS),
+        [(f"{p:g}", *f.cells()) for p, f in last.items()],
         caption="Both losses without dropout and with the same chance of a wrong label; "
         "accuracy on validation rows, against the true digits.",
-        bold=list(curves).index(_best(curves)),
+        bold=list(last).index(figures.best(last)),
     )
 
 
@@ -210,23 +174,21 @@ def conclusions(curves: Mapping[float, Curves]) -> list[str]:
 
     A figure counts as changed where every seed agrees on the direction.
     """
-    diverged = [f"p = {p:g}" for p, c in curves.items() if not np.isfinite(c.gap).all()]
-    if diverged:
-        return [f"Training diverged at {', '.join(diverged)}: nothing can be compared."]
-    least, *others = sorted(curves)
-    seeds = len(curves[least].val_loss)
-    lines = []
-    if seeds < 3:
-        lines.append(f"{seeds} seed{'s' * (seeds > 1)}: too few to tell an effect from chance.")
+    last = {p: c.last for p, c in curves.items()}
+    bad = figures.diverged({f"p = {p:g}": f for p, f in last.items()})
+    if bad:
+        return bad
+    least, *others = sorted(last)
+    lines = spread.warning(len(last[least].val_loss))
     if others:
-        lines.append(_gaps(curves))
-        lines += [_against(least, p, curves) for p in others]
-        lines += _best_rate(curves)
+        lines.append(_gaps(last))
+        lines += [f"p = {p:g} against {least:g}: {last[p].against(last[least])}" for p in others]
+        lines += _best_rate(last)
     return [*lines, _best_epochs(curves)]
 
 
-def _gaps(curves: Mapping[float, Curves]) -> str:
-    gaps = {p: float(c.gap[:, -1].mean()) for p, c in curves.items()}
+def _gaps(last: Mapping[float, Figures]) -> str:
+    gaps = {p: float(f.gap.mean()) for p, f in last.items()}
     wide, narrow = max(gaps, key=gaps.__getitem__), min(gaps, key=gaps.__getitem__)
     return (
         "The gap between validation and training loss is widest at "
@@ -234,34 +196,14 @@ def _gaps(curves: Mapping[float, Curves]) -> str:
     )
 
 
-def _against(least: float, p: float, curves: Mapping[float, Curves]) -> str:
-    """Say what `p` changed, against the least rate of all."""
-    old, new = curves[least], curves[p]
-    gap = Change.between(old.gap[:, -1], new.gap[:, -1])
-    loss = Change.between(old.val_loss[:, -1], new.val_loss[:, -1])
-    points = Change.between(100 * old.val_accuracy[:, -1], 100 * new.val_accuracy[:, -1])
-    verdict = ""
-    if loss.fell and points.rose:
-        verdict = " Validation improved."
-    elif loss.rose and points.fell:
-        verdict = " Validation got worse."
-    elif not (loss.fell or loss.rose or points.fell or points.rose):
-        verdict = " No clear effect on validation."
-    return (
-        f"p = {p:g} against {least:g}: gap {gap.text('wider', 'narrower')}, "
-        f"validation loss {loss.text()}, accuracy {points.text(unit=' points', digits=1)}."
-        f"{verdict}"
-    )
-
-
-def _best_rate(curves: Mapping[float, Curves]) -> list[str]:
+def _best_rate(last: Mapping[float, Figures]) -> list[str]:
     """Say where validation loss is lowest, and whether the rates above it underfit."""
-    best = _best(curves)
-    loss = curves[best].val_loss[:, -1].mean()
+    best = figures.best(last)
+    loss = last[best].val_loss.mean()
     lines = [f"At the last epoch validation loss is lowest at p = {best:g} ({loss:.2f})."]
-    for p in sorted(rate for rate in curves if rate > best):
-        training = Change.between(curves[best].train_loss[:, -1], curves[p].train_loss[:, -1])
-        validation = Change.between(curves[best].val_loss[:, -1], curves[p].val_loss[:, -1])
+    for p in sorted(rate for rate in last if rate > best):
+        training = Change.between(last[best].train_loss, last[p].train_loss)
+        validation = last[p].loss_change(last[best])
         verb = "underfits" if training.rose and validation.rose else "does not clearly underfit"
         lines.append(
             f"Against that, p = {p:g} {verb}: training loss {training.text()}, "
@@ -278,11 +220,6 @@ def _best_epochs(curves: Mapping[float, Curves]) -> str:
         stop = int(mean.argmin())
         stops.append(f"{mean[stop]:.2f} at p = {p:g} (epoch {curves[p].epochs[stop]})")
     return f"The lowest validation loss at any epoch: {', '.join(stops)}."
-
-
-def _best(curves: Mapping[float, Curves]) -> float:
-    """Find the rate with the lowest mean validation loss."""
-    return min(curves, key=lambda p: curves[p].val_loss[:, -1].mean())
 
 
 def draw(config: Config, curves: Mapping[float, Curves], directory: Path) -> Path:
@@ -307,7 +244,3 @@ def draw(config: Config, curves: Mapping[float, Curves], directory: Path) -> Pat
     accuracy.set_ylim(0, 1)
     accuracy.legend(frameon=False, loc="best")
     return plot.save(fig, directory, "rates")
-
-
-def _count(things: tuple[Any, ...], noun: str) -> str:
-    return f"{len(things)} {noun}{'s' if len(things) != 1 else ''}"

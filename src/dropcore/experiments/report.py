@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,7 +17,16 @@ def console() -> Console:
     return Console(highlight=False)
 
 
-def progress(out: Console, *, quiet: bool) -> Progress:
+def count(things: int, noun: str) -> str:
+    """Say how many there are.
+
+    >>> count(1, "seed"), count(3, "seed")
+    ('1 seed', '3 seeds')
+    """
+    return f"{things} {noun}{'s' if things != 1 else ''}"
+
+
+def progress(out: Console, *, quiet: bool, unit: str = "networks") -> Progress:
     """Return a progress bar to enter; it is silent if `quiet` or where `out` is no terminal."""
     from rich.progress import (
         BarColumn,
@@ -32,7 +41,7 @@ def progress(out: Console, *, quiet: bool) -> Progress:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("epochs"),
+        TextColumn(unit),
         TimeElapsedColumn(),
         TextColumn("elapsed, left"),
         TimeRemainingColumn(),
@@ -40,6 +49,21 @@ def progress(out: Console, *, quiet: bool) -> Progress:
         transient=True,
         disable=quiet or not out.is_terminal,
     )
+
+
+def each(
+    out: Console, jobs: Sequence[tuple[Any, ...]], *, quiet: bool
+) -> Iterator[tuple[Any, ...]]:
+    """Go through the jobs, a network each, and show which one is at work.
+
+    The progress bar shows a job's items with blanks between.
+    """
+    with progress(out, quiet=quiet) as bar:
+        task = bar.add_task("", total=len(jobs))
+        for job in jobs:
+            bar.update(task, description=" ".join(map(str, job)))
+            yield job
+            bar.advance(task)
 
 
 def table(
@@ -50,19 +74,26 @@ def table(
     *,
     caption: str,
     bold: int | None = None,
+    names: int = 0,
+    sections: Sequence[int] = (),
 ) -> None:
-    """Print a table of right-aligned columns, one row of it bold."""
+    """Print a table, right-aligned but for the first `names` columns; one row may be bold.
+
+    A line is drawn below each of the rows `sections`.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    grid = Table(title=title, caption=caption, box=SIMPLE_HEAD, title_justify="left")
-    grid.title_style = "bold"
-    grid.caption_justify = "left"
-    for column in columns:
-        grid.add_column(column, justify="right", no_wrap=True)
+    grid = Table(box=SIMPLE_HEAD)
+    for place, column in enumerate(columns):
+        grid.add_column(column, justify="left" if place < names else "right", no_wrap=True)
     for place, row in enumerate(rows):
-        grid.add_row(*row, style="bold" if place == bold else None)
-    out.print(grid)
+        style = "bold" if place == bold else None
+        grid.add_row(*row, style=style, end_section=place in sections)
+    # A title or caption of rich's own would be wrapped to the width of the columns.
+    out.print(title, style="bold")
+    out.print(grid, end="")
+    out.print(f"{caption}\n", style="italic")
 
 
 def sentences(out: Console, title: str, lines: Iterable[str]) -> None:

@@ -13,6 +13,25 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 
+def warning(seeds: int) -> list[str]:
+    """Say, if so, that the seeds are too few: a list of one line, or none.
+
+    >>> warning(1)
+    ['1 seed: too few to tell an effect from chance.']
+    >>> warning(5)
+    []
+    """
+    if seeds >= 3:
+        return []
+    return [f"{seeds} seed{'s' * (seeds > 1)}: too few to tell an effect from chance."]
+
+
+def heading(seeds: int) -> str:
+    """Say what a table's figures are."""
+    figures = "mean ± standard deviation over" if seeds > 1 else "figures of"
+    return f"{figures} {seeds} seed{'s' * (seeds > 1)}"
+
+
 @dataclass(frozen=True)
 class Spread:
     """A mean and the standard deviation around it (nan for a single value).

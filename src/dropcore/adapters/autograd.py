@@ -1,0 +1,257 @@
+"""Dropout on the tape of `dropcore.autograd`: the function and the module.
+
+All that is known here of a variant is that it takes arrays and gives a Mask, so a new one
+needs nothing of this file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from dropcore import functional
+from dropcore.autograd import Module, Tensor, apply_op, as_tensor
+from dropcore.functional import keeps_bits, p_for
+from dropcore.mask import Mask
+from dropcore.plugins import get_variant
+from dropcore.stream import Draw, Stream, stream_of
+from dropcore.variants.base import Variant
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from dropcore.stream import _RNG
+
+    Store = Literal["bits", "draw"]
+
+
+def dropout(
+    x: Tensor | ArrayLike,
+    p: float,
+    *,
+    training: bool,
+    rng: _RNG = None,
+    variant: str | Variant = "standard",
+    store: Store = "bits",
+    **options: Any,
+) -> Tensor:
+    """Drop elements of a tensor at random: `dropcore.dropout` on the tape.
+
+    Parameters
+    ----------
+    x : Tensor or array_like
+        float32 or float64, of any shape.
+    p : float
+        The probability that an element is dropped, in [0, 1].
+    training : bool
+        False gives the variant's inference rule. There is no default.
+    rng : None, Stream, Draw, int, SeedSequence, Generator or BitGenerator, optional
+        As for `dropcore.dropout`.
+    variant : str or Variant, default: "standard"
+    store : {"bits", "draw"}, default: "bits"
+        What the tape keeps for the backward pass: one bit for each decision, or nothing but
+        the draw. The gradients are the same to the bit.
+    **options
+        The variant's own, and its further inputs by name: tensors, which get their
+        gradients, or arrays.
+
+    Returns
+    -------
+    Tensor
+        New memory, in C order.
+
+    Raises
+    ------
+    TypeError, ValueError, LookupError, OverflowError
+        As `dropcore.dropout`; no draw is taken then.
+
+    Notes
+    -----
+    Gradients are first derivatives only, as everywhere in the engine: a variant's backward
+    rule works on arrays.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dropcore.adapters.autograd import dropout
+    >>> from dropcore.autograd import Tensor
+    >>> x = Tensor(np.ones((2, 3)), requires_grad=True)
+    >>> y = dropout(x, 0.5, training=True, rng=42)
+    >>> y.sum().backward()
+    >>> bool((x.grad == y.data).all())
+    True
+    """
+    return _on_tape(as_tensor(x), p, training, rng, variant, store, options)[0]
+
+
+def _on_tape(
+    x: Tensor,
+    p: float,
+    training: bool,
+    rng: _RNG,
+    variant: str | Variant,
+    store: Store,
+    options: dict[str, Any],
+) -> tuple[Tensor, Mask]:
+    parents: tuple[Tensor, ...] = (x,)
+    arrays = {name: o.data if isinstance(o, Tensor) else o for name, o in options.items()}
+    y, mask = functional.dropout(
+        x.data, p, training=training, rng=rng, variant=variant, store=store, **arrays
+    )
+    if options:  # they may be further inputs
+        parents += tuple(as_tensor(options[name]) for name in mask.variant.inputs[1:])
+    return apply_op(y, parents, mask.backward), mask
+
+
+class Dropout(Module):
+    """Dropout as a module.
+
+    Parameters
+    ----------
+    p : float
+        The probability that an element is dropped. It can be set between calls.
+    variant : str or Variant, default: "standard"
+    rng : optional
+        As for `dropcore.dropout`, but an int, a SeedSequence or a Generator makes a Stream
+        once, when the module is built. Each call in training mode takes the next draw. See
+        also `seed`.
+    store : {"bits", "draw"}, default: "bits"
+        As for `dropout`.
+    **options
+        The variant's own.
+
+    Attributes
+    ----------
+    mask : Mask or None
+        Of the last call.
+    rng : None, Stream or Draw
+        Where the draws come from. A Stream, with its position, or a Draw is part of the
+        module's state; the stream of the process, None, is not.
+
+    Notes
+    -----
+    The module may be called any number of times before a backward pass: the tape holds each
+    call's mask. The engine computes first derivatives only.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dropcore.adapters.autograd import Dropout
+    >>> from dropcore.autograd import Linear, ReLU, Sequential
+    >>> model = Sequential(
+    ...     hidden=Linear(4, 8), act=ReLU(), drop=Dropout(0.5, rng=42), out=Linear(8, 2))
+    >>> y = model(np.ones((3, 4), np.float32))
+    >>> model.drop.mask.shape, model.drop.rng.position
+    ((3, 8), 1)
+    >>> model.eval().drop
+    Dropout(0.5, Standard(shared_axes=()))
+    """
+
+    def __init__(
+        self,
+        p: float,
+        variant: str | Variant = "standard",
+        rng: _RNG = None,
+        *,
+        store: Store = "bits",
+        **options: Any,
+    ) -> None:
+        self.variant = get_variant(variant, **options)
+        self.p = p
+        self.rng: Stream | Draw | None = rng if isinstance(rng, Draw) else stream_of(rng)
+        keeps_bits(store)
+        self.store: Store = store
+        self.mask: Mask | None = None
+
+    @property
+    def p(self) -> float:
+        """The probability that an element is dropped."""
+        return self._p
+
+    @p.setter
+    def p(self, p: float) -> None:
+        self._p = p_for(self.variant, p)
+
+    def forward(self, x: Tensor | ArrayLike, **inputs: Tensor | ArrayLike) -> Tensor:
+        """Drop elements of `x` in training mode, apply the inference rule in inference mode.
+
+        Parameters
+        ----------
+        x : Tensor or array_like
+        **inputs
+            The variant's further inputs, by name.
+        """
+        y, self.mask = _on_tape(
+            as_tensor(x), self._p, self.training, self.rng, self.variant, self.store, inputs
+        )
+        return y
+
+    def get_extra_state(self) -> dict[str, Any] | str | None:
+        """Return the stream's state or the draw's text, JSON-able; None where `rng` is None."""
+        if isinstance(self.rng, Draw):
+            return str(self.rng)
+        return None if self.rng is None else self.rng.state
+
+    def set_extra_state(self, state: dict[str, Any] | str) -> None:
+        """Draw from here on as the module whose state it is would have.
+
+        A stream of the same seed and path is moved, for all who hold it; otherwise the module
+        gets a new one.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `state` is broken, or of another stream version.
+        """
+        if isinstance(state, str):
+            self.rng = Draw.parse(state)
+            return
+        saved, own = Stream.from_state(state), self.rng
+        if isinstance(own, Stream) and (own.seed, own.path) == (saved.seed, saved.path):
+            own.state = state
+        else:
+            self.rng = saved
+
+    def __repr__(self) -> str:
+        return f"Dropout({self.p}, {self.variant!r})"
+
+
+def seed(model: Module, rng: _RNG) -> None:
+    """Give every dropout module of a model a stream of its own, by its qualified name.
+
+    The module ``encoder.drop1`` gets ``stream.child("encoder").child("drop1")``. So where
+    modules are named, adding, removing or re-rating one changes no other's masks; in a
+    `Sequential` without names they are counted, and one more shifts those after it.
+
+    Parameters
+    ----------
+    model : Module
+        A module in several places counts under its first name.
+    rng : Stream, int, SeedSequence, Generator or BitGenerator
+        All but a Stream make one on the spot. A child that was already drawn from goes on
+        where it was.
+
+    Raises
+    ------
+    TypeError
+        If `rng` is something else.
+
+    Examples
+    --------
+    >>> from dropcore.adapters.autograd import Dropout, seed
+    >>> from dropcore.autograd import Linear, Sequential
+    >>> model = Sequential(hidden=Linear(4, 8), drop=Dropout(0.5), out=Linear(8, 2))
+    >>> seed(model, 42)
+    >>> model.drop.rng
+    <Stream seed=42 path=('drop',) position=0>
+    """
+    if rng is None or isinstance(rng, Draw):
+        raise TypeError(
+            "rng must be a Stream, an integer >= 0, a SeedSequence, a Generator or a "
+            f"BitGenerator, not {rng!r}"
+        )
+    stream = stream_of(rng)
+    for name, module in model.named_modules():
+        if isinstance(module, Dropout):
+            module.rng = stream
+            for part in name.split(".") if name else ():
+                module.rng = module.rng.child(part)

@@ -1,0 +1,162 @@
+"""`advise`: what is often wrong where dropout is used, looked for in a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dropcore.advice.checks import CHECKS, Case, Lacking
+from dropcore.autograd import Module
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from dropcore.autograd import Tensor
+
+__all__ = ["Finding", "Report", "Skipped", "advise"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is worth a look.
+
+    Attributes
+    ----------
+    check : str
+        Which check found it.
+    modules : tuple of str
+        Qualified names; "" is the model itself.
+    why, advice : str
+    source : str
+        Where it is from; empty where it follows from the code.
+    """
+
+    check: str
+    modules: tuple[str, ...]
+    why: str
+    advice: str
+    source: str = ""
+
+    def __str__(self) -> str:
+        names = ", ".join(name or "(the model)" for name in self.modules)
+        source = f" [{self.source}]" if self.source else ""
+        return f"{names}: {self.check}\n    why: {self.why}{source}\n    do:  {self.advice}"
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A check that lacked something.
+
+    Attributes
+    ----------
+    check, reason : str
+    """
+
+    check: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"skipped: {self.check}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `advise` found; `print` shows it whole.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+    skipped : tuple of Skipped
+    """
+
+    findings: tuple[Finding, ...]
+    skipped: tuple[Skipped, ...]
+
+    def __str__(self) -> str:
+        count = len(self.findings)
+        head = f"{count or 'no'} finding{'s' * (count != 1)}"
+        return "\n".join([head, *map(str, self.findings), *map(str, self.skipped)])
+
+
+def advise(
+    model: Module,
+    x: Tensor | ArrayLike | None = None,
+    *,
+    n_samples: int | None = None,
+    predicting: bool = False,
+) -> Report:
+    """Look for what is often wrong where dropout is used.
+
+    Looked for: dropout on the outputs; element-wise dropout behind a convolution; dropout in
+    front of batch normalisation; p above 0.7; one p in three modules or more; alpha dropout
+    without selu, and selu with dropout that does not keep its moments; fewer than about a
+    thousand rows; a model in training mode while predicting; modules that share a stream.
+    Modules with p = 0 are passed over.
+
+    Parameters
+    ----------
+    model : Module
+        With `dropcore.adapters.autograd.Dropout` modules.
+    x : Tensor or array_like, optional
+        Some rows that the model takes. They tell the order of modules in a model that is not
+        a `Sequential`, and how far dropout shifts the variance that batch normalisation sees.
+    n_samples : int, optional
+        How many rows the model is trained on.
+    predicting : bool, default: False
+        Whether the model is about to predict.
+
+    Returns
+    -------
+    Report
+        Findings, and the checks that lacked something.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of that kind.
+
+    Notes
+    -----
+    The model is left as it was: `x` runs through it in inference mode, and its streams are not
+    drawn from. Activations that are functions and not modules are not seen. A finding is no
+    proof: the loss on rows held back decides.
+
+    Examples
+    --------
+    >>> import dropcore
+    >>> from dropcore.adapters.autograd import Dropout
+    >>> from dropcore.autograd import Linear, ReLU, Sequential
+    >>> model = Sequential(hidden=Linear(4, 8), act=ReLU(), drop=Dropout(0.8), out=Linear(8, 2))
+    >>> report = dropcore.advise(model, n_samples=5000, predicting=False)
+    >>> [(finding.check, finding.modules) for finding in report.findings]
+    [('p above 0.7', ('drop',))]
+    >>> print(report.skipped[0])
+    skipped: training mode while predicting: needs predicting=True
+    """
+    case = _case(model, x, n_samples, predicting)
+    findings: list[Finding] = []
+    skipped: list[Skipped] = []
+    for name, check in CHECKS.items():
+        try:
+            for modules, why, advice, source in check(case):
+                finding = Finding(name, modules, why, advice, source)
+                if finding not in findings:  # a module may run more than once
+                    findings.append(finding)
+        except Lacking as lack:
+            skipped.append(Skipped(name, str(lack)))
+    return Report(tuple(findings), tuple(skipped))
+
+
+def _case(model: Module, x: Any, n_samples: int | None, predicting: bool) -> Case:
+    if not isinstance(model, Module):
+        raise TypeError(f"model must be a dropcore.autograd.Module, not {model!r}")
+    if n_samples is not None:
+        if isinstance(n_samples, bool) or not isinstance(n_samples, int | np.integer):
+            raise TypeError(f"n_samples must be an integer, not {n_samples!r}")
+        if n_samples < 0:
+            raise ValueError(f"n_samples must be >= 0, not {n_samples}")
+    if not isinstance(predicting, bool):
+        raise TypeError(f"predicting must be True or False, not {predicting!r}")
+    return Case(model, x, n_samples, predicting)

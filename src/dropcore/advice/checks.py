@@ -1,0 +1,288 @@
+"""The checks: each looks at one thing.
+
+- A check takes a `Case` and yields what it found; `CHECKS` lists them all by name.
+- It knows of the model what `Flow` says: which modules ran, and whose outputs reached them. A
+  `Sequential` says so itself; of another model the tape does, so an x is needed.
+- It raises `Lacking` where it cannot look, and is then listed as skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from dropcore.adapters.autograd import Dropout
+from dropcore.advice.flow import Flow, Step, has_parameters, run, sequential_flow, traced_flow
+from dropcore.autograd import SELU, BatchNorm, Conv2d, Flatten, Module
+from dropcore.stream import Stream
+from dropcore.variants.alpha import Alpha
+from dropcore.variants.base import Array
+
+HIGH_P = 0.7
+FEW_ROWS = 1000
+SEVERAL = 3  # modules of one p; two are ordinary
+SHIFT_DRAWS = 8
+
+
+# ------------------------------------------------------------------- what is known
+
+
+class Lacking(Exception):
+    """Raised by a check that cannot look."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the checks look at."""
+
+    model: Module
+    x: Any
+    n_samples: int | None
+    predicting: bool
+
+    @cached_property
+    def dropouts(self) -> list[tuple[str, Dropout]]:
+        """Those that drop anything, by name."""
+        modules = self.model.named_modules()
+        return [(name, m) for name, m in modules if isinstance(m, Dropout) and m.p > 0]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the same."""
+        return tuple(name for name, _ in self.dropouts)
+
+    @cached_property
+    def _flow(self) -> Flow | None:
+        if self.x is not None:
+            return traced_flow(self.model, self.x)
+        return sequential_flow(self.model)
+
+    @property
+    def flow(self) -> Flow:
+        """How the modules run, or `Lacking`."""
+        if self._flow is None:
+            raise Lacking("needs x, to see in which order the modules run")
+        return self._flow
+
+    def dropout_steps(self) -> Iterator[tuple[Step, Dropout]]:
+        """Calls of the modules that drop anything."""
+        for step in self.flow.steps:
+            if isinstance(step.module, Dropout) and step.module.p > 0:
+                yield step, step.module
+
+
+# -------------------------------------------------------------------- the checks
+
+# Of each finding: the modules, why, what to do, and the source.
+Found = Iterator[tuple[tuple[str, ...], str, str, str]]
+
+SRIVASTAVA = "Srivastava et al. 2014, JMLR 15"
+
+
+def _on_outputs(case: Case) -> Found:
+    flow = case.flow
+    for step, module in case.dropout_steps():
+        if step.index in flow.outputs:
+            yield (
+                (step.name,),
+                f"Nothing with parameters follows. Outputs are dropped with p = {module.p:g} in "
+                "training, so the loss asks for values that no later layer can make up for.",
+                "Move it in front of the last layer with parameters, or take it out.",
+                "",
+            )
+
+
+def _behind_convolution(case: Case) -> Found:
+    flow = case.flow
+    for step, module in case.dropout_steps():
+        for before in flow.nearest(step, _keeps_maps):
+            if isinstance(before.module, Conv2d) and _is_per_pixel(step, module):
+                yield (
+                    (step.name,),
+                    f"It drops single elements of the maps of {before.name!r}. Neighbours in a "
+                    "map are alike, so what is dropped can be read from beside it.",
+                    'Drop whole channels: variant="spatial", channel_axis=1.',
+                    "Tompson et al. 2015, CVPR, section 3.2",
+                )
+
+
+def _keeps_maps(module: Module) -> bool:
+    """Whether what comes out is still the maps of the convolution before."""
+    if isinstance(module, Flatten):
+        return False
+    return isinstance(module, BatchNorm) or not has_parameters(module)
+
+
+def _is_per_pixel(step: Step, module: Dropout) -> bool:
+    shape = step.shape or (2, 3, 4, 4)
+    with suppress(ValueError):  # the variant cannot read such a shape
+        return max(shape[2:], default=1) > 1 and module.variant.independent_unit(shape) == shape
+    return False
+
+
+def _before_batch_norm(case: Case) -> Found:
+    flow = case.flow
+    norms = [step for step in flow.steps if isinstance(step.module, BatchNorm)]
+    for step, module in case.dropout_steps():
+        after = next((norm for norm in norms if step.index in flow.before(norm)), None)
+        if after is not None:
+            yield (
+                (step.name,),
+                f"{after.name!r} learns its running variance from inputs with dropout, and "
+                f"divides by it where there is none. {_shift(case, module, after)}",
+                "Put dropout behind the last batch normalisation, or take one of the two out.",
+                "Li et al. 2018, arXiv 1801.05134",
+            )
+
+
+def _shift(case: Case, dropout: Dropout, norm: Step) -> str:
+    """How the variance at `norm` differs when `dropout` alone is on, in words."""
+    if case.x is None:
+        return "How much the two differ was not measured: that needs x."
+    quiet = _variance(case, norm, None, Stream(0))
+    stream = Stream(0)
+    noisy = np.mean([_variance(case, norm, dropout, stream) for _ in range(SHIFT_DRAWS)], axis=0)
+    seen = quiet > 0
+    if not seen.any():
+        return "How much the two differ was not measured: on x the inputs do not vary."
+    ratio = float((noisy[seen] / quiet[seen]).mean())
+    return f"On x the variance in training is {ratio:.3g} times that in inference."
+
+
+def _variance(case: Case, norm: Step, on: Dropout | None, stream: Stream) -> Array:
+    """Of each channel that reaches `norm`, in its last call."""
+    inputs: list[Array] = []
+    run(case.model, case.x, lambda m, x: inputs.append(x) if m is norm.module else None, on, stream)
+    x = inputs[-1].astype(np.float64)
+    return np.asarray(x.var(axis=(0, *range(2, x.ndim))))
+
+
+def _high_p(case: Case) -> Found:
+    for name, module in case.dropouts:
+        if module.p > HIGH_P:
+            yield (
+                (name,),
+                f"p = {module.p:g} leaves {100 * (1 - module.p):.3g} % of its input. p is the "
+                "probability of being dropped; some libraries and papers state that of being kept.",
+                "Check that p is not 1 - p. Usual are 0.2 for inputs, up to 0.5 for hidden layers.",
+                f"{SRIVASTAVA}, section 7.3 and appendix A.4",
+            )
+
+
+def _one_p(case: Case) -> Found:
+    rates = {module.p for _, module in case.dropouts}
+    if len(case.dropouts) >= SEVERAL and len(rates) == 1:
+        yield (
+            case.names,
+            f"All have p = {rates.pop():g}. What p suits a layer depends on its width, and inputs "
+            "bear less than hidden layers; one p for all is often a default that nobody chose.",
+            "Try a smaller p near the inputs and in narrow layers, a larger one in wide ones.",
+            f"{SRIVASTAVA}, appendix A.4",
+        )
+
+
+def _alpha_without_selu(case: Case) -> Found:
+    flow = case.flow
+    has_selu = any(isinstance(step.module, SELU) for step in flow.steps)
+    for step, module in case.dropout_steps():
+        if isinstance(module.variant, Alpha) and not _follows_selu(flow, step, has_selu):
+            yield (
+                (step.name,),
+                "It sets dropped elements to selu's lower limit and rescales for its moments; "
+                "behind anything else that is an arbitrary value.",
+                'Put it behind a SELU, or use variant="standard".',
+                "Klambauer et al. 2017, NeurIPS",
+            )
+
+
+def _follows_selu(flow: Flow, step: Step, has_selu: bool) -> bool:
+    before = list(flow.nearest(step, lambda m: isinstance(m, Flatten | Dropout)))
+    if not step.direct:  # through a function, which may be selu
+        return True
+    return all(isinstance(b.module, SELU) for b in before) if before else has_selu
+
+
+def _selu_without_alpha(case: Case) -> Found:
+    flow = case.flow
+    for step, module in case.dropout_steps():
+        before = list(flow.nearest(step, lambda m: isinstance(m, Flatten)))
+        keeps = module.variant.kept_moments(module.p) is not None
+        if step.direct and not keeps and any(isinstance(b.module, SELU) for b in before):
+            yield (
+                (step.name,),
+                f"Variant {module.variant.name!r} changes the mean and variance that selu networks "
+                "keep from layer to layer.",
+                'Use variant="alpha".',
+                "Klambauer et al. 2017, NeurIPS",
+            )
+
+
+def _few_rows(case: Case) -> Found:
+    if case.n_samples is None:
+        raise Lacking("needs n_samples")
+    if case.dropouts and case.n_samples < FEW_ROWS:
+        yield (
+            case.names,
+            f"With {case.n_samples} rows, fewer than about {FEW_ROWS}, dropout often does not "
+            "help: a network can learn so few by heart in spite of the noise.",
+            "Compare with no dropout, with weight decay and with a smaller model.",
+            f"{SRIVASTAVA}, section 7.4",
+        )
+
+
+def _training_while_predicting(case: Case) -> Found:
+    if not case.predicting:
+        raise Lacking("needs predicting=True")
+    names = tuple(
+        name
+        for name, module in case.model.named_modules()
+        if module.training and (isinstance(module, BatchNorm) or (name, module) in case.dropouts)
+    )
+    if names:
+        yield (
+            names,
+            "They are in training mode, so predictions are random or depend on the other rows.",
+            "Call model.eval() first. For a spread of predictions: dropcore.ensemble.mc_predict.",
+            "",
+        )
+
+
+def _one_stream(case: Case) -> Found:
+    for (name, one), (other_name, other) in combinations(case.dropouts, 2):
+        a, b = one.rng, other.rng
+        if a is None or type(a) is not type(b):
+            continue
+        if a is b and isinstance(a, Stream):
+            why = (
+                "They take turns on one stream: change or remove one, and the other's masks change."
+            )
+        elif a == b or _address(a) == _address(b):
+            why = "They draw from the same place: what they drop is not independent."
+        else:
+            continue
+        advice = "Give each a stream of its own: dropcore.adapters.autograd.seed(model, rng)."
+        yield (name, other_name), why, advice, ""
+
+
+def _address(rng: Any) -> Any:
+    return (rng.seed, rng.path) if isinstance(rng, Stream) else rng
+
+
+CHECKS: dict[str, Callable[[Case], Found]] = {
+    "dropout on the outputs": _on_outputs,
+    "element-wise dropout behind a convolution": _behind_convolution,
+    "dropout in front of batch normalisation": _before_batch_norm,
+    "p above 0.7": _high_p,
+    "one p everywhere": _one_p,
+    "alpha dropout without selu": _alpha_without_selu,
+    "selu without alpha dropout": _selu_without_alpha,
+    "few rows": _few_rows,
+    "training mode while predicting": _training_while_predicting,
+    "one stream for two modules": _one_stream,
+}

@@ -1,0 +1,102 @@
+"""Mini-batches in random order, whose place can be saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from dropcore.autograd.nn import Seed
+from dropcore.autograd.tape import Array
+
+
+class Batches:
+    """Mini-batches of row numbers, in a new random order every epoch.
+
+    ``for rows in batches`` gives the batches of one epoch, or of what is left of it: after a
+    ``break``, or in a resumed run, the next loop goes on with the batch after the last one. A
+    batch counts as done as soon as it is handed out.
+
+    Parameters
+    ----------
+    n : int
+        How many rows there are, at least 1.
+    size : int
+        Rows in a batch, at least 1; the last batch of an epoch has what is left.
+    rng : int, SeedSequence, Generator or None
+        What the orders follow from. A Generator is asked for 16 bytes, once.
+
+    Attributes
+    ----------
+    epoch : int
+        How many epochs are complete.
+    place : int
+        How many batches of the current one were handed out.
+
+    Raises
+    ------
+    ValueError
+        If `n` or `size` is below 1.
+
+    Notes
+    -----
+    The order of an epoch is a function of seed, epoch and `n` alone, so the state is a few
+    numbers. NumPy may change how it shuffles between its versions.
+
+    Examples
+    --------
+    >>> from dropcore.autograd import Batches
+    >>> batches = Batches(5, 2, rng=0)
+    >>> [len(rows) for rows in batches], batches.epoch
+    ([2, 2, 1], 1)
+    >>> resumed = Batches(5, 2)
+    >>> resumed.load_state_dict(batches.state_dict())
+    >>> all((a == b).all() for a, b in zip(batches, resumed, strict=True))
+    True
+    """
+
+    def __init__(self, n: int, size: int, *, rng: Seed = None) -> None:
+        for name, value in (("n", n), ("size", size)):
+            if value < 1:
+                raise ValueError(f"{name}: {value}, expected 1 or more")
+        self.n = n
+        self.size = size
+        self.epoch = 0
+        self.place = 0
+        self._seed = int.from_bytes(np.random.default_rng(rng).bytes(16), "little")
+
+    def __len__(self) -> int:
+        """Return how many batches an epoch has."""
+        return -(-self.n // self.size)
+
+    def __iter__(self) -> Iterator[Array]:
+        """Yield the row numbers of each batch that is left of the epoch."""
+        sequence = np.random.SeedSequence(self._seed, spawn_key=(self.epoch,))
+        order = np.random.default_rng(sequence).permutation(self.n)
+        while self.place < len(self):
+            self.place += 1  # before the batch is used: a state saved after its step has it done
+            yield order[(self.place - 1) * self.size : self.place * self.size]
+        self.epoch += 1
+        self.place = 0
+
+    def state_dict(self) -> dict[str, int]:
+        """Return what the next batches depend on, JSON-able."""
+        names = ("n", "size", "epoch", "place")
+        return {"seed": self._seed} | {name: getattr(self, name) for name in names}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state_dict` returned.
+
+        Raises
+        ------
+        ValueError
+            If names are missing or unknown, or the state is of another `n` or `size`.
+        """
+        own = self.state_dict()
+        if state.keys() != own.keys():
+            raise ValueError(f"state: has {sorted(state)}, expected {sorted(own)}")
+        for name in ("n", "size"):
+            if state[name] != own[name]:
+                raise ValueError(f"{name}: {state[name]}, expected {own[name]}")
+        self._seed, self.epoch, self.place = state["seed"], state["epoch"], state["place"]

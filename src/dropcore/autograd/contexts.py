@@ -1,0 +1,70 @@
+"""For a while: a model in inference mode, or its calls answered from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from dropcore.autograd.nn import Module
+
+
+@contextmanager
+def inference_mode(model: Module) -> Iterator[Module]:
+    """Within the block, have a model in inference mode; then every module's mode as it was.
+
+    Examples
+    --------
+    >>> from dropcore.autograd import ReLU, Sequential
+    >>> from dropcore.autograd.contexts import inference_mode
+    >>> model = Sequential(act=ReLU())
+    >>> with inference_mode(model):
+    ...     model.act.training
+    False
+    >>> model.act.training
+    True
+    """
+    modes = [(module, module.training) for _, module in model.named_modules()]
+    try:
+        yield model.eval()
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+@contextmanager
+def intercepted(model: Module, call: Callable[..., Any]) -> Iterator[Module]:
+    """Within the block, let a function answer for the modules of a model.
+
+    Parameters
+    ----------
+    model : Module
+    call : callable
+        Called as ``call(name, module, forward, *args, **kwargs)`` in place of every module's
+        `forward`, with the module's qualified name; what it returns is the module's value.
+
+    Examples
+    --------
+    >>> from dropcore.autograd import Flatten, ReLU, Sequential
+    >>> from dropcore.autograd.contexts import intercepted
+    >>> def say(name, module, forward, *args):
+    ...     print(name, type(module).__name__)
+    ...     return forward(*args)
+    >>> with intercepted(Sequential(flat=Flatten(), act=ReLU()), say) as model:
+    ...     y = model([[1.0]])
+     Sequential
+    flat Flatten
+    act ReLU
+    """
+    modules = list(model.named_modules())
+    before = [vars(module).get("forward") for _, module in modules]
+    for name, module in modules:  # an attribute comes before the class's method
+        vars(module)["forward"] = partial(call, name, module, module.forward)
+    try:
+        yield model
+    finally:
+        for (_, module), forward in zip(modules, before, strict=True):
+            del vars(module)["forward"]
+            if forward is not None:
+                vars(module)["forward"] = forward

@@ -1,0 +1,71 @@
+"""What sampled and enumerated sub-networks share: how outputs are averaged, and the checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from dropcore.adapters.autograd import Dropout
+from dropcore.autograd import Module, Tensor, as_tensor, exp, log, log_softmax, sigmoid, softmax
+from dropcore.variants.base import Array
+
+Output = Literal["softmax", "sigmoid"] | None
+Rule = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Means:
+    """What is averaged: `value` arithmetically, `logarithm` for the geometric mean.
+
+    `back` leads from a mean of logarithms to the (normalised) geometric mean.
+    """
+
+    value: Rule
+    logarithm: Rule
+    back: Rule
+
+
+def _same(y: Tensor) -> Tensor:
+    return y
+
+
+MEANS = {
+    None: Means(_same, log, exp),
+    "softmax": Means(softmax, log_softmax, softmax),
+    "sigmoid": Means(sigmoid, _same, sigmoid),  # the logarithm of the odds
+}
+
+
+def means_of(output: Output) -> Means:
+    """How `output` says to average."""
+    if output not in MEANS:
+        raise ValueError(f"output must be None, 'softmax' or 'sigmoid', not {output!r}")
+    return MEANS[output]
+
+
+def check_model(model: Module) -> None:
+    """Refuse a model without dropout."""
+    if not any(isinstance(module, Dropout) for _, module in model.named_modules()):
+        raise ValueError(f"model has no Dropout module: {model!r}")
+
+
+def rows_of(x: Tensor) -> Array:
+    """The array of `x`, which must have rows."""
+    if x.ndim == 0:
+        raise ValueError("x must have rows along axis 0, not shape ()")
+    return x.data
+
+
+def arrays_of(x: Any, **inputs: Any) -> dict[str, Array]:
+    """What a dropout module was called with, by the names of the inputs."""
+    return {key: as_tensor(value).data for key, value in {"x": x, **inputs}.items()}
+
+
+def check_rows(name: str, shape: tuple[int, ...], rows: int) -> None:
+    """Refuse the input of a module that lacks the rows of x along axis 0."""
+    if shape[:1] != (rows,):
+        raise ValueError(
+            f"module {name!r}: its input has shape {shape}, which lacks the {rows} rows of x "
+            "along axis 0"
+        )

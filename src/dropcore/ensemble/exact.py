@@ -1,0 +1,215 @@
+"""All sub-networks of a small model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dropcore.adapters.autograd import Dropout, dropout
+from dropcore.autograd import Module, Tensor, as_tensor, no_grad
+from dropcore.autograd.contexts import inference_mode, intercepted
+from dropcore.ensemble.common import (
+    Output,
+    arrays_of,
+    check_model,
+    check_rows,
+    means_of,
+    rows_of,
+)
+from dropcore.mask import Mask
+from dropcore.variants.base import Array, PlannedVariant
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+MOST_DECISIONS = 20
+ROWS_AT_ONCE = 8192  # of sub-networks times rows of x, in one pass through the model
+
+
+@dataclass(frozen=True)
+class SubNetworks:
+    """What all sub-networks of a model predict together.
+
+    Attributes
+    ----------
+    decisions : int
+        How many keep decisions a row meets, n; there are 2**n sub-networks.
+    one_pass : ndarray
+        The model's output in inference mode.
+    arithmetic_mean, geometric_mean : ndarray, float64
+        Over all sub-networks, each weighted by its probability.
+    """
+
+    decisions: int
+    one_pass: Array
+    arithmetic_mean: Array
+    geometric_mean: Array
+
+    @property
+    def arithmetic_gap(self) -> float:
+        """The largest distance of the one pass from the arithmetic mean."""
+        return _largest(self.one_pass - self.arithmetic_mean)
+
+    @property
+    def geometric_gap(self) -> float:
+        """The largest distance of the one pass from the geometric mean."""
+        return _largest(self.one_pass - self.geometric_mean)
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A dropout module's turn in a pass: its decisions are bits `start` to `stop`."""
+
+    name: str
+    module: Dropout
+    units: tuple[int, ...]
+    start: int
+    stop: int
+
+
+def subnetworks(model: Module, x: Tensor | ArrayLike, *, output: Output = None) -> SubNetworks:
+    """Run every sub-network of a small model, and compare them with one pass.
+
+    A sub-network with k of its n decisions dropped, all of one p, has the probability
+    p**k * (1 - p)**(n - k); modules with other p multiply theirs.
+
+    Parameters
+    ----------
+    model : Module
+        As for `mc_predict`, with planned variants alone: others have no independent keep
+        decisions to enumerate.
+    x : Tensor or array_like, shape (rows, ...)
+    output : {"softmax", "sigmoid"}, optional
+        Applied to what the model returns, before averaging. Then the geometric mean is
+        normalised: over the last axis for "softmax", over an event and its complement for
+        "sigmoid". Otherwise it is that of the values themselves, nan where one is negative.
+
+    Returns
+    -------
+    SubNetworks
+
+    Raises
+    ------
+    TypeError
+        If a module's variant is not a planned one.
+    ValueError
+        If there are more than 20 decisions, no dropout module, or no rows.
+
+    Notes
+    -----
+    A module with p of 0 or 1 decides nothing; one that is called twice in a pass decides
+    twice. Many sub-networks go through the model at once, as further rows. The arithmetic
+    mean is the one pass where all layers are linear; the normalised geometric mean is it where
+    dropout is followed by one linear layer and softmax or sigmoid (Baldi and Sadowski
+    2013). Otherwise both are approximations, and the gaps say how good.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dropcore.adapters.autograd import Dropout
+    >>> from dropcore.autograd import Linear, Sequential
+    >>> from dropcore.ensemble import subnetworks
+    >>> model = Sequential(Dropout(0.3), Linear(4, 3, rng=0, dtype=np.float64))
+    >>> every = subnetworks(model, np.ones((1, 4)), output="softmax")
+    >>> every.decisions, every.geometric_gap < 1e-12 < every.arithmetic_gap
+    (4, True)
+    """
+    x, means = as_tensor(x), means_of(output)
+    if len(rows_of(x)) == 0:
+        raise ValueError(f"x must have rows, not shape {x.shape}")
+    check_model(model)
+    with inference_mode(model), no_grad():
+        one_pass, calls = _record(model, x)
+        n = calls[-1].stop if calls else 0
+        _check_count(calls, n)
+        arithmetic: Any = 0.0
+        logarithms: Any = 0.0
+        at_once = max(1, ROWS_AT_ONCE // len(x.data))
+        for first in range(0, 2**n, at_once):
+            keep = _bits(first, min(first + at_once, 2**n), n)
+            y = Tensor(_run(model, x, calls, keep).data.astype(np.float64))
+            weights = _probabilities(calls, keep)
+            arithmetic = arithmetic + np.tensordot(weights, means.value(y).data, 1)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                logarithms = logarithms + np.tensordot(weights, means.logarithm(y).data, 1)
+    geometric = means.back(Tensor(logarithms)).data
+    return SubNetworks(n, means.value(one_pass).data, arithmetic, geometric)
+
+
+def _record(model: Module, x: Tensor) -> tuple[Tensor, list[_Call]]:
+    """One pass in inference mode, and which decisions would be made on its way."""
+    calls: list[_Call] = []
+
+    def call(
+        name: str, module: Module, forward: Callable[..., Any], *args: Any, **inputs: Any
+    ) -> Any:
+        if isinstance(module, Dropout):
+            variant = module.variant
+            if not isinstance(variant, PlannedVariant):
+                raise TypeError(
+                    f"module {name!r}: variant {variant!r} is not a planned one, and has no "
+                    "independent keep decisions to enumerate"
+                )
+            shape = arrays_of(*args)["x"].shape
+            check_rows(name, shape, len(x.data))
+            units = variant.independent_unit((1, *shape[1:]))
+            start = calls[-1].stop if calls else 0
+            count = math.prod(units) if 0 < module.p < 1 else 0
+            calls.append(_Call(name, module, units, start, start + count))
+            return dropout(args[0], module.p, training=False, variant=variant)
+        return forward(*args, **inputs)
+
+    with intercepted(model, call):
+        return as_tensor(model(x)), calls
+
+
+def _run(model: Module, x: Tensor, calls: list[_Call], keep: Array) -> Tensor:
+    """The outputs of the sub-networks in `keep`, shape (sub-networks, rows, ...)."""
+    rows = len(x.data)
+    turns = iter(calls)
+
+    def call(_: str, module: Module, forward: Callable[..., Any], *args: Any, **inputs: Any) -> Any:
+        if not isinstance(module, Dropout):
+            return forward(*args, **inputs)
+        turn, data = next(turns), arrays_of(*args)["x"]
+        if turn.start == turn.stop:
+            decisions = np.full((1,) * data.ndim, module.p == 0)
+        else:
+            bits = keep[:, turn.start : turn.stop].reshape(-1, *turn.units[1:])
+            decisions = np.repeat(bits, rows, axis=0)
+        mask = Mask.from_keep(decisions, module.p, shape=data.shape, variant=module.variant)
+        return Tensor(mask.forward(data))
+
+    with intercepted(model, call):
+        y = as_tensor(model(Tensor(np.concatenate([x.data] * len(keep)))))
+    return y.reshape(len(keep), rows, *y.shape[1:])
+
+
+def _bits(first: int, last: int, n: int) -> Array:
+    """The keep decisions of the sub-networks `first` to `last`: the bits of their numbers."""
+    return (np.arange(first, last)[:, None] >> np.arange(n) & 1).astype(bool)
+
+
+def _probabilities(calls: list[_Call], keep: Array) -> Array:
+    weights = np.ones(len(keep))
+    for turn in calls:
+        p = turn.module.p
+        weights *= np.where(keep[:, turn.start : turn.stop], 1 - p, p).prod(axis=1)
+    return weights
+
+
+def _check_count(calls: list[_Call], n: int) -> None:
+    if n > MOST_DECISIONS:
+        each = ", ".join(f"{turn.name!r}: {turn.stop - turn.start}" for turn in calls)
+        raise ValueError(
+            f"model: {n} decisions make 2**{n} sub-networks, at most 2**{MOST_DECISIONS} are "
+            f"enumerated; decisions by module are {each}"
+        )
+
+
+def _largest(difference: Array) -> float:
+    return float(np.abs(difference).max())

@@ -1,0 +1,197 @@
+"""Some sub-networks, drawn at random."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dropcore import functional
+from dropcore.adapters.autograd import Dropout
+from dropcore.autograd import Module, Tensor, as_tensor, no_grad
+from dropcore.autograd.contexts import inference_mode, intercepted
+from dropcore.ensemble.common import (
+    Output,
+    arrays_of,
+    check_model,
+    check_rows,
+    means_of,
+    rows_of,
+)
+from dropcore.stream import Draw, Stream, stream_of
+from dropcore.variants.base import Array, PlannedVariant
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from dropcore.stream import _RNG
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What sampled sub-networks predict.
+
+    Attributes
+    ----------
+    samples : ndarray, shape (samples, ...)
+        The output of each.
+    mean : ndarray
+        Over the samples.
+    std : ndarray
+        Their spread: the standard deviation with the divisor ``samples - 1``.
+    """
+
+    samples: Array
+    mean: Array
+    std: Array
+
+
+def mc_predict(
+    model: Module,
+    x: Tensor | ArrayLike,
+    samples: int,
+    *,
+    rng: _RNG = None,
+    output: Output = None,
+) -> Prediction:
+    """Predict with sampled sub-networks: dropout on, everything else in inference mode.
+
+    Each sample is one sub-network for all rows of `x`: a row passes through every dropout
+    module as if it were alone, and all rows with the same draw. So a row's samples do not depend
+    on which other rows there are, nor on their order.
+
+    Parameters
+    ----------
+    model : Module
+        With `dropcore.adapters.autograd.Dropout` modules, of any mode. Axis 0 of whatever
+        reaches them must be that of `x`, and rows must not mix in inference.
+    x : Tensor or array_like, shape (rows, ...)
+    samples : int
+        How many sub-networks, at least 2.
+    rng : optional
+        As for `dropcore.dropout`; one draw stands for all the samples. The same int or Draw
+        gives the same sub-networks, for `x` in pieces or another `x`.
+    output : {"softmax", "sigmoid"}, optional
+        Applied to what the model returns, before averaging.
+
+    Returns
+    -------
+    Prediction
+        In the dtype of the model's output.
+
+    Raises
+    ------
+    TypeError
+        If a module's variant cannot share decisions among rows: it decides neither by plan,
+        nor for each row by itself, nor for a tensor as a whole.
+    ValueError
+        If the model has no dropout module, or an argument is out of range.
+
+    Notes
+    -----
+    No gradients; the model's modes are restored, and its streams are not drawn from. The
+    decisions are the same to the bit however `x` is cut; values may differ in the last bits
+    where NumPy's matrix product rounds differently for another number of rows. A dropout
+    module's rows are run one after the other, whatever its variant. All samples are kept.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dropcore.adapters.autograd import Dropout
+    >>> from dropcore.autograd import Linear, ReLU, Sequential
+    >>> from dropcore.ensemble import mc_predict
+    >>> model = Sequential(Linear(4, 64, rng=0), ReLU(), Dropout(0.5), Linear(64, 1, rng=1))
+    >>> x = np.ones((3, 4), np.float32)
+    >>> prediction = mc_predict(model, x, 50, rng=42)
+    >>> prediction.mean.shape, bool((prediction.std > 0).all())
+    ((3, 1), True)
+    >>> bool((prediction.samples[:, 0] == prediction.samples[:, 1]).all())   # equal rows
+    True
+    """
+    if isinstance(samples, bool) or not isinstance(samples, int | np.integer) or samples < 2:
+        raise ValueError(f"samples must be an integer of 2 or more, not {samples!r}")
+    x, value = as_tensor(x), means_of(output).value
+    check_model(model)
+    # The name of the draw is the seed of all that is drawn here.
+    ensemble_seed = str(_draw(rng)).encode()
+    ys = []
+    with inference_mode(model), no_grad():
+        for sample in range(samples):
+            with intercepted(model, _Shared(ensemble_seed, sample, len(rows_of(x)))):
+                ys.append(value(as_tensor(model(x))).data)
+    mean, std = _mean_and_std(ys)
+    return Prediction(np.stack(ys), mean, std)
+
+
+class _Shared:
+    """Answers for dropout modules: every row by the same decisions."""
+
+    def __init__(self, ensemble_seed: bytes, sample: int, rows: int) -> None:
+        self.ensemble_seed = ensemble_seed
+        self.sample = sample
+        self.rows = rows
+        self.streams: dict[str, Stream] = {}
+
+    def __call__(
+        self, name: str, module: Module, forward: Callable[..., Any], *args: Any, **inputs: Any
+    ) -> Any:
+        if not isinstance(module, Dropout):
+            return forward(*args, **inputs)
+        arrays = arrays_of(*args, **inputs)
+        check_rows(name, arrays["x"].shape, self.rows)
+        _check_shares(name, module, arrays["x"].shape)
+        return Tensor(self.forward(name, module, arrays))
+
+    def forward(self, name: str, module: Dropout, arrays: dict[str, Array]) -> Array:
+        if name not in self.streams:
+            path = (*(name.split(".") if name else ()), self.sample)
+            self.streams[name] = Stream(self.ensemble_seed, path)
+        first = {key: array[:1] for key, array in arrays.items()}
+        _, mask = functional.dropout(
+            first.pop("x"),
+            module.p,
+            training=True,
+            rng=self.streams[name],
+            variant=module.variant,
+            **first,  # type: ignore[arg-type]
+        )
+        inputs = [arrays[key] for key in module.variant.inputs]
+        y = np.empty_like(inputs[0], order="C")
+        for row in range(self.rows):
+            mask.forward(*[a[row : row + 1] for a in inputs], out=y[row : row + 1])
+        return y
+
+
+def _check_shares(name: str, module: Dropout, shape: tuple[int, ...]) -> None:
+    # A plan's decisions are independent, or shared already; a variant that keeps the mean of a
+    # tensor as a whole takes a row for one. Of others a row alone may mean something else.
+    variant = module.variant
+    if isinstance(variant, PlannedVariant) or variant.mean_scope == "tensor":
+        return
+    if variant.independent_unit((2, *shape[1:]))[0] != 2:
+        raise TypeError(
+            f"module {name!r}: variant {variant!r} does not decide each row along axis 0 by "
+            "itself, so rows cannot share its decisions"
+        )
+
+
+def _draw(rng: _RNG) -> Draw:
+    """One draw of what `rng` names."""
+    if isinstance(rng, Draw):
+        return rng
+    return (Stream() if rng is None else stream_of(rng)).draw()
+
+
+def _mean_and_std(ys: list[Array]) -> tuple[Array, Array]:
+    # One after the other: np.sum's order, and so its rounding, depends on the shape.
+    mean = np.zeros(ys[0].shape)
+    for y in ys:
+        mean += y
+    mean /= len(ys)
+    square = np.zeros(ys[0].shape)
+    for y in ys:
+        square += (y - mean) ** 2
+    std = np.sqrt(square / (len(ys) - 1))
+    return mean.astype(ys[0].dtype), std.astype(ys[0].dtype)

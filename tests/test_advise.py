@@ -1,0 +1,269 @@
+"""Advice: each finding beside a near twin that gives none."""
+
+import numpy as np
+import pytest
+
+import dropcore
+from dropcore import Stream, advise
+from dropcore.adapters.autograd import Dropout, seed
+from dropcore.autograd import (
+    SELU,
+    BatchNorm,
+    Conv2d,
+    Flatten,
+    Linear,
+    Module,
+    ReLU,
+    Sequential,
+    Sigmoid,
+)
+
+RNG = np.random.default_rng(0)
+ROWS = RNG.standard_normal((64, 6)).astype(np.float32)
+IMAGES = RNG.standard_normal((8, 1, 5, 5)).astype(np.float32)
+
+
+class Custom(Module):
+    """Not a `Sequential`: what runs after what is known from x alone."""
+
+    def __init__(self, inside):
+        self.inside = inside
+
+    def forward(self, x):
+        for module in self.inside:
+            x = module(x)
+        return x
+
+
+def dense(**changes):
+    """A good model."""
+    parts = {
+        "hidden": Linear(6, 32, rng=0),
+        "norm": BatchNorm(32),
+        "act": ReLU(),
+        "drop": Dropout(0.5),
+        "out": Linear(32, 2, rng=1),
+    }
+    return Sequential(**{name: m for name, m in (parts | changes).items() if m is not None})
+
+
+def convolutional(**changes):
+    parts = {
+        "conv": Conv2d(1, 4, 3, rng=0),
+        "norm": BatchNorm(4),
+        "act": ReLU(),
+        "drop": Dropout(0.2, "spatial", channel_axis=1),
+        "flat": Flatten(),
+        "hidden": Linear(36, 32, rng=0),
+        "act2": ReLU(),
+        "drop2": Dropout(0.5),
+        "out": Linear(32, 2, rng=1),
+    }
+    return Sequential(**{name: m for name, m in (parts | changes).items() if m is not None})
+
+
+def selu_net(act=None, **drop):
+    return Sequential(
+        hidden=Linear(6, 32, rng=0),
+        act=act or SELU(),
+        drop=Dropout(0.1, **(drop or {"variant": "alpha"})),
+        out=Linear(32, 2, rng=1),
+    )
+
+
+def found(model, x=None, **known):
+    return {(f.check, f.modules) for f in advise(model, x, **known).findings}
+
+
+def two_streams(one, other):
+    return Sequential(a=Dropout(0.1, rng=one), b=Dropout(0.2, rng=other), out=Linear(6, 2, rng=0))
+
+
+OUTPUTS = "dropout on the outputs"
+CONVOLUTION = "element-wise dropout behind a convolution"
+NORM = "dropout in front of batch normalisation"
+HIGH = "p above 0.7"
+ONE_P = "one p everywhere"
+ALPHA = "alpha dropout without selu"
+SELU_ALONE = "selu without alpha dropout"
+FEW = "few rows"
+PREDICTING = "training mode while predicting"
+STREAM = "one stream for two modules"
+
+
+@pytest.mark.parametrize("model", [dense, convolutional, selu_net])
+@pytest.mark.parametrize("wrap", [Sequential, Custom])
+@pytest.mark.parametrize("predicting", [True, False])
+def test_a_good_model_gets_no_finding(model, wrap, predicting):
+    model = wrap(model())
+    seed(model, 1)
+    x = IMAGES if any(isinstance(m, Conv2d) for _, m in model.named_modules()) else ROWS
+    model.train(not predicting)
+    report = advise(model, x, n_samples=1000, predicting=predicting)
+    assert report.findings == ()
+    assert [s.check for s in report.skipped] == [PREDICTING] * (not predicting)
+    assert str(report).startswith("no findings")
+
+
+@pytest.mark.parametrize(
+    ("bad", "twin", "check", "modules", "x"),
+    [
+        (dense(end=Dropout(0.5)), dense(end=Dropout(0)), OUTPUTS, ("end",), ROWS),
+        (
+            dense(drop=None, end=Dropout(0.5), act2=Sigmoid()),
+            dense(end=Sigmoid()),
+            OUTPUTS,
+            ("end",),
+            ROWS,
+        ),
+        (convolutional(drop=Dropout(0.2)), convolutional(), CONVOLUTION, ("drop",), IMAGES),
+        (
+            convolutional(drop=Dropout(0.2)),
+            convolutional(drop=Dropout(0.2, shared_axes=(2, 3))),
+            CONVOLUTION,
+            ("drop",),
+            IMAGES,
+        ),
+        (
+            convolutional(drop=Dropout(0.2)),
+            convolutional(drop=Flatten(), flat=Dropout(0.2)),
+            CONVOLUTION,
+            ("drop",),
+            IMAGES,
+        ),
+        (
+            dense(hidden=Sequential(d=Dropout(0.2), l=Linear(6, 32, rng=0))),
+            dense(),
+            NORM,
+            ("hidden.d",),
+            ROWS,
+        ),
+        (dense(drop=Dropout(0.71)), dense(drop=Dropout(0.7)), HIGH, ("drop",), ROWS),
+        (
+            Sequential(Dropout(0.3), Dropout(0.3), Dropout(0.3), Linear(6, 2)),
+            Sequential(Dropout(0.3), Dropout(0.3), Dropout(0.2), Linear(6, 2)),
+            ONE_P,
+            ("0", "1", "2"),
+            ROWS,
+        ),
+        (selu_net(ReLU()), selu_net(), ALPHA, ("drop",), ROWS),
+        (selu_net(variant="standard"), selu_net(), SELU_ALONE, ("drop",), ROWS),
+        (two_streams(3, 3), two_streams(3, 4), STREAM, ("a", "b"), ROWS),
+        (
+            two_streams(Stream(1).at(0), Stream(1).at(0)),
+            two_streams(Stream(1).at(0), Stream(1).at(1)),
+            STREAM,
+            ("a", "b"),
+            ROWS,
+        ),
+    ],
+)
+def test_a_finding_and_its_twin(bad, twin, check, modules, x):
+    assert found(bad) == {(check, modules)}
+    assert found(bad, x) == {(check, modules)}
+    inside = tuple(f"inside.{name}" for name in modules)
+    assert found(Custom(bad), x) == {(check, inside)}
+    for model in (twin, Custom(twin)):
+        assert not found(model, x)
+
+
+def test_a_stream_that_two_take_turns_on():
+    shared = Stream(1)
+    (finding,) = advise(two_streams(shared, shared)).findings
+    assert "take turns" in finding.why
+    assert not found(two_streams(shared.child("a"), shared.child("b")))
+    assert not found(two_streams(None, None))
+
+
+@pytest.mark.parametrize("rows", [0, 999])
+def test_few_rows(rows):
+    assert found(dense(), n_samples=rows) == {(FEW, ("drop",))}
+    assert not found(dense(), n_samples=1000)
+    assert not found(dense(drop=None), n_samples=rows)
+
+
+def test_training_mode_while_predicting():
+    model = dense()
+    assert found(model, predicting=True) == {(PREDICTING, ("norm", "drop"))}
+    model.norm.eval()
+    assert found(model, predicting=True) == {(PREDICTING, ("drop",))}
+    assert not found(model.eval(), predicting=True)
+    assert not found(dense(norm=None, drop=Dropout(0)), predicting=True)
+
+
+@pytest.mark.parametrize("p", [0.2, 0.5])
+def test_the_variance_shift_is_measured(p):
+    # The variance of x * keep / (1 - p), of x with mean 0, is 1 / (1 - p) times that of x.
+    x = RNG.standard_normal((20_000, 6))
+    model = Sequential(drop=Dropout(p), norm=BatchNorm(6), out=Linear(6, 2))
+    (finding,) = advise(model, x).findings
+    ratio = float(finding.why.split(" times ")[0].split()[-1])
+    assert ratio == pytest.approx(1 / (1 - p), rel=0.02)
+    (finding,) = advise(model).findings
+    assert "needs x" in finding.why
+    (finding,) = advise(model, x[:1]).findings
+    assert "not measured" in finding.why
+
+
+def test_the_shift_is_that_of_the_module_alone():
+    x = RNG.standard_normal((20_000, 6))
+    model = Sequential(Dropout(0.2), Dropout(0.5), BatchNorm(6), Linear(6, 2))
+    ratios = [float(f.why.split(" times ")[0].split()[-1]) for f in advise(model, x).findings]
+    assert ratios == pytest.approx([1.25, 2], rel=0.02)
+
+
+def test_what_cannot_be_looked_at_is_skipped():
+    report = advise(Custom(dense(end=Dropout(0.9))))
+    assert [f.check for f in report.findings] == [HIGH]
+    skipped = {s.check: s.reason for s in report.skipped}
+    assert skipped.keys() == {OUTPUTS, CONVOLUTION, NORM, ALPHA, SELU_ALONE, FEW, PREDICTING}
+    assert "needs x" in skipped[OUTPUTS]
+    assert skipped[FEW] == "needs n_samples"
+    assert all(str(s) in str(report) for s in report.skipped)
+
+
+def test_the_model_is_left_as_it_was():
+    model = dense(hidden=Sequential(d=Dropout(0.2), l=Linear(6, 32, rng=0)))
+    seed(model, 1)
+    model.norm.eval()
+    state = {name: np.array(value).tolist() for name, value in model.state_dict().items()}
+    advise(model, ROWS)
+    assert state == {name: np.array(value).tolist() for name, value in model.state_dict().items()}
+    assert (model.training, model.norm.training) == (True, False)
+    assert model.drop.mask is None
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_advice_says_which_why_and_what_to_do():
+    report = advise(dense(end=Dropout(0.9)), n_samples=10)
+    text = str(report)
+    assert text.startswith("3 findings\n")
+    for finding in report.findings:
+        assert finding.why.endswith(".")
+        assert finding.advice.endswith(".")
+        assert f"{', '.join(finding.modules)}: {finding.check}" in text
+        assert finding.why in text
+        assert finding.advice in text
+    assert "(the model)" in str(advise(Dropout(0.9)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        ({"n_samples": 1.5}, TypeError, "n_samples"),
+        ({"n_samples": True}, TypeError, "n_samples"),
+        ({"n_samples": -1}, ValueError, "n_samples"),
+        ({"predicting": 1}, TypeError, "predicting"),
+        ({"model": dropcore.Dropout(0.5)}, TypeError, "model"),
+    ],
+)
+def test_bad_arguments(arguments, error, text):
+    with pytest.raises(error, match=text):
+        advise(**{"model": dense(), **arguments})
+
+
+def test_the_name_is_the_function():
+    import dropcore.advice
+
+    assert dropcore.advise is dropcore.advice.advise
+    assert dropcore.ensemble.__name__ == "dropcore.ensemble"

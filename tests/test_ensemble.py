@@ -1,0 +1,264 @@
+"""The ensemble of sub-networks: some of them, and all of them."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+import dropcore
+from dropcore import Stream
+from dropcore.adapters.autograd import Dropout, seed
+from dropcore.autograd import (
+    BatchNorm,
+    Flatten,
+    Linear,
+    Module,
+    ReLU,
+    Sequential,
+    Tensor,
+    softmax,
+)
+from dropcore.ensemble import mc_predict, subnetworks
+
+RNG = np.random.default_rng(0)
+# Small whole numbers, weights too, and p = 1/2: nothing rounds, whatever the order of sums.
+ROWS = RNG.integers(-4, 5, (12, 6)).astype(np.float64)
+
+
+def whole(n_in, n_out):
+    layer = Linear(n_in, n_out, dtype=np.float64)
+    for parameter in layer.parameters():
+        parameter.data[...] = RNG.integers(-3, 4, parameter.shape)
+    return layer
+
+
+def linear(n_in, n_out, start=0):
+    return Linear(n_in, n_out, rng=start, dtype=np.float64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noise(dropcore.FreeVariant):
+    """Free: whole numbers added, by the element's place."""
+
+    name: ClassVar[str] = "noise"
+
+    def forward(self, draw, p, *inputs):
+        words = draw.words(inputs[0].size).reshape(inputs[0].shape)
+        return inputs[0] + (words % 8).astype(inputs[0].dtype), ()
+
+    def backward(self, draw, p, dy, *saved):
+        return dy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Half(dropcore.DecidingVariant):
+    """Deciding: one half of a row, or with axis=0 of the batch."""
+
+    name: ClassVar[str] = "half"
+    axis: int = 1
+
+    def decide(self, draw, p, shape):
+        order = (draw.words(int(np.prod(shape))) % 1000).reshape(shape).argsort(axis=self.axis)
+        return order.argsort(axis=self.axis) < shape[self.axis] // 2
+
+    def plan(self, p, shape, keep):
+        return dropcore.Plan(scale=2.0)
+
+    def independent_unit(self, shape):
+        return tuple(1 if axis == self.axis else n for axis, n in enumerate(shape))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keep(dropcore.FreeVariant):
+    """Free, with a second input."""
+
+    name: ClassVar[str] = "keep"
+    inputs: ClassVar[tuple[str, ...]] = ("x", "previous")
+
+    def forward(self, draw, p, *inputs):
+        return np.where(dropcore.keep_mask(inputs[0].shape, p, rng=draw), *inputs), ()
+
+    def backward(self, draw, p, dy, *saved):
+        raise NotImplementedError
+
+
+def network(variant="standard", **options):
+    return Sequential(
+        hidden=whole(6, 8),
+        act=ReLU(),
+        drop=Dropout(0.5, variant, **options),
+        block=Sequential(linear=whole(8, 8), drop=Dropout(0.5, variant, **options)),
+        out=whole(8, 2),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Whole(Half):
+    """Deciding, for the tensor as a whole."""
+
+    mean_scope: ClassVar[str] = "tensor"
+
+    def independent_unit(self, shape):
+        return (1,) * len(shape)
+
+
+VARIANTS = [
+    ("standard", {}),
+    ("standard", {"shared_axes": 0}),
+    (Noise(), {}),
+    (Half(), {}),
+    (Whole(), {}),
+]
+
+
+# Laws: sampled sub-networks
+
+
+@pytest.mark.parametrize(("variant", "options"), VARIANTS, ids=str)
+def test_batch_size_and_order_do_not_matter(variant, options):
+    model = network(variant, **options)
+    whole_batch = mc_predict(model, ROWS, 7, rng=3)
+    assert (whole_batch.std > 0).any()
+    for cuts in ([5], [1, 2, 11], list(range(1, 12))):
+        parts = [mc_predict(model, part, 7, rng=3) for part in np.split(ROWS, cuts)]
+        for field, axis in (("samples", 1), ("mean", 0), ("std", 0)):
+            joined = np.concatenate([getattr(part, field) for part in parts], axis=axis)
+            assert (joined == getattr(whole_batch, field)).all()
+    order = np.random.default_rng(1).permutation(12)
+    shuffled = mc_predict(model, ROWS[order], 7, rng=3)
+    assert (shuffled.samples == whole_batch.samples[:, order]).all()
+
+
+@pytest.mark.parametrize("shape", [(6,), (2, 3, 3)], ids=str)
+@pytest.mark.parametrize("p", [0, 0.3, 1])
+def test_a_sample_is_one_mask_for_all_rows(p, shape):
+    options = {"variant": "spatial", "channel_axis": 1} if len(shape) == 3 else {}
+    x = np.ones((5, *shape))
+    samples = mc_predict(Dropout(p, **options), x, 50, rng=0).samples
+    assert (samples == samples[:, :1]).all()
+    assert len(np.unique(samples)) == (2 if 0 < p < 1 else 1)
+    assert samples.mean() == pytest.approx(1 if p < 1 else 0, abs=0.2)
+    if options:
+        assert (samples == samples[..., :1, :1]).all()
+
+
+def test_mean_and_spread_are_those_of_the_samples():
+    model = Sequential(linear(6, 8), ReLU(), Dropout(0.3), linear(8, 2, 1))
+    prediction = mc_predict(model, ROWS, 20, rng=0, output="softmax")
+    np.testing.assert_allclose(prediction.mean, prediction.samples.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(prediction.std, prediction.samples.std(axis=0, ddof=1), rtol=1e-9)
+    np.testing.assert_allclose(prediction.mean.sum(axis=1), 1, rtol=1e-12)
+    logits = mc_predict(model, ROWS, 20, rng=0).samples
+    np.testing.assert_array_equal(prediction.samples, softmax(Tensor(logits)).data)
+
+
+def test_the_dtype_is_the_model_s():
+    prediction = mc_predict(Sequential(Dropout(0.5), Linear(6, 2)), ROWS.astype("f4"), 3)
+    assert prediction.samples.dtype == prediction.mean.dtype == prediction.std.dtype == np.float32
+
+
+def test_sampling_approaches_the_mean_of_all():
+    model = Sequential(linear(6, 4), ReLU(), Dropout(0.4), linear(4, 3, 1))
+    every = subnetworks(model, ROWS, output="softmax")
+    some = mc_predict(model, ROWS, 4000, rng=1, output="softmax")
+    error = some.std / np.sqrt(4000)
+    assert (np.abs(some.mean - every.arithmetic_mean) <= 5 * error + 1e-12).all()
+
+
+def test_a_module_s_decisions_follow_from_its_name():
+    model = Sequential(first=Dropout(0.5), second=Dropout(0.5))
+    alone = Sequential(other=Flatten(), second=Dropout(0.5))
+    both, one = mc_predict(model, ROWS, 9, rng=5), mc_predict(alone, ROWS, 9, rng=5)
+    kept = both.samples != 0
+    assert ((one.samples != 0) | ~kept).all()
+    assert not ((mc_predict(alone, ROWS, 9, rng=6).samples != 0) | ~kept).all()
+
+
+@pytest.mark.parametrize("rng", [3, Stream(3).at(8), Stream(3)], ids=["int", "draw", "stream"])
+def test_rng_is_as_everywhere(rng):
+    model = network()
+    first, second = mc_predict(model, ROWS, 5, rng=rng), mc_predict(model, ROWS, 5, rng=rng)
+    assert (first.samples == second.samples).all() == (not isinstance(rng, Stream))
+    if isinstance(rng, Stream):
+        assert rng.position == 2
+    assert not (mc_predict(model, ROWS, 5).samples == first.samples).all()
+
+
+def test_the_model_is_left_as_it_was():
+    model = Sequential(norm=BatchNorm(6, dtype=np.float64), drop=Dropout(0.5), out=linear(6, 2))
+    seed(model, 1)
+    model.norm.eval()
+    before = {name: np.array(value).tolist() for name, value in model.state_dict().items()}
+    mc_predict(model, ROWS, 3)
+    subnetworks(model, ROWS)
+    with pytest.raises(ValueError, match="shape"):
+        mc_predict(model, ROWS[:, :3], 3)
+    after = {name: np.array(value).tolist() for name, value in model.state_dict().items()}
+    assert before == after
+    assert (model.training, model.norm.training, model.drop.training) == (True, False, True)
+    assert model.drop.mask is None
+    model(ROWS)
+    assert model.drop.mask.draw.index == 0
+
+
+def test_further_inputs_are_shared_too():
+    class Cell(Module):
+        def __init__(self):
+            self.zone = Dropout(0.5, Keep())
+
+        def forward(self, x):
+            return self.zone(x, previous=-x)
+
+    samples = mc_predict(Cell(), np.ones((4, 30)), 6, rng=0).samples
+    assert (samples == samples[:, :1]).all()
+    assert set(np.unique(samples)) == {-1, 1}
+
+
+def test_several_calls_in_a_pass_decide_each_for_itself():
+    class Twice(Module):
+        def __init__(self):
+            self.drop = Dropout(0.5)
+
+        def forward(self, x):
+            return self.drop(x) - self.drop(x)
+
+    assert mc_predict(Twice(), np.ones((2, 50)), 3, rng=0).std.any()
+    every = subnetworks(Twice(), np.ones((2, 3)))
+    assert every.decisions == 6
+    assert every.arithmetic_gap < 1e-15
+
+
+# What cannot be
+
+
+def test_a_variant_that_cannot_share_is_named():
+    model = network()
+    model.block.drop.variant = Half(axis=0)
+    with pytest.raises(TypeError, match=r"'block\.drop'.*Half\(axis=0\)"):
+        mc_predict(model, ROWS, 3)
+
+
+@pytest.mark.parametrize("function", [lambda *a: mc_predict(*a, 3), subnetworks])
+def test_rows_elsewhere_than_along_axis_0_are_refused(function):
+    class Turned(Module):
+        def __init__(self):
+            self.drop = Dropout(0.5)
+
+        def forward(self, x):
+            return self.drop(x.T).T
+
+    with pytest.raises(ValueError, match=r"'drop'.*\(6, 12\).*12 rows"):
+        function(Turned(), ROWS)
+    with pytest.raises(ValueError, match="no Dropout"):
+        function(linear(6, 2), ROWS)
+    with pytest.raises(ValueError, match="x must have rows"):
+        function(network(), np.float64(1))
+
+
+@pytest.mark.parametrize("samples", [1, 0, True, 2.0])
+def test_samples_are_two_or_more(samples):
+    with pytest.raises(ValueError, match="samples"):
+        mc_predict(network(), ROWS, samples)
+    with pytest.raises(ValueError, match="output"):
+        subnetworks(network(), ROWS, output="tanh")
