@@ -3,6 +3,8 @@
 #   make demo      train a network on real data with dropout, see what it does
 #   make test      lint and run all tests
 #   make plugins   build the plugins of this repository and install them
+#   make bench-report   measure, and write bench/RESULTS.md with its plots
+#   make check     test, and count instructions under valgrind
 #   make check-large   arrays of more than 2^31 elements
 #
 # Installs are not editable: what is tested is what is shipped.
@@ -13,6 +15,11 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCE := $(shell find src -type f -not -path '*/__pycache__/*') meson.build pyproject.toml README.md LICENSE
 
+# Compiled modules, whose stubs are held to them.
+COMPILED := $(subst /,.,$(patsubst src/%.pyi,%,$(shell find src -name '*.pyi')))
+
+PEERS := numba torch==2.13.0 jax onnxruntime onnx mlx[cpu] tensorflow-cpu
+
 PLUGINS := $(addprefix ./,$(wildcard plugins/dropcore-*))
 PLUGIN_SOURCE := $(shell find plugins -type f -name '*.py' -o -name '*.pyx' -o -name '*.toml')
 
@@ -20,7 +27,7 @@ PLUGIN_SOURCE := $(shell find plugins -type f -name '*.py' -o -name '*.pyx' -o -
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint pytest plugins test-plugins check-large clean
+.PHONY: help demo test lint pytest plugins test-plugins bench bench-report check check-large clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -57,8 +64,8 @@ lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy -p dropcore
-	$(BIN)/cython-lint src plugins
-	$(BIN)/python -m mypy.stubtest dropcore --allowlist stubtest-allowlist.txt
+	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint src plugins  # it calls pycodestyle
+	$(BIN)/python -m mypy.stubtest $(COMPILED) --allowlist stubtest-allowlist.txt
 
 pytest: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m 'not large'
@@ -76,6 +83,24 @@ test-plugins: dist/wheel.stamp
 	for plugin in $(PLUGINS); do \
 	    (cd $$plugin && $(CURDIR)/$(VENV)-plugins/bin/python -m pytest) || exit 1; \
 	done
+
+# The measurements of bench/, with as many peers as can be installed.
+$(VENV)/bench.stamp: dist/wheel.stamp $(PLUGIN_SOURCE) constraints.txt | $(BIN)/python
+	PIP_FIND_LINKS=dist $(PIP) install --constraint constraints.txt '.[bench]' $(PLUGINS)
+	for peer in $(PEERS); do \
+	    $(PIP) install --constraint constraints.txt "$$peer" || echo "absent: $$peer"; \
+	done
+	@touch $@
+
+bench: $(VENV)/bench.stamp
+	$(BIN)/python bench/run.py
+
+bench-report: bench
+	$(BIN)/python bench/report.py
+
+# What `test` does not: instruction counts, under valgrind.
+check: test
+	$(BIN)/python bench/instructions.py --allow-missing
 
 check-large: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m large

@@ -157,8 +157,8 @@ class Dropout(Module):
     ) -> None:
         self.variant = get_variant(variant, **options)
         self.p = p
+        keeps_bits(store)  # before a generator is drawn from
         self.rng: Stream | Draw | None = rng if isinstance(rng, Draw) else stream_of(rng)
-        keeps_bits(store)
         self.store: Store = store
         self.mask: Mask | None = None
 

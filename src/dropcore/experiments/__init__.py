@@ -64,11 +64,11 @@ class Experiment:
         if missing:
             print(extras.message(missing), file=sys.stderr)
             return 1
-        from threadpoolctl import threadpool_limits
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]
 
         # The matrices are small: more threads would slow them down where others use the machine.
         # A training that diverges is reported in words.
-        with threadpool_limits(1), np.errstate(all="ignore"):  # type: ignore[no-untyped-call]
+        with threadpool_limits(1), np.errstate(all="ignore"):  # type: ignore[no-untyped-call,unused-ignore]
             return self._module.run(args)
 
 

@@ -87,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.many("hidden", count, "WIDTH", "widths of the hidden layers")
     add.digits()
     add.training()
-    add.choice("engine", tuple(ENGINES), "what trains the network; the figures are the same")
+    add.choice("engine", tuple(ENGINES), "what trains; the figures differ by rounding")
     add.output("rates.png")
 
 

@@ -1,0 +1,58 @@
+"""Cost against size, up to 2^31 elements as far as memory goes.
+
+All rows are views of one block, so that the block is touched once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import cases
+import numpy as np
+import psutil
+import pytest
+from cases import COPYTO, LARGE_SIZES, Buffers, Row
+
+import dropcore
+
+ARRAYS = {COPYTO: 2, "forward": 2, "forward in place": 1}
+SHARE = 0.75  # of the memory that is free
+
+
+def rows() -> Iterator[Row]:
+    """Size by size."""
+    for n in LARGE_SIZES:
+        for name in ARRAYS:
+            yield Row("large", name, n, p=None if name == COPYTO else 0.1)
+
+
+class Views(Buffers):
+    """x and y, or x alone, in a block of float32 that is there."""
+
+    def __init__(self, block: np.ndarray, n: int) -> None:
+        self.dtype = "float32"
+        self.x = self.own = block[:n]
+        self.y = block[n : 2 * n]
+        self.stream = dropcore.Stream(1)
+
+
+@cache
+def block(quick: bool) -> np.ndarray:
+    """As many elements as the largest row needs, or as memory has."""
+    free = int(psutil.virtual_memory().available * SHARE) // 4
+    largest = max(n for n in LARGE_SIZES if not quick or n in cases.QUICK_SIZES)
+    whole = np.empty(min(free, 2 * largest), np.float32)
+    whole.fill(1)
+    return whole
+
+
+@pytest.mark.parametrize("row", list(rows()), ids=str)
+def bench_large(row: Row, timed, request: pytest.FixtureRequest) -> None:
+    """The default call on warm arrays."""
+    there = block(request.config.option.quick)
+    if ARRAYS[row.name] * row.n > there.size:
+        pytest.skip(f"needs more than {SHARE:.0%} of the free memory")
+    b = Views(there, row.n)
+    call = {"forward": cases.forward, "forward in place": cases.in_place}.get(row.name)
+    timed(row, cases.copyto(b) if call is None else call(b, row.p))

@@ -1,0 +1,169 @@
+"""What the benchmarks share: rows and their names, sizes, buffers that were touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import numpy as np
+import numpy.typing as npt
+
+import dropcore
+from dropcore._core import dispatch
+
+Array = npt.NDArray[np.generic]
+Call = Callable[[], object]
+
+SIZES = tuple(1 << k for k in (12, 14, 16, 18, 20, 22, 25))
+COMPARED_SIZES = tuple(1 << k for k in (14, 18, 22, 25))  # with peers, and for other dtypes
+LARGE_SIZES = tuple(1 << k for k in range(20, 32))
+QUICK_SIZES = {*COMPARED_SIZES, *(1 << k for k in (20, 24, 28))}
+
+COPYTO = "np.copyto(y, x)"
+MULTIPLY = "np.multiply(x, s, out=y)"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured row.
+
+    Attributes
+    ----------
+    suite : str
+        The subject of a file: "kernels", "threads", ...
+    name : str
+        What is called.
+    n : int
+        Elements, or calls that work on few of them.
+    dtype : str
+    p : float or None
+        None for a row without dropout.
+    detail : str
+        What else sets a group or a row apart: a shape, a number of threads.
+    always : bool
+        Also in a quick run, whatever its size.
+    """
+
+    suite: str
+    name: str
+    n: int
+    dtype: str = "float32"
+    p: float | None = None
+    detail: str = ""
+    always: bool = False
+
+    @property
+    def quick(self) -> bool:
+        """Whether it is part of a quick run."""
+        return self.always or self.n in QUICK_SIZES
+
+    @property
+    def group(self) -> str:
+        """What it is compared within: the same subject on the same buffers."""
+        layout = f" {self.detail}" if self.suite == "shared axes" else ""
+        return f"{self.suite}{layout} n={size_name(self.n)}-{self.dtype}"
+
+    def __str__(self) -> str:
+        p = "" if self.p is None else f"-p{self.p:g}"
+        isa = "" if self.p is None else f"-{dispatch.isa}"
+        detail = f"-{self.detail}" if self.detail else ""
+        return f"{self.name}: n={size_name(self.n)}-{self.dtype}{p}{isa}{detail}"
+
+
+def size_name(n: int) -> str:
+    """``2^18`` for 262144, and what is no power of two in digits."""
+    return f"2^{n.bit_length() - 1}" if n >= 1024 and n & (n - 1) == 0 else str(n)
+
+
+def dtype_named(name: str) -> np.dtype[np.generic]:
+    """NumPy's dtype, or that of ml_dtypes for bfloat16."""
+    if name == "bfloat16":
+        import ml_dtypes
+
+        return np.dtype(ml_dtypes.bfloat16)
+    return np.dtype(name)
+
+
+class Buffers:
+    """x and y of one size and dtype, every page of them touched, and a stream.
+
+    Allocated as a user's arrays are: what their alignment costs is part of the result.
+    """
+
+    def __init__(self, shape: int | tuple[int, ...], dtype: str = "float32") -> None:
+        self.dtype = dtype
+        values = np.random.default_rng(0).random(shape, dtype=np.float32)
+        self.x: Array = (values + np.float32(0.5)).astype(dtype_named(dtype), copy=False)
+        self.y: Array = np.ones_like(self.x)
+        self.stream = dropcore.Stream(1)
+
+    @cached_property
+    def own(self) -> Array:
+        """An array to be overwritten in place."""
+        return self.x.copy()
+
+
+# ------------------------------------------------------------- the roof lines
+
+
+def copyto(b: Buffers) -> Call:
+    """Copy x; bfloat16 as integers, which NumPy copies faster than a dtype it does not know."""
+    if b.dtype == "bfloat16":
+        return partial(np.copyto, b.y.view(np.uint16), b.x.view(np.uint16))
+    return partial(np.copyto, b.y, b.x)
+
+
+def multiply(b: Buffers) -> Call:
+    """Multiply by a scalar of the same dtype, which is dropout without the dropping."""
+    return partial(np.multiply, b.x, b.x.dtype.type(1 / 0.9), out=b.y)
+
+
+ROOF_LINES = {COPYTO: copyto, MULTIPLY: multiply}
+
+
+# ------------------------------------------------------------- the operations
+
+
+def forward(b: Buffers, p: float, **options: object) -> Call:
+    """The default call, with `out`: y and one bit kept for each decision."""
+    return partial(dropcore.dropout, b.x, p, training=True, rng=b.stream, out=b.y, **options)
+
+
+def in_place(b: Buffers, p: float) -> Call:
+    """The default call, x overwritten."""
+    return partial(dropcore.dropout, b.own, p, training=True, rng=b.stream, out=b.own)
+
+
+def fresh(b: Buffers, p: float, **options: object) -> Call:
+    """The default call without `out`: a new y each time, its pages yet to be touched."""
+    return partial(dropcore.dropout, b.x, p, training=True, rng=b.stream, **options)
+
+
+def backward_from_bits(b: Buffers, p: float, **options: object) -> Call:
+    """The gradient, the bits of the forward pass being there."""
+    mask = forward(b, p, **options)()[1]
+    return partial(mask.backward, b.x, out=b.y)
+
+
+def backward_remade(b: Buffers, p: float) -> Call:
+    """The gradient, the decisions made again of their draw.
+
+    Of many masks in turn: the branch predictor would learn the ties of one.
+    """
+    masks = [
+        dropcore.dropout(b.x, p, training=True, rng=b.stream, out=b.y, store="draw")[1]
+        for _ in range(max(4, (1 << 22) // b.x.size))
+    ]
+    turn = _round_and_round(masks)
+    return lambda: next(turn).backward(b.x, out=b.y)
+
+
+def _round_and_round(masks: list[dropcore.Mask]) -> Iterator[dropcore.Mask]:
+    while True:
+        yield from masks
+
+
+def keep_mask(b: Buffers, p: float) -> Call:
+    """Only the decisions, packed, in a new array."""
+    return partial(dropcore.keep_mask, b.x.size, p, rng=b.stream, packed=True)

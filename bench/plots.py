@@ -1,0 +1,144 @@
+"""The plots of RESULTS.md: Okabe and Ito's palette for colour-blind readers, each line marked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import cycle
+from pathlib import Path
+
+import targets
+from cases import COPYTO, size_name
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from peers import PEERS
+from results import Result, Results
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = "osD^vPX"
+
+
+def draw(results: Results, folder: Path) -> Iterator[Path]:
+    """Draw every plot that has data; gives the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    drawings = {"throughput": throughput, "peers": peers, "threads": threads, "cost": cost}
+    for name, drawing in drawings.items():
+        fig = Figure(figsize=(9, 4.5), layout="constrained")
+        if drawing(results, fig):
+            path = folder / f"{name}.png"
+            fig.savefig(path, dpi=110)
+            yield path
+
+
+def lines(axes: Axes, series: dict[str, dict[int, float]]) -> None:
+    """Draw a marked line for each name, over sizes."""
+    looks = cycle(zip(PALETTE, MARKERS, strict=True))
+    for (name, points), (colour, marker) in zip(series.items(), looks, strict=False):
+        sizes = sorted(points)
+        heights = [points[n] for n in sizes]
+        axes.plot(sizes, heights, color=colour, marker=marker, markersize=5, label=name)
+    ticks = sorted({n for points in series.values() for n in points})
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(ticks, [size_name(n) for n in ticks])
+    axes.set_xlabel("elements")
+    axes.grid(alpha=0.3)
+
+
+def legend(fig: Figure, axes: Axes) -> None:
+    """Name the lines beside the plot."""
+    fig.legend(*axes.get_legend_handles_labels(), loc="outside right upper", fontsize=8)
+
+
+def one_line(axes: Axes, text: str) -> None:
+    """Draw the line at 1, and say what it is."""
+    axes.axhline(1, color="black", linewidth=1, linestyle="--", label=text)
+
+
+def over_copy(results: Results, rows: list[Result]) -> dict[int, float]:
+    """Speed over a copy, by size."""
+    speeds = {row.n: results.speed(row, results.beside(row, name=COPYTO, p=None)) for row in rows}
+    return {n: speed for n, speed in speeds.items() if speed is not None}
+
+
+def throughput(results: Results, fig: Figure) -> bool:
+    """Elements a second over a copy's, against size, for each instruction set."""
+    panels = (("forward", 0.1), ("forward", 0.5), ("backward from bits", 0.1))
+    key = {"suite": "kernels", "dtype": "float32"}
+    found = False
+    for axes, (name, p) in zip(fig.subplots(1, 3, sharey=True), panels, strict=True):
+        series = {
+            isa: over_copy(results, results.all(name=name, p=p, isa=isa, **key))
+            for isa in results.isas
+        }
+        series = {isa: points for isa, points in series.items() if points}
+        found |= bool(series)
+        one_line(axes, COPYTO)
+        lines(axes, series)
+        axes.tick_params(axis="x", labelsize=8)
+        axes.set_title(f"{name}, p = {p:g}", fontsize=10)
+    axes.set_ylim(bottom=0)  # of all three
+    legend(fig, axes)
+    fig.supylabel("float32 elements a second, over a copy's", fontsize=10)
+    return found
+
+
+def peers(results: Results, fig: Figure) -> bool:
+    """How many times faster than each peer as it is mostly written, against size."""
+    if not results.isas:
+        return False
+    isa = results.isas[0]
+    series: dict[str, dict[int, float]] = {}
+    for row in results.all(suite="peers", isa=isa):
+        if row.name == PEERS[row.detail].names[0]:
+            ratio = targets.peer_ratio(results, row)
+            if ratio is not None:
+                series.setdefault(row.name, {})[row.n] = ratio
+    axes = fig.subplots()
+    lines(axes, series)
+    axes.set_yscale("log")
+    axes.set_yticks(
+        [1, 2, 5, 10, 20, 50, 100], ["1", "2", "5", "10", "20", "50", "100"], minor=False
+    )
+    axes.set_title(f"dropcore ({isa}) over each peer, float32, p = 0.1, one thread", fontsize=10)
+    axes.set_ylabel("times faster")
+    legend(fig, axes)
+    return bool(series)
+
+
+def threads(results: Results, fig: Figure) -> bool:
+    """Speed over one thread, against size."""
+    series: dict[str, dict[int, float]] = {}
+    for row in results.all(suite="threads"):
+        one = results.beside(row, detail="1 threads")
+        if one is not None and row is not one:
+            ratio = results.speed(row, one)
+            series.setdefault(f"{row.name}, {row.detail}", {})[row.n] = ratio or 0
+    axes = fig.subplots()
+    one_line(axes, "1 thread")
+    lines(axes, series)
+    axes.set_title("more threads over one, float32, p = 0.1", fontsize=10)
+    axes.set_ylabel("times faster")
+    axes.set_ylim(bottom=0)
+    legend(fig, axes)
+    return bool(series)
+
+
+def cost(results: Results, fig: Figure) -> bool:
+    """Cost of an element over that at the smallest size."""
+    series: dict[str, dict[int, float]] = {}
+    for row in results.all(suite="large"):
+        series.setdefault(row.name, {})[row.n] = row.seconds / row.n
+    for points in series.values():
+        least = points[min(points)]
+        points.update({n: seconds / least for n, seconds in points.items()})
+    axes = fig.subplots()
+    one_line(axes, "linear")
+    lines(axes, series)
+    cache = results.facts["caches"]["L3"]
+    if cache:
+        axes.axvline(cache / 4, color="grey", linestyle=":")
+        axes.text(cache / 4, 0.02, " one array fills L3", transform=axes.get_xaxis_transform())
+    axes.set_title("cost of an element, over that at the smallest size, float32", fontsize=10)
+    axes.set_ylabel("cost, relative")
+    axes.set_ylim(bottom=0)
+    legend(fig, axes)
+    return bool(series)

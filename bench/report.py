@@ -1,0 +1,272 @@
+"""Write RESULTS.md and its plots from what `run.py` measured: ratios, never times."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import plots
+import targets
+from cases import COMPARED_SIZES, COPYTO, LARGE_SIZES, MULTIPLY, ROOF_LINES, SIZES, size_name
+from peers import PEERS
+from results import Result, Results
+from run import BENCH, RESULTS
+
+GIB = 1 << 30
+
+
+def table(head: Iterable[str], body: Iterable[Iterable[str]]) -> str:
+    """Format a table in Markdown."""
+    lines = [list(head), *map(list, body)]
+    lines.insert(1, ["---"] * len(lines[0]))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def figure(value: float | None) -> str:
+    """Two digits behind the point for what is near 1, fewer for what is large."""
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if value < 10 else f"{value:.0f}"
+
+
+def label(row: Result) -> str:
+    """A row's name with its p."""
+    return row.name if row.p is None else f"{row.name}, p = {row.p:g}"
+
+
+# ------------------------------------------------------------------ sections
+
+
+def about(results: Results) -> str:
+    """What ran where."""
+    facts = results.facts
+    caches = ", ".join(
+        f"{level} {size / 1024:.0f} KiB" for level, size in facts["caches"].items() if size
+    )
+    found = ", ".join(f"{PEERS[name].title} {version}" for name, version in facts["peers"].items())
+    absent = [f"- {PEERS[name].title} is absent: {why}" for name, why in facts["absent"].items()]
+    sizes = {row.n for row in results.all(suite="large")}
+    left_out = [size_name(n) for n in LARGE_SIZES if n not in sizes]
+    lines = [
+        "Ratios of one run; none of them holds for another machine. See README.md for how to read",
+        "them, and `make bench-report` for making them anew.",
+        "",
+        f"- {facts['cpu']}, {facts['processors']} processors; caches of all together: {caches}",
+        f"- {facts['memory'] / GIB:.0f} GiB of memory, {facts['free'] / GIB:.0f} free; "
+        f"{facts['system']}; load at the start: {facts['load']:.2f}",
+        f"- Python {facts['python']}, dropcore {facts['dropcore']} "
+        f"(measured: {', '.join(results.isas)})",
+        f"- Peers: {found or 'none'}",
+        *(absent or ["- No peer is absent."]),
+        f"- Cost against size, left out: {', '.join(left_out) or 'nothing'}",
+        f"- {noise(results)}",
+    ]
+    if facts["quick"]:
+        lines += ["", "**A quick run: few sizes, short rounds. Its figures are a smoke test.**"]
+    return "\n".join(lines)
+
+
+def noise(results: Results) -> str:
+    """How restless the machine was: the same row's median round over its best."""
+    ratios = [row.median / row.seconds for row in results.rows if row.name == COPYTO]
+    if not ratios:
+        return "Noise: no copy was measured"
+    return (
+        f"Noise: the median round of a copy took {statistics.median(ratios):.2f} times the best "
+        f"one, at worst {max(ratios):.2f} times"
+    )
+
+
+def what_it_must_show(results: Results) -> str:
+    """The table of targets."""
+
+    def several(values: Iterable[str]) -> str:
+        return " / ".join(values)
+
+    body = []
+    for target in targets.TARGETS:
+        measured = target.measure(results)
+        sign = "at most " if target.at_most else ""
+        body.append(
+            (
+                f"{target.case}: {several(target.labels)}",
+                sign + several(map(figure, target.must)),
+                "" if target.aim is None else sign + several(map(figure, target.aim)),
+                several(map(figure, measured)),
+                several(target.reached(value, k) for k, value in enumerate(measured)),
+            )
+        )
+    return table(("case", "must", "aim", "measured", "reached"), body)
+
+
+def kernels(results: Results) -> Iterator[str]:
+    """Elements a second over those of a copy on the same buffers."""
+    for isa in results.isas:
+        for dtype in ("float32", "float64", "float16", "bfloat16"):
+            rows = results.all(suite="kernels", isa=isa, dtype=dtype)
+            sizes = [n for n in SIZES if any(row.n == n for row in rows)]
+            names = list(dict.fromkeys(label(row) for row in rows if row.name != COPYTO))
+            if not names:
+                continue
+            speeds = {
+                (label(row), row.n): results.speed(row, results.beside(row, name=COPYTO, p=None))
+                for row in rows
+            }
+            yield f"### {isa}, {dtype}"
+            yield table(
+                ("", *map(size_name, sizes)),
+                [(name, *(figure(speeds.get((name, n))) for n in sizes)) for name in names],
+            )
+
+
+def peers(results: Results) -> Iterator[str]:
+    """How many times faster than each peer."""
+    for isa in results.isas[:2]:
+        for own in ("forward", "forward, fresh output"):
+            body = []
+            for peer in results.facts["peers"]:
+                for name in PEERS[peer].names:
+                    rows = [
+                        results.one(suite="peers", name=name, isa=isa, n=n, detail=peer)
+                        for n in COMPARED_SIZES
+                    ]
+                    ratios = [row and targets.peer_ratio(results, row, own) for row in rows]
+                    body.append((name, *map(figure, ratios)))
+            body += [
+                (f"{PEERS[name].title} (absent)", *("-" for _ in COMPARED_SIZES))
+                for name in results.facts["absent"]
+            ]
+            yield f"### {isa}, {own}"
+            yield table(("over", *map(size_name, COMPARED_SIZES)), body)
+
+
+def against(results: Results, suite: str, roof: str) -> str:
+    """Rows of a suite by detail, their speed over a roof line of their process."""
+    rows = [row for row in results.all(suite=suite) if row.name not in ROOF_LINES]
+    body = []
+    for row in rows:
+        over = results.one(
+            process=row.process,
+            suite=suite,
+            name=roof,
+            n=row.n,
+            detail=row.detail if suite == "shared axes" else "",
+        )
+        body.append((row.detail, row.isa, row.name, figure(results.speed(row, over))))
+    return table(("", "isa", "", f"over {roof}"), body)
+
+
+def overhead(results: Results) -> str:
+    """What a call costs over a multiplication, both on few elements."""
+    body = []
+    for suite in ("overhead", "layers"):
+        for row in results.all(suite=suite):
+            if row.name != MULTIPLY:
+                over = results.one(suite=suite, name=MULTIPLY, n=row.n)
+                body.append((row.name, size_name(row.n), figure(results.speed(over, row))))
+    return table(("call", "elements", "cost"), body)
+
+
+def threads(results: Results) -> str:
+    """Each number of threads over one thread."""
+    rows = [row for row in results.all(suite="threads") if row.name != COPYTO]
+    sizes = sorted({row.n for row in rows})
+    body = []
+    for name, detail in dict.fromkeys((row.name, row.detail) for row in rows):
+        line = [results.one(suite="threads", name=name, detail=detail, n=n) for n in sizes]
+        ratios = [
+            row and results.speed(row, results.beside(row, detail="1 threads")) for row in line
+        ]
+        body.append((name, detail.split()[0], *map(figure, ratios)))
+    return table(("", "threads", *map(size_name, sizes)), body)
+
+
+def autograd(results: Results) -> str:
+    """A training step with dropout over one without."""
+    rows = results.all(suite="autograd")
+    without = next((row for row in rows if row.p is None), None)
+    body = [
+        (f"p = {row.p:g}", figure(results.speed(without, row))) for row in rows if row.p is not None
+    ]
+    return table(("", "cost of a step over one without dropout"), body)
+
+
+def large(results: Results) -> str:
+    """Cost of an element at each size, over that at the smallest."""
+    rows = results.all(suite="large")
+    sizes = sorted({row.n for row in rows})
+    body = []
+    for name in dict.fromkeys(row.name for row in rows):
+        line = {row.n: row.seconds / row.n for row in rows if row.name == name}
+        least = line[min(line)]
+        body.append((name, *(figure(line[n] / least if n in line else None) for n in sizes)))
+    return table(("", *map(size_name, sizes)), body)
+
+
+def report(results: Results, folder: Path) -> str:
+    """All of RESULTS.md."""
+    shown = {
+        path.stem: f"![{path.stem}](plots/{path.name})" for path in plots.draw(results, folder)
+    }
+    best = results.isas[0]
+    sections = [
+        "# What the benchmarks show",
+        about(results),
+        "## What it must show",
+        'Ratios, larger is better where it does not say "at most". `make bench-report` measures'
+        "\nthe last two columns.",
+        what_it_must_show(results),
+        "## Kernels",
+        "Elements a second over those of `np.copyto(y, x)` on the same buffers.",
+        shown.get("throughput", ""),
+        *kernels(results),
+        "## Peers",
+        "How many times faster dropcore is, float32, p = 0.1, one thread each. A peer that makes a"
+        "\nnew output in each call touches its pages in each call; the second table compares with"
+        "\ndropcore doing the same.",
+        shown.get("peers", ""),
+        *peers(results),
+        "## Shared axes",
+        "Speed over a multiplication by a scalar, on the same buffers.",
+        against(results, "shared axes", MULTIPLY),
+        f"## Calls and layers ({best})",
+        f"Cost of a call over that of `{MULTIPLY}` on as many elements.",
+        overhead(results),
+        f"## Threads ({best})",
+        "Speed over one thread.",
+        shown.get("threads", ""),
+        threads(results),
+        f"## Variants ({best})",
+        "Speed over a copy, 2^18 elements, default options.",
+        against(results, "plugins", COPYTO),
+        f"## A training step ({best})",
+        "A network 64-256-256-10 on `dropcore.autograd`, 128 rows, dropout behind both relus.",
+        autograd(results),
+        f"## Cost against size ({best})",
+        "Cost of an element over that at the smallest size.",
+        shown.get("cost", ""),
+        large(results),
+    ]
+    return "\n\n".join(filter(None, sections)) + "\n"
+
+
+def main() -> int:
+    """Write the report beside this file, or where it is told to."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER")
+    parser.add_argument("--out", type=Path, default=BENCH, metavar="FOLDER")
+    args = parser.parse_args()
+    if not (args.results / "run.json").exists():
+        sys.exit(f"nothing was measured in {args.results}: run bench/run.py first")
+    results = Results(args.results)
+    path = args.out / "RESULTS.md"
+    path.write_text(report(results, args.out / "plots"))
+    print(f"wrote {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

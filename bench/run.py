@@ -1,0 +1,153 @@
+"""Run the benchmarks: a process for each instruction set of the machine, and for each peer.
+
+Writes pytest-benchmark's JSON and `run.json` to `.benchmarks/latest`; `report.py` reads them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import cpuinfo
+import psutil
+from peers import ONE_THREAD, PEERS
+
+import dropcore
+from dropcore._core import dispatch
+
+BENCH = Path(__file__).resolve().parent
+RESULTS = BENCH.parent / ".benchmarks" / "latest"
+
+QUICK = ("--quick", "--seconds=0.03")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One process: some files, one instruction set, at most one peer."""
+
+    name: str
+    files: tuple[str, ...]
+    isa: str
+    options: tuple[str, ...] = ()
+
+
+def jobs(isas: tuple[str, ...], peers: list[str], quick: bool) -> list[Job]:
+    """All processes; the peers run beside the two highest instruction sets."""
+    best = isas[-1]
+    planned = [
+        Job(f"kernels-{isa}", ("bench_kernels.py", "bench_shared_axes.py"), isa)
+        for isa in reversed(isas[-2:] if quick else isas)
+    ]
+    planned += [
+        Job(f"peers-{peer}-{isa}", ("bench_peers.py",), isa, (f"--peer={peer}",))
+        for isa in reversed(isas[-1:] if quick else isas[-2:])
+        for peer in peers
+    ]
+    rest = ("overhead", "plugins", "autograd", "threads", "large")
+    planned += [Job(name, (f"bench_{name}.py",), best) for name in rest]
+    return planned
+
+
+def run(job: Job, quick: bool, stem: Path) -> int:
+    """Run one process; writes STEM.json, and STEM.txt with what pytest says."""
+    command = [
+        *(sys.executable, "-m", "pytest", "-q", *(str(BENCH / file) for file in job.files)),
+        *(QUICK if quick else ()),
+        *job.options,
+        f"--benchmark-json={stem}.json",
+    ]
+    env = {**os.environ, **ONE_THREAD, "DROPCORE_NUM_THREADS": "1", "DROPCORE_ISA": job.isa}
+    with Path(f"{stem}.txt").open("w") as log:
+        return subprocess.run(
+            command, cwd=BENCH, env=env, stdout=log, stderr=subprocess.STDOUT, check=False
+        ).returncode
+
+
+def find_peers() -> tuple[dict[str, str], dict[str, str]]:
+    """Versions of the peers that are there, and why the others are not."""
+    there, absent = {}, {}
+    for name in PEERS:
+        probe = subprocess.run(
+            [sys.executable, str(BENCH / "peers.py"), name],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        last = [*(probe.stdout if probe.returncode == 0 else probe.stderr).splitlines(), "?"][-2:]
+        (there if probe.returncode == 0 else absent)[name] = last[0]
+    return there, absent
+
+
+def machine() -> dict[str, object]:
+    """What the system says of itself."""
+    cpu = cpuinfo.get_cpu_info()
+    affinity = getattr(os, "sched_getaffinity", None)
+    return {
+        "cpu": cpu.get("brand_raw", platform.processor()),
+        "processors": len(affinity(0)) if affinity else os.cpu_count(),
+        "caches": {
+            level: cpu.get(key)
+            for level, key in (
+                ("L1d", "l1_data_cache_size"),
+                ("L2", "l2_cache_size"),
+                ("L3", "l3_cache_size"),
+            )
+        },
+        "memory": psutil.virtual_memory().total,
+        "free": psutil.virtual_memory().available,
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+    }
+
+
+def main() -> int:
+    """Run everything that the arguments leave."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="few sizes, short rounds: a smoke run")
+    parser.add_argument(
+        "--passes", type=int, default=1, metavar="N", help="run all N times; the best counts"
+    )
+    parser.add_argument("--only", metavar="TEXT", help="processes whose name holds TEXT")
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER")
+    args = parser.parse_args()
+    if args.only is None:
+        shutil.rmtree(args.results, ignore_errors=True)
+    args.results.mkdir(parents=True, exist_ok=True)
+    there, absent = find_peers()
+    isas = dispatch.isas_available()
+    facts = {
+        **machine(),
+        "isas": isas,
+        "peers": there,
+        "absent": absent,
+        "quick": args.quick,
+        "dropcore": dropcore.__version__,
+        "variants": dropcore.variants(),
+        "date": time.strftime("%Y-%m-%d"),
+    }
+    (args.results / "run.json").write_text(json.dumps(facts, indent=1) + "\n")
+    planned = [job for job in jobs(isas, list(there), args.quick) if (args.only or "") in job.name]
+    failed = 0
+    for number in range(1, args.passes + 1):
+        for job in planned:
+            began = time.perf_counter()
+            name = f"{job.name}.{number}"
+            code = run(job, args.quick, args.results / name)
+            outcome = f"FAILED, see {name}.txt" if code else "ok"
+            print(f"{name}: {outcome} ({time.perf_counter() - began:.0f} s)", flush=True)
+            failed += code != 0
+    print(f"results are in {args.results}; python bench/report.py makes RESULTS.md of them")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
