@@ -145,8 +145,18 @@ static inline void dropcore_stream(void *to, const void *from, size_t bytes)
     y += head;
     x += head;
     bytes -= head;
-    for (; bytes >= 16; bytes -= 16, y += 16, x += 16)
+    while (bytes >= 16) {
+#if defined(__AVX512F__)
+        for (; bytes >= 64 && ((uintptr_t)y & 63) == 0; bytes -= 64, y += 64, x += 64)
+            _mm512_stream_si512((__m512i *)(void *)y, _mm512_loadu_si512((const void *)x));
+        if (bytes < 16)
+            break;
+#endif
         _mm_stream_si128((__m128i *)(void *)y, _mm_loadu_si128((const __m128i *)(const void *)x));
+        bytes -= 16;
+        y += 16;
+        x += 16;
+    }
     memcpy(y, x, bytes);
 #else
     memcpy(to, from, bytes);
