@@ -14,7 +14,7 @@ from dropcore.stream cimport check_rng, take_draw
 from dropcore.mask import _shape
 from dropcore.plugins import get_variant, registry
 from dropcore.stream import _integer
-from dropcore.variants.base import PlannedVariant
+from dropcore.variants.base import PlannedVariant, Variant
 
 cnp.import_array()
 
@@ -66,9 +66,10 @@ cdef Prepared prepared(object variant, dict options):
 
 
 cdef object key_of(object variant, dict options):
-    # None where there is no safe key: 1, True and 1.0 are equal, but not one option.
+    # None where there is no safe key: 1, True and 1.0 are equal, but not one option. What
+    # is remembered holds a Variant, so its id stays taken.
     if type(variant) is not str:
-        return None if options else id(variant)
+        return id(variant) if isinstance(variant, Variant) and not options else None
     if not options:
         return variant
     key = [variant]
@@ -174,11 +175,14 @@ def dropout(x, p, *, training, rng=None, variant="standard", out=None, store="bi
     cdef Prepared found
     cdef Mask mask
     cdef ShapedPlan plan = None
-    cdef tuple inputs = (x,)
+    cdef tuple inputs
     cdef double value
     cdef bint store_bits, train
     cdef cnp.ndarray array = as_array("x", x)
     dtype_of("x", array)
+    inputs = (array,)
+    if type(variant) is not str and isinstance(variant, str):
+        variant = str.__str__(variant)
     if options:
         for name in inputs_of(variant)[1:]:  # they come by name, among the options
             if name in options:
@@ -257,8 +261,6 @@ def keep_mask(shape, p, *, rng=None, packed=False, start=0):
     for length in shape:
         size *= length
     start = _integer("start", start, "an integer >= 0")
-    if size >= 2**63:
-        raise ValueError(f"shape must have fewer than 2**63 elements, not {shape}")
     if start + size > 2**63:
         raise OverflowError(f"start + size must be at most 2**63, not {start + size}")
     check_rng(rng)

@@ -23,7 +23,7 @@ from dropcore.stream cimport Draw, draw_of, take_draw
 
 from dropcore.plugins import get_variant
 from dropcore.stream import STREAM_VERSION, check_version
-from dropcore.variants.base import DecidingVariant, PlannedVariant, Variant
+from dropcore.variants.base import MAX_AXES, DecidingVariant, PlannedVariant, Variant
 
 cnp.import_array()
 
@@ -370,10 +370,9 @@ cdef class Mask:
             array = as_array(name, value)
             dtype = dtype_of(name, array)
             check_shape(name, array, self.shape)
-            if array.dtype != arrays[0].dtype:
-                raise TypeError(
-                    f"{name} must have the dtype of x, {arrays[0].dtype}, not {array.dtype}"
-                )
+            if ready and array.dtype != first:
+                raise TypeError(f"{name} must have the dtype of x, {first}, not {array.dtype}")
+            first = array.dtype
             if dtype != FLOAT32 and dtype != FLOAT64:
                 array = array.astype(np.float32)
             view = np.require(array, requirements=["C", "A"]).view()
@@ -517,7 +516,7 @@ cdef class Mask:
 
 
 def _rebuild(variant, p, shape, draw, training, bits, mask_shape, saved):
-    cdef Mask mask = new_mask(variant, p, shape, training, None)
+    cdef Mask mask = new_mask(variant, p, _shape(shape), training, None)
     mask.saved = saved or ()
     if draw is not None:
         mask.address = (<Draw> draw).address
@@ -526,7 +525,9 @@ def _rebuild(variant, p, shape, draw, training, bits, mask_shape, saved):
         mask.plan = shaped_plan(variant.plan(p, shape), shape)
         if bits is not None:
             mask.plan.layout = layout_of("keep", mask_shape, shape)
-            mask.bits = bits
+            if bits.dtype != np.uint8 or bits.shape != ((mask.plan.layout.decisions + 7) >> 3,):
+                raise ValueError(f"bits must be those of keep decisions of shape {mask_shape}")
+            mask.bits = np.ascontiguousarray(bits)
     elif training and isinstance(variant, DecidingVariant):
         mask.decide()
     return mask
@@ -593,4 +594,11 @@ def _shape(shape):
             raise TypeError(f"shape must be a sequence of integers >= 0, not {shape!r}")
         if length < 0:
             raise ValueError(f"shape must be a sequence of integers >= 0, not {shape!r}")
+    if len(shape) > MAX_AXES:
+        raise ValueError(f"shape must have at most {MAX_AXES} axes, not {len(shape)}")
+    size = 1
+    for length in shape:
+        size *= int(length) or 1
+    if size >= 2**63:
+        raise ValueError(f"shape must have fewer than 2**63 elements, not {shape}")
     return tuple([int(length) for length in shape])

@@ -132,6 +132,8 @@ class Registry:
         return f"variant {name!r} is {why}{hint} Installed: {', '.join(self.names())}"
 
     def _load(self, plugin: Plugin) -> type[Variant]:
+        if plugin.name in BUILT_IN:  # it cannot fail but for a passing cause, as an interrupt
+            return self._register(plugin)
         failure = self._failures.get((plugin.name, plugin.distribution))
         if failure is None:
             try:

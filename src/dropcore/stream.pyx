@@ -17,6 +17,7 @@ from libc.string cimport memcmp
 import hashlib
 import operator
 import os
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -73,7 +74,7 @@ def _part(part):
             part.encode("utf-8")
         except UnicodeEncodeError:
             raise ValueError(f"path part {part!r} has no UTF-8 form") from None
-        return str(part)
+        return str.__str__(part)  # its text, also of an enum
     return _integer("path part", part, "a str or an integer >= 0")
 
 
@@ -287,7 +288,7 @@ cdef class Stream:
     """
 
     def __cinit__(self, seed=None, path=()):
-        if isinstance(path, (str, bytes)) or not hasattr(path, "__iter__"):
+        if isinstance(path, (str, bytes)) or not isinstance(path, Sequence):
             raise TypeError(f"path must be a sequence of str or int, not {path!r}")
         self.seed = _seed(seed)
         self.path = tuple(map(_part, path))

@@ -1,5 +1,5 @@
 cimport numpy as cnp
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint64_t
 
 from dropcore._core.table cimport Affine, DrawAddress, Dtype
 
@@ -25,14 +25,14 @@ cdef class Layout:
 
 
 cdef int keep_bits(
-    const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n, uint8_t[::1] bits
+    const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n, cnp.ndarray bits
 ) except -1
 cdef int forward(
     const DrawAddress* draw, double p, Affine plan, Dtype dtype,
-    cnp.ndarray x, cnp.ndarray y, uint8_t[::1] bits
+    cnp.ndarray x, cnp.ndarray y, cnp.ndarray bits
 ) except -1
 cdef int select(
-    const uint8_t[::1] bits, Layout layout, Affine plan, Dtype dtype,
+    cnp.ndarray bits, Layout layout, Affine plan, Dtype dtype,
     cnp.ndarray x, cnp.ndarray y
 ) except -1
 cpdef double kept_scale(double p) noexcept nogil

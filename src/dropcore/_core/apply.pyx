@@ -13,6 +13,8 @@ cimport numpy as cnp
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memset
 
+import threading
+
 import numpy as np
 
 from dropcore._core import threads
@@ -124,15 +126,37 @@ cdef Work cut(const Work* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
 
 @cython.final
 cdef class Piece:
-    # One thread's share.
+    # One share of a Work, run once, by whoever calls it first. It holds the arrays.
     cdef Work work
+    cdef tuple arrays
+    cdef object claim
+    cdef object ended
+    cdef bint done
+
+    def __cinit__(self):
+        # Locks alone: what threading builds of them, an exception in a signal handler can
+        # leave half done.
+        self.claim = threading.Lock()
+        self.ended = threading.Lock()
+        self.ended.acquire()
 
     def __call__(self):
-        with nogil:
-            run(&self.work)
+        if self.claim.acquire(False):
+            with nogil:
+                run(&self.work)
+            self.done = True
+            self.ended.release()
+
+    def give_up(self):
+        if self.claim.acquire(False):
+            self.done = True
+
+    def wait(self):
+        while not self.done:
+            self.ended.acquire(True, 0.1)
 
 
-cdef int execute(const Work* w) except -1:
+cdef int execute(const Work* w, tuple arrays) except -1:
     cdef Py_ssize_t elements = w.n * w.times * w.steps
     cdef Py_ssize_t units = w.steps if w.steps > 1 else w.n
     cdef Py_ssize_t grain = GROUP if w.steps == 1 and w.times == 1 else 1
@@ -150,7 +174,8 @@ cdef int execute(const Work* w) except -1:
     share = -(-units // (count * grain)) * grain
     pieces = []
     for begin in range(0, units, share):
-        piece = Piece.__new__(Piece)
+        piece = Piece()
+        piece.arrays = arrays
         piece.work = cut(w, begin, min(begin + share, units))
         pieces.append(piece)
     threads.run(pieces)
@@ -159,49 +184,52 @@ cdef int execute(const Work* w) except -1:
 
 # ------------------------------------------------------------------ the buffers
 
-cdef int bind(Work* w, const number[::1] x, number[::1] y) except -1:
+cdef int bind(Work* w, const number[::1] x, number[::1] y, tuple arrays) except -1:
     w.itemsize = sizeof(number)
     w.x = <const char*> &x[0]
     w.y = <char*> &y[0]
     w.stream = w.x != w.y and 2 * x.shape[0] * w.itemsize >= stream_from
-    return execute(w)
+    return execute(w, arrays)
 
 
 cdef inline cnp.ndarray flat(cnp.ndarray array):
     return array if cnp.PyArray_NDIM(array) == 1 else cnp.PyArray_Ravel(array, cnp.NPY_CORDER)
 
 
-cdef int apply(Work* w, cnp.ndarray x, cnp.ndarray y) except -1:
+cdef int apply(Work* w, cnp.ndarray x, cnp.ndarray y, cnp.ndarray bits) except -1:
+    cdef tuple arrays = (x, y, bits)
     x = flat(x)
     y = flat(y)
     if w.dtype == FLOAT32:
-        return bind[float](w, x, y)
+        return bind[float](w, x, y, arrays)
     if w.dtype == FLOAT64:
-        return bind[double](w, x, y)
-    return bind[ushort](w, x.view(np.uint16), y.view(np.uint16))
+        return bind[double](w, x, y, arrays)
+    return bind[ushort](w, x.view(np.uint16), y.view(np.uint16), arrays)
 
 
 cdef int keep_bits(
     const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n,
-    uint8_t[::1] bits,  # OUT
+    cnp.ndarray bits,  # OUT: uint8
 ) except -1:
+    cdef uint8_t[::1] out = bits
     cdef Work w = work(KEEP, n)
     if n == 0:
         return 0
     w.draw = draw[0]
     w.p = p
     w.start = start
-    w.bits_out = &bits[0]
-    return execute(&w)
+    w.bits_out = &out[0]
+    return execute(&w, (bits,))
 
 
 cdef int forward(
     const DrawAddress* draw, double p, Affine plan, Dtype dtype,
     cnp.ndarray x,  # IN
     cnp.ndarray y,  # OUT, may be x
-    uint8_t[::1] bits,  # OUT, or None
+    cnp.ndarray bits,  # OUT: uint8, or None
 ) except -1:
     # A decision for each element, made and used at once.
+    cdef uint8_t[::1] out
     cdef Work w = work(FORWARD, cnp.PyArray_SIZE(x))
     if w.n == 0:
         return 0
@@ -209,30 +237,34 @@ cdef int forward(
     w.draw = draw[0]
     w.p = p
     w.plan = plan
-    w.bits_out = NULL if bits is None else &bits[0]
-    return apply(&w, x, y)
+    if bits is not None:
+        out = bits
+        w.bits_out = &out[0]
+    return apply(&w, x, y, bits)
 
 
 cdef int select(
-    const uint8_t[::1] bits, Layout layout, Affine plan, Dtype dtype,
+    cnp.ndarray bits,  # IN: uint8
+    Layout layout, Affine plan, Dtype dtype,
     cnp.ndarray x,  # IN
     cnp.ndarray y,  # OUT, may be x
 ) except -1:
+    cdef const uint8_t[::1] decisions = bits
     # Decisions that are there, laid out over the elements.
     cdef Work w = work(SELECT, cnp.PyArray_SIZE(x))
     if w.n == 0:
         return 0
     w.dtype = dtype
     w.plan = plan
-    w.bits_in = &bits[0]
+    w.bits_in = &decisions[0]
     if layout.dense:
-        return apply(&w, x, y)
+        return apply(&w, x, y, bits)
     w.operation = REPEAT if layout.repeats else TILE
     w.n = layout.n
     w.times = layout.times
     w.outer = &layout.outer
     w.steps = layout.steps
-    return apply(&w, x, y)
+    return apply(&w, x, y, bits)
 
 
 # ----------------------------------------------------------------- shared axes

@@ -7,6 +7,9 @@
 
 #include <stdint.h>
 #include <string.h>
+#if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #if defined(__F16C__)
 #include <immintrin.h>
 #elif defined(__SSE2__)
@@ -77,12 +80,23 @@ static inline void dropcore_store_word(unsigned char *to, uint32_t word)
 }
 
 /* Levels as x86-64 psABI names them, by the features that set them apart. */
+static inline int dropcore_has_f16c(void)
+{
+#if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__)
+    unsigned int a, b, c, d; /* not among the names that all compilers know */
+    return __get_cpuid(1, &a, &b, &c, &d) && (c >> 29 & 1);
+#else
+    return 0;
+#endif
+}
+
 static inline int dropcore_has_v3(void)
 {
 #if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__)
     __builtin_cpu_init();
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
-        && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+        && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2")
+        && dropcore_has_f16c();
 #else
     return 0;
 #endif

@@ -1,7 +1,10 @@
-"""How many threads the kernels use, and the pool that runs them.
+"""How many threads the kernels use, and the workers that run them.
 
-Serial by default, as NumPy is. The pool is made when it is first needed and shut down
-before a fork: a child would inherit its locks but not its threads, and hang.
+Serial by default, as NumPy is. Workers are started when they are first needed and shut down
+before a fork: a child would inherit their locks but not the threads, and hang. They take
+pieces of work from a queue that a signal handler cannot leave half changed, and a piece
+claims, runs and ends in compiled code, where none comes between: an interrupted call ends
+as any other.
 """
 
 from __future__ import annotations
@@ -9,24 +12,28 @@ from __future__ import annotations
 import operator
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from queue import SimpleQueue
+from typing import Protocol
 
-_lock = threading.Lock()
-_pool: ThreadPoolExecutor | None = None
-_worker = threading.local()
+MAX_THREADS = 1024
+
+_lock = threading.RLock()
+_workers: list[threading.Thread] = []
+_queue: SimpleQueue[Piece | None] = SimpleQueue()
+_here = threading.local()
 
 
 def _count(name: str, value: object) -> int:
-    what = f"{name} must be an integer >= 1, not {value!r}"
+    what = f"{name} must be an integer in [1, {MAX_THREADS}], not {value!r}"
     if isinstance(value, bool):
         raise TypeError(what)
     try:
         count = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         raise TypeError(what) from None
-    if count < 1:
+    if not 1 <= count <= MAX_THREADS:
         raise ValueError(what)
     return count
 
@@ -35,8 +42,10 @@ def _from_environment() -> int:
     text = os.environ.get("DROPCORE_NUM_THREADS", "").strip()
     if not text:
         return 1
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError(f"DROPCORE_NUM_THREADS must be an integer >= 1, not {text!r}")
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ValueError(
+            f"DROPCORE_NUM_THREADS must be an integer in [1, {MAX_THREADS}], not {text!r}"
+        )
     return _count("DROPCORE_NUM_THREADS", int(text))
 
 
@@ -108,87 +117,84 @@ def num_threads(n: int) -> Iterator[None]:
         set_num_threads(before)
 
 
-class _Share:
-    """One piece, run once: by the pool, or by the caller where the pool has not begun it."""
+class Piece(Protocol):
+    """A share of the work. It runs once, whoever calls it first."""
 
-    def __init__(self, piece: Callable[[], None]) -> None:
-        self._piece = piece
-        self._claim = threading.Lock()
-        self.ended = threading.Event()
-
-    def run(self) -> None:
-        if self._claim.acquire(blocking=False):
-            try:
-                self._piece()
-            finally:
-                self.ended.set()
-
-    def give_up(self) -> None:
-        if self._claim.acquire(blocking=False):
-            self.ended.set()
+    def __call__(self) -> None: ...
+    def give_up(self) -> None: ...
+    def wait(self) -> None: ...
 
 
-def run(pieces: Sequence[Callable[[], None]]) -> None:
-    """Run all pieces, the first of them here, and return when the last has ended."""
-    shares = [_Share(piece) for piece in pieces[1:]]
-    if not getattr(_worker, "is_one", False):
-        _submit(shares)
+def run(pieces: Sequence[Piece]) -> None:
+    """Run all pieces, here and in the pool, and return when the last has ended.
+
+    Whatever a signal handler raises meanwhile is raised after that.
+    """
     try:
-        pieces[0]()
-        for share in shares:
-            share.run()
+        if not getattr(_here, "is_worker", False):
+            _offer(pieces[1:])
+        for piece in pieces:
+            piece()
     finally:
-        for share in shares:
-            share.give_up()
-        _wait(shares)
+        _wait(pieces)
 
 
-def _wait(shares: Sequence[_Share]) -> None:
-    # To the end, also on KeyboardInterrupt: the pieces write into the caller's arrays.
+def _wait(pieces: Sequence[Piece]) -> None:
     try:
-        for share in shares:
-            share.ended.wait()
+        for piece in pieces:
+            piece.give_up()
+        for piece in pieces:
+            piece.wait()
     except BaseException:
-        _wait(shares)
+        _wait(pieces)
         raise
 
 
-def _submit(shares: Sequence[_Share]) -> None:
-    global _pool
+def _offer(pieces: Sequence[Piece]) -> None:
+    with suppress(RuntimeError):  # no thread can be started, at exit for one
+        _start_workers()
+    for piece in pieces:
+        _queue.put(piece)
+
+
+def _start_workers() -> None:
     with _lock:
-        if _pool is None:
-            _pool = ThreadPoolExecutor(
-                max(1, _threads - 1),
-                "dropcore",
-                initializer=setattr,
-                initargs=(_worker, "is_one", True),  # a pool that waits for itself never ends
+        while len(_workers) < _threads - 1:
+            worker = threading.Thread(
+                target=_work, args=(_queue,), name=f"dropcore-{len(_workers)}", daemon=True
             )
-        with suppress(RuntimeError):  # no thread can be started, at exit for one
-            for share in shares:
-                _pool.submit(share.run)
+            worker.start()
+            _workers.append(worker)
+
+
+def _work(queue: SimpleQueue[Piece | None]) -> None:
+    _here.is_worker = True  # work within work stays in its thread
+    while (piece := queue.get()) is not None:
+        piece()
 
 
 def _shut_down() -> None:
-    global _pool
-    if _pool is not None:
-        _pool.shutdown()
-        _pool = None
+    with _lock:
+        for _ in _workers:
+            _queue.put(None)
+        while _workers:
+            _workers.pop().join()
 
 
 def _before_fork() -> None:
-    if not getattr(_worker, "is_one", False):
+    if not getattr(_here, "is_worker", False):
         _lock.acquire()
         _shut_down()
 
 
 def _after_fork() -> None:
-    if not getattr(_worker, "is_one", False):
+    if not getattr(_here, "is_worker", False):
         _lock.release()
 
 
 def _after_fork_in_child() -> None:
-    global _lock, _pool, _worker
-    _lock, _pool, _worker = threading.Lock(), None, threading.local()
+    global _lock, _workers, _queue, _here
+    _lock, _workers, _queue, _here = threading.RLock(), [], SimpleQueue(), threading.local()
 
 
 if hasattr(os, "register_at_fork"):

@@ -92,6 +92,8 @@ def _on_tape(
     store: Store,
     options: dict[str, Any],
 ) -> tuple[Tensor, Mask]:
+    if "out" in options:
+        raise TypeError("out is not taken: the tape needs x as it was")
     parents: tuple[Tensor, ...] = (x,)
     arrays = {name: o.data if isinstance(o, Tensor) else o for name, o in options.items()}
     y, mask = functional.dropout(
