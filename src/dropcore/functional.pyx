@@ -185,11 +185,12 @@ def dropout(x, p, *, training, rng=None, variant="standard", out=None, store="bi
         variant = str.__str__(variant)
     if options:
         for name in inputs_of(variant)[1:]:  # they come by name, among the options
-            if name in options:
-                inputs += (options.pop(name),)
+            if name not in options:
+                raise_missing(variant, name)
+            inputs += (options.pop(name),)
     found = prepared(variant, options)
     if len(inputs) < len(found.inputs):
-        raise_missing(found, inputs)
+        raise_missing(found.variant.name, found.inputs[1])
     value = p_for(found.variant, p)
     train = truth("training", training)
     store_bits = keeps_bits(store)
@@ -201,9 +202,8 @@ def dropout(x, p, *, training, rng=None, variant="standard", out=None, store="bi
     return mask.first_forward(inputs, out, rng, store_bits), mask
 
 
-cdef int raise_missing(Prepared found, tuple given) except -1:
-    missing = found.inputs[len(given):]
-    raise TypeError(f"variant {found.variant.name!r} needs {', '.join(missing)}: pass it by name")
+cdef int raise_missing(object variant, str name) except -1:
+    raise TypeError(f"variant {variant!r} needs {name}: pass it by name")
 
 
 cdef dict inputs_by_name = {}  # of the variants that take more than x

@@ -4,7 +4,8 @@
 #    own decision and no bits are there, else bits first, then a select.
 # B. Of a free variant the mask keeps what the variant saved, and hands it arrays that
 #    are C-contiguous, float32 or float64, and read-only.
-# C. A draw is taken after every check and allocation: a failed call takes none.
+# C. A draw is taken after every check and allocation: a failed call takes none, but
+#    where a variant's own code fails, which needs the draw to run.
 # D. Pickles hold the variant by its class and the decisions by their draw; bits are
 #    pickled only where there is no draw to make them from.
 
@@ -388,6 +389,11 @@ cdef class Mask:
                 f"variant {self.variant.name!r} must give an array of shape {self.shape}, "
                 f"not {getattr(array, 'shape', array)!r}"
             )
+        if array.dtype not in (np.float32, np.float64):
+            raise TypeError(
+                f"variant {self.variant.name!r} must give an array of the dtype it was given, "
+                f"not {array.dtype}"
+            )
         return array
 
     cdef object gradients(self, cnp.ndarray dy, object gradient, object out):
@@ -561,7 +567,9 @@ cdef cnp.ndarray target_for(str name, cnp.ndarray x, object out):
     if out is None:
         return empty_like(x)
     check_out(x, name, out)
-    return out if is_plain(out) else empty_like(x)
+    if not is_plain(out):
+        return empty_like(x)
+    return out if type(out) is np.ndarray else out.view(np.ndarray)
 
 
 cdef cnp.ndarray source_for(cnp.ndarray x, cnp.ndarray target):

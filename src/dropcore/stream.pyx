@@ -7,7 +7,7 @@
 # A. A stream's key is a function of its seed and its path alone, so streams never
 #    disturb each other, whatever is drawn from them and in whatever order.
 # B. A draw index is taken under the stream's lock and after everything that can
-#    fail: no index is given twice, and a failed call takes none.
+#    fail before it: no index is given twice, and a refused call takes none.
 # C. Everything that is saved is text or JSON: never a pickle of generator state.
 
 cimport cython

@@ -50,7 +50,6 @@ cdef extern from "machine.h":
     ctypedef struct bfloat16 "dropcore_bfloat16":
         unsigned short bits
     const uint32_t[32] BIT "dropcore_bit"
-    const char* ISA "DROPCORE_ISA"
     uint32_t load_word "dropcore_load_word" (const uint8_t*) noexcept nogil
     void store_word "dropcore_store_word" (uint8_t*, uint32_t) noexcept nogil
     int lowest_bit "dropcore_lowest_bit" (uint32_t) noexcept nogil
@@ -745,7 +744,6 @@ cdef void tile(
 
 cdef KernelTable table
 
-table.isa = ISA
 table.keep = keep_bits
 table.words = words
 table.forward[<int> FLOAT32] = <forward_kernel> forward[float]

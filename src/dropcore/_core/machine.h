@@ -19,11 +19,6 @@
 #include <unistd.h>
 #endif
 
-/* The build says which instruction set a kernel module is for. */
-#ifndef DROPCORE_ISA
-#define DROPCORE_ISA "baseline"
-#endif
-
 /* One bit an element: a table, because a variable shift has no vector form in
    the x86-64 baseline. */
 static const uint32_t dropcore_bit[32] = {

@@ -59,7 +59,6 @@ ctypedef void (*shared_kernel)(
 
 
 cdef struct KernelTable:
-    const char* isa
     keep_kernel keep
     words_kernel words
     forward_kernel[<int> DTYPES] forward
