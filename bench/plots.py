@@ -38,7 +38,8 @@ def lines(axes: Axes, series: dict[str, dict[int, float]]) -> None:
         axes.plot(sizes, heights, color=colour, marker=marker, markersize=5, label=name)
     ticks = sorted({n for points in series.values() for n in points})
     axes.set_xscale("log", base=2)
-    axes.set_xticks(ticks, [size_name(n) for n in ticks])
+    labels = [size_name(n) for n in ticks]
+    axes.set_xticks(ticks, labels, rotation=45, fontsize="small")
     axes.set_xlabel("elements")
     axes.grid(alpha=0.3)
 
