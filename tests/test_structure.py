@@ -25,6 +25,7 @@ FLOORS = {
     "autograd": 0,
     "_version": 0,
     "stream": 1,
+    "c_api": 2,
     "variants": 2,
     "hookspecs": 2,
     "plugins": 3,
@@ -216,7 +217,7 @@ def test_every_source_file_is_installed():
 
 
 def test_nothing_else_is_installed():
-    allowed = {".py", ".pxd", ".pyi", ".so", ".pyd", ".pyc"}
+    allowed = {".py", ".pxd", ".pyi", ".h", ".so", ".pyd", ".pyc"}
     files = [path for path in INSTALLED.rglob("*") if path.is_file() and path.name != "py.typed"]
     assert not [str(path) for path in files if path.suffix not in allowed]
 

@@ -6,9 +6,11 @@ where the decisions come from, and `Mask` what they were. All names in `__all__`
 
 from typing import TYPE_CHECKING, Any
 
+from dropcore._core.api import __pyx_capi__ as __pyx_capi__  # for numba and ctypes
 from dropcore._core.threads import get_num_threads, num_threads, set_num_threads
 from dropcore._version import __version__
 from dropcore.adapters.numpy import Dropout
+from dropcore.c_api import _C_API as _C_API  # for dropcore.h
 from dropcore.functional import dropout, keep_mask
 from dropcore.hookspecs import hookimpl
 from dropcore.mask import Mask
@@ -69,11 +71,12 @@ def get_include() -> str:
     Returns
     -------
     str
+        There are ``dropcore/dropcore.h`` and ``dropcore/__init__.pxd``.
 
     Examples
     --------
     >>> import dropcore, os
-    >>> os.path.isfile(os.path.join(dropcore.get_include(), "dropcore", "__init__.pxd"))
+    >>> os.path.isfile(os.path.join(dropcore.get_include(), "dropcore", "dropcore.h"))
     True
     """
     from pathlib import Path

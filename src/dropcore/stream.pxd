@@ -21,7 +21,9 @@ cdef int check_rng(object rng) except -1
 cdef DrawAddress take_draw(object rng) except *
 cdef Draw draw_of(DrawAddress address)
 
-# Exported, with the GIL. The draw of index 0 of Stream(seed, path), and the address
-# that a Draw object holds; they raise what Stream raises, and TypeError.
-cdef int dropcore_key(object seed, object path, DrawAddress* draw) except -1
-cdef int dropcore_draw_of(object python_draw, DrawAddress* draw) except -1
+# Exported, with the GIL: the draw that an `rng=` of dropcore.dropout names; a Stream gives
+# its next one. Raises what dropout raises for such an rng.
+cdef int dropcore_draw_of(
+    object rng,
+    DrawAddress* draw,  # OUT
+) except -1

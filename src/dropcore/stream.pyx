@@ -1,26 +1,22 @@
 # Streams and draws: where the decisions of a mask come from (mask stream, version 1).
 #
-#     key = blake2b(item(seed) + item(part 1) + item(part 2) + ...,
-#                   digest_size=32, person=b"dropcore-mask-v1")
-#     item(x) = type byte, length of the payload as 8 little-endian bytes, payload
-#
-# A. A stream's key is a function of its seed and its path alone, so streams never
-#    disturb each other, whatever is drawn from them and in whatever order.
+# A. A stream's key is a function of its seed and its path alone (_core/keys.pyx), so
+#    streams never disturb each other, whatever is drawn from them and in whatever order.
 # B. A draw index is taken under the stream's lock and after everything that can
 #    fail before it: no index is given twice, and a refused call takes none.
 # C. Everything that is saved is text or JSON: never a pickle of generator state.
 
 cimport cython
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcmp
 
-import hashlib
 import operator
 import os
 from collections.abc import Sequence
 
 import numpy as np
 
+from dropcore._core cimport keys
 from dropcore._core.dispatch cimport kernels
 from dropcore._core.table cimport DrawAddress
 
@@ -30,20 +26,27 @@ cdef object LAST_INDEX = 2**64 - 1
 
 # ----------------------------------------------------------------------- keys
 
-def _item(part):
-    if isinstance(part, str):
-        kind, payload = b"s", part.encode("utf-8")
-    elif isinstance(part, bytes):
-        kind, payload = b"b", part
+cdef int add_item(keys.Path* path, object item) except -1:
+    # A str, bytes, or an integer of any size.
+    cdef char kind
+    cdef bytes payload
+    if isinstance(item, str):
+        kind, payload = c"s", item.encode("utf-8")
+    elif isinstance(item, bytes):
+        kind, payload = c"b", item
     else:
-        kind, payload = b"i", part.to_bytes((part.bit_length() + 7) // 8, "little")
-    return kind + len(payload).to_bytes(8, "little") + payload
+        kind, payload = c"i", item.to_bytes((item.bit_length() + 7) // 8, "little")
+    keys.add_item(path, kind, <const uint8_t*> <const char*> payload, len(payload))
+    return 0
 
 
-def _key(seed, path):
-    return hashlib.blake2b(
-        b"".join(map(_item, (seed, *path))), digest_size=32, person=b"dropcore-mask-v1"
-    ).digest()
+cdef int derive_key(DrawAddress* address, object seed, tuple path) except -1:
+    cdef keys.Path hashed
+    keys.begin(&hashed)
+    for item in (seed, *path):
+        add_item(&hashed, item)
+    keys.set_key(&hashed, address)
+    return 0
 
 
 def _integer(name, value, what):
@@ -292,7 +295,7 @@ cdef class Stream:
             raise TypeError(f"path must be a sequence of str or int, not {path!r}")
         self.seed = _seed(seed)
         self.path = tuple(map(_part, path))
-        set_key(&self.next, _key(self.seed, self.path))
+        derive_key(&self.next, self.seed, self.path)
         self.next.index = 0
         self.exhausted = False
         self.children = {}
@@ -455,19 +458,6 @@ cdef class Stream:
         return Stream.from_state, (self.state,)
 
 
-cdef int dropcore_key(object seed, object path, DrawAddress* draw) except -1:
-    cdef Stream stream = Stream(seed, path)
-    draw[0] = stream.next
-    return 0
-
-
-cdef int dropcore_draw_of(object python_draw, DrawAddress* draw) except -1:
-    if not isinstance(python_draw, Draw):
-        raise TypeError(f"draw must be a Draw, not {python_draw!r}")
-    draw[0] = (<Draw> python_draw).address
-    return 0
-
-
 def _fields(name, value, expected):
     if not isinstance(value, dict):
         raise TypeError(f"{name} must be a dict, not {value!r}")
@@ -536,3 +526,8 @@ cdef DrawAddress take_draw(object rng) except *:
     if rng is None:
         return default_stream.take()
     return (<Stream> stream_of(rng)).take()
+
+
+cdef int dropcore_draw_of(object rng, DrawAddress* draw) except -1:
+    draw[0] = take_draw(rng)
+    return 0

@@ -1,40 +1,79 @@
-# What other compiled code may call: `from dropcore cimport ...`.
+# What other compiled code may call: `from dropcore cimport ...`. dropcore.h is the same
+# for C, and docs/engines.md explains both.
 #
 # Free functions over pointers and counts, no GIL, no allocation, no errors. No
-# function is fused and no class is exported, and `dropcore_draw` is to be passed, not
-# looked into: so the interface can grow without breaking what was compiled against it.
+# function is fused, no class is exported, no struct is passed by value, and the structs
+# are to be passed, not looked into: so the interface can grow without breaking what was
+# compiled against it.
 #
 # n counts elements; `start` is the first element's place in the whole mask, so that
 # pieces can be run apart. Packed bits are (n+7)//8 bytes, bit i%8 of byte i//8 is
 # element i of the piece. y may be x, dx may be dy. p is in [0, 1]. float16 and bfloat16
-# are passed as their 16 bits.
+# are passed as their 16 bits. Pointers may be NULL where nothing is to be read or written.
 
-from libc.stdint cimport uint8_t, uint16_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
-from dropcore._core.table cimport DrawAddress
+from dropcore._core.keys cimport Path
+from dropcore._core.table cimport Affine, DrawAddress
+
+cdef enum:
+    DROPCORE_ABI = 1  # as in dropcore.h
 
 ctypedef DrawAddress dropcore_draw
+ctypedef Affine dropcore_plan
+ctypedef Path dropcore_path
 
+# DROPCORE_ABI of the installed dropcore, for callers whose calls no compiler checks.
+cdef uint32_t dropcore_abi() noexcept nogil
+
+# ----------------------------------------------------------- keys and draws
+
+# A path begins with a seed; each part leads one child further. A path can go on after a
+# draw was taken from it, and can be copied.
+cdef void dropcore_path_of_integer(
+    uint64_t seed,
+    dropcore_path* path,  # OUT
+) noexcept nogil
+cdef void dropcore_path_of_bytes(
+    const uint8_t* seed, Py_ssize_t n,
+    dropcore_path* path,  # OUT
+) noexcept nogil
+cdef void dropcore_path_add_integer(
+    dropcore_path* path,  # INOUT
+    uint64_t part,
+) noexcept nogil
+cdef void dropcore_path_add_text(
+    dropcore_path* path,  # INOUT
+    const char* utf8, Py_ssize_t n,
+) noexcept nogil
+cdef void dropcore_draw_at(
+    const dropcore_path* path, uint64_t index,
+    dropcore_draw* draw,  # OUT
+) noexcept nogil
 cdef void dropcore_set_index(
     dropcore_draw* draw,  # OUT
     uint64_t index,
 ) noexcept nogil
 
+# ------------------------------------------------- decisions and raw words
+
 cdef void dropcore_keep_bits(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     uint8_t* bits,  # OUT
 ) noexcept nogil
-
 cdef void dropcore_words(
     const dropcore_draw* draw, uint64_t start, Py_ssize_t n,
     uint64_t* words,  # OUT
 ) noexcept nogil
 
+# 1 / (1 - p) as forward takes it, 0 for p == 1: the scale of standard dropout.
+cdef double dropcore_scale(double p) noexcept nogil
+
+# -------------------------- standard dropout; bits: OUT, or NULL
+
 cdef void dropcore_forward_float32(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
-    const float* x,  # IN
-    float* y,  # OUT
-    uint8_t* bits,  # OUT, or NULL
+    const float* x, float* y, uint8_t* bits,
 ) noexcept nogil
 cdef void dropcore_forward_float64(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
@@ -49,11 +88,11 @@ cdef void dropcore_forward_bfloat16(
     const uint16_t* x, uint16_t* y, uint8_t* bits,
 ) noexcept nogil
 
+# -- its gradient; bits: what forward wrote, or NULL: made again from the draw
+
 cdef void dropcore_backward_float32(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
-    const float* dy,  # IN
-    float* dx,  # OUT
-    const uint8_t* bits,  # IN, or NULL: they are made again from the draw
+    const float* dy, float* dx, const uint8_t* bits,
 ) noexcept nogil
 cdef void dropcore_backward_float64(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
@@ -66,4 +105,80 @@ cdef void dropcore_backward_float16(
 cdef void dropcore_backward_bfloat16(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const uint16_t* dy, uint16_t* dx, const uint8_t* bits,
+) noexcept nogil
+
+# ---- forward by a plan: its gradient is `select` with shift = drop = 0
+
+cdef void dropcore_forward_plan_float32(
+    const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
+    const dropcore_plan* plan, const float* x, float* y, uint8_t* bits,
+) noexcept nogil
+cdef void dropcore_forward_plan_float64(
+    const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
+    const dropcore_plan* plan, const double* x, double* y, uint8_t* bits,
+) noexcept nogil
+cdef void dropcore_forward_plan_float16(
+    const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
+    const dropcore_plan* plan, const uint16_t* x, uint16_t* y, uint8_t* bits,
+) noexcept nogil
+cdef void dropcore_forward_plan_bfloat16(
+    const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
+    const dropcore_plan* plan, const uint16_t* x, uint16_t* y, uint8_t* bits,
+) noexcept nogil
+
+# ------------------- n elements by n bits, from bit `first` on; y: OUT
+
+cdef void dropcore_select_float32(
+    const uint8_t* bits, uint64_t first, Py_ssize_t n,
+    const dropcore_plan* plan, const float* x, float* y,
+) noexcept nogil
+cdef void dropcore_select_float64(
+    const uint8_t* bits, uint64_t first, Py_ssize_t n,
+    const dropcore_plan* plan, const double* x, double* y,
+) noexcept nogil
+cdef void dropcore_select_float16(
+    const uint8_t* bits, uint64_t first, Py_ssize_t n,
+    const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
+) noexcept nogil
+cdef void dropcore_select_bfloat16(
+    const uint8_t* bits, uint64_t first, Py_ssize_t n,
+    const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
+) noexcept nogil
+
+# ------ inner axes shared: each of `decisions` holds for `times` neighbours
+
+cdef void dropcore_repeat_float32(
+    const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
+    const dropcore_plan* plan, const float* x, float* y,
+) noexcept nogil
+cdef void dropcore_repeat_float64(
+    const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
+    const dropcore_plan* plan, const double* x, double* y,
+) noexcept nogil
+cdef void dropcore_repeat_float16(
+    const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
+    const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
+) noexcept nogil
+cdef void dropcore_repeat_bfloat16(
+    const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
+    const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
+) noexcept nogil
+
+# -- outer axes shared: the row of `decisions` holds for each of `times` rows
+
+cdef void dropcore_tile_float32(
+    const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
+    const dropcore_plan* plan, const float* x, float* y,
+) noexcept nogil
+cdef void dropcore_tile_float64(
+    const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
+    const dropcore_plan* plan, const double* x, double* y,
+) noexcept nogil
+cdef void dropcore_tile_float16(
+    const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
+    const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
+) noexcept nogil
+cdef void dropcore_tile_bfloat16(
+    const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
+    const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
 ) noexcept nogil

@@ -1,1 +1,4 @@
-# Nothing for Python: what this module exports is in api.pxd.
+from typing import Final
+
+# All that the module exports, as capsules, by name; put there by Cython.
+__pyx_capi__: Final[dict[str, object]]

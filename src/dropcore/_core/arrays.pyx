@@ -3,6 +3,7 @@
 # accepted.
 
 cimport numpy as cnp
+from cpython.buffer cimport PyObject_CheckBuffer
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 
 import numbers
@@ -17,20 +18,40 @@ cdef extern from "numpy/arrayobject.h":
 cnp.import_array()
 
 cdef int bfloat16_num = -1  # ml_dtypes registers its type at run time, if at all
+cdef tuple SHARED = ("__array_interface__", "__array_struct__")  # NumPy's own, without a copy
+cdef dict DEVICES = {  # of DLPack, as dlpack.h numbers them; 1 is the CPU
+    2: "CUDA", 3: "CUDA host", 4: "OpenCL", 7: "Vulkan", 8: "Metal", 9: "VPI", 10: "ROCm",
+    11: "ROCm host", 13: "CUDA managed", 14: "oneAPI", 15: "WebGPU", 16: "Hexagon", 17: "MAIA",
+}
 ACCEPTED = "float32, float64, float16 or bfloat16 (ml_dtypes), in native byte order"
 
 
 cdef cnp.ndarray as_array(str name, object value):
-    if type(value) is np.ndarray:
+    if cnp.PyArray_CheckExact(value):
         return value
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} must not be a masked array: pass {name}.data, or fill it")
     try:
-        return np.asarray(value)
-    except ValueError as error:
+        return _from_elsewhere(value)
+    except (BufferError, RuntimeError, TypeError, ValueError) as error:
         raise TypeError(
             f"{name} must be an array, not this {type(value).__name__}: {error}"
         ) from None
+
+
+cdef cnp.ndarray _from_elsewhere(object value):
+    # What shares memory without a capsule comes first. NumPy takes no bfloat16 through
+    # DLPack; what has another way to give it, such as JAX, is asked for that.
+    cdef bint has_dlpack = hasattr(value, "__dlpack_device__")
+    if has_dlpack:
+        device = int(value.__dlpack_device__()[0])
+        if device != 1:
+            raise TypeError(f"it is on device {DEVICES.get(device, device)}, not on the CPU")
+    if PyObject_CheckBuffer(value) or any([hasattr(value, way) for way in SHARED]):
+        return np.asarray(value)
+    if has_dlpack and "bfloat16" not in str(getattr(value, "dtype", "")):
+        return np.from_dlpack(value)
+    return np.asarray(value)
 
 
 cdef Dtype dtype_of(str name, cnp.ndarray array) except *:
@@ -106,7 +127,9 @@ cdef bint _overlap(cnp.ndarray a, cnp.ndarray b):
 cdef int check_out(cnp.ndarray x, str name, object out) except -1:
     # `out` may be x itself; any other overlap would be read after it was written.
     cdef cnp.ndarray y
-    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+    if not cnp.PyArray_CheckExact(out) and (
+        not cnp.PyArray_Check(out) or isinstance(out, np.ma.MaskedArray)
+    ):
         raise TypeError(f"out must be a numpy.ndarray, not {type(out).__name__}")
     y = out
     if cnp.PyArray_TYPE(y) != cnp.PyArray_TYPE(x) or not cnp.PyArray_ISNOTSWAPPED(y):

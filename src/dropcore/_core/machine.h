@@ -12,12 +12,98 @@
 #endif
 #if defined(__F16C__)
 #include <immintrin.h>
-#elif defined(__SSE2__)
-#include <emmintrin.h>
 #endif
 #if defined(__unix__) || defined(__APPLE__)
 #include <unistd.h>
 #endif
+
+/* A register of 32-bit words, with the operators of one. */
+#if defined(__GNUC__) || defined(__clang__)
+#if defined(__AVX512F__)
+#define DROPCORE_WIDTH 16
+#elif defined(__AVX2__)
+#define DROPCORE_WIDTH 8
+#else
+#define DROPCORE_WIDTH 4
+#endif
+typedef uint32_t dropcore_lanes __attribute__((vector_size(4 * DROPCORE_WIDTH)));
+static inline dropcore_lanes dropcore_spread(uint32_t word)
+{
+    dropcore_lanes words = word - (dropcore_lanes){0};
+#if defined(__AVX512F__)
+    __asm__("" : "+v"(words)); /* GCC would compute with the one word for as long as it can */
+#elif defined(__SSE2__)
+    __asm__("" : "+x"(words));
+#endif
+    return words;
+}
+static const uint32_t dropcore_number[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+static inline dropcore_lanes dropcore_numbered(uint32_t first)
+{
+    dropcore_lanes numbers;
+    memcpy(&numbers, dropcore_number, sizeof(numbers));
+    return numbers + first;
+}
+
+/* A row of a block's state. */
+typedef uint32_t dropcore_row __attribute__((vector_size(16)));
+static inline dropcore_row dropcore_row_of(uint32_t a, uint32_t b, uint32_t c, uint32_t d)
+{
+    return (dropcore_row){a, b, c, d};
+}
+static inline dropcore_row dropcore_row_at(const uint32_t *from)
+{
+    dropcore_row words;
+    memcpy(&words, from, sizeof(words));
+    return words;
+}
+#if defined(__clang__)
+#define dropcore_turned(row, ...) __builtin_shufflevector(row, row, __VA_ARGS__)
+#else
+#define dropcore_turned(row, ...) __builtin_shuffle(row, (dropcore_row){__VA_ARGS__})
+#endif
+#define dropcore_turned_1(row) dropcore_turned(row, 1, 2, 3, 0)
+#define dropcore_turned_2(row) dropcore_turned(row, 2, 3, 0, 1)
+#define dropcore_turned_3(row) dropcore_turned(row, 3, 0, 1, 2)
+#else /* no more than a register of one word; rows are not used */
+#define DROPCORE_WIDTH 1
+typedef uint32_t dropcore_lanes;
+typedef uint32_t dropcore_row;
+#define dropcore_row_of(a, b, c, d) (a)
+#define dropcore_row_at(from) (*(from))
+#define dropcore_turned_1(row) (row)
+#define dropcore_turned_2(row) (row)
+#define dropcore_turned_3(row) (row)
+#define dropcore_spread(word) (word)
+#define dropcore_numbered(first) (first)
+#endif
+static inline void dropcore_put_lanes(uint32_t *to, dropcore_lanes words)
+{
+    memcpy(to, &words, sizeof(words));
+}
+
+static inline void dropcore_put_row(uint32_t *to, dropcore_row words)
+{
+    memcpy(to, &words, sizeof(words));
+}
+
+/* Rotations by whole bytes: AVX2 has no other in one instruction. */
+#if defined(__AVX2__) && !defined(__AVX512F__) && DROPCORE_WIDTH == 8
+#define dropcore_shuffle(words, ...) ((dropcore_lanes)_mm256_shuffle_epi8( \
+    (__m256i)(words), _mm256_broadcastsi128_si256(_mm_setr_epi8(__VA_ARGS__))))
+#define dropcore_rotate_16(words) \
+    dropcore_shuffle(words, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13)
+#define dropcore_rotate_8(words) \
+    dropcore_shuffle(words, 3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14)
+#else
+#define dropcore_rotate_16(words) ((words) << 16 | (words) >> 16)
+#define dropcore_rotate_8(words) ((words) << 8 | (words) >> 24)
+#endif
+
+/* The words of a group, so aligned that no register of them crosses a line. */
+typedef struct {
+    _Alignas(64) uint32_t word[256];
+} dropcore_group;
 
 /* One bit an element: a table, because a variable shift has no vector form in
    the x86-64 baseline. */
@@ -140,41 +226,47 @@ static inline size_t dropcore_cache_size(void)
 #endif
 }
 
-/* Copy past the caches: what is written is not read first, and throws nothing out.
-   A fence has to follow before another thread may look. */
-static inline void dropcore_stream(void *to, const void *from, size_t bytes)
+/* 32 elements of `size` bytes: x where the bit is set, else *drop. `stream` stores
+   whole lines past the caches; a fence has to follow before another thread may look. */
+#if defined(__AVX512BW__)
+#define DROPCORE_HAS_MASKS 1
+static inline void dropcore_put_line(void *y, __m512i line, int stream)
 {
-#if defined(__SSE2__)
-    unsigned char *y = (unsigned char *)to;
-    const unsigned char *x = (const unsigned char *)from;
-    size_t head = (16 - ((uintptr_t)y & 15)) & 15;
-    if (head > bytes)
-        head = bytes;
-    memcpy(y, x, head);
-    y += head;
-    x += head;
-    bytes -= head;
-    while (bytes >= 16) {
-#if defined(__AVX512F__)
-        for (; bytes >= 64 && ((uintptr_t)y & 63) == 0; bytes -= 64, y += 64, x += 64)
-            _mm512_stream_si512((__m512i *)(void *)y, _mm512_loadu_si512((const void *)x));
-        if (bytes < 16)
-            break;
-#endif
-        _mm_stream_si128((__m128i *)(void *)y, _mm_loadu_si128((const __m128i *)(const void *)x));
-        bytes -= 16;
-        y += 16;
-        x += 16;
-    }
-    memcpy(y, x, bytes);
-#else
-    memcpy(to, from, bytes);
-#endif
+    if (stream)
+        _mm512_stream_si512((__m512i *)y, line);
+    else
+        _mm512_storeu_si512(y, line);
 }
+
+static inline void dropcore_choose(
+    uint32_t keep, size_t size, int stream, const void *x, const void *drop, void *y)
+{
+    const char *from = (const char *)x;
+    char *to = (char *)y;
+    if (size == 4) {
+        const __m512 other = _mm512_set1_ps(*(const float *)drop);
+        for (int k = 0; k < 32; k += 16)
+            dropcore_put_line(to + 4 * k, _mm512_castps_si512(_mm512_mask_mov_ps(
+                other, (__mmask16)(keep >> k), _mm512_loadu_ps(from + 4 * k))), stream);
+    } else if (size == 8) {
+        const __m512d other = _mm512_set1_pd(*(const double *)drop);
+        for (int k = 0; k < 32; k += 8)
+            dropcore_put_line(to + 8 * k, _mm512_castpd_si512(_mm512_mask_mov_pd(
+                other, (__mmask8)(keep >> k), _mm512_loadu_pd(from + 8 * k))), stream);
+    } else {
+        const __m512i other = _mm512_set1_epi16(*(const short *)drop);
+        dropcore_put_line(
+            to, _mm512_mask_mov_epi16(other, keep, _mm512_loadu_si512(from)), stream);
+    }
+}
+#else
+#define DROPCORE_HAS_MASKS 0
+#define dropcore_choose(keep, size, stream, x, drop, y) ((void)0)
+#endif
 
 static inline void dropcore_fence(void)
 {
-#if defined(__SSE2__)
+#if DROPCORE_HAS_MASKS
     _mm_sfence();
 #endif
 }

@@ -3,13 +3,14 @@
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-cdef struct DrawAddress:
+# Named to the C compiler as dropcore.h names them.
+cdef struct DrawAddress "dropcore_draw":
     uint32_t key[8]
     uint64_t index
 
 
 # kept: x * scale + shift; dropped: the constant. Rounded to the computing dtype.
-cdef struct Affine:
+cdef struct Affine "dropcore_plan":
     double scale
     double shift
     double drop

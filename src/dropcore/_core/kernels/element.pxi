@@ -1,0 +1,119 @@
+# What becomes of an element, and of a few neighbours: y = x * scale + shift where
+# kept, a constant where dropped.
+#
+# A. float16 and bfloat16 compute in float32 and round once, to nearest even, in
+#    integers: the processor's own conversions to bfloat16 flush subnormal numbers to
+#    zero. Those of float16 do not, and where there are any the select uses them.
+# B. The kept values are computed first, into a local array that aliases nothing, so
+#    that both loops are vector loops, also where y is x. Then they are stored, or the
+#    constant: a dropped element is selected, never multiplied.
+# C. On v4 the bits become mask registers (`choose`): to test them against a table as
+#    the plain loop does costs as much as the multiplication.
+
+ctypedef fused element:
+    float
+    double
+    float16
+    bfloat16
+
+
+cdef inline float widen(element x) noexcept nogil:
+    cdef uint32_t sign, magnitude, normal
+    if element is float16:
+        sign = <uint32_t> (x.bits & 0x8000) << 16
+        magnitude = x.bits & 0x7FFF
+        normal = (magnitude << 13) + (<uint32_t> 112 << 23)
+        normal += (<uint32_t> 112 << 23) if magnitude >= 0x7C00 else 0  # inf and nan
+        normal = normal if magnitude >= 0x0400 else float_bits(
+            <float> <int> magnitude * <float> 5.9604644775390625e-08  # 2^-24
+        )
+        return bits_float(sign | normal)
+    elif element is bfloat16:
+        return bits_float(<uint32_t> x.bits << 16)
+    else:
+        return <float> x
+
+
+cdef inline void narrow(
+    float value,
+    element* y,  # OUT
+) noexcept nogil:
+    cdef uint32_t bits, sign, normal, subnormal
+    if element is float16:
+        bits = float_bits(value)
+        sign = (bits >> 16) & 0x8000
+        bits &= 0x7FFFFFFF
+        normal = (bits + 0x0FFF + ((bits >> 13) & 1) - (<uint32_t> 112 << 23)) >> 13
+        # Adding 0.5 leaves the bits of a subnormal half at the end, rounded.
+        subnormal = float_bits(bits_float(bits) + <float> 0.5) - (<uint32_t> 126 << 23)
+        normal = normal if bits < (<uint32_t> 143 << 23) else 0x7C00  # inf
+        normal = normal if bits <= 0x7F800000 else 0x7E00 | ((bits >> 13) & 0x01FF)  # nan
+        normal = normal if bits >= (<uint32_t> 113 << 23) else subnormal
+        y.bits = <unsigned short> (sign | normal)
+    elif element is bfloat16:
+        bits = float_bits(value)
+        normal = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
+        y.bits = <unsigned short> (
+            normal if (bits & 0x7FFFFFFF) <= 0x7F800000 else (bits >> 16) | 0x40  # nan
+        )
+    else:
+        y[0] = value
+
+
+cdef inline void keep_element(
+    element x, Affine plan, bint linear,
+    element* y,  # OUT
+) noexcept nogil:
+    # Two roundings, never one: every instruction set gives the same bits.
+    cdef float value
+    cdef double wide
+    if element is double:
+        wide = x * plan.scale
+        if not linear:
+            wide = wide + plan.shift
+        y[0] = wide
+    else:
+        value = widen(x) * <float> plan.scale
+        if not linear:
+            value = value + <float> plan.shift
+        narrow(value, y)
+
+
+cdef inline void dropped(
+    Affine plan,
+    element* y,  # OUT
+) noexcept nogil:
+    if element is double:
+        y[0] = plan.drop
+    else:
+        narrow(<float> plan.drop, y)
+
+
+cdef inline void select_word(
+    uint32_t keep, Affine plan, bint linear, bint stream,
+    const element* x,  # IN: 32 elements
+    element* y,  # OUT: 32 elements, may be x; stream: whole lines
+) noexcept nogil:
+    # linear: shift and drop are 0; the select is then a single and.
+    cdef element[32] kept
+    cdef element drop
+    cdef int k
+    if linear:
+        memset(&drop, 0, sizeof(drop))
+    else:
+        dropped(plan, &drop)
+    prefetch(x + AHEAD)
+    prefetch(x + AHEAD + 16)
+    if element is float16 and HAS_F16C:
+        affine_halves(x, <float> plan.scale, <float> plan.shift, linear, kept)
+    else:
+        for k in range(32):
+            keep_element(x[k], plan, linear, &kept[k])
+    if HAS_MASKS:
+        choose(keep, sizeof(element), stream, kept, &drop, y)
+        return
+    for k in range(32):
+        if element is float or element is double:
+            y[k] = kept[k] if keep & BIT[k] else drop
+        else:
+            y[k].bits = kept[k].bits if keep & BIT[k] else drop.bits

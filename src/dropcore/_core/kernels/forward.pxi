@@ -1,0 +1,188 @@
+# Decisions made and used: keep bits, forward, raw words.
+#
+# A. Whole groups run one behind another. While group g is in the cipher, the decisions of
+#    group g-2 are selected between its quarter rounds; then the ties of g-1 are settled,
+#    then the planes of g folded. So nothing waits for the cipher that can go before it.
+# B. The select lags by one word behind the group, so that it can go by the lines of y:
+#    it takes the last word of the group before along.
+# C. What is no whole group, or has fewer planes than eight, whose cipher is cheap, goes
+#    a group at a time: decide, then select.
+
+cdef struct Folded:
+    uint32_t[GROUP_WORDS + 1] keep  # the last word of the group before, then the group's own
+
+
+cdef inline void whole_groups(
+    Decider* d, uint64_t first, Py_ssize_t count, const Errand* select, bint linear,
+    bint stream,
+    const element* x,  # IN
+    element* y,  # OUT, may be x
+    uint8_t* bits,  # OUT, or NULL
+) noexcept nogil:
+    # select: NULL, where there is nothing to select, or the plan of it.
+    cdef Group W
+    cdef Folded[2] folded
+    cdef uint32_t* now  # of group g, and before it is folded, of g-2
+    cdef uint32_t* before  # of group g-1
+    cdef uint32_t[<int> GROUP_WORDS] tie
+    cdef uint32_t open = 0
+    cdef Errand errand
+    cdef Py_ssize_t g, at
+    if select != NULL:
+        errand = select[0]
+        errand.shift = ahead_of(x, y)
+    for g in range(count + 1):
+        now = folded[g & 1].keep
+        before = folded[(g + 1) & 1].keep
+        if g < count:
+            if select != NULL and g > 2:
+                at = DECISIONS * (g - 2) - 32 + errand.shift
+                errand.keep = now
+                cipher_group(&d.blocks, first + g, W.word, &errand, linear, stream, x + at, y + at)
+            else:
+                cipher_group[float](&d.blocks, first + g, W.word, NULL, True, False, NULL, NULL)
+        if g > 0:
+            if d.remainder:
+                settle(d, (first + g - 1) * DECISIONS, open, tie, before + 1)
+            if bits != NULL:
+                store_bits(before + 1, DECISIONS, bits + DECISIONS // 8 * (g - 1))
+        if select != NULL and g == 1:
+            # The last word is selected with the next group: again, or now if y is x.
+            at = 32 if x == y and count > 1 else 0
+            select_words(before + 1, DECISIONS - at, select.plan, stream, x, y)
+        if g < count:
+            if g > 0:
+                now[0] = before[<int> GROUP_WORDS]
+            fold(W.word, 8, d.threshold, 0, GROUP_WORDS, now + 1, tie)
+            open = map_of(tie, 0, GROUP_WORDS)
+    if select != NULL:
+        for g in range(max(count - 2, <Py_ssize_t> 1), count):
+            at = DECISIONS * g - 32
+            select_words(
+                folded[g & 1].keep, DECISIONS + (32 if g == count - 1 else 0),
+                select.plan, stream, x + at, y + at,
+            )
+
+
+cdef void keep_bits(
+    const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n,
+    uint8_t* bits,  # OUT
+) noexcept nogil:
+    cdef Decider d
+    cdef uint32_t[<int> WORDS] stage
+    cdef uint32_t* keep
+    cdef uint32_t whole, waiting = 0
+    cdef uint64_t first = start >> 5, word = first, end = (start + n + 31) >> 5
+    cdef int shift = start & 31
+    cdef int count, k
+    cdef Py_ssize_t done = 0, groups
+    decider(draw, p, start + n, &d)
+    while word < end:
+        groups = (n - done) // DECISIONS
+        if d.planes == 8 and shift == 0 and word % GROUP_WORDS == 0 and groups > 1:
+            whole_groups[float](
+                &d, word // GROUP_WORDS, groups, NULL, True, False, NULL, NULL, bits + (done >> 3)
+            )
+            done += DECISIONS * groups
+            word += GROUP_WORDS * groups
+            continue
+        count = decide(&d, word, end, stage, &keep)
+        if shift == 0:
+            store_bits(keep, min(n - done, 32 * <Py_ssize_t> count), bits + (done >> 3))
+            done += 32 * <Py_ssize_t> count
+        else:
+            for k in range(count):
+                if word + k > first:
+                    whole = waiting | (keep[k] << (32 - shift))
+                    store_bits(&whole, min(n - done, <Py_ssize_t> 32), bits + (done >> 3))
+                    done += 32
+                waiting = keep[k] >> shift
+        word += count
+    if done < n:
+        store_bits(&waiting, n - done, bits + (done >> 3))
+
+
+cdef void forward_groups(
+    Decider* d, uint64_t first, Py_ssize_t count, Affine plan, bint stream,
+    const element* x,  # IN
+    element* y,  # OUT, may be x
+    uint8_t* bits,  # OUT, or NULL
+) noexcept nogil:
+    cdef Errand errand
+    errand.plan = plan
+    if not is_linear(plan):
+        whole_groups(d, first, count, &errand, False, False, x, y, bits)
+    elif HAS_MASKS and stream:
+        whole_groups(d, first, count, &errand, True, True, x, y, bits)
+    else:
+        whole_groups(d, first, count, &errand, True, False, x, y, bits)
+
+
+cdef void forward(
+    const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n, Affine plan, bint stream,
+    const element* x,  # IN
+    element* y,  # OUT, may be x
+    uint8_t* bits,  # OUT, or NULL
+) noexcept nogil:
+    cdef Decider d
+    cdef uint32_t[<int> WORDS] stage
+    cdef uint8_t[4 * <int> STAGE] piece
+    cdef uint32_t* keep
+    cdef uint64_t word = start >> 5, end = (start + n + 31) >> 5
+    cdef Py_ssize_t done = 0, m, groups
+    cdef int count
+    if start & 31:
+        # A start inside a word: bits first, a stage at a time.
+        while done < n:
+            m = min(n - done, 32 * <Py_ssize_t> STAGE)
+            keep_bits(draw, p, start + done, m, piece)
+            select(piece, 0, m, plan, stream, x + done, y + done)
+            if bits != NULL:
+                memcpy(bits + (done >> 3), piece, (m + 7) >> 3)
+            done += m
+        return
+    stream = stream and can_stream(y)
+    decider(draw, p, start + n, &d)
+    while word < end:
+        groups = (n - done) // DECISIONS
+        if d.planes == 8 and word % GROUP_WORDS == 0 and groups > 1:
+            forward_groups(
+                &d, word // GROUP_WORDS, groups, plan, stream, x + done, y + done,
+                bits + (done >> 3) if bits != NULL else NULL,
+            )
+            done += DECISIONS * groups
+            word += GROUP_WORDS * groups
+            continue
+        count = decide(&d, word, end, stage, &keep)
+        m = min(n - done, 32 * <Py_ssize_t> count)
+        select_words(keep, m, plan, stream, x + done, y + done)
+        if bits != NULL:
+            store_bits(keep, m, bits + (done >> 3))
+        done += m
+        word += count
+    if stream:
+        fence()
+
+
+cdef void words(
+    const DrawAddress* draw, uint64_t start, Py_ssize_t n,
+    uint64_t* out,  # OUT
+) noexcept nogil:
+    # Raw word j is the 64-bit word at place j%8 of block 2^63 + j//8.
+    cdef Blocks blocks
+    cdef Group W
+    cdef uint64_t j = start, end = start + n, group
+    cdef uint64_t loaded = 0  # no group begins there
+    set_blocks(draw, &blocks)
+    while j < end:
+        group = (<uint64_t> 1 << 59) + (j >> 7)
+        if end - j <= 8 * FEW:
+            cipher_block(&blocks, (<uint64_t> 1 << 63) + (j >> 3), W.word + ((j >> 3) & 15))
+        elif group != loaded:
+            cipher_group[float](&blocks, group, W.word, NULL, True, False, NULL, NULL)
+            loaded = group
+        while True:
+            out[j - start] = word64(W.word, j & 7, (j >> 3) & 15)
+            j += 1
+            if j == end or j & 7 == 0:
+                break

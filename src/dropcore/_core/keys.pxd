@@ -1,0 +1,27 @@
+from libc.stdint cimport uint8_t, uint64_t
+
+from dropcore._core.table cimport DrawAddress
+
+
+# The hash after some items, named as in dropcore.h.
+cdef struct Path "dropcore_path":
+    uint64_t hash[8]
+    uint8_t block[128]
+    uint64_t length
+
+
+cdef void begin(
+    Path* path,  # OUT
+) noexcept nogil
+cdef void add_item(
+    Path* path,  # INOUT
+    char kind, const uint8_t* payload, Py_ssize_t n,
+) noexcept nogil
+cdef void add_integer(
+    Path* path,  # INOUT
+    uint64_t part,
+) noexcept nogil
+cdef void set_key(
+    const Path* path,
+    DrawAddress* draw,  # OUT: its key, not its index
+) noexcept nogil

@@ -1,0 +1,3 @@
+from typing import Final
+
+_C_API: Final[object]

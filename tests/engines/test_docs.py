@@ -1,0 +1,111 @@
+"""docs/engines.md: its files are built, its examples run, and it names every call."""
+
+import ctypes
+import re
+import subprocess
+from pathlib import Path
+from sysconfig import get_path
+
+import numpy as np
+import pytest
+from engines import building, interface
+
+import dropcore
+
+PAGE = Path(__file__).parents[2] / "docs" / "engines.md"
+BLOCK = re.compile(
+    r"(?:\*\*`(?P<file>[^`]+)`\*\*\n\n)?```(?P<language>\w+)\n(?P<text>.*?)```", re.S
+)
+
+if not PAGE.is_file():
+    pytest.skip("the documentation is not beside the tests", allow_module_level=True)
+TEXT = PAGE.read_text("utf-8")
+BLOCKS = [match.groupdict() for match in BLOCK.finditer(TEXT)]
+FILES = {block["file"]: block["text"] for block in BLOCKS if block["file"]}
+EXAMPLES = [b["text"] for b in BLOCKS if b["language"] == "python" and not b["file"]]
+
+
+def test_every_block_is_tested():
+    assert set(FILES) == {"drop.pyx", "setup.py", "drop.c"}
+    assert {b["language"] for b in BLOCKS if not b["file"]} == {"python"}
+    assert len(EXAMPLES) == 3
+
+
+def test_every_call_is_named():
+    for name, *_ in interface.declared():
+        short = re.sub(r"_(b?float\d+)$", "_*", name)
+        assert f"`{short}`" in TEXT, name
+
+
+def test_the_cython_module(tmp_path):
+    for name in ("drop.pyx", "setup.py"):
+        (tmp_path / name).write_text(FILES[name], "utf-8")
+    module = building.load(building.build(tmp_path), "drop")
+    x = np.ones(1000, np.float32)
+    module.drop_for_steps(x, 0.25, 42, 3)
+    expected = np.ones(1000, np.float32)
+    for step in range(3):
+        draw = dropcore.Stream(42, ("drop1",)).at(step)
+        dropcore.dropout(expected, 0.25, training=True, rng=draw, out=expected)
+    np.testing.assert_array_equal(x, expected)
+
+
+def test_the_c_file(tmp_path):
+    source = tmp_path / "drop.c"
+    source.write_text(FILES["drop.c"], "utf-8")
+    command = [building.compiler(), "-fsyntax-only", "-Wall", "-Wextra", "-Werror"]
+    command += [f"-I{dropcore.get_include()}", "-isystem", get_path("include"), str(source)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_examples_of_numpy():
+    names = {}
+    for block in (EXAMPLES[0], EXAMPLES[2]):
+        exec(compile(block, str(PAGE), "exec"), names)
+    draw = dropcore.Stream(42, ("encoder", "drop1")).at(57)
+    np.testing.assert_array_equal(names["keep"], dropcore.keep_mask((8, 16), 0.1, rng=draw))
+    np.testing.assert_array_equal(np.asarray(names["x"]), names["y"])
+
+
+def test_the_example_of_numba():
+    pytest.importorskip("numba")
+    names = {}
+    exec(compile(EXAMPLES[1], str(PAGE), "exec"), names)
+    x = np.ones(1000, np.float32)
+    names["drop"](x, 0.25, np.uint64(42), np.uint64(7))
+    draw = dropcore.Stream(42).at(7)
+    expected, _ = dropcore.dropout(np.ones(1000, np.float32), 0.25, training=True, rng=draw)
+    np.testing.assert_array_equal(x, expected)
+
+
+@pytest.mark.parametrize(
+    ("shared", "name", "decisions", "times"),
+    [
+        ((2, 3), "repeat", 3 * 4, 5 * 6),
+        ((1, 2, 3), "repeat", 3, 4 * 5 * 6),
+        ((0,), "tile", 4 * 5 * 6, 3),
+    ],
+)
+def test_the_table_of_shapes(shared, name, decisions, times):
+    table, plan = interface.Table(), ctypes.byref(interface.Plan(2, 0, 0))
+    x = np.arange(3 * 4 * 5 * 6, dtype=np.float32).reshape(3, 4, 5, 6)
+    draw, y = dropcore.Stream(1).at(0), np.empty_like(x)
+    bits = dropcore.keep_mask(decisions, 0.5, rng=draw, packed=True)
+    call = getattr(table, f"{name}_float32")
+    call(bits.ctypes.data, 0, decisions, times, plan, x.ctypes.data, y.ctypes.data)
+    expected, _ = dropcore.dropout(x, 0.5, training=True, rng=draw, shared_axes=shared)
+    np.testing.assert_array_equal(y, expected)
+
+
+def test_channels_last():
+    table, plan = interface.Table(), ctypes.byref(interface.Plan(2, 0, 0))
+    x = np.arange(3 * 5 * 6 * 4, dtype=np.float32).reshape(3, 5, 6, 4)
+    draw, y = dropcore.Stream(1).at(0), np.empty_like(x)
+    bits = dropcore.keep_mask(3 * 4, 0.5, rng=draw, packed=True)
+    for n in range(3):
+        table.tile_float32(
+            bits.ctypes.data, n * 4, 4, 5 * 6, plan, x[n].ctypes.data, y[n].ctypes.data
+        )
+    expected, _ = dropcore.dropout(x, 0.5, training=True, rng=draw, shared_axes=(1, 2))
+    np.testing.assert_array_equal(y, expected)
