@@ -21,6 +21,16 @@ def dropout(
     store: Literal["bits", "draw"] = "bits",
     **options: Any,
 ) -> tuple[Array, Mask]: ...
+def forward(
+    x: npt.ArrayLike,
+    p: _Real,
+    training: _Bool,
+    rng: _RNG,
+    variant: str | Variant,
+    out: Array | None,
+    store: Literal["bits", "draw"],
+    options: dict[str, Any],
+) -> tuple[Array, Mask]: ...
 def keep_mask(
     shape: _Int | tuple[int, ...] | list[int],
     p: _Real,

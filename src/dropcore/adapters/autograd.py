@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from dropcore import functional
+from dropcore._core.spare import SpareArrays
 from dropcore.autograd import Module, Tensor, apply_op, as_tensor
 from dropcore.functional import keeps_bits, p_for
 from dropcore.mask import Mask
@@ -80,7 +81,7 @@ def dropout(
     >>> bool((x.grad == y.data).all())
     True
     """
-    return _on_tape(as_tensor(x), p, training, rng, variant, store, options)[0]
+    return _on_tape(as_tensor(x), p, training, rng, variant, store, options, None)[0]
 
 
 def _on_tape(
@@ -91,17 +92,19 @@ def _on_tape(
     variant: str | Variant,
     store: Store,
     options: dict[str, Any],
+    spare: SpareArrays | None,
 ) -> tuple[Tensor, Mask]:
     if "out" in options:
         raise TypeError("out is not taken: the tape needs x as it was")
     parents: tuple[Tensor, ...] = (x,)
     arrays = {name: o.data if isinstance(o, Tensor) else o for name, o in options.items()}
-    y, mask = functional.dropout(
-        x.data, p, training=training, rng=rng, variant=variant, store=store, **arrays
-    )
+    out = None if spare is None else spare.like(x.data)
+    y, mask = functional.forward(x.data, p, training, rng, variant, out, store, arrays)
     if options:  # they may be further inputs
         parents += tuple(as_tensor(options[name]) for name in mask.variant.inputs[1:])
-    return apply_op(y, parents, mask.backward), mask
+    if spare is None or len(parents) > 1:
+        return apply_op(y, parents, mask.backward), mask
+    return apply_op(y, parents, lambda dy: mask.backward(dy, out=spare.like(dy))), mask
 
 
 class Dropout(Module):
@@ -118,6 +121,9 @@ class Dropout(Module):
         also `seed`.
     store : {"bits", "draw"}, default: "bits"
         As for `dropout`.
+    reuse : bool, default: True
+        Keep large arrays of values and gradients, two at most, and use one again once nobody
+        else holds it, which saves the page faults of fresh memory.
     **options
         The variant's own.
 
@@ -155,6 +161,7 @@ class Dropout(Module):
         rng: _RNG = None,
         *,
         store: Store = "bits",
+        reuse: bool = True,
         **options: Any,
     ) -> None:
         self.variant = get_variant(variant, **options)
@@ -163,6 +170,7 @@ class Dropout(Module):
         self.rng: Stream | Draw | None = rng if isinstance(rng, Draw) else stream_of(rng)
         self.store: Store = store
         self.mask: Mask | None = None
+        self._spare = SpareArrays() if reuse else None
 
     @property
     def p(self) -> float:
@@ -183,7 +191,14 @@ class Dropout(Module):
             The variant's further inputs, by name.
         """
         y, self.mask = _on_tape(
-            as_tensor(x), self._p, self.training, self.rng, self.variant, self.store, inputs
+            as_tensor(x),
+            self._p,
+            self.training,
+            self.rng,
+            self.variant,
+            self.store,
+            inputs,
+            self._spare,
         )
         return y
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from dropcore.functional import dropout, keeps_bits, p_for
+from dropcore._core.spare import SpareArrays
+from dropcore.functional import forward, keeps_bits, p_for
 from dropcore.mask import Mask
 from dropcore.plugins import get_variant
 from dropcore.stream import Draw, Stream, stream_of
@@ -30,6 +31,10 @@ class Dropout:
         draw.
     store : {"bits", "draw"}, default: "bits"
         As for `dropcore.dropout`.
+    reuse : bool, default: True
+        Keep large arrays that were returned, two at most, and return one again once
+        nobody else holds it: an array that is held, also by a view, is never written.
+        It saves the page faults of fresh memory. False keeps nothing.
     **options
         The variant's own.
 
@@ -69,6 +74,7 @@ class Dropout:
         rng: _RNG = None,
         *,
         store: Literal["bits", "draw"] = "bits",
+        reuse: bool = True,
         **options: Any,
     ) -> None:
         self.variant = get_variant(variant, **options)
@@ -78,6 +84,7 @@ class Dropout:
         self.store: Literal["bits", "draw"] = store
         self.training = True
         self.mask: Mask | None = None
+        self._spare = SpareArrays() if reuse else None
         self._calls = 0  # whose backward is still to come
         self._last_is_done = False
 
@@ -104,16 +111,12 @@ class Dropout:
         Returns
         -------
         numpy.ndarray
+            `out`, or an array in C order that nobody else holds.
         """
-        y, self.mask = dropout(
-            x,
-            self._p,
-            training=self.training,
-            rng=self.rng,
-            variant=self.variant,
-            out=out,
-            store=self.store,
-            **inputs,
+        if out is None and self._spare is not None:
+            out = self._spare.like(x)
+        y, self.mask = forward(
+            x, self._p, self.training, self.rng, self.variant, out, self.store, inputs
         )
         self._calls += 1
         self._last_is_done = False
@@ -143,23 +146,27 @@ class Dropout:
             If `mask` is left out and there was no call, or more than one.
         """
         if mask is None:
-            mask = self._only_mask()
+            if self._calls != 1 or self._last_is_done or self.mask is None:
+                self._refuse_to_guess()
+            mask = self.mask
         elif not isinstance(mask, Mask):
             raise TypeError(f"mask must be a Mask, not {mask!r}")
+        if out is None and self._spare is not None and len(mask.variant.inputs) == 1:
+            out = self._spare.like(dy)
         dx = mask.backward(dy, out=out)
-        self._calls = max(0, self._calls - 1)
-        self._last_is_done |= mask is self.mask
+        if self._calls:
+            self._calls -= 1
+        if mask is self.mask:
+            self._last_is_done = True
         return dx
 
-    def _only_mask(self) -> Mask:
+    def _refuse_to_guess(self) -> NoReturn:
         if self._calls == 0:
             raise RuntimeError("backward needs a call of the layer before it, or mask=")
-        if self._calls > 1 or self._last_is_done or self.mask is None:
-            raise RuntimeError(
-                f"backward needs mask= after {self._calls} calls of the layer: "
-                "pass the layer's `mask` of the call that is meant"
-            )
-        return self.mask
+        raise RuntimeError(
+            f"backward needs mask= after {self._calls} calls of the layer: "
+            "pass the layer's `mask` of the call that is meant"
+        )
 
     def train(self) -> Dropout:
         """Go to training mode, the mode a layer is built in; returns the layer."""
