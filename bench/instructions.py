@@ -27,7 +27,7 @@ COUNTED = ("baseline", "v3")
 CASES = ("forward", "backward from bits", "keep_mask")
 SIZE, P = 1 << 16, 0.1
 SHORT, LONG = 10, 210
-CIPHER_ROTATIONS = 100  # of 128 in eight rounds; the compiler computes a few of the first away
+CIPHER_ROTATIONS = 116  # of 128 in eight rounds; three columns of the first are done once a draw
 
 
 class Unavailable(Exception):
@@ -156,7 +156,8 @@ def check_widths() -> list[str]:
     for what, functions, instruction, least in wanted:
         widths = vector_widths(listing, functions, instruction)
         print(f"v4, {what}: {widths['zmm']} times on 512 bits, {widths['ymm']} times on 256")
-        if widths["zmm"] < least or (widths["ymm"] and instruction != "vpxord?q?"):
+        # What is short, such as a tail, may be narrower.
+        if widths["zmm"] < least or widths["ymm"] > widths["zmm"] // 20:
             narrow.append(f"v4, {what}: not on 512 bits ({dict(widths)})")
     return narrow
 

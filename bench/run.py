@@ -51,7 +51,7 @@ def jobs(isas: tuple[str, ...], peers: list[str], quick: bool) -> list[Job]:
         for isa in reversed(isas[-1:] if quick else isas[-2:])
         for peer in peers
     ]
-    rest = ("overhead", "plugins", "autograd", "threads", "large")
+    rest = ("overhead", "engine", "plugins", "autograd", "threads", "large")
     planned += [Job(name, (f"bench_{name}.py",), best) for name in rest]
     return planned
 

@@ -117,6 +117,28 @@ def small_call(suite: str, name: str) -> Measure:
     return measure
 
 
+def call_cost(name: str) -> Measure:
+    """Nanoseconds of one call on four elements, from compiled code."""
+
+    def measure(results: Results) -> Measured:
+        row = results.one(suite="engine", name=name, n=4)
+        return [None if row is None else row.seconds * 1e9]
+
+    return measure
+
+
+def training_step(p: float) -> Measure:
+    """What dropout adds to a training step of the autograd engine."""
+
+    def measure(results: Results) -> Measured:
+        plain, dropped = (
+            results.one(suite="autograd", name="training step", p=q) for q in (None, p)
+        )
+        return [results.speed(plain, dropped)]
+
+    return measure
+
+
 def two_threads(results: Results) -> Measured:
     """Two threads over one."""
     key = {"suite": "threads", "name": "forward", "n": N22}
@@ -258,6 +280,22 @@ TARGETS = (
         (2.5 / 0.43,),
         (1.5 / 0.43,),
         small_call("layers", "Dropout, forward and backward, out="),
+        at_most=True,
+    ),
+    Target(
+        "forward of 4 elements from Cython, nanoseconds",
+        ("4",),
+        (60.0,),
+        None,
+        call_cost("forward"),
+        at_most=True,
+    ),
+    Target(
+        "training step of the autograd engine with dropout 0.3, cost over none",
+        ("128 rows",),
+        (1.05,),
+        None,
+        training_step(0.3),
         at_most=True,
     ),
     Target("2 threads over 1", ("2^22",), (1.7,), (1.9,), two_threads),
