@@ -6,6 +6,12 @@
 #   make bench-report   measure, and write bench/RESULTS.md with its plots
 #   make check     test, and count instructions under valgrind
 #   make check-large   arrays of more than 2^31 elements
+#   make test-peers    the autograd engine against PyTorch
+#   make test-frameworks   the packages for PyTorch, JAX, Keras and HIPS autograd
+#   make check-sanitize check-threads check-debug   sanitizers, and Cython's checks
+#   make check-pythons check-free-threading check-clang check-foreign   other platforms
+#
+# docs/platforms.md says more of the last two lines.
 #
 # Installs are not editable: what is tested is what is shipped.
 
@@ -13,21 +19,25 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
-SOURCE := $(shell find src -type f -not -path '*/__pycache__/*') meson.build pyproject.toml README.md LICENSE
+SOURCE := $(shell find src -type f -not -path '*/__pycache__/*') meson.build meson.options pyproject.toml README.md LICENSE
 
 # Compiled modules, whose stubs are held to them.
 COMPILED := $(subst /,.,$(patsubst src/%.pyi,%,$(shell find src -name '*.pyi')))
 
 PEERS := numba torch==2.13.0 jax onnxruntime onnx mlx[cpu] tensorflow-cpu
 
-PLUGINS := $(addprefix ./,$(wildcard plugins/dropcore-*))
-PLUGIN_SOURCE := $(shell find plugins -type f -name '*.py' -o -name '*.pyx' -o -name '*.toml')
+# Those that bring variants, and those that bring a framework with them.
+PLUGINS := $(addprefix ./plugins/dropcore-,dropblock droppath exactcount gaussian zoneout)
+FRAMEWORKS ?= torch jax keras hips
+PLUGIN_SOURCE := $(shell find $(PLUGINS) -type f -name '*.py' -o -name '*.pyx' -o -name '*.toml')
 
 # Two threads of BLAS in each of several processes only wait for each other.
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint pytest plugins test-plugins bench bench-report check check-large clean
+.PHONY: help demo test lint pytest plugins test-plugins test-peers test-frameworks bench \
+    bench-report check check-large check-sanitize check-threads check-debug check-pythons \
+    check-free-threading check-clang check-foreign clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -64,7 +74,7 @@ lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy -p dropcore
-	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint src plugins  # it calls pycodestyle
+	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint src plugins examples bench  # it calls pycodestyle
 	$(BIN)/python -m mypy.stubtest $(COMPILED) --allowlist stubtest-allowlist.txt
 
 pytest: $(VENV)/test.stamp
@@ -82,6 +92,32 @@ test-plugins: dist/wheel.stamp
 	$(VENV)-plugins/bin/python -m pytest -m 'not large'
 	for plugin in $(PLUGINS); do \
 	    (cd $$plugin && $(CURDIR)/$(VENV)-plugins/bin/python -m pytest) || exit 1; \
+	done
+
+# In an environment of its own, $(1): the core's wheel and $(2).
+define wheel_environment
+rm -rf $(VENV)-$(1)
+$(BIN)/python -m venv $(VENV)-$(1)
+PIP_FIND_LINKS="dist $$PIP_FIND_LINKS" $(VENV)-$(1)/bin/python -m pip --disable-pip-version-check \
+    --quiet install --constraint constraints.txt "$$(ls dist/dropcore-*.whl)[experiments,test]" $(2)
+endef
+
+test-peers: dist/wheel.stamp
+	$(call wheel_environment,peers,torch)
+	$(VENV)-peers/bin/python -m pytest tests/autograd/test_against_torch.py
+
+# The Keras layers are those of the other two, so their tests run once for each.
+KERAS_BACKENDS := $(if $(filter keras,$(FRAMEWORKS)),torch jax)
+
+test-frameworks: dist/wheel.stamp
+	$(call wheel_environment,frameworks,$(PLUGINS) \
+	    $(patsubst %,"./plugins/dropcore-%[test]",$(sort $(FRAMEWORKS) $(KERAS_BACKENDS))))
+	for name in $(filter-out keras,$(FRAMEWORKS)); do \
+	    (cd plugins/dropcore-$$name && $(CURDIR)/$(VENV)-frameworks/bin/python -m pytest) || exit 1; \
+	done
+	for backend in $(KERAS_BACKENDS); do \
+	    (cd plugins/dropcore-keras && KERAS_BACKEND=$$backend \
+	        $(CURDIR)/$(VENV)-frameworks/bin/python -m pytest) || exit 1; \
 	done
 
 # The measurements of bench/, with as many peers as can be installed.
@@ -105,5 +141,65 @@ check: test
 check-large: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m large
 
+# ------------------------------------------------------- other builds, other platforms
+#
+# TESTS narrows what they run, as in `make check-sanitize TESTS=tests/test_mask.py`.
+
+TESTS ?= tests
+PYTHONS ?= python3.11 python3.12 python3.13
+ARCH ?= s390x
+
+# In an environment of its own, $(1): the core built with $(2) as arguments of meson, and $(3).
+define built_environment
+rm -rf $(VENV)-$(1)
+$(PYTHON) -m venv $(VENV)-$(1)
+$(VENV)-$(1)/bin/python -m pip --disable-pip-version-check --quiet install \
+    --constraint constraints.txt $(patsubst %,--config-settings=setup-args=%,$(2)) $(3)
+endef
+
+comma := ,
+SANITIZE := -Dbuildtype=debugoptimized -Db_lundef=false -Dc_args=-fno-sanitize-recover=undefined
+ADDRESS  := $(SANITIZE) -Db_sanitize=address,undefined
+CHECKED  := -Dbuildtype=debug -Doptimization=1 -Db_ndebug=false -Dchecks=true
+
+# An interpreter frees little at its end, so leaks are for tests/test_memory.py to find, without
+# the sanitizer: it holds back what was freed. Of a request for more memory than there is, malloc
+# gives NULL, and the tests expect MemoryError.
+check-sanitize:
+	$(call built_environment,sanitize,$(ADDRESS),'.[experiments$(comma)test]')
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
+	PYTHONMALLOC=malloc $(VENV)-sanitize/bin/python -m pytest -m 'not large' \
+	    --deselect tests/test_memory.py::test_calls_leak_nothing $(TESTS)
+
+# It sees most where PYTHON is built with --disable-gil and --with-thread-sanitizer; elsewhere the
+# GIL orders all but the kernels. The sanitizer does not support a fork of several threads.
+check-threads: export TSAN_OPTIONS = report_bugs=0
+check-threads: TESTS = tests/test_many_threads.py
+check-threads:
+	$(call built_environment,threads,$(SANITIZE) -Db_sanitize=thread,. pytest)
+	LD_PRELOAD="$$(gcc -print-file-name=libtsan.so)" \
+	TSAN_OPTIONS="halt_on_error=1 die_after_fork=0" \
+	$(VENV)-threads/bin/python -m pytest -m 'not large' $(TESTS)
+
+check-debug:
+	$(call built_environment,debug,$(CHECKED),'.[experiments$(comma)test]')
+	$(VENV)-debug/bin/python -m pytest -m 'not large' $(TESTS)
+
+check-pythons:
+	tools/check-pythons.sh $(PYTHONS)
+
+# What it needs is built first, of Debian's sources.
+check-free-threading:
+	test -x out/free-threaded/bin/python3 || tools/build-free-threaded.sh out/free-threaded
+	PYTHON_GIL=0 tools/check-pythons.sh out/free-threaded/bin/python3
+
+check-clang:
+	CC=clang $(MAKE) VENV=$(VENV)-clang pytest
+
+# Emulated, in a Debian of that architecture.
+check-foreign:
+	tools/check-foreign.sh $(ARCH)
+
 clean:
-	rm -rf $(VENV) $(VENV)-plugins build dist out
+	rm -rf $(VENV) $(VENV)-* build dist out

@@ -1,0 +1,83 @@
+"""What several test files use: scripts that run in an interpreter of their own."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+PRELUDE = """
+import atexit, faulthandler, multiprocessing, os, signal, sys, threading
+
+
+def watch():
+    # Dump the traceback and end, if it takes too long. No thread, which a fork would meet.
+    if hasattr(signal, "alarm"):
+        faulthandler.register(signal.SIGALRM, chain=True)
+        signal.alarm(30)
+    else:
+        faulthandler.dump_traceback_later(30, exit=True)
+
+
+watch()
+alive_at_fork = []
+if hasattr(os, "fork"):  # registered first, so run last
+    os.register_at_fork(
+        before=lambda: alive_at_fork.extend(thread.name for thread in threading.enumerate())
+    )
+
+import numpy as np
+import dropcore
+
+X = np.ones(2**20, np.float32)  # large enough for two threads
+DRAW = dropcore.Stream(3).at(1)
+KEEP = dropcore.keep_mask(X.shape, 0.1, rng=DRAW)
+
+
+def right():
+    y, mask = dropcore.dropout(X, 0.1, training=True, rng=DRAW)
+    return bool(((y != 0) == KEEP).all() and (mask.backward(X) == y).all())
+
+
+def in_child(work):
+    # What `work` gives, computed in a forked child; the parent goes on.
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        watch()
+        status = 1
+        try:
+            os.write(write, repr(work()).encode())
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(write)
+    with open(read) as answer:
+        text = answer.read()
+    _, status = os.waitpid(pid, 0)
+    assert status == 0, status
+    return eval(text)
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs a script in a new interpreter; gives what it printed."""
+
+    def run_script(script, *, warnings="error", threads=2):
+        path = tmp_path / "script.py"
+        path.write_text(PRELUDE + textwrap.dedent(script))
+        done = subprocess.run(
+            [sys.executable, "-W", warnings, str(path)],
+            capture_output=True,
+            text=True,
+            timeout=90,
+            # NumPy's own threads are none of this test's.
+            env=os.environ | {"DROPCORE_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": "1"},
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        return done.stdout
+
+    return run_script

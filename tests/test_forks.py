@@ -1,0 +1,149 @@
+"""Forked processes, with the thread pool in use or not.
+
+Each script runs in an interpreter of its own, where a hang ends in a traceback.
+"""
+
+import os
+
+import pytest
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+
+
+def test_threads_work_before_and_after_a_fork_in_parent_child_and_grandchild(run):
+    run("""
+    assert right()
+    assert in_child(right)
+    assert right()
+    assert in_child(lambda: right() and in_child(right) and right())
+    """)
+
+
+def test_no_thread_of_the_pool_is_alive_at_the_fork(run):
+    # The interpreter warns of a fork with live threads; a child inherits their locks alone.
+    run("""
+    assert right()
+    assert any(thread.name.startswith("dropcore") for thread in threading.enumerate())
+    assert in_child(right)
+    assert alive_at_fork == ["MainThread"]
+    assert right()
+    """)
+
+
+def test_a_fork_while_another_thread_computes(run):
+    script = """
+    assert right()
+    stop = threading.Event()
+    wrong = []
+
+    def compute():
+        while not stop.is_set():
+            if not right():
+                wrong.append(1)
+
+    other = threading.Thread(target=compute)
+    other.start()
+    for _ in range(20):
+        assert in_child(right)
+    stop.set()
+    other.join()
+    assert not wrong
+    """
+    # That thread is the user's: newer interpreters rightly warn of it.
+    run(script, warnings="ignore::DeprecationWarning")
+
+
+def test_a_fork_while_another_thread_makes_the_first_call(run):
+    # The first call reads what is installed, under locks that the child has but no one releases.
+    run(
+        """
+        import importlib.metadata, time
+        distributions, reading = importlib.metadata.distributions, threading.Event()
+
+        def slow(**of):
+            reading.set()
+            time.sleep(0.2)
+            return distributions(**of)
+
+        importlib.metadata.distributions = slow
+        other = threading.Thread(target=right)
+        other.start()
+        assert reading.wait(20)
+        assert in_child(right)
+        other.join()
+        """,
+        warnings="ignore::DeprecationWarning",
+    )
+
+
+def test_a_fork_from_another_thread(run):
+    run(
+        """
+        assert right()
+        answers = []
+        threads = [
+            threading.Thread(target=lambda: answers.extend(in_child(right) for _ in range(5)))
+            for _ in range(3)
+        ]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            assert right()
+        assert answers == [True] * 15, answers
+        """,
+        warnings="ignore::DeprecationWarning",
+    )
+
+
+def test_a_fork_by_a_signal_handler_within_a_call(run):
+    # Parent and child both go on with the call that the signal came into.
+    run("""
+    children, forking = [], []
+
+    def fork(*_):
+        if forking or len(children) == 10:
+            return
+        forking.append(True)  # and in the child it stays
+        pid = os.fork()
+        if pid:
+            children.append(pid)
+            forking.clear()
+        else:
+            watch()
+
+    signal.signal(signal.SIGVTALRM, fork)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 0.002, 0.002)
+    while len(children) < 10:
+        was_right = right()
+        if forking:
+            os._exit(0 if was_right and right() else 1)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+    assert right()
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 10
+    """)
+
+
+def test_forked_children_draw_otherwise_by_default(run):
+    run("""
+    def default():
+        return dropcore.keep_mask(256, 0.5, packed=True).tobytes()
+
+    default()
+    masks = [in_child(default), default(), in_child(default), default()]
+    masks += in_child(lambda: [default(), in_child(default), default()])
+    assert len(set(masks)) == 7
+    """)
+
+
+def test_forked_children_repeat_a_seeded_stream(run):
+    run("""
+    stream = dropcore.Stream(5).child("a")
+    layer = dropcore.Dropout(0.5, rng=stream)
+    stream.draw()
+
+    def drawn():
+        return str(stream.draw()), layer(X).tobytes()
+
+    assert in_child(drawn) == drawn()
+    assert stream.position == 3
+    """)

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Under each Python named: the sdist of the last commit gives a wheel, the wheel goes into a fresh
+# environment, and the tests that the sdist brings pass there.
+#
+#   tools/check-pythons.sh python3.11 python3.13
+#
+# Of the test requirements only those are installed of which that Python has a wheel: a test that
+# needs another is left out, and named.
+set -euo pipefail
+repository=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+pip() { "$1" -m pip --disable-pip-version-check --quiet "${@:2}"; }
+
+"$1" -m venv "$work/build"
+pip "$work/build/bin/python" install build
+git clone --quiet "$repository" "$work/clone"
+"$work/build/bin/python" -m build --sdist --outdir "$work" "$work/clone" >"$work/sdist.log"
+mkdir "$work/source"
+tar xf "$work"/dropcore-*.tar.gz -C "$work/source" --strip-components=1
+
+for python in "$@"; do
+    echo "== $("$python" -VV)"
+    environment=$work/environment
+    rm -rf "$environment" "$work/wheel"
+    "$python" -m venv "$environment"
+    python=$environment/bin/python
+    pip "$python" wheel --no-deps --wheel-dir "$work/wheel" "$work"/dropcore-*.tar.gz
+    pip "$python" install "$work"/wheel/dropcore-*.whl
+    left_out=()
+    for requirement in 'pytest>=8' hypothesis 'setuptools>=77' 'Cython>=3.2,!=3.3.0' rich scipy \
+        ml_dtypes randomgen scikit-learn matplotlib; do
+        pip "$python" install --only-binary :all: "$requirement" 2>/dev/null ||
+            left_out+=("$requirement")
+    done
+    echo "without: ${left_out[*]:-nothing}"
+    ignored=()
+    for requirement in "${left_out[@]}"; do
+        module=${requirement/scikit-learn/sklearn}
+        while read -r file; do ignored+=("--ignore=$file"); done < <(
+            cd "$work/source" && grep -rlE "^(import|from) $module\b" tests --include='*.py')
+    done
+    [ ${#ignored[@]} = 0 ] || printf '%s\n' "${ignored[@]}"
+    (cd "$work/source" && "$python" -m pytest -p no:cacheprovider -m 'not large' "${ignored[@]}")
+done
