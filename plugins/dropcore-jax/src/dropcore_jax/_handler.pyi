@@ -1,0 +1,3 @@
+from typing import Final
+
+handler: Final[object]

@@ -1,0 +1,183 @@
+"""The layers: Keras's own but for `call`, so that all else about them is Keras's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from dropcore_keras.backend import find_framework
+
+_framework = find_framework()
+
+_registered = keras.saving.register_keras_serializable(package="dropcore_keras")
+
+
+class _Layer:
+    """What all have in common, to stand before one of Keras's own in the bases."""
+
+    variant = "standard"
+    rate: float
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        if _framework is None or not _framework.serves(inputs):
+            return super().call(inputs, training=training)  # type: ignore[misc]
+        if not training or self.rate == 0:
+            return inputs
+        options = self._options(tuple(inputs.shape))
+        return _framework.dropout(self, inputs, self.variant, **options)
+
+    def _options(self, shape: tuple[int, ...]) -> dict[str, Any]:
+        return {}
+
+
+@_registered
+class Dropout(_Layer, keras.layers.Dropout):
+    """`keras.layers.Dropout` by dropcore.
+
+    Parameters
+    ----------
+    rate : float
+        The probability that an element is dropped, in [0, 1].
+    noise_shape : tuple of int or None, optional
+        Shape of the mask: 1 where all elements along an axis share a decision; None, or
+        the axis's length, where they do not.
+    seed : int, optional
+        Of the layer's `keras.random.SeedGenerator`. Each call in training takes its next
+        seed; the mask follows from that seed alone, on either backend. Without a seed the
+        torch backend takes it from PyTorch's generator.
+    **kwargs
+        `name`, `dtype` and so on, as for any layer.
+
+    Examples
+    --------
+    >>> import dropcore_keras, keras, numpy as np
+    >>> layer = dropcore_keras.Dropout(0.5, seed=1)
+    >>> keras.ops.convert_to_numpy(layer(np.ones(8, "float32"), training=True)).tolist()
+    [0.0, 0.0, 0.0, 2.0, 0.0, 2.0, 0.0, 0.0]
+    >>> keras.ops.convert_to_numpy(layer(np.ones(2, "float32"))).tolist()
+    [1.0, 1.0]
+    """
+
+    def _options(self, shape: tuple[int, ...]) -> dict[str, Any]:
+        return {"shared_axes": shared_axes(self.noise_shape, shape)}
+
+
+@_registered
+class AlphaDropout(_Layer, keras.layers.AlphaDropout):
+    """`keras.layers.AlphaDropout` by dropcore: for selu, it keeps mean and variance.
+
+    Parameters
+    ----------
+    rate, noise_shape, seed, **kwargs
+        As for `Dropout`. A rate of 1 gives zeros.
+    """
+
+    variant = "alpha"
+
+    def _options(self, shape: tuple[int, ...]) -> dict[str, Any]:
+        return {"shared_axes": shared_axes(self.noise_shape, shape)}
+
+
+@_registered
+class GaussianDropout(_Layer, keras.layers.GaussianDropout):
+    """`keras.layers.GaussianDropout` by dropcore: times normal noise of mean 1.
+
+    The noise has the variance of standard dropout's own, ``rate / (1 - rate)``. On the jax
+    backend it is made in Python, by a callback.
+
+    Parameters
+    ----------
+    rate : float
+        In [0, 1).
+    seed, **kwargs
+        As for `Dropout`.
+    """
+
+    variant = "gaussian"
+
+
+class _Spatial(_Layer):
+    variant = "spatial"
+    data_format = "channels_last"  # where Keras leaves no choice
+
+    def _options(self, shape: tuple[int, ...]) -> dict[str, Any]:
+        return {"channel_axis": 1 if self.data_format == "channels_first" else -1}
+
+
+@_registered
+class SpatialDropout1D(_Spatial, keras.layers.SpatialDropout1D):
+    """`keras.layers.SpatialDropout1D` by dropcore: of ``(samples, steps, channels)``.
+
+    Parameters
+    ----------
+    rate : float
+        The probability that a channel of a sample is dropped, in [0, 1].
+    seed, name, dtype
+        As for `Dropout`.
+    """
+
+
+@_registered
+class SpatialDropout2D(_Spatial, keras.layers.SpatialDropout2D):
+    """`keras.layers.SpatialDropout2D` by dropcore: of samples with rows and columns.
+
+    Parameters
+    ----------
+    rate : float
+        The probability that a channel of a sample is dropped, in [0, 1].
+    data_format : {"channels_last", "channels_first"}, optional
+        Keras's own setting by default.
+    seed, name, dtype
+        As for `Dropout`.
+    """
+
+
+@_registered
+class SpatialDropout3D(_Spatial, keras.layers.SpatialDropout3D):
+    """`keras.layers.SpatialDropout3D` by dropcore: of samples with three axes.
+
+    Parameters
+    ----------
+    rate, data_format, seed, name, dtype
+        As for `SpatialDropout2D`.
+    """
+
+
+def shared_axes(
+    noise_shape: tuple[int | None, ...] | None, shape: tuple[int, ...]
+) -> tuple[int, ...]:
+    """The axes of an array of `shape` along which a mask of `noise_shape` is shared.
+
+    Parameters
+    ----------
+    noise_shape : tuple of int or None, or None
+        Broadcasts to `shape`; a None in it is the length of that axis.
+    shape : tuple of int
+
+    Returns
+    -------
+    tuple of int
+
+    Raises
+    ------
+    ValueError
+        If it does not broadcast to `shape`.
+
+    Examples
+    --------
+    >>> shared_axes((None, 1, 8), (32, 10, 8))
+    (1,)
+    """
+    if noise_shape is None:
+        return ()
+    missing = len(shape) - len(noise_shape)
+    own = [
+        length if missing == 0 and wanted is None else wanted
+        for wanted, length in zip((1,) * missing + tuple(noise_shape), shape, strict=False)
+    ]
+    if missing < 0 or any(wanted not in (1, n) for wanted, n in zip(own, shape, strict=True)):
+        raise ValueError(
+            f"noise_shape must broadcast to the shape of inputs, {shape}, not be {noise_shape}"
+        )
+    return tuple(axis for axis, wanted in enumerate(own) if wanted == 1)

@@ -1,0 +1,30 @@
+"""dropcore's dropout for PyTorch on the CPU.
+
+`functional.dropout` is the function; `Dropout`, `Dropout1d`, `Dropout2d`, `Dropout3d`,
+`AlphaDropout` and `FeatureAlphaDropout` are the modules, PyTorch's own in all but what
+computes them. `convert` swaps the modules of a model in place, `revert` swaps them back.
+"""
+
+from dropcore_torch import functional
+from dropcore_torch.convert import Report, convert, revert
+from dropcore_torch.modules import (
+    AlphaDropout,
+    Dropout,
+    Dropout1d,
+    Dropout2d,
+    Dropout3d,
+    FeatureAlphaDropout,
+)
+
+__all__ = [
+    "AlphaDropout",
+    "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
+    "FeatureAlphaDropout",
+    "Report",
+    "convert",
+    "functional",
+    "revert",
+]

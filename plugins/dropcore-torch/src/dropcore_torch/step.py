@@ -1,0 +1,213 @@
+"""What dropout costs in a training step of PyTorch: ``python -m dropcore_torch.step --help``.
+
+One step of the same model is timed without dropout; with an autograd.Function that does
+nothing in each place of a dropout module; with one multiplication there, which reads and writes
+what dropout reads and writes; with dropcore's modules as `convert` puts them; and with
+PyTorch's own. The steps take turns, so that all of them see the same machine. What is over the
+step without dropout is dropout's, and the two rows between say how little it could be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import dropcore_torch
+
+Step = Callable[[], object]
+
+
+class _Nothing(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> Tensor:
+        return dy
+
+
+class EmptyFunction(nn.Module):
+    """Where a dropout module would be: the least that any Function costs."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x, by way of a Function."""
+        return _Nothing.apply(x)
+
+
+class Multiplication(nn.Module):
+    """Where a dropout module would be: the least that any pass over the elements costs."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x times a number."""
+        return x * 1.5
+
+
+# -------------------------------------------------------------------------- models
+
+
+def perceptron(options: argparse.Namespace, drop: Callable[[], nn.Module] | None) -> nn.Module:
+    """Hidden layers of one width, each a linear map, relu and dropout."""
+    layers: list[nn.Module] = []
+    for _ in range(options.layers):
+        layers += [nn.Linear(options.width, options.width), nn.ReLU()]
+        layers += [drop()] if drop else []
+    return nn.Sequential(*layers, nn.Linear(options.width, 10))
+
+
+def encoder(options: argparse.Namespace, drop: Callable[[], nn.Module] | None) -> nn.Module:
+    """A layer of a transformer's encoder, its attention dropout 0 whatever else drops."""
+    layer = nn.TransformerEncoderLayer(
+        options.width, options.heads, 4 * options.width, dropout=options.p, batch_first=True
+    )
+    layer.self_attn.dropout = 0.0
+    for name in ("dropout", "dropout1", "dropout2"):
+        setattr(layer, name, drop() if drop else nn.Identity())
+    return nn.Sequential(layer, nn.Linear(options.width, 10))
+
+
+def steps_of(options: argparse.Namespace) -> dict[str, Step]:
+    """The steps to be timed, by what they do about dropout."""
+    build = {"perceptron": perceptron, "encoder": encoder}[options.model]
+    length = () if options.model == "perceptron" else (options.length,)
+    x = torch.randn(options.batch, *length, options.width)
+    labels = torch.randint(10, (options.batch * (length[0] if length else 1),))
+
+    def dropout() -> nn.Module:
+        return nn.Dropout(options.p)
+
+    converted = build(options, dropout)
+    dropcore_torch.convert(converted)
+    models = {
+        "no dropout": build(options, None),
+        "empty Function": build(options, EmptyFunction),
+        "multiplication": build(options, Multiplication),
+        "dropcore": converted,
+        "PyTorch": build(options, dropout),
+    }
+    return {name: _step(model, x, labels) for name, model in models.items()}
+
+
+def _step(model: nn.Module, x: Tensor, labels: Tensor) -> Step:
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        F.cross_entropy(model(x).flatten(0, -2), labels).backward()
+        optimizer.step()
+
+    return step
+
+
+def functions_of(elements: int, p: float) -> dict[str, Step]:
+    """The function alone, forward, of a float32 tensor."""
+    x = torch.randn(elements)
+    return {
+        "dropcore": lambda: dropcore_torch.functional.dropout(x, p, True),
+        "PyTorch": lambda: F.dropout(x, p, True),
+    }
+
+
+# ---------------------------------------------------------------------- measurement
+
+
+def measure(steps: dict[str, Step], rounds: int, calls: int = 1) -> dict[str, list[float]]:
+    """Seconds of each step in each round, of `calls` in a row; the first rounds left out."""
+    warm = max(3, rounds // 20)
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(warm + rounds):
+        for name, step in steps.items():
+            begin = time.perf_counter()
+            for _ in range(calls):
+                step()
+            seconds[name].append((time.perf_counter() - begin) / calls)
+    return {name: each[warm:] for name, each in seconds.items()}
+
+
+def table(seconds: dict[str, list[float]]) -> str:
+    """Least and median of each row, and what they have over the first row."""
+    first = next(iter(seconds.values()))
+    lines = [f"{'':16}{'least us':>10}{'over':>8}{'median us':>12}{'over':>8}{'share':>8}"]
+    for name, each in seconds.items():
+        least, median = min(each), statistics.median(each)
+        over, share = median / statistics.median(first) - 1, 1 - statistics.median(first) / median
+        lines.append(
+            f"{name:16}{least * 1e6:10.1f}{least / min(first) - 1:8.1%}"
+            f"{median * 1e6:12.1f}{over:8.1%}{share:8.1%}"
+        )
+    return "\n".join(lines)
+
+
+def ratios(seconds: dict[str, list[float]]) -> str:
+    """How many times as fast as PyTorch's."""
+    ours, torchs = seconds["dropcore"], seconds["PyTorch"]
+    return (
+        f"{min(ours) * 1e6:.1f} us, PyTorch {min(torchs) * 1e6:.1f} us: "
+        f"{min(torchs) / min(ours):.1f} times as fast by the least, "
+        f"{statistics.median(torchs) / statistics.median(ours):.1f} by the medians"
+    )
+
+
+def parser() -> argparse.ArgumentParser:
+    """Of the command line."""
+    whole = argparse.ArgumentParser(prog="dropcore-torch-step", description=__doc__.split("\n")[0])
+    whole.add_argument("--model", choices=("perceptron", "encoder"), default="perceptron")
+    whole.add_argument("--width", type=int, default=256)
+    whole.add_argument("--layers", type=int, default=3, help="hidden ones of the perceptron")
+    whole.add_argument("--heads", type=int, default=4, help="of the encoder")
+    whole.add_argument("--length", type=int, default=128, help="places in a sample of the encoder")
+    whole.add_argument("--batch", type=int, default=None, help="128, of the encoder 8")
+    whole.add_argument("--p", type=float, default=0.1)
+    whole.add_argument("--rounds", type=int, default=300)
+    whole.add_argument("--threads", type=int, default=1, help="of PyTorch")
+    whole.add_argument(
+        "--function",
+        type=int,
+        nargs="+",
+        metavar="ELEMENTS",
+        help="time the function alone, forward, on so many elements, instead of a step",
+    )
+    return whole
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, and print."""
+    options = parser().parse_args(arguments)
+    if options.batch is None:
+        options.batch = 8 if options.model == "encoder" else 128
+    threads = torch.get_num_threads()
+    torch.set_num_threads(options.threads)
+    try:
+        show_functions(options) if options.function else show_steps(options)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def show_functions(options: argparse.Namespace) -> None:
+    """Print a line for each size."""
+    for elements in options.function:
+        calls = max(1, (1 << 22) // elements)
+        seconds = measure(functions_of(elements, options.p), options.rounds, calls)
+        print(f"{elements} elements, p = {options.p}: {ratios(seconds)}")
+
+
+def show_steps(options: argparse.Namespace) -> None:
+    """Print a table of the steps."""
+    shape = f"{options.layers} layers" if options.model == "perceptron" else "one layer"
+    print(
+        f"{options.model}, {shape} of width {options.width}, batch {options.batch}, "
+        f"p = {options.p}, {options.threads} thread(s), {options.rounds} rounds"
+    )
+    print(table(measure(steps_of(options), options.rounds)))
+    print("over: over the step without dropout; share: dropout's, of the step, by the medians")
+
+
+if __name__ == "__main__":
+    main()

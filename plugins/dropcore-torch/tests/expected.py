@@ -1,0 +1,38 @@
+"""What the core does with the draw that a call is to take; tests compare with it."""
+
+import ml_dtypes
+import numpy as np
+import torch
+
+import dropcore
+
+SEED = 20
+
+
+def next_draw(stream):
+    """The draw of the stream's key that the call after ``torch.manual_seed(SEED)`` takes."""
+    torch.manual_seed(SEED)
+    index = int(torch.randint(2**63 - 1, (), dtype=torch.int64))
+    torch.manual_seed(SEED)
+    return stream.at(index)
+
+
+def array_of(tensor):
+    """A copy of a tensor's elements, in C order."""
+    tensor = tensor.detach().contiguous().clone()
+    if tensor.dtype is torch.bfloat16:
+        return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+    return tensor.numpy()
+
+
+def core(x, p, draw, **options):
+    """The core's y and mask for a tensor."""
+    return dropcore.dropout(array_of(x), p, training=True, rng=draw, **options)
+
+
+def same_bits(tensor, array):
+    """Whether a tensor has exactly the elements of an array, zeros' signs and nans too."""
+    ours = array_of(tensor)
+    assert ours.dtype == array.dtype
+    assert ours.shape == array.shape
+    return ours.tobytes() == np.ascontiguousarray(array).tobytes()

@@ -1,0 +1,122 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+from dropcore_torch import Dropout, convert, revert
+from expected import SEED, core, next_draw, same_bits
+from torch import nn
+
+import dropcore
+
+
+class Own(nn.Dropout):
+    pass
+
+
+def model():
+    torch.manual_seed(0)
+    return nn.ModuleDict(
+        {
+            "head": nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.3), nn.AlphaDropout(0.2)),
+            "channels": nn.ModuleList(
+                [nn.Dropout1d(), nn.Dropout2d(), nn.Dropout3d(), nn.FeatureAlphaDropout()]
+            ),
+            "encoder": nn.TransformerEncoderLayer(8, 2, 16, batch_first=True),
+            "decoder": nn.TransformerDecoderLayer(8, 2, 16, batch_first=True),
+            "recurrent": nn.LSTM(4, 5, 2, dropout=0.5),
+            "own": Own(0.5),
+        }
+    )
+
+
+def test_all_modules_with_dropout_are_swapped_in_place_and_back():
+    whole = model()
+    before = dict(whole.named_modules())
+    types = {name: type(module) for name, module in before.items()}
+    state = copy.deepcopy(whole.state_dict())
+    text = repr(whole)
+
+    report = convert(whole)
+    after = dict(whole.named_modules())
+    assert all(after[name] is module for name, module in before.items())
+    swapped = {name for name in types if type(after[name]) is not types[name]}
+    assert set(report.swapped) == swapped
+    assert {"head.1", "channels.3", "encoder.self_attn", "encoder.dropout2"} <= swapped
+    assert {"decoder.multihead_attn", "recurrent"} <= swapped
+    assert list(report.left) == ["own"]
+    assert "left: own: Own is a subclass" in str(report)
+    assert repr(whole) == text
+    assert list(whole.state_dict()) == list(state)
+    assert all(torch.equal(state[name], each) for name, each in whole.state_dict().items())
+    model().load_state_dict(whole.state_dict())
+    whole.load_state_dict(state)
+
+    assert set(revert(whole).swapped) == swapped
+    assert {name: type(module) for name, module in whole.named_modules()} == types
+    assert all(vars(module).keys() == vars(after[name]).keys() for name, module in before.items())
+    assert revert(whole).swapped == ()
+
+
+def test_converted_modules_drop_what_dropcore_drops():
+    whole = nn.Sequential(nn.Identity(), nn.Sequential(nn.Dropout(0.3)))
+    stream = dropcore.Stream(7)
+    convert(whole, rng=7)
+    x = torch.ones(20, 30)
+    draw = next_draw(stream.child("1").child("0"))
+    assert same_bits(whole(x), core(x, 0.3, draw)[0])
+
+
+def test_the_model_may_be_one_dropout_module_and_rng_a_generator():
+    ys = []
+    for _ in range(2):
+        module = nn.Dropout(0.5)
+        assert str(convert(module, rng=np.random.default_rng(1))) == "swapped: the model itself"
+        assert isinstance(module, Dropout)
+        torch.manual_seed(SEED)
+        ys.append(module(torch.ones(50)))
+    assert torch.equal(*ys)
+    assert str(convert(nn.Linear(2, 2))) == "no module with dropout"
+
+
+def test_hooks_and_modes_stay():
+    seen = []
+    module = nn.Dropout(0.5).eval()
+    module.register_forward_hook(lambda *_: seen.append(1))
+    convert(module)
+    assert not module.training
+    module(torch.ones(2))
+    assert seen == [1]
+
+
+def test_what_pytorch_does_not_have_is_not_reverted():
+    whole = nn.Sequential(Dropout(0.5, shared_axes=0), Dropout(0.5), Dropout(0.5, variant="alpha"))
+    report = revert(whole)
+    assert report.swapped == ("1",)
+    assert list(report.left) == ["0", "2"]
+    assert type(whole[1]) is nn.Dropout
+
+
+@pytest.mark.parametrize("rng", ["seed", dropcore.Stream(0).at(0)])
+def test_a_bad_rng_changes_nothing(rng):
+    module = nn.Dropout(0.5)
+    with pytest.raises(TypeError, match="rng must be"):
+        convert(module, rng=rng)
+    assert type(module) is nn.Dropout
+
+
+# -------------------------------------------------------------- transformer layers
+
+
+def test_an_encoder_layer_trains_and_evaluates():
+    torch.manual_seed(1)
+    layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.5, batch_first=True)
+    x = torch.randn(3, 4, 8)
+    with torch.no_grad():
+        plain = layer.eval()(x)
+        convert(layer)
+        assert torch.equal(layer(x), plain)
+    layer.train()
+    assert not torch.equal(layer(x), layer(x))
+    layer(x).sum().backward()
+    assert all(each.grad is not None for each in layer.parameters())
