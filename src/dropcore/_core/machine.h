@@ -123,18 +123,23 @@ typedef struct { uint16_t bits; } dropcore_bfloat16;
    neither flag that flushes subnormals, so the bits are those of the integer form. */
 #if defined(__F16C__)
 #define DROPCORE_HAS_F16C 1
+static inline __m128i dropcore_affine_8_halves(
+    const dropcore_float16 *x, float scale, float shift, int linear)
+{
+    __m256 value = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)x));
+    value = _mm256_mul_ps(value, _mm256_set1_ps(scale));
+    if (!linear)
+        value = _mm256_add_ps(value, _mm256_set1_ps(shift));
+    return _mm256_cvtps_ph(value, _MM_FROUND_TO_NEAREST_INT);
+}
+
 static inline void dropcore_affine_halves(
     const dropcore_float16 *x, float scale, float shift, int linear, dropcore_float16 *y)
 {
-    const __m256 scales = _mm256_set1_ps(scale), shifts = _mm256_set1_ps(shift);
-    for (int k = 0; k < 32; k += 8) {
-        __m256 value = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(x + k)));
-        value = _mm256_mul_ps(value, scales);
-        if (!linear)
-            value = _mm256_add_ps(value, shifts);
-        _mm_storeu_si128(
-            (__m128i *)(void *)(y + k), _mm256_cvtps_ph(value, _MM_FROUND_TO_NEAREST_INT));
-    }
+    for (int k = 0; k < 32; k += 16) /* stores as wide as the loads to come */
+        _mm256_storeu_si256((__m256i *)(void *)(y + k), _mm256_setr_m128i(
+            dropcore_affine_8_halves(x + k, scale, shift, linear),
+            dropcore_affine_8_halves(x + k + 8, scale, shift, linear)));
 }
 #else
 #define DROPCORE_HAS_F16C 0
@@ -226,8 +231,9 @@ static inline size_t dropcore_cache_size(void)
 #endif
 }
 
-/* 32 elements of `size` bytes: x where the bit is set, else *drop. `stream` stores
-   whole lines past the caches; a fence has to follow before another thread may look. */
+/* 32 elements of `size` bytes: x where the bit is set, else *drop. `stream`, where there are
+   masks, stores whole lines past the caches; a fence has to follow before another thread
+   may look. */
 #if defined(__AVX512BW__)
 #define DROPCORE_HAS_MASKS 1
 static inline void dropcore_put_line(void *y, __m512i line, int stream)
@@ -259,9 +265,62 @@ static inline void dropcore_choose(
             to, _mm512_mask_mov_epi16(other, keep, _mm512_loadu_si512(from)), stream);
     }
 }
+#elif DROPCORE_WIDTH > 1
+#define DROPCORE_HAS_MASKS 0
+/* A register at a time. `whole` is an integer as large as an element, `word` what is
+   compared, one or two to an element. The registers that are loaded and stored are of
+   the element's own type: of any other, GCC would keep them in order with the cipher's. */
+#define DROPCORE_REGISTER __attribute__((vector_size(4 * DROPCORE_WIDTH)))
+#define DROPCORE_CHOOSE(name, element, whole, word)                                         \
+    typedef element name##_elements DROPCORE_REGISTER __attribute__((aligned(1)));          \
+    typedef whole name##_wholes DROPCORE_REGISTER;                                          \
+    typedef word name##_words DROPCORE_REGISTER;                                            \
+    static inline void name(uint32_t keep, const element *x, const element *drop, element *y) \
+    {                                                                                       \
+        enum { SHARE = sizeof(element) / sizeof(word), BITS = 8 * sizeof(word) };           \
+        enum { LANES = sizeof(name##_words) / sizeof(word) };                               \
+        whole one;                                                                          \
+        word bit[LANES];                                                                    \
+        name##_words other, bits, values, kept;                                             \
+        memcpy(&one, drop, sizeof(one));                                                    \
+        other = (name##_words)(one - (name##_wholes){0});                                   \
+        for (int k = 0; k < 32; k += LANES / SHARE) {                                       \
+            for (int lane = 0; lane < LANES; lane++)                                        \
+                bit[lane] = (word)((word)1 << (k + lane / SHARE) % BITS);                   \
+            memcpy(&bits, bit, sizeof(bits));                                               \
+            kept = (name##_words)(((word)(keep >> k / BITS * BITS) & bits) == bits);        \
+            values = (name##_words)*(const name##_elements *)(x + k);                       \
+            values = (values & kept) | (other & ~kept);                                     \
+            *(name##_elements *)(y + k) = (name##_elements)values;                          \
+        }                                                                                   \
+    }
+DROPCORE_CHOOSE(dropcore_choose_2, uint16_t, uint16_t, uint16_t)
+DROPCORE_CHOOSE(dropcore_choose_4, float, uint32_t, uint32_t)
+#if defined(__AVX2__)
+DROPCORE_CHOOSE(dropcore_choose_8, double, uint64_t, uint64_t)
+#else /* SSE2 compares no wider words */
+DROPCORE_CHOOSE(dropcore_choose_8, double, uint64_t, uint32_t)
+#endif
+static inline void dropcore_choose(
+    uint32_t keep, size_t size, int stream, const void *x, const void *drop, void *y)
+{
+    (void)stream;
+    if (size == 4)
+        dropcore_choose_4(keep, (const float *)x, (const float *)drop, (float *)y);
+    else if (size == 8)
+        dropcore_choose_8(keep, (const double *)x, (const double *)drop, (double *)y);
+    else
+        dropcore_choose_2(keep, (const uint16_t *)x, (const uint16_t *)drop, (uint16_t *)y);
+}
 #else
 #define DROPCORE_HAS_MASKS 0
-#define dropcore_choose(keep, size, stream, x, drop, y) ((void)0)
+static inline void dropcore_choose(
+    uint32_t keep, size_t size, int stream, const void *x, const void *drop, void *y)
+{
+    (void)stream;
+    for (int k = 0; k < 32; k++)
+        memcpy((char *)y + k * size, keep >> k & 1 ? (const char *)x + k * size : drop, size);
+}
 #endif
 
 static inline void dropcore_fence(void)

@@ -5,10 +5,10 @@
 #    integers: the processor's own conversions to bfloat16 flush subnormal numbers to
 #    zero. Those of float16 do not, and where there are any the select uses them.
 # B. The kept values are computed first, into a local array that aliases nothing, so
-#    that both loops are vector loops, also where y is x. Then they are stored, or the
+#    that the loop is a vector loop, also where y is x. Then they are stored, or the
 #    constant: a dropped element is selected, never multiplied.
-# C. On v4 the bits become mask registers (`choose`): to test them against a table as
-#    the plain loop does costs as much as the multiplication.
+# C. On v4 the bits become mask registers, elsewhere each lane tests its own (`choose`):
+#    Clang makes no vector loop of a plain one, GCC none of that for the half types.
 
 ctypedef fused element:
     float
@@ -109,11 +109,4 @@ cdef inline void select_word(
     else:
         for k in range(32):
             keep_element(x[k], plan, linear, &kept[k])
-    if HAS_MASKS:
-        choose(keep, sizeof(element), stream, kept, &drop, y)
-        return
-    for k in range(32):
-        if element is float or element is double:
-            y[k] = kept[k] if keep & BIT[k] else drop
-        else:
-            y[k].bits = kept[k].bits if keep & BIT[k] else drop.bits
+    choose(keep, sizeof(element), stream, kept, &drop, y)
