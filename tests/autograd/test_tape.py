@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -101,6 +102,39 @@ def test_only_leaves_keep_gradients_unless_asked():
     (y * z).sum().backward()
     np.testing.assert_array_equal(y.grad, z.data)
     assert z.grad is None
+
+
+def test_the_tape_holds_no_result_that_no_rule_needs():
+    x, b = leaf(3, 3), leaf(3)
+    product = x @ x
+    seen = weakref.ref(product.data)
+    y = relu(product + b)
+    del product
+    assert seen() is None
+    y.backward(np.ones((3, 3)))
+    np.testing.assert_array_equal(b.grad, (y.data > 0).sum(axis=0))
+
+
+def test_a_leaf_that_is_gone_gets_nothing_and_a_new_array_a_gradient_of_its_own_shape():
+    x = leaf(2)
+    y = x * leaf(2)
+    y.sum().backward()
+    assert x.grad is not None
+    x.data, x.grad = np.ones(3, np.float32), None
+    (x * 2).sum().backward()
+    assert x.grad.shape == (3,)
+    assert x.grad.dtype == np.float32
+
+
+def test_a_parameter_that_is_frozen_gets_no_gradient():
+    x, w = leaf(2), leaf(2)
+    w.requires_grad = False
+    (x * w).sum().backward()
+    assert w.grad is None
+    np.testing.assert_array_equal(x.grad, w.data)
+    w.requires_grad = True
+    (x * w).sum().backward()
+    np.testing.assert_array_equal(w.grad, x.data)
 
 
 def test_constants_get_no_gradient():

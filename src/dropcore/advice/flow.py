@@ -9,6 +9,7 @@ from typing import Any
 from dropcore.adapters.autograd import Dropout, dropout
 from dropcore.autograd import Module, Sequential, Tensor, as_tensor, no_grad
 from dropcore.autograd.contexts import inference_mode, intercepted
+from dropcore.autograd.tape import Node
 from dropcore.stream import Stream
 from dropcore.variants.base import Array
 
@@ -122,8 +123,8 @@ def _has_children(module: Module) -> bool:
 def traced_flow(model: Module, x: Any) -> Flow:
     """The flow of any model, seen while `x` runs through it in inference mode."""
     start = Tensor(as_tensor(x).data, requires_grad=True)  # so that all is on the tape
-    parameters = set(model.parameters())
-    made: dict[Any, int] = {}  # tensors, and the step they come from
+    parameters = {parameter.node for parameter in model.parameters()}
+    made: dict[Node | None, int] = {}  # what is on the tape, and the step it comes from
     steps: list[Step] = []
 
     def call(
@@ -133,12 +134,13 @@ def traced_flow(model: Module, x: Any) -> Flow:
             return forward(*args, **kwargs)
         inputs = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor)]
         sources = _sources(inputs, made, parameters)
-        direct = all(tensor in made or tensor is start for tensor in inputs)
+        direct = all(tensor.node in made or tensor is start for tensor in inputs)
         if isinstance(module, Dropout):
             y = _apply(module, None, *args, **kwargs)
         else:
             y = forward(*args, **kwargs)
-        made[y] = len(steps)
+        if y.node is not None:
+            made[y.node] = len(steps)
         shape = inputs[0].shape if inputs else None
         steps.append(Step(len(steps), name, module, sources, direct, shape))
         return y
@@ -149,28 +151,30 @@ def traced_flow(model: Module, x: Any) -> Flow:
 
 
 def _sources(
-    tensors: list[Tensor], made: dict[Any, int], parameters: set[Tensor]
+    tensors: list[Tensor], made: dict[Node | None, int], parameters: set[Node | None]
 ) -> tuple[int, ...]:
     """The steps that made what `tensors` are computed from, without a parameter in between."""
     found: set[int] = set()
-    seen: set[Any] = set()
-    stack: list[Any] = list(tensors)
+    seen: set[Node | None] = {None}
+    stack = [tensor.node for tensor in tensors]
     while stack:
         node = stack.pop()
         if node in made:
             found.add(made[node])
-        elif node not in seen:
+        elif node is not None and node not in seen:
             seen.add(node)
             if not any(_is_parameter(parent, made, parameters) for parent in node.parents):
                 stack.extend(node.parents)
     return tuple(sorted(found))
 
 
-def _is_parameter(node: Any, made: dict[Any, int], parameters: set[Tensor]) -> bool:
+def _is_parameter(
+    node: Node | None, made: dict[Node | None, int], parameters: set[Node | None]
+) -> bool:
     """Whether it is a parameter, or computed from parameters and numbers alone."""
-    while node not in made and len(node.parents) == 1:  # such as weight.T
+    while node is not None and node not in made and len(node.parents) == 1:  # such as weight.T
         (node,) = node.parents
-    return node in parameters
+    return node is not None and node in parameters
 
 
 # ----------------------------------------------------------------------- look inside

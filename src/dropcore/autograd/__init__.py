@@ -19,7 +19,9 @@ Decisions:
 (c) Broadcasting is undone, and dtypes are matched, in one place for every rule (``tape._fit``).
 (d) A rule never writes to the array it is given, and the engine never writes to an array that a
     rule returned; so rules may return their argument, or a view of it, without copying.
-(e) The tape is not consumed: `backward` may run again, and memory is freed with the last
+(e) The tape holds rules, and by them the arrays that they need, but not the results: those that
+    neither a rule nor the user needs are freed during the forward pass.
+(f) The tape is not consumed: `backward` may run again, and memory is freed with the last
     reference to the result. Arrays are not versioned: do not write to ``.data`` of a tensor
     between the forward pass that used it and its backward pass.
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from weakref import ref
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dropcore.autograd.tape import Array, Node, Rule, is_recording
+from dropcore.autograd.tape import Array, Gradient, Node, Rule, is_recording
 
 Axis = int | tuple[int, ...] | None
 
 
-class Tensor(Node):
+class Tensor:
     """An array that remembers how it was computed.
 
     Parameters
@@ -62,7 +63,7 @@ class Tensor(Node):
            [ 9., 13.]])
     """
 
-    __slots__ = ()
+    __slots__ = ("__weakref__", "_node", "data", "grad", "requires_grad")
     __array_ufunc__ = None  # so that `array + tensor` asks Tensor.__radd__
 
     def __init__(self, data: ArrayLike, requires_grad: bool = False) -> None:
@@ -70,11 +71,9 @@ class Tensor(Node):
         if array.dtype.kind == "i" and not isinstance(data, np.ndarray | np.generic):
             array = array.astype(np.float64)
         self.data = _floating("data", array)
-        self.grad = None
+        self.grad: Gradient = None
         self.requires_grad = requires_grad
-        self._parents = ()
-        self._rule = None
-        self._retains = False
+        self._node: Node | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -108,6 +107,71 @@ class Tensor(Node):
         text = np.array2string(self.data, separator=", ", prefix="Tensor(")
         dtype = "" if self.data.dtype == np.float64 else f", dtype={self.data.dtype}"
         return f"Tensor({text}{dtype}{', requires_grad=True' if self.requires_grad else ''})"
+
+    # The tape
+
+    @property
+    def node(self) -> Node | None:
+        """The entry on the tape; None if no gradient is required."""
+        if not self.requires_grad:
+            return None
+        node = self._node
+        if node is None or node.shape != self.data.shape or node.dtype != self.data.dtype:
+            node = self._node = Node(self.data)
+            node.keeper = ref(self)
+        return node
+
+    def retain_grad(self) -> None:
+        """Keep the gradient at this result in ``.grad``, as leaves do anyway."""
+        if self.node is not None:
+            self.node.keeper = ref(self)
+
+    def backward(self, gradient: ArrayLike | None = None) -> None:
+        """Add the gradient of this tensor to ``.grad`` of every leaf that requires it.
+
+        Parameters
+        ----------
+        gradient : array, optional
+            The gradient at this tensor, of its shape; cast to its dtype. A tensor of one element
+            may leave it out: 1.
+
+        Raises
+        ------
+        RuntimeError
+            If the tensor requires no gradient: nothing led to it that does.
+        ValueError
+            If `gradient` is left out and the tensor has more than one element, or has another
+            shape than the tensor.
+
+        Notes
+        -----
+        A ``.grad`` is an array of the engine's own: it never shares memory with `gradient`, with
+        data or with another ``.grad``. Gradients between the leaves are freed on the way.
+
+        Examples
+        --------
+        >>> from dropcore.autograd import Tensor
+        >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+        >>> (x * x).sum().backward()
+        >>> x.grad
+        array([2., 4., 6.])
+        """
+        if self.node is None:
+            raise RuntimeError(
+                "backward: this tensor requires no gradient, nor does anything it "
+                "was computed from (or it was computed under no_grad)"
+            )
+        if gradient is None:
+            if self.data.size != 1:
+                raise ValueError(
+                    f"gradient: needed for a tensor of shape {self.data.shape}; "
+                    "only one of a single element may leave it out"
+                )
+            gradient = np.ones_like(self.data)
+        seed = np.asarray(gradient, dtype=self.data.dtype)
+        if seed.shape != self.data.shape:
+            raise ValueError(f"gradient: shape {seed.shape}, expected {self.data.shape}")
+        self.node.backward(seed)
 
     # Arithmetic
 
@@ -262,8 +326,9 @@ def apply_op(
     Returns
     -------
     Tensor
-        It requires a gradient, and keeps `parents` and `backward`, if a parent does and the call
-        is not under `no_grad`.
+        It requires a gradient if a parent does and the call is not under `no_grad`. Then the
+        tape keeps `backward`, with the arrays that it refers to, and the parents' places on the
+        tape, but not `value`, nor the parents themselves.
 
     Raises
     ------
@@ -284,10 +349,9 @@ def apply_op(
     result = Tensor.__new__(Tensor)  # not __init__, which is for what users pass
     result.data = _floating("value", np.asarray(value))
     result.grad = None
-    result.requires_grad = is_recording() and any(parent.requires_grad for parent in parents)
-    result._parents = tuple(parents) if result.requires_grad else ()
-    result._rule = backward if result.requires_grad else None
-    result._retains = False
+    nodes = tuple([parent.node for parent in parents]) if is_recording() else ()
+    result.requires_grad = any(node is not None for node in nodes)
+    result._node = Node(result.data, nodes, backward) if result.requires_grad else None
     return result
 
 
