@@ -1,13 +1,5 @@
-from typing import Final, final
+from torch import Tensor
 
-FLOAT32: Final[int]
-FLOAT64: Final[int]
-FLOAT16: Final[int]
-BFLOAT16: Final[int]
+from dropcore_torch.source import Source
 
-@final
-class StandardMask:
-    size: Final[int]
-    def __init__(self, key: str, index: int, p: float, dtype: int, n: int) -> None: ...
-    def forward(self, x: int, y: int, keep_bits: bool) -> None: ...
-    def backward(self, dy: int, dx: int) -> None: ...
+def dropout(x: Tensor, p: float, inplace: bool, source: Source) -> Tensor | None: ...

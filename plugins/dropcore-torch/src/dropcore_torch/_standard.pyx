@@ -1,15 +1,18 @@
-# Standard dropout of one run of memory: what a training step of PyTorch does most, so
-# nothing stands between its operator and the kernels.
+# Standard dropout of one run of memory, as PyTorch runs it line by line: what a training step
+# does most, so little stands between its Function and the kernels.
 #
 # A. Buffers come as addresses: a tensor tells its own in a tenth of a microsecond, its
 #    NumPy view takes five times that.
 # B. The key of a layer is read from its text once.
-# C. p is checked here, where it costs nothing.
-# D. The GIL is kept for small tensors: releasing it costs as much as they do.
+# C. The GIL is kept for small tensors: releasing it costs as much as they do.
+# D. All of it is compiled, not for the kernels' sake: in a step the caches have lost the
+#    interpreter's view of a function by the time it comes again.
+# E. `Function.apply` is a layer for torch.func's transforms, which are refused before, around
+#    the apply that it inherits. That one is called.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.stdint cimport uint8_t, uint16_t, uint64_t, uintptr_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint64_t, uintptr_t
 
 from dropcore cimport (
     dropcore_backward_bfloat16, dropcore_backward_float16, dropcore_backward_float32,
@@ -18,16 +21,33 @@ from dropcore cimport (
     dropcore_set_index,
 )
 
+import torch
+from torch import empty_like, is_grad_enabled
+from torch.autograd import forward_ad
+from torch.autograd.function import Function
+
 import dropcore
+from dropcore import get_num_threads
+from dropcore_torch.memory import LARGE, large_like
+from dropcore_torch.source import LIMIT
 
 cdef enum:
     SMALL = 4096  # elements
+    SHARED_WORK = 1 << 18  # elements that dropcore's threads, where it has any, share
 
-cpdef enum:  # dtypes
+cdef enum:  # dtypes
     FLOAT32
     FLOAT64
     FLOAT16
     BFLOAT16
+
+cdef dict DTYPES = {
+    torch.float32: FLOAT32,
+    torch.float64: FLOAT64,
+    torch.float16: FLOAT16,
+    torch.bfloat16: BFLOAT16,
+}
+cdef list indices = []  # tensors for one index each, that nobody uses
 
 
 @cython.final
@@ -47,6 +67,24 @@ cdef Key key_of(str text):
             keys.clear()
         keys[text] = key
     return key
+
+
+cdef uint64_t index_of(source) except? 0:
+    # What `source.draw_index()` gives, in memory that is there already.
+    cdef uintptr_t address
+    cdef uint64_t value
+    if source.index is not None:
+        return <uint64_t> <int64_t> source.index
+    try:
+        index = indices.pop()
+    except IndexError:
+        with torch.inference_mode(False):
+            index = torch.empty((), dtype=torch.int64, device="cpu")
+    index.random_(0, LIMIT)
+    address = index.data_ptr()
+    value = (<const uint64_t*> address)[0]
+    indices.append(index)
+    return value
 
 
 cdef void run_forward(
@@ -82,61 +120,147 @@ cdef void run_backward(
 
 
 @cython.final
-cdef class StandardMask:
-    """What is dropped of one run of n elements.
-
-    Parameters
-    ----------
-    key : str
-        64 hex digits.
-    index : int
-        The address of the draw index.
-    p : float
-    dtype : int
-    n : int
-
-    Attributes
-    ----------
-    size : int
-        Bytes of x.
-    """
+cdef class Mask:
+    # What is dropped of one run of n elements.
 
     cdef dropcore_draw draw
     cdef double p
     cdef int dtype
     cdef Py_ssize_t n
     cdef bytes bits
-    cdef readonly Py_ssize_t size
 
-    def __cinit__(self, str key, uintptr_t index, double p, int dtype, Py_ssize_t n):
-        if not 0 <= p <= 1:
-            raise ValueError(f"p must be in [0, 1], the probability of being dropped, not {p}")
-        self.draw = key_of(key).draw
-        dropcore_set_index(&self.draw, (<const uint64_t*> index)[0])
-        self.p = p
-        self.dtype = dtype
-        self.n = n
-        self.size = n * (8 if dtype == FLOAT64 else 4 if dtype == FLOAT32 else 2)
+    cdef object like(self, x):
+        # A tensor for what is computed from `x`.
+        cdef int size = 8 if self.dtype == FLOAT64 else 4 if self.dtype == FLOAT32 else 2
+        return empty_like(x) if self.n * size < LARGE_BYTES else large_like(x)
 
-    def forward(self, uintptr_t x, uintptr_t y, bint keep_bits):
-        """Write y; `keep_bits`, so that `backward` need not make them again."""
+    cdef int forward(self, x, y, bint keep_bits) except -1:
+        # `keep_bits`, so that `backward` need not make them again.
+        cdef uintptr_t source = x.data_ptr(), target = y.data_ptr()
         cdef uint8_t* bits = NULL
         if keep_bits:
             self.bits = PyBytes_FromStringAndSize(NULL, (self.n + 7) >> 3)
             bits = <uint8_t*> PyBytes_AS_STRING(self.bits)
         if self.n < SMALL:
-            run_forward(&self.draw, self.dtype, self.p, self.n, <void*> x, <void*> y, bits)
-            return
+            run_forward(
+                &self.draw, self.dtype, self.p, self.n, <void*> source, <void*> target, bits
+            )
+            return 0
         with nogil:
-            run_forward(&self.draw, self.dtype, self.p, self.n, <void*> x, <void*> y, bits)
+            run_forward(
+                &self.draw, self.dtype, self.p, self.n, <void*> source, <void*> target, bits
+            )
+        return 0
 
-    def backward(self, uintptr_t dy, uintptr_t dx):
-        """Write dx."""
+    cdef object backward(self, dy):
+        cdef uintptr_t source, target
         cdef uint8_t* bits = NULL
+        if not dy.is_contiguous() or dy.is_neg():
+            dy = dy.contiguous().resolve_neg()
+        dx = self.like(dy)
+        source, target = dy.data_ptr(), dx.data_ptr()
         if self.bits is not None:
             bits = <uint8_t*> PyBytes_AS_STRING(self.bits)
         if self.n < SMALL:
-            run_backward(&self.draw, self.dtype, self.p, self.n, <void*> dy, <void*> dx, bits)
-            return
+            run_backward(
+                &self.draw, self.dtype, self.p, self.n, <void*> source, <void*> target, bits
+            )
+            return dx
         with nogil:
-            run_backward(&self.draw, self.dtype, self.p, self.n, <void*> dy, <void*> dx, bits)
+            run_backward(
+                &self.draw, self.dtype, self.p, self.n, <void*> source, <void*> target, bits
+            )
+        return dx
+
+
+class Standard(Function):
+    """The Function of a tensor that stays as it is."""
+
+    @staticmethod
+    def forward(ctx, x, Mask mask):
+        """Give y."""
+        ctx.mask = mask
+        y = mask.like(x)
+        mask.forward(x, y, True)
+        return y
+
+    @staticmethod
+    def backward(ctx, dy):
+        """Give the gradient of x."""
+        cdef Mask mask = ctx.mask
+        if is_grad_enabled():
+            return Gradient.apply(dy, mask), None
+        return mask.backward(dy), None
+
+    @staticmethod
+    def jvp(ctx, dx, _):
+        """Give the tangent of y."""
+        return Gradient.apply(dx, ctx.mask)
+
+
+class StandardInPlace(Standard):
+    """The Function of a tensor that is written to."""
+
+    @staticmethod
+    def forward(ctx, x, Mask mask):
+        """Give x, with y in it."""
+        ctx.mask = mask
+        ctx.mark_dirty(x)
+        mask.forward(x, x, True)
+        return x
+
+
+class Gradient(Function):
+    """The backward pass: linear and its own adjoint, so it has any number of derivatives."""
+
+    @staticmethod
+    def forward(ctx, dy, Mask mask):
+        """Give dx."""
+        ctx.mask = mask
+        return mask.backward(dy)
+
+    @staticmethod
+    def backward(ctx, ddx):
+        """Give the gradient of dy."""
+        return Gradient.apply(ddx, ctx.mask), None
+
+    @staticmethod
+    def jvp(ctx, ddy, _):
+        """Give the tangent of dx."""
+        return Gradient.apply(ddy, ctx.mask)
+
+
+cdef Py_ssize_t LARGE_BYTES = LARGE
+cdef object apply = super(Function, Standard).apply
+cdef object apply_in_place = super(Function, StandardInPlace).apply
+
+
+def dropout(x, p, bint inplace, source):
+    """Compute y in training mode; None if that is not for this module to do.
+
+    Parameters
+    ----------
+    x : torch.Tensor
+        On the CPU, with strides.
+    p : float
+    inplace : bool
+    source : dropcore_torch.source.Source
+        Asked for an index if y is computed.
+    """
+    cdef Mask mask
+    cdef Py_ssize_t n
+    if type(p) is not float or not 0 <= p <= 1 or not x.is_contiguous():
+        return None
+    dtype = DTYPES.get(x.dtype)
+    n = x.numel()
+    if dtype is None or (n >= SHARED_WORK and get_num_threads() != 1) or x.is_neg():
+        return None
+    mask = Mask.__new__(Mask)
+    mask.draw = key_of(source.key).draw
+    dropcore_set_index(&mask.draw, index_of(source))
+    mask.p, mask.dtype, mask.n = p, dtype, n
+    if (x.requires_grad and is_grad_enabled()) or forward_ad._current_level >= 0:
+        return apply_in_place(x, mask) if inplace else apply(x, mask)
+    y = x if inplace else mask.like(x)
+    mask.forward(x, y, False)
+    return y

@@ -1,27 +1,23 @@
 """Dropout as PyTorch runs it line by line: `autograd.Function` over tensors on the CPU.
 
 It costs less than a custom operator does; `operator` has one for whatever sees operators alone.
-Standard dropout of a contiguous tensor goes to the kernels by its address,
-all else through `dropcore.dropout` and its Mask.
+Standard dropout of a contiguous tensor is `_standard`'s, all else goes through `dropcore.dropout`
+and its Mask.
 """
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
-from torch import Tensor, empty_like, is_grad_enabled
+from torch import Tensor, is_grad_enabled
 from torch.autograd import forward_ad
 from torch.autograd.function import Function, once_differentiable
 
 import dropcore
-from dropcore import get_num_threads
-from dropcore_torch import memory
-from dropcore_torch._standard import StandardMask
-from dropcore_torch.memory import DTYPES, LARGE, array_of, large_like
+from dropcore_torch import _standard, memory
+from dropcore_torch.memory import array_of
 from dropcore_torch.rule import Rule
 from dropcore_torch.source import Source
-
-SHARED_WORK = 1 << 18  # elements that dropcore's threads, where it has any, share
 
 
 def dropout(
@@ -31,15 +27,9 @@ def dropout(
     x = inputs[0]
     if inplace:
         _check_inplace(x)
-    if training is True and rule.standard and type(p) is float and x.is_contiguous():
-        dtype, n = DTYPES.get(x.dtype), x.numel()
-        if dtype is not None and (n < SHARED_WORK or get_num_threads() == 1) and not x.is_neg():
-            index = source.draw_index()  # it has to live until it is read
-            mask = StandardMask(source.key, index.data_ptr(), p, dtype, n)
-            if (x.requires_grad and is_grad_enabled()) or forward_ad._current_level >= 0:
-                return (_StandardInPlace if inplace else _Standard).apply(x, mask)
-            y = x if inplace else memory.empty_like(x)
-            mask.forward(x.data_ptr(), y.data_ptr(), False)
+    if training is True and rule.standard:
+        y = _standard.dropout(x, p, inplace, source)
+        if y is not None:
             return y
     # All that is not plain is for dropcore.dropout to do, or to refuse.
     call = Call(p, training, rule, source.draw() if training else None, "bits")
@@ -55,61 +45,6 @@ def _check_inplace(x: Tensor) -> None:
         raise RuntimeError("inplace must be False for a leaf that requires its gradient")
     if x.is_neg():
         raise RuntimeError("inplace must be False for a tensor that is negated when it is read")
-
-
-# ------------------------------------------------------------------- by address
-
-
-class _Standard(Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, mask: StandardMask) -> Tensor:
-        ctx.mask = mask
-        y = empty_like(x) if mask.size < LARGE else large_like(x)
-        mask.forward(x.data_ptr(), y.data_ptr(), True)
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, None]:
-        if is_grad_enabled():
-            return _StandardGradient.apply(dy, ctx.mask), None
-        return _gradient(dy, ctx.mask), None
-
-    @staticmethod
-    def jvp(ctx: Any, dx: Tensor, _: None) -> Tensor:
-        return _StandardGradient.apply(dx, ctx.mask)
-
-
-class _StandardInPlace(_Standard):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, mask: StandardMask) -> Tensor:
-        ctx.mask = mask
-        ctx.mark_dirty(x)
-        mask.forward(x.data_ptr(), x.data_ptr(), True)
-        return x
-
-
-def _gradient(dy: Tensor, mask: StandardMask) -> Tensor:
-    if not dy.is_contiguous() or dy.is_neg():
-        dy = dy.contiguous().resolve_neg()
-    dx = empty_like(dy) if mask.size < LARGE else large_like(dy)
-    mask.backward(dy.data_ptr(), dx.data_ptr())
-    return dx
-
-
-class _StandardGradient(Function):
-    # It is linear and its own adjoint, so it can be differentiated any number of times.
-    @staticmethod
-    def forward(ctx: Any, dy: Tensor, mask: StandardMask) -> Tensor:
-        ctx.mask = mask
-        return _gradient(dy, mask)
-
-    @staticmethod
-    def backward(ctx: Any, ddx: Tensor) -> tuple[Tensor, None]:
-        return _StandardGradient.apply(ddx, ctx.mask), None
-
-    @staticmethod
-    def jvp(ctx: Any, ddy: Tensor, _: None) -> Tensor:
-        return _StandardGradient.apply(ddy, ctx.mask)
 
 
 # ------------------------------------------------------------------ by the Mask

@@ -18,6 +18,7 @@ PLAIN = (Tensor, torch.nn.Parameter)  # no wrapper
 is_compiling = torch.compiler.is_compiling
 modes = torch._C._len_torch_dispatch_stack
 tracing_state = torch._C._get_tracing_state
+in_transform = torch._C._are_functorch_transforms_active
 
 
 def dropout(
@@ -129,4 +130,9 @@ def apply(
     if is_compiling() or type(x) not in PLAIN or modes() or tracing_state() is not None:
         y = operator.dropout(list(inputs), source.draw_index(), source.key, p, training, rule.text)
         return x.copy_(y) if inplace else y
+    if in_transform():
+        raise RuntimeError(
+            "dropout has no rule for torch.func's transforms (grad, vmap, jvp and their kin): take "
+            "derivatives by torch.autograd, or use PyTorch's own dropout there"
+        )
     return eager.dropout(inputs, p, training, inplace, rule, source)

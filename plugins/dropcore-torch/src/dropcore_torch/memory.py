@@ -11,14 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dropcore_torch import _standard
-
-DTYPES = {
-    torch.float32: _standard.FLOAT32,
-    torch.float64: _standard.FLOAT64,
-    torch.float16: _standard.FLOAT16,
-    torch.bfloat16: _standard.BFLOAT16,
-}
 LARGE = 1 << 22  # bytes: from here on NumPy asks the system for huge pages
 KEPT = 1 << 28  # bytes, at most, that wait for the next large tensor
 LINE = 64  # bytes of a cache line, on which PyTorch's own tensors begin

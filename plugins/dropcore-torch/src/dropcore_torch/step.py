@@ -3,8 +3,9 @@
 One step of the same model is timed without dropout; with an autograd.Function that does
 nothing in each place of a dropout module; with one multiplication there, which reads and writes
 what dropout reads and writes; with dropcore's modules as `convert` puts them; and with
-PyTorch's own. The steps take turns, so that all of them see the same machine. What is over the
-step without dropout is dropout's, and the two rows between say how little it could be.
+PyTorch's own. They take turns, each for some steps in a row as in training, so that all of them
+see the same machine. What is over the step without dropout is dropout's, and the two rows between
+say how little it could be.
 """
 
 from __future__ import annotations
@@ -118,17 +119,21 @@ def functions_of(elements: int, p: float) -> dict[str, Step]:
 # ---------------------------------------------------------------------- measurement
 
 
-def measure(steps: dict[str, Step], rounds: int, calls: int = 1) -> dict[str, list[float]]:
-    """Seconds of each step in each round, of `calls` in a row; the first rounds left out."""
-    warm = max(3, rounds // 20)
+def measure(steps: dict[str, Step], rounds: int, calls: int) -> dict[str, list[float]]:
+    """Seconds of each step, made several times in a row in each round.
+
+    The first half of a row is left out, and the first rounds: there the caches are another's.
+    """
+    warm = max(2, rounds // 20)
     seconds: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(warm + rounds):
+    for turn in range(warm + rounds):
         for name, step in steps.items():
-            begin = time.perf_counter()
-            for _ in range(calls):
+            for call in range(calls):
+                begin = time.perf_counter()
                 step()
-            seconds[name].append((time.perf_counter() - begin) / calls)
-    return {name: each[warm:] for name, each in seconds.items()}
+                if turn >= warm and call >= calls // 2:
+                    seconds[name].append(time.perf_counter() - begin)
+    return seconds
 
 
 def table(seconds: dict[str, list[float]]) -> str:
@@ -165,7 +170,8 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--length", type=int, default=128, help="places in a sample of the encoder")
     whole.add_argument("--batch", type=int, default=None, help="128, of the encoder 8")
     whole.add_argument("--p", type=float, default=0.1)
-    whole.add_argument("--rounds", type=int, default=300)
+    whole.add_argument("--rounds", type=int, default=60, help="turns that each model has")
+    whole.add_argument("--calls", type=int, default=10, help="steps in a row in each turn")
     whole.add_argument("--threads", type=int, default=1, help="of PyTorch")
     whole.add_argument(
         "--function",
@@ -193,7 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def show_functions(options: argparse.Namespace) -> None:
     """Print a line for each size."""
     for elements in options.function:
-        calls = max(1, (1 << 22) // elements)
+        calls = max(options.calls, (1 << 22) // elements)
         seconds = measure(functions_of(elements, options.p), options.rounds, calls)
         print(f"{elements} elements, p = {options.p}: {ratios(seconds)}")
 
@@ -203,9 +209,10 @@ def show_steps(options: argparse.Namespace) -> None:
     shape = f"{options.layers} layers" if options.model == "perceptron" else "one layer"
     print(
         f"{options.model}, {shape} of width {options.width}, batch {options.batch}, "
-        f"p = {options.p}, {options.threads} thread(s), {options.rounds} rounds"
+        f"p = {options.p}, {options.threads} thread(s), {options.rounds} rounds of "
+        f"{options.calls} steps"
     )
-    print(table(measure(steps_of(options), options.rounds)))
+    print(table(measure(steps_of(options), options.rounds, options.calls)))
     print("over: over the step without dropout; share: dropout's, of the step, by the medians")
 
 
