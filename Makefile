@@ -4,6 +4,7 @@
 #   make test      lint and run all tests
 #   make plugins   build the plugins of this repository and install them
 #   make bench-report   measure, and write bench/RESULTS.md with its plots
+#   make bench-compilers   the kernels as GCC and Clang build them: bench/COMPILERS.md
 #   make check     test, and count instructions under valgrind
 #   make check-large   arrays of more than 2^31 elements
 #   make test-peers    the autograd engine against PyTorch
@@ -36,7 +37,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint pytest plugins test-plugins test-peers test-frameworks bench \
-    bench-report check check-large check-sanitize check-threads check-debug check-pythons \
+    bench-report bench-compilers check check-large check-sanitize check-threads check-debug check-pythons \
     check-free-threading check-clang check-foreign clean
 
 help:
@@ -120,6 +121,14 @@ test-frameworks: dist/wheel.stamp
 	        $(CURDIR)/$(VENV)-frameworks/bin/python -m pytest) || exit 1; \
 	done
 
+# In an environment of its own, $(1): the core built with $(2) as arguments of meson, and $(3).
+define built_environment
+rm -rf $(VENV)-$(1)
+$(PYTHON) -m venv $(VENV)-$(1)
+$(VENV)-$(1)/bin/python -m pip --disable-pip-version-check --quiet install \
+    --constraint constraints.txt $(patsubst %,--config-settings=setup-args=%,$(2)) $(3)
+endef
+
 # The measurements of bench/, with as many peers as can be installed.
 $(VENV)/bench.stamp: dist/wheel.stamp $(PLUGIN_SOURCE) constraints.txt | $(BIN)/python
 	PIP_FIND_LINKS=dist $(PIP) install --constraint constraints.txt '.[bench]' $(PLUGINS)
@@ -133,6 +142,17 @@ bench: $(VENV)/bench.stamp
 
 bench-report: bench
 	$(BIN)/python bench/report.py
+
+# The kernels as each compiler builds them, in environments of their own.
+COMPILERS ?= gcc clang
+
+bench-compilers: $(COMPILERS:%=bench-with-%)
+	$(VENV)-$(firstword $(COMPILERS))/bin/python bench/compilers.py $(COMPILERS)
+
+bench-with-%: export CC = $*
+bench-with-%:
+	$(call built_environment,$*,,'.[bench]')
+	$(VENV)-$*/bin/python bench/run.py --only kernels --results .benchmarks/$*
 
 # What `test` does not: instruction counts, under valgrind.
 check: test
@@ -148,14 +168,6 @@ check-large: $(VENV)/test.stamp
 TESTS ?= tests
 PYTHONS ?= python3.11 python3.12 python3.13
 ARCH ?= s390x
-
-# In an environment of its own, $(1): the core built with $(2) as arguments of meson, and $(3).
-define built_environment
-rm -rf $(VENV)-$(1)
-$(PYTHON) -m venv $(VENV)-$(1)
-$(VENV)-$(1)/bin/python -m pip --disable-pip-version-check --quiet install \
-    --constraint constraints.txt $(patsubst %,--config-settings=setup-args=%,$(2)) $(3)
-endef
 
 comma := ,
 SANITIZE := -Dbuildtype=debugoptimized -Db_lundef=false -Dc_args=-fno-sanitize-recover=undefined
@@ -173,10 +185,12 @@ check-sanitize:
 	    --deselect tests/test_memory.py::test_calls_leak_nothing $(TESTS)
 
 # It sees most where PYTHON is built with --disable-gil and --with-thread-sanitizer; elsewhere the
-# GIL orders all but the kernels. The sanitizer does not support a fork of several threads.
+# GIL orders all but the kernels. The sanitizer does not support a fork of several threads. Cython
+# is run by another Python: that one would take half an hour.
 check-threads: export TSAN_OPTIONS = report_bugs=0
+check-threads: export CYTHON = $(CURDIR)/$(BIN)/cython
 check-threads: TESTS = tests/test_many_threads.py
-check-threads:
+check-threads: $(VENV)/test.stamp
 	$(call built_environment,threads,$(SANITIZE) -Db_sanitize=thread,. pytest)
 	LD_PRELOAD="$$(gcc -print-file-name=libtsan.so)" \
 	TSAN_OPTIONS="halt_on_error=1 die_after_fork=0" \

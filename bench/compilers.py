@@ -1,0 +1,67 @@
+"""Write COMPILERS.md: the kernels as each of several compilers builds them, over a copy."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from cases import COMPARED_SIZES, COPYTO, ROOF_LINES, size_name
+from report import BENCH, figure, label, table
+from results import Results
+from run import RESULTS
+
+
+def rows(results: dict[str, Results], isa: str, dtype: str) -> list[tuple[str, ...]]:
+    """A row for each operation, each cell a figure of every compiler."""
+    first = next(iter(results.values()))
+    found = first.all(suite="kernels", isa=isa, dtype=dtype)
+    names = list(dict.fromkeys(label(row) for row in found if row.name not in ROOF_LINES))
+    lines = []
+    for name in names:
+        line = [name]
+        for n in COMPARED_SIZES:
+            figures = []
+            for each in results.values():
+                (row,) = (
+                    row
+                    for row in each.all(suite="kernels", isa=isa, dtype=dtype, n=n)
+                    if label(row) == name
+                )
+                figures.append(figure(each.speed(row, each.beside(row, name=COPYTO, p=None))))
+            line.append(" / ".join(figures))
+        lines.append(tuple(line))
+    return lines
+
+
+def report(results: dict[str, Results]) -> str:
+    """All of COMPILERS.md."""
+    first = next(iter(results.values()))
+    compilers = " / ".join(results)
+    sections = [
+        "# What the compilers make of the kernels",
+        f"Elements a second over those of `np.copyto(y, x)` on the same buffers: {compilers}. "
+        f"{first.facts['cpu']}; `make bench-compilers` makes them anew.",
+    ]
+    for isa in first.isas:
+        for dtype in ("float32", "float64", "float16", "bfloat16"):
+            sections.append(f"## {isa}, {dtype}")
+            head = (compilers, *map(size_name, COMPARED_SIZES))
+            sections.append(table(head, rows(results, isa, dtype)))
+    return "\n\n".join(sections) + "\n"
+
+
+def main() -> int:
+    """Write it beside this file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("compilers", nargs="+", help="as run.py's --results has folders for them")
+    args = parser.parse_args()
+    results = {name: Results(RESULTS.parent / name) for name in args.compilers}
+    path = BENCH / "COMPILERS.md"
+    path.write_text(report(results))
+    print(f"wrote {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
