@@ -32,6 +32,9 @@ PLUGINS := $(addprefix ./plugins/dropcore-,dropblock droppath exactcount gaussia
 FRAMEWORKS ?= torch jax keras hips
 PLUGIN_SOURCE := $(shell find $(PLUGINS) -type f -name '*.py' -o -name '*.pyx' -o -name '*.toml')
 
+# An older release that has a wheel, before a newer one that would have to be built.
+export PIP_PREFER_BINARY = 1
+
 # Two threads of BLAS in each of several processes only wait for each other.
 export OPENBLAS_NUM_THREADS ?= 1
 

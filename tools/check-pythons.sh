@@ -7,6 +7,7 @@
 # Of the test requirements only those are installed of which that Python has a wheel: a test that
 # needs another is left out, and named.
 set -euo pipefail
+export PIP_PREFER_BINARY=1
 repository=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
