@@ -1,6 +1,8 @@
 """The engine: order, accumulation, ownership, and what is not recorded."""
 
+import copy
 import gc
+import pickle
 import threading
 import weakref
 
@@ -135,6 +137,21 @@ def test_a_parameter_that_is_frozen_gets_no_gradient():
     w.requires_grad = True
     (x * w).sum().backward()
     np.testing.assert_array_equal(w.grad, x.data)
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
+)
+def test_a_copy_is_a_leaf_of_its_own(copied):
+    x = leaf(2)
+    y = x * x
+    y.sum().backward()
+    for tensor in (copied(x), copied(y)):
+        before = x.grad
+        tensor.grad = None
+        (tensor * 3).sum().backward()
+        np.testing.assert_array_equal(tensor.grad, 3)
+        assert x.grad is before
 
 
 def test_constants_get_no_gradient():

@@ -75,6 +75,10 @@ class Tensor:
         self.requires_grad = requires_grad
         self._node: Node | None = None
 
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:  # a copy, or a pickle, is a leaf
+        names = ("data", "grad", "requires_grad")
+        return None, {name: getattr(self, name) for name in names} | {"_node": None}
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the data."""
