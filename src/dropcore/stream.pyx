@@ -302,12 +302,15 @@ cdef class Stream:
 
     cdef DrawAddress take(self) except *:
         cdef DrawAddress address
+        cdef bint left
         with cython.critical_section(self):
-            if self.exhausted:
-                raise OverflowError(f"{self!r} has no draw left: its position is 2**64")
+            left = not self.exhausted
             address = self.next
-            self.next.index += 1
-            self.exhausted = self.next.index == 0
+            if left:
+                self.next.index += 1
+                self.exhausted = self.next.index == 0
+        if not left:
+            raise OverflowError(f"{self!r} has no draw left: its position is 2**64")
         return address
 
     def draw(self):
@@ -336,8 +339,11 @@ cdef class Stream:
         -------
         Draw
         """
-        cdef DrawAddress address = self.next
-        address.index = _index("index", index)
+        cdef DrawAddress address
+        cdef uint64_t at = _index("index", index)
+        with cython.critical_section(self):
+            address = self.next
+        address.index = at
         return draw_of(address)
 
     def child(self, part):
@@ -360,7 +366,11 @@ cdef class Stream:
 
     @property
     def position(self):
-        return LAST_INDEX + 1 if self.exhausted else self.next.index
+        cdef bint exhausted
+        cdef uint64_t index
+        with cython.critical_section(self):
+            exhausted, index = self.exhausted, self.next.index
+        return LAST_INDEX + 1 if exhausted else index
 
     @property
     def state(self):
