@@ -8,7 +8,7 @@ import textwrap
 import pytest
 
 PRELUDE = """
-import atexit, faulthandler, multiprocessing, os, signal, sys, threading
+import _thread, atexit, faulthandler, multiprocessing, os, signal, sys, threading, time
 
 
 def watch():
@@ -20,12 +20,18 @@ def watch():
         faulthandler.dump_traceback_later(30, exit=True)
 
 
+def count_alive():
+    # Threads besides this one; those of the pool, that are about to end, may do so.
+    until = time.monotonic() + 1
+    while _thread._count() >= threading.active_count() and time.monotonic() < until:
+        time.sleep(0.001)
+    alive_at_fork.append(_thread._count())
+
+
 watch()
 alive_at_fork = []
 if hasattr(os, "fork"):  # registered first, so run last
-    os.register_at_fork(
-        before=lambda: alive_at_fork.extend(thread.name for thread in threading.enumerate())
-    )
+    os.register_at_fork(before=count_alive)
 
 import numpy as np
 import dropcore

@@ -5,10 +5,14 @@ before a fork: a child would inherit their locks but not the threads, and hang. 
 pieces of work from a queue that a signal handler cannot leave half changed, and a piece
 claims, runs and ends in compiled code, where none comes between: an interrupted call ends
 as any other.
+
+They are threads of the lower module: `threading.Thread.start` waits for the thread to begin,
+and a signal handler that forks meanwhile leaves the child waiting for a thread that it lacks.
 """
 
 from __future__ import annotations
 
+import _thread
 import operator
 import os
 import threading
@@ -20,7 +24,7 @@ from typing import Protocol
 MAX_THREADS = 1024
 
 _lock = threading.RLock()
-_workers: list[threading.Thread] = []
+_workers: list[_thread.LockType] = []  # one for each worker, held until it ends
 _queue: SimpleQueue[Piece | None] = SimpleQueue()
 _here = threading.local()
 
@@ -159,18 +163,22 @@ def _offer(pieces: Sequence[Piece]) -> None:
 
 def _start_workers() -> None:
     with _lock:
-        while len(_workers) < _threads - 1:
-            worker = threading.Thread(
-                target=_work, args=(_queue,), name=f"dropcore-{len(_workers)}", daemon=True
-            )
-            worker.start()
-            _workers.append(worker)
+        workers = _workers
+        # After a fork by a signal handler the list is another: these are the parent's workers.
+        while workers is _workers and len(workers) < _threads - 1:
+            ended = _thread.allocate_lock()
+            ended.acquire()
+            _thread.start_new_thread(_work, (_queue, ended))
+            workers.append(ended)
 
 
-def _work(queue: SimpleQueue[Piece | None]) -> None:
+def _work(queue: SimpleQueue[Piece | None], ended: _thread.LockType) -> None:
     _here.is_worker = True  # work within work stays in its thread
-    while (piece := queue.get()) is not None:
-        piece()
+    try:
+        while (piece := queue.get()) is not None:
+            piece()
+    finally:
+        ended.release()
 
 
 def _shut_down() -> None:
@@ -178,7 +186,7 @@ def _shut_down() -> None:
         for _ in _workers:
             _queue.put(None)
         while _workers:
-            _workers.pop().join()
+            _workers.pop().acquire()
 
 
 def _before_fork() -> None:
