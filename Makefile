@@ -196,7 +196,7 @@ check-threads: TESTS = tests/test_many_threads.py
 check-threads: $(VENV)/test.stamp
 	$(call built_environment,threads,$(SANITIZE) -Db_sanitize=thread,. pytest)
 	LD_PRELOAD="$$(gcc -print-file-name=libtsan.so)" \
-	TSAN_OPTIONS="halt_on_error=1 die_after_fork=0" \
+	TSAN_OPTIONS="halt_on_error=1 die_after_fork=0 suppressions=tools/thread-sanitizer.txt" \
 	$(VENV)-threads/bin/python -m pytest -m 'not large' $(TESTS)
 
 check-debug:

@@ -144,16 +144,29 @@ cdef class Piece:
         if self.claim.acquire(False):
             with nogil:
                 run(&self.work)
-            self.done = True
+            self.end()
             self.ended.release()
 
     def give_up(self):
         if self.claim.acquire(False):
-            self.done = True
+            self.end()
 
     def wait(self):
-        while not self.done:
+        while not self.has_ended():
             self.ended.acquire(True, 0.1)
+
+    # Without the GIL it takes a lock that what was written is seen before that it was.
+
+    cdef int end(self) except -1:
+        with cython.critical_section(self):
+            self.done = True
+        return 0
+
+    cdef bint has_ended(self) except -1:
+        cdef bint done
+        with cython.critical_section(self):
+            done = self.done
+        return done
 
 
 cdef int execute(const Work* w, tuple arrays) except -1:
