@@ -230,3 +230,61 @@ def test_a_variant_that_decides_itself():
 def test_inputs_that_are_missing_or_too_many(other):
     with pytest.raises(TypeError, match="other"):
         dropout(torch.ones(3), 0.5, True, variant=Doubling(), **other)
+
+
+# ------------------------------------------------------------- unusual gradients
+
+
+@pytest.mark.parametrize("variant", ["standard", "alpha"])
+def test_a_tangent_of_another_dtype(variant):
+    """PyTorch allows it: the slope is the same."""
+    for dtype, other in ((torch.float64, torch.float16), (torch.float32, torch.float64)):
+        with forward_ad.dual_level():
+            x = forward_ad.make_dual(torch.ones(50, dtype=dtype), torch.full((50,), 3, dtype=other))
+            y, dy = forward_ad.unpack_dual(dropout(x, 0.5, True, variant=variant))
+        assert dy.dtype is other
+        kept = (y - y.min()) > 0
+        assert torch.equal(dy > 0, kept)
+        assert len(set(dy.tolist())) == 2
+
+
+@pytest.mark.parametrize("variant", ["standard", "alpha"])
+def test_in_place_in_forward_mode(variant):
+    draw, x = dropcore.Stream(1).at(0), torch.ones(50)
+    with forward_ad.dual_level():
+        dual = forward_ad.make_dual(x, torch.ones(50))
+        y = forward_ad.unpack_dual(dropout(dual, 0.5, True, rng=draw, variant=variant))
+        dual = forward_ad.make_dual(x.clone(), torch.ones(50))
+        dropout(dual, 0.5, True, inplace=True, rng=draw, variant=variant)
+        assert all(map(torch.equal, forward_ad.unpack_dual(dual), y))
+
+
+@pytest.mark.parametrize("variant", ["standard", "alpha"])
+def test_zeros_without_memory(variant):
+    draw = dropcore.Stream(1).at(0)
+    y = dropout(torch._efficientzerotensor(50), 0.5, True, rng=draw, variant=variant)
+    assert torch.equal(y, dropout(torch.zeros(50), 0.5, True, rng=draw, variant=variant))
+    x = torch.ones(50, requires_grad=True)
+    y = dropout(x, 0.5, True, variant=variant)
+    y.backward(torch._efficientzerotensor(50))
+    assert torch.equal(x.grad, torch.zeros(50))
+
+
+@pytest.mark.parametrize("variant", ["standard", "alpha"])
+def test_a_sparse_gradient(variant):
+    weight = torch.randn(6, 3, requires_grad=True)
+    rows = torch.tensor([1, 4])
+    dropped = dropout(weight, 0.5, True, rng=dropcore.Stream(1).at(0), variant=variant)
+    torch.nn.functional.embedding(rows, dropped, sparse=True).sum().backward()
+    found, weight.grad = weight.grad, None
+    dropped = dropout(weight, 0.5, True, rng=dropcore.Stream(1).at(0), variant=variant)
+    torch.nn.functional.embedding(rows, dropped).sum().backward()
+    assert torch.equal(found, weight.grad)
+
+
+@pytest.mark.parametrize("variant", ["standard", "alpha"])
+def test_batched_derivatives_are_refused(variant):
+    x = torch.ones(4, requires_grad=True)
+    y = dropout(x, 0.5, True, variant=variant)
+    with pytest.raises(RuntimeError, match="one by one"):
+        torch.autograd.grad(y, x, torch.eye(4), is_grads_batched=True)

@@ -76,7 +76,7 @@ def test_the_model_may_be_one_dropout_module_and_rng_a_generator():
         torch.manual_seed(SEED)
         ys.append(module(torch.ones(50)))
     assert torch.equal(*ys)
-    assert str(convert(nn.Linear(2, 2))) == "no module with dropout"
+    assert str(convert(nn.Linear(2, 2))) == "nothing to swap"
 
 
 def test_hooks_and_modes_stay():
@@ -120,3 +120,22 @@ def test_an_encoder_layer_trains_and_evaluates():
     assert not torch.equal(layer(x), layer(x))
     layer(x).sum().backward()
     assert all(each.grad is not None for each in layer.parameters())
+
+
+def test_what_is_converted_already_gets_a_new_key_where_one_is_given():
+    model = nn.Sequential(nn.Dropout(0.5), nn.LSTM(4, 4, 2, dropout=0.5))
+    convert(model, rng=1)
+    keys = [module.source for module in model]
+    assert str(convert(model)) == "nothing to swap"
+    assert [module.source for module in model] == keys
+    assert convert(model, rng=2).swapped == ("0", "1")
+    other = nn.Sequential(nn.Dropout(0.5), nn.LSTM(4, 4, 2, dropout=0.5))
+    convert(other, rng=2)
+    assert [module.source for module in model] == [module.source for module in other]
+    assert keys[0] != model[0].source
+
+
+@pytest.mark.parametrize("swap", [convert, revert])
+def test_what_is_no_module_is_refused(swap):
+    with pytest.raises(TypeError, match="model"):
+        swap([nn.Dropout(0.5)])

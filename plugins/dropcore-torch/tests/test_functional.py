@@ -226,8 +226,9 @@ def test_a_tensor_that_is_negated_when_it_is_read():
     for each in x, x[:1]:  # one element is contiguous
         y = dropout(each, 0, True)
         assert torch.equal(y, torch.full_like(y, -2))
-    with pytest.raises(RuntimeError, match="negated"):
-        dropout(x, 0.5, True, inplace=True)
+    y = dropout(x, 0.5, True, rng=dropcore.Stream(1).at(2))
+    assert dropout(x, 0.5, True, inplace=True, rng=dropcore.Stream(1).at(2)) is x
+    assert torch.equal(x, y)
 
 
 @pytest.mark.parametrize("variant", ["standard", "alpha"])
@@ -253,6 +254,26 @@ def test_in_place_is_refused_where_it_would_break_the_graph():
     dropout(y, 0.5, True, inplace=True)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         y.sum().backward()
+
+
+@pytest.mark.parametrize("variant", ["standard", "alpha"])
+def test_in_place_is_seen_by_whoever_kept_the_tensor(variant):
+    x, w = torch.ones(4), torch.ones(4, requires_grad=True)
+    y = (x * w).sum()
+    dropout(x, 0.5, True, inplace=True, variant=variant)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.backward()
+
+
+def test_in_place_is_refused_before_anything_is_written():
+    leaf = torch.ones(8, requires_grad=True)
+    parts = (leaf * 1).chunk(2)
+    with torch.inference_mode():
+        inferred = torch.ones(8)
+    for x in (leaf.view(2, 4), parts[0], inferred):
+        with pytest.raises(RuntimeError):
+            dropout(x, 0.5, True, inplace=True)
+        assert torch.equal(x.detach(), torch.ones_like(x))
 
 
 # ------------------------------------------------------------------ other devices
@@ -300,6 +321,8 @@ def test_other_devices_have_not_all_variants(options):
         ((float("nan"), True), {}, ValueError, "p"),
         ((True, True), {}, TypeError, "p"),
         (("0.5", True), {}, TypeError, "p"),
+        ((None, True), {}, TypeError, "p"),
+        ((torch.tensor([0.5, 0.5]), True), {}, TypeError, "p"),
         ((0.5, 1), {}, TypeError, "training"),
         ((0.5, None), {}, TypeError, "training"),
         ((0.5,), {}, TypeError, "training"),
@@ -320,6 +343,18 @@ def test_bad_calls_are_refused_and_write_nothing(arguments, options, error, word
     with pytest.raises(error, match=word):
         dropout(x, *arguments, **({"inplace": True} | options))
     assert torch.equal(x, torch.ones(3))
+
+
+@pytest.mark.parametrize("x", [[1.0, 2.0], np.ones(3), None])
+def test_what_is_no_tensor_is_refused(x):
+    with pytest.raises(TypeError, match="input must be a tensor"):
+        dropout(x, 0.5, True)
+
+
+def test_an_axis_of_numpy():
+    draw = dropcore.Stream(1).at(0)
+    y = dropout(torch.ones(3, 40), 0.5, True, shared_axes=np.int64(0), rng=draw)
+    assert torch.equal(y, dropout(torch.ones(3, 40), 0.5, True, shared_axes=0, rng=draw))
 
 
 @pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.complex64])

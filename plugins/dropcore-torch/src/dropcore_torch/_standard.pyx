@@ -28,8 +28,9 @@ from torch.autograd.function import Function
 
 import dropcore
 from dropcore import get_num_threads
-from dropcore_torch.memory import LARGE, large_like
+from dropcore_torch.memory import LARGE, dense, large_like
 from dropcore_torch.source import LIMIT
+from dropcore_torch.transforms import NO_RULE, in_transform, is_batched
 
 cdef enum:
     SMALL = 4096  # elements
@@ -153,28 +154,32 @@ cdef class Mask:
         return 0
 
     cdef object backward(self, dy):
+        # A tangent may be of another dtype than x; a gradient may be sparse, or all zeros
+        # without memory.
         cdef uintptr_t source, target
         cdef uint8_t* bits = NULL
+        cdef int dtype
+        if in_transform() or is_batched(dy):
+            raise RuntimeError(NO_RULE)
+        if dy.is_sparse or dy._is_zerotensor():
+            dy = dense(dy)
         if not dy.is_contiguous() or dy.is_neg():
             dy = dy.contiguous().resolve_neg()
+        dtype = DTYPES[dy.dtype]
         dx = self.like(dy)
         source, target = dy.data_ptr(), dx.data_ptr()
         if self.bits is not None:
             bits = <uint8_t*> PyBytes_AS_STRING(self.bits)
         if self.n < SMALL:
-            run_backward(
-                &self.draw, self.dtype, self.p, self.n, <void*> source, <void*> target, bits
-            )
+            run_backward(&self.draw, dtype, self.p, self.n, <void*> source, <void*> target, bits)
             return dx
         with nogil:
-            run_backward(
-                &self.draw, self.dtype, self.p, self.n, <void*> source, <void*> target, bits
-            )
+            run_backward(&self.draw, dtype, self.p, self.n, <void*> source, <void*> target, bits)
         return dx
 
 
 class Standard(Function):
-    """The Function of a tensor that stays as it is."""
+    """The forward pass."""
 
     @staticmethod
     def forward(ctx, x, Mask mask):
@@ -196,18 +201,6 @@ class Standard(Function):
     def jvp(ctx, dx, _):
         """Give the tangent of y."""
         return Gradient.apply(dx, ctx.mask)
-
-
-class StandardInPlace(Standard):
-    """The Function of a tensor that is written to."""
-
-    @staticmethod
-    def forward(ctx, x, Mask mask):
-        """Give x, with y in it."""
-        ctx.mask = mask
-        ctx.mark_dirty(x)
-        mask.forward(x, x, True)
-        return x
 
 
 class Gradient(Function):
@@ -232,10 +225,9 @@ class Gradient(Function):
 
 cdef Py_ssize_t LARGE_BYTES = LARGE
 cdef object apply = super(Function, Standard).apply
-cdef object apply_in_place = super(Function, StandardInPlace).apply
 
 
-def dropout(x, p, bint inplace, source):
+def dropout(x, p, source):
     """Compute y in training mode; None if that is not for this module to do.
 
     Parameters
@@ -243,7 +235,6 @@ def dropout(x, p, bint inplace, source):
     x : torch.Tensor
         On the CPU, with strides.
     p : float
-    inplace : bool
     source : dropcore_torch.source.Source
         Asked for an index if y is computed.
     """
@@ -253,14 +244,16 @@ def dropout(x, p, bint inplace, source):
         return None
     dtype = DTYPES.get(x.dtype)
     n = x.numel()
-    if dtype is None or (n >= SHARED_WORK and get_num_threads() != 1) or x.is_neg():
+    if dtype is None or (n >= SHARED_WORK and get_num_threads() != 1):
+        return None
+    if x.is_neg() or x._is_zerotensor():
         return None
     mask = Mask.__new__(Mask)
     mask.draw = key_of(source.key).draw
     dropcore_set_index(&mask.draw, index_of(source))
     mask.p, mask.dtype, mask.n = p, dtype, n
     if (x.requires_grad and is_grad_enabled()) or forward_ad._current_level >= 0:
-        return apply_in_place(x, mask) if inplace else apply(x, mask)
-    y = x if inplace else mask.like(x)
+        return apply(x, mask)
+    y = mask.like(x)
     mask.forward(x, y, False)
     return y

@@ -11,7 +11,7 @@ import dropcore
 from dropcore_torch import modules
 from dropcore_torch.attention import MultiheadAttention
 from dropcore_torch.recurrent import GRU, LSTM, RNN
-from dropcore_torch.source import RNG, stream_of
+from dropcore_torch.source import RNG, source_of_layer, stream_of
 
 # Swapped by their class, so that whoever holds a module holds it still.
 OURS: dict[type[nn.Module], Any] = {
@@ -36,7 +36,8 @@ class Report:
     Attributes
     ----------
     swapped : tuple of str
-        The qualified names of the modules that were swapped; "" is the model itself.
+        The qualified names of the modules that were swapped, or were dropcore's before and have
+        a new key; "" is the model itself.
     left : dict of str to str
         Those with dropout that stay as they are, each with the reason.
     """
@@ -47,7 +48,7 @@ class Report:
     def __str__(self) -> str:
         lines = [f"swapped: {name or 'the model itself'}" for name in self.swapped]
         lines += [f"left: {name or 'the model itself'}: {why}" for name, why in self.left.items()]
-        return "\n".join(lines) or "no module with dropout"
+        return "\n".join(lines) or "nothing to swap"
 
 
 def convert(model: nn.Module, rng: RNG = None) -> Report:
@@ -65,6 +66,7 @@ def convert(model: nn.Module, rng: RNG = None) -> Report:
         As for the modules. Each module gets a key of its own, from its qualified name: that
         of ``stream.child("encoder").child("drop1")`` for ``encoder.drop1``. With None all
         share one key. In either case ``torch.manual_seed`` says which draws they take.
+        Modules that are dropcore's already get the new key too; with None they keep theirs.
 
     Returns
     -------
@@ -85,6 +87,9 @@ def convert(model: nn.Module, rng: RNG = None) -> Report:
     >>> print(revert(model))
     swapped: 1
     """
+    _check_model(model)
+    if isinstance(rng, dropcore.Draw):
+        raise TypeError(f"rng must be None or what a Stream is made of, not a Draw, {rng!r}")
     stream = None if rng is None else stream_of(rng)
     swapped, left = [], {}
     for name, module in model.named_modules():
@@ -92,6 +97,9 @@ def convert(model: nn.Module, rng: RNG = None) -> Report:
         if ours is not None:
             module.__class__ = ours
             module.adopt(_child(stream, name))
+            swapped.append(name)
+        elif stream is not None and type(module) in PYTORCHS:
+            module.source = source_of_layer(_child(stream, name))
             swapped.append(name)
         elif why := _why_left(module):
             left[name] = why
@@ -110,6 +118,7 @@ def revert(model: nn.Module) -> Report:
     Report
         Left are modules of a variant, or with options, that PyTorch does not have.
     """
+    _check_model(model)
     swapped, left = [], {}
     for name, module in model.named_modules():
         torchs = PYTORCHS.get(type(module))
@@ -122,6 +131,11 @@ def revert(model: nn.Module) -> Report:
         module.__class__ = torchs
         swapped.append(name)
     return Report(tuple(swapped), left)
+
+
+def _check_model(model: nn.Module) -> None:
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module, not {type(model).__name__}")
 
 
 def _why_left(module: nn.Module) -> str:

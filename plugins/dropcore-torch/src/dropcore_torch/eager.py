@@ -18,33 +18,23 @@ from dropcore_torch import _standard, memory
 from dropcore_torch.memory import array_of
 from dropcore_torch.rule import Rule
 from dropcore_torch.source import Source
+from dropcore_torch.transforms import NO_RULE, in_transform, is_batched
 
 
 def dropout(
-    inputs: tuple[Tensor, ...], p: float, training: bool, inplace: bool, rule: Rule, source: Source
+    inputs: tuple[Tensor, ...], p: float, training: bool, rule: Rule, source: Source
 ) -> Tensor:
     """Dropout of plain tensors on the CPU."""
-    x = inputs[0]
-    if inplace:
-        _check_inplace(x)
     if training is True and rule.standard:
-        y = _standard.dropout(x, p, inplace, source)
+        y = _standard.dropout(inputs[0], p, source)
         if y is not None:
             return y
     # All that is not plain is for dropcore.dropout to do, or to refuse.
     call = Call(p, training, rule, source.draw() if training else None, "bits")
     requires_grad = any(each.requires_grad for each in inputs)
     if (requires_grad and is_grad_enabled()) or forward_ad._current_level >= 0:
-        return _General.apply(call, inplace, *inputs)
-    return call.forward(inputs, inplace)
-
-
-def _check_inplace(x: Tensor) -> None:
-    # Before anything is written.
-    if x.is_leaf and x.requires_grad and is_grad_enabled():
-        raise RuntimeError("inplace must be False for a leaf that requires its gradient")
-    if x.is_neg():
-        raise RuntimeError("inplace must be False for a tensor that is negated when it is read")
+        return _General.apply(call, *inputs)
+    return call.forward(inputs)
 
 
 # ------------------------------------------------------------------ by the Mask
@@ -63,9 +53,9 @@ class Call:
     ) -> None:
         self.p, self.training, self.rule, self.draw, self.store = p, training, rule, draw, store
 
-    def forward(self, inputs: tuple[Tensor, ...], inplace: bool) -> Tensor:
-        """Compute y; where `inplace`, in the first input."""
-        y = inputs[0] if inplace else memory.empty_like(inputs[0])
+    def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
+        """Compute y."""
+        y = memory.empty_like(inputs[0])
         arrays = [array_of(each) for each in inputs]
         named: dict[str, Any] = dict(zip(self.rule.inputs[1:], arrays[1:], strict=True))
         _, self.mask = dropcore.dropout(
@@ -95,6 +85,9 @@ class Call:
 
     def backward(self, dy: Tensor) -> tuple[Tensor, ...]:
         """The gradient of each input."""
+        if in_transform() or is_batched(dy):
+            raise RuntimeError(NO_RULE)
+        dy = memory.dense(dy)
         if len(self.rule.inputs) == 1:
             dx = memory.empty_like(dy)
             self.mask.backward(array_of(dy), out=array_of(dx))
@@ -108,17 +101,15 @@ class Call:
 
 class _General(Function):
     @staticmethod
-    def forward(ctx: Any, call: Call, inplace: bool, *inputs: Tensor) -> Tensor:
-        if inplace:
-            ctx.mark_dirty(inputs[0])
+    def forward(ctx: Any, call: Call, *inputs: Tensor) -> Tensor:
         ctx.call = call
-        return call.forward(inputs, inplace)
+        return call.forward(inputs)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         if is_grad_enabled() and ctx.call.rule.decides:
-            return None, None, _LinearGradient.apply(dy, ctx.call)
-        return None, None, *_gradients_of(ctx, dy)
+            return None, _LinearGradient.apply(dy, ctx.call)
+        return None, *_gradients_of(ctx, dy)
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
@@ -126,7 +117,7 @@ class _General(Function):
             raise NotImplementedError(
                 f"variant {ctx.call.rule.variant.name!r} has no rule for forward mode"
             )
-        return _LinearGradient.apply(tangents[2], ctx.call)
+        return _LinearGradient.apply(tangents[1], ctx.call)
 
 
 @once_differentiable

@@ -11,6 +11,7 @@ import dropcore
 from dropcore_torch import eager, operator, others
 from dropcore_torch.rule import Rule, rule_of
 from dropcore_torch.source import RNG, Source, source_of
+from dropcore_torch.transforms import NO_RULE, in_transform
 
 PLAIN = (Tensor, torch.nn.Parameter)  # no wrapper
 
@@ -18,7 +19,6 @@ PLAIN = (Tensor, torch.nn.Parameter)  # no wrapper
 is_compiling = torch.compiler.is_compiling
 modes = torch._C._len_torch_dispatch_stack
 tracing_state = torch._C._get_tracing_state
-in_transform = torch._C._are_functorch_transforms_active
 
 
 def dropout(
@@ -46,7 +46,7 @@ def dropout(
         False gives the variant's inference rule; for most it is `input` itself. There is no
         default: forgetting it is the commonest bug of its kind.
     inplace : bool, default: False
-        Write to `input`, and return it.
+        Write to `input`, and return it. The result is computed in memory of its own first.
     rng : None, Stream, Draw, int or SeedSequence, optional
         What fixes the key of the draws. The draw index is always one ``torch.randint``, so
         ``torch.manual_seed`` rules whatever the key, and a checkpoint computes the same mask
@@ -76,7 +76,8 @@ def dropout(
     NotImplementedError
         For a variant that PyTorch does not have, of a tensor that is not on the CPU.
     RuntimeError
-        In a transform of ``torch.func``.
+        In a transform of ``torch.func``, for a batched derivative, and `inplace` where PyTorch
+        allows no writing; nothing was written then.
 
     Notes
     -----
@@ -95,9 +96,15 @@ def dropout(
     >>> torch.equal(x.grad, y)  # 2 where kept, 0 where dropped
     True
     """
-    if not 0 <= p <= 1:
+    if not isinstance(input, Tensor):
+        raise TypeError(f"input must be a tensor, not {type(input).__name__}")
+    try:
+        in_range = bool(0 <= p <= 1)
+    except (TypeError, RuntimeError):  # also of a tensor of several elements
+        raise TypeError(f"p must be a number in [0, 1], not {p!r}") from None
+    if not in_range:
         raise ValueError(f"p must be in [0, 1], the probability of being dropped, not {p!r}")
-    if shared_axes != ():
+    if not (isinstance(shared_axes, tuple) and not shared_axes):
         options["shared_axes"] = shared_axes
     tensors = {name: each for name, each in options.items() if isinstance(each, Tensor)}
     for name in tensors:
@@ -129,10 +136,11 @@ def apply(
     # A compiler, a tracer and a mode see operators alone.
     if is_compiling() or type(x) not in PLAIN or modes() or tracing_state() is not None:
         y = operator.dropout(list(inputs), source.draw_index(), source.key, p, training, rule.text)
-        return x.copy_(y) if inplace else y
-    if in_transform():
-        raise RuntimeError(
-            "dropout has no rule for torch.func's transforms (grad, vmap, jvp and their kin): take "
-            "derivatives by torch.autograd, or use PyTorch's own dropout there"
-        )
-    return eager.dropout(inputs, p, training, inplace, rule, source)
+    elif in_transform():
+        raise RuntimeError(NO_RULE)
+    elif inplace and x.is_inference() and not torch.is_inference_mode_enabled():
+        raise RuntimeError("inplace must be False for a tensor of inference mode outside of it")
+    else:
+        y = eager.dropout(inputs, p, training, rule, source)
+    # PyTorch knows when a tensor must not be written to, and who has to know that it was.
+    return x.copy_(y) if inplace else y

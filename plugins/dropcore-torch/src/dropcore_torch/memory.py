@@ -72,9 +72,16 @@ def _keep(block: NDArray[np.uint8]) -> None:
             _kept.pop(size, None)
 
 
+def dense(x: Tensor) -> Tensor:
+    """The tensor with memory of its own behind every element: not sparse, nor zeros by name."""
+    if x.layout is not torch.strided:
+        return x.to_dense()
+    return torch.zeros(x.shape, dtype=x.dtype, device=x.device) if x._is_zerotensor() else x
+
+
 def array_of(x: Tensor) -> NDArray[Any]:
     """The tensor's own memory as an array; a copy only where it is to be negated first."""
-    x = x.detach().resolve_neg()
+    x = dense(x.detach()).resolve_neg()
     if x.dtype is torch.bfloat16:
         return x.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
     return x.numpy()

@@ -22,7 +22,7 @@ def dropout(
     inputs: list[Tensor], index: Tensor, key: str, p: float, training: bool, rule: str
 ) -> Tensor:
     """Compute y: all randomness is in `key` and `index`."""
-    return _call(index, key, p, training, rule).forward(tuple(inputs), False)
+    return _call(index, key, p, training, rule).forward(tuple(inputs))
 
 
 @torch.library.custom_op("dropcore::dropout_backward", mutates_args=(), device_types="cpu")
@@ -38,7 +38,7 @@ def dropout_backward(
     """Compute the gradient of each input; `inputs` are those of a variant that saves them."""
     call = _call(index, key, p, training, rule)
     if inputs:
-        call.forward(tuple(inputs), False)
+        call.forward(tuple(inputs))
     else:
         call.remake(tuple(dy.shape))
     return list(call.backward(dy))

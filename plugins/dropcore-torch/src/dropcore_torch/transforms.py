@@ -1,0 +1,14 @@
+"""torch.func's transforms, and the batched derivatives made of them, which have no rule here."""
+
+from __future__ import annotations
+
+import torch
+
+in_transform = torch._C._are_functorch_transforms_active
+is_batched = torch._C._functorch.is_legacy_batchedtensor
+
+NO_RULE = (
+    "dropout has no rule for torch.func's transforms (grad, vmap, jvp and their kin), nor for "
+    "batched derivatives (vectorize, is_grads_batched): take derivatives one by one by "
+    "torch.autograd, or use PyTorch's own dropout there"
+)
