@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from cases import COMPARED_SIZES, COPYTO, ROOF_LINES, size_name
 from report import BENCH, figure, label, table

@@ -154,6 +154,12 @@ def test_a_copy_is_a_leaf_of_its_own(copied):
         assert x.grad is before
 
 
+def test_as_many_rules_as_parents():
+    x = leaf(2)
+    with pytest.raises(ValueError, match="2 rules for 1 parents"):
+        apply_op(x.data, (x,), (lambda dy: dy, lambda dy: dy))
+
+
 def test_constants_get_no_gradient():
     x, c = leaf(3), Tensor(np.ones(3))
     y = x * c

@@ -26,7 +26,7 @@ EXAMPLES = [b["text"] for b in BLOCKS if b["language"] == "python" and not b["fi
 
 
 def test_every_block_is_tested():
-    assert set(FILES) == {"drop.pyx", "setup.py", "drop.c"}
+    assert set(FILES) == {"drop.pyx", "setup.py", "capsule.c"}
     assert {b["language"] for b in BLOCKS if not b["file"]} == {"python"}
     assert len(EXAMPLES) == 3
 
@@ -51,8 +51,8 @@ def test_the_cython_module(tmp_path):
 
 
 def test_the_c_file(tmp_path):
-    source = tmp_path / "drop.c"
-    source.write_text(FILES["drop.c"], "utf-8")
+    source = tmp_path / "capsule.c"
+    source.write_text(FILES["capsule.c"], "utf-8")
     command = [building.compiler(), "-fsyntax-only", "-Wall", "-Wextra", "-Werror"]
     command += [f"-I{dropcore.get_include()}", "-isystem", get_path("include"), str(source)]
     done = subprocess.run(command, capture_output=True, text=True)

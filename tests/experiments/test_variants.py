@@ -41,12 +41,24 @@ def test_a_variant_with_a_further_input_is_left_out(monkeypatch):
     assert skipped["standard"] == "it needs a further input, previous, that this network lacks"
 
 
-def test_left_out_variants_are_printed(run):
-    words = "--variants standard standart --seeds 1 --rows 40 --channels 2 --epochs 1 --timed 1"
+def test_left_out_variants_are_printed(run, monkeypatch):
+    def try_out(variant, config, tried=variants._try_out):
+        if variant.name == "alpha":
+            raise ValueError("x has too few axes.")
+        tried(variant, config)
+
+    monkeypatch.setattr(variants, "_try_out", try_out)
+    words = "--variants standard alpha --seeds 1 --rows 40 --channels 2 --epochs 1 --timed 1"
     printed, picture = run("variants", words)
     assert "Left out" in printed
-    assert "standart: variant 'standart' is unknown" in printed
+    assert "alpha: x has too few axes." in printed
     assert picture.exists()
+
+
+def test_a_variant_that_is_not_installed_is_refused(run, capsys):
+    with pytest.raises(SystemExit):
+        run("variants", "--variants standard standart")
+    assert "'standart' is not among" in capsys.readouterr().err
 
 
 def test_remarks_name_what_is_not_default():

@@ -162,7 +162,9 @@ class Dropout:
 
     def _refuse_to_guess(self) -> NoReturn:
         if self._calls == 0:
-            raise RuntimeError("backward needs a call of the layer before it, or mask=")
+            raise RuntimeError(
+                "backward needs a call of the layer since its last train() or eval(), or mask="
+            )
         raise RuntimeError(
             f"backward needs mask= after {self._calls} calls of the layer: "
             "pass the layer's `mask` of the call that is meant"

@@ -23,7 +23,7 @@ Decisions:
     neither a rule nor the user needs are freed during the forward pass.
 (f) The tape is not consumed: `backward` may run again, and memory is freed with the last
     reference to the result. Arrays are not versioned: do not write to ``.data`` of a tensor
-    between the forward pass that used it and its backward pass.
+    between the forward pass that used it and its backward pass. An optimiser's step writes to it.
 
 Examples
 --------

@@ -119,8 +119,10 @@ class Tensor:
         """The entry on the tape; None if no gradient is required."""
         if not self.requires_grad:
             return None
-        node = self._node
-        if node is None or node.shape != self.data.shape or node.dtype != self.data.dtype:
+        node, data = self._node, self.data
+        if node is None or (
+            node.rule is None and (node.shape, node.dtype) != (data.shape, data.dtype)
+        ):
             node = self._node = Node(self.data)
             node.keeper = ref(self)
         return node
@@ -338,6 +340,8 @@ def apply_op(
     ------
     TypeError
         If `value` is of another dtype.
+    ValueError
+        If `backward` is a tuple, and not of one callable for each parent.
 
     Examples
     --------
@@ -350,6 +354,8 @@ def apply_op(
     >>> x.grad
     array(1.)
     """
+    if isinstance(backward, tuple) and len(backward) != len(parents):
+        raise ValueError(f"backward: {len(backward)} rules for {len(parents)} parents")
     result = Tensor.__new__(Tensor)  # not __init__, which is for what users pass
     result.data = _floating("value", np.asarray(value))
     result.grad = None

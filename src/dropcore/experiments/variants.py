@@ -92,7 +92,7 @@ class Residual(Module):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this experiment's options to `parser`."""
     add = options.Options(parser, Config())
-    add.many("variants", str, "NAME", "variants of dropout", options.once)
+    add.many("variants", installed, "NAME", "variants of dropout", options.once)
     add.one("p", options.probability, "P", "probability that a variant drops what it drops")
     add.seeds()
     add.digits()
@@ -100,6 +100,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.training()
     add.one("timed", options.whole(1), "N", "steps timed with dropout, and without")
     add.output("variants.png")
+
+
+def installed(name: str) -> str:
+    """Refuse a name that no installed variant has."""
+    if name not in dropcore.variants():
+        raise argparse.ArgumentTypeError(f"{name!r} is not among {', '.join(dropcore.variants())}")
+    return name
 
 
 def run(args: argparse.Namespace) -> int:
