@@ -46,7 +46,8 @@ class MultiheadAttention(nn.MultiheadAttention):
     ) -> tuple[Tensor, Tensor | None]:
         """As that of PyTorch's module."""
         masks: dict[str, Any] = {"key_padding_mask": key_padding_mask, "attn_mask": attn_mask}
-        if not self.training or self.dropout == 0 or query.is_nested:
+        any_nested = query.is_nested or key.is_nested or value.is_nested
+        if not self.training or self.dropout == 0 or any_nested:
             return super().forward(
                 query,
                 key,
@@ -58,8 +59,12 @@ class MultiheadAttention(nn.MultiheadAttention):
             )
         if is_causal and attn_mask is None:
             raise RuntimeError("is_causal is a hint about attn_mask, which is then needed")
+        self._check(query, key, value, **masks)
+        mask = self._mask(query, **masks)
+        if not need_weights and mask is not None and mask.dtype is torch.float32:
+            mask = mask.to(query.dtype)  # what PyTorch calls for no weights takes such a mask
         q, k, v = self._project(query, key, value)
-        scores = self._scores(q, k, *self._masks(q, k, **masks))
+        scores = _scores(q, k, mask)
         weights = scores.softmax(-1) if need_weights else _softmax_of_some(scores)
         weights = apply((weights,), self.dropout, True, False, self.rule, self.source)
         y = (weights @ v).transpose(1, 2).flatten(2)
@@ -69,6 +74,53 @@ class MultiheadAttention(nn.MultiheadAttention):
         if average_attn_weights:
             weights = weights.mean(1)
         return y, weights if query.dim() == 3 else weights.squeeze(0)
+
+    def _check(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        key_padding_mask: Tensor | None,
+        attn_mask: Tensor | None,
+    ) -> None:
+        # What PyTorch refuses and the operators called here would not, or not clearly.
+        F._mha_shape_check(query, key, value, key_padding_mask, attn_mask, self.num_heads)
+        widths = {"query": self.embed_dim, "key": self.kdim, "value": self.vdim}
+        for (name, width), x in zip(widths.items(), (query, key, value), strict=True):
+            if x.shape[-1] != width:
+                raise AssertionError(f"{name} must be of width {width}, not {x.shape[-1]}")
+        samples, places, _ = self._given(query).shape
+        of_key, keys, _ = self._given(key).shape
+        if key.shape[:-1] != value.shape[:-1]:
+            raise AssertionError(
+                f"key and value must be alike but in width, not {key.shape} and {value.shape}"
+            )
+        if of_key != samples:
+            raise RuntimeError(f"key must have query's {samples} samples, not {of_key}")
+        if key_padding_mask is not None:
+            wanted = (samples, keys)[2 - key_padding_mask.dim() :]
+            if key_padding_mask.shape != wanted:
+                raise AssertionError(
+                    f"key_padding_mask must be of shape {wanted}, not {key_padding_mask.shape}"
+                )
+        if attn_mask is not None:
+            wanted = (samples * self.num_heads, places, keys)[3 - attn_mask.dim() :]
+            if attn_mask.shape != wanted:
+                raise RuntimeError(f"attn_mask must be of shape {wanted}, not {attn_mask.shape}")
+
+    def _mask(
+        self, query: Tensor, key_padding_mask: Tensor | None, attn_mask: Tensor | None
+    ) -> Tensor | None:
+        # What is added to the scores, for each head of each sample or for all.
+        of_other = F._none_or_dtype(attn_mask)
+        padding = F._canonical_mask(
+            key_padding_mask, "key_padding_mask", of_other, "attn_mask", query.dtype
+        )
+        mask = F._canonical_mask(attn_mask, "attn_mask", None, "", query.dtype, False)
+        if padding is None:
+            return mask
+        padding = torch.atleast_2d(padding).unsqueeze(1).repeat_interleave(self.num_heads, 0)
+        return padding if mask is None else mask + padding
 
     # Below, samples come first.
 
@@ -106,31 +158,14 @@ class MultiheadAttention(nn.MultiheadAttention):
             heads[1:] = [F.pad(x, (0, 0, 0, 1)) for x in heads[1:]]
         return heads
 
-    def _masks(
-        self, q: Tensor, k: Tensor, key_padding_mask: Tensor | None, attn_mask: Tensor | None
-    ) -> list[Tensor]:
-        # What is added to the scores, as far as it is given; 0 for the places that were
-        # appended to the keys.
-        masks = []
-        if attn_mask is not None:
-            mask = attn_mask
-            if mask.dim() == 3:
-                mask = mask.unflatten(0, (-1, self.num_heads))
-            masks.append(mask)
-        if key_padding_mask is not None:
-            mask = key_padding_mask
-            masks.append(mask.view(-1, 1, 1, mask.shape[-1]))
-        for place, mask in enumerate(masks):
-            if mask.dtype is torch.bool:
-                mask = torch.zeros_like(mask, dtype=q.dtype).masked_fill_(mask, -torch.inf)
-            masks[place] = F.pad(mask, (0, k.shape[2] - mask.shape[-1]))
-        return masks
 
-    def _scores(self, q: Tensor, k: Tensor, *masks: Tensor) -> Tensor:
-        scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
-        for mask in masks:
-            scores = scores + mask
-        return scores
+def _scores(q: Tensor, k: Tensor, mask: Tensor | None) -> Tensor:
+    q, k = q * q.shape[-1] ** -0.5, k.transpose(-2, -1)
+    if mask is None:
+        return q @ k
+    mask = F.pad(mask, (0, k.shape[-1] - mask.shape[-1]))  # 0 for places appended to the keys
+    # In one operator, as in PyTorch, for it refuses a mask of another dtype.
+    return torch.baddbmm(mask, q.flatten(0, 1), k.flatten(0, 1)).unflatten(0, q.shape[:2])
 
 
 def _softmax_of_some(scores: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ PyTorch's own code that runs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -41,36 +42,39 @@ class _Recurrent(nn.RNNBase):
         """As that of PyTorch's module."""
         if not self.training or self.dropout == 0 or self.num_layers == 1:
             return super().forward(input, hx)
+        self._update_flat_weights()  # whose dtype the checks ask for
         if isinstance(input, PackedSequence):
             data, sizes, order, back = input
-            states = self._states(hx, int(sizes[0]), data.dtype, order)
-            data, ends = self._layers(data, states, sizes)
-            return PackedSequence(data, sizes, order, back), self._joined(ends, back)
+            hx = self._zeros(data, sizes) if hx is None else self.permute_hidden(hx, order)
+            data, ends = self._layers(data, hx, sizes)
+            return PackedSequence(data, sizes, order, back), self.permute_hidden(ends, back)
+        states = () if hx is None else (hx[0], hx[1]) if self.mode == "LSTM" else (hx,)
+        if input.dim() not in (2, 3) or any(each.dim() != input.dim() for each in states):
+            return super().forward(input, hx)  # which refuses them
         if input.dim() == 3:
-            samples = input.shape[0 if self.batch_first else 1]
-            y, ends = self._layers(input, self._states(hx, samples, input.dtype))
-            return y, self._joined(ends)
+            return self._layers(input, self._zeros(input) if hx is None else hx)
         sample = 0 if self.batch_first else 1
         if hx is not None:
-            hx = tuple(h.unsqueeze(1) for h in hx) if isinstance(hx, tuple) else hx.unsqueeze(1)
-        y, hn = self.forward(input.unsqueeze(sample), hx)
-        hn = tuple(h.squeeze(1) for h in hn) if isinstance(hn, tuple) else hn.squeeze(1)
-        return y.squeeze(sample), hn
+            hx = self._of_each(torch.unsqueeze, hx)
+        y, ends = self.forward(input.unsqueeze(sample), hx)
+        return y.squeeze(sample), self._of_each(torch.squeeze, ends)
 
-    def _layers(
-        self, data: Tensor, states: tuple[Tensor, ...], sizes: Tensor | None = None
-    ) -> tuple[Tensor, list[tuple[Tensor, ...]]]:
-        # The output of the last layer, and the states in which each one ends.
+    def _layers(self, data: Tensor, hx: Any, sizes: Tensor | None = None) -> tuple[Tensor, Any]:
+        # The output of the last layer, and the states in which all of them end.
+        if self.mode == "LSTM" and not (isinstance(hx, tuple | list) and len(hx) == 2):
+            raise TypeError("hx must be a tuple of two tensors, (h_0, c_0)")
+        # PyTorch's functions read beyond the end of states that are too small. Its LSTM does not
+        # look where the input is packed; here all are looked at.
+        self.check_forward_args(data, hx, sizes)
         directions = 2 if self.bidirectional else 1
         layout = () if sizes is not None else (self.batch_first,)
         ends = []
         for layer in range(self.num_layers):
             own = slice(layer * directions, (layer + 1) * directions)
-            begin = [state[own] for state in states]
             data, *end = OF_MODE[self.mode](
                 data,
                 *(() if sizes is None else (sizes,)),
-                begin if self.mode == "LSTM" else begin[0],
+                [state[own] for state in hx] if self.mode == "LSTM" else hx[own],
                 [weight for weights in self.all_weights[own] for weight in weights],
                 self.bias,
                 1,
@@ -79,29 +83,22 @@ class _Recurrent(nn.RNNBase):
                 self.bidirectional,
                 *layout,
             )
-            ends.append(tuple(end))
+            ends.append(end)
             if layer < self.num_layers - 1:
                 data = apply((data,), self.dropout, True, False, self.rule, self.source)
-        return data, ends
+        states = tuple(torch.cat(each) for each in zip(*ends, strict=True))
+        return data, states if self.mode == "LSTM" else states[0]
 
-    def _states(
-        self, hx: Any, samples: int, dtype: torch.dtype, order: Tensor | None = None
-    ) -> tuple[Tensor, ...]:
-        if hx is None:
-            count = self.num_layers * (2 if self.bidirectional else 1)
-            weight = self.all_weights[0][0]
-            lengths = [self.proj_size or self.hidden_size]
-            lengths += [self.hidden_size] if self.mode == "LSTM" else []
-            return tuple(weight.new_zeros(count, samples, n, dtype=dtype) for n in lengths)
-        states = hx if isinstance(hx, tuple) else (hx,)
-        return states if order is None else tuple(each.index_select(1, order) for each in states)
+    def _zeros(self, data: Tensor, sizes: Tensor | None = None) -> Any:
+        # The states in which all layers begin, if none are given.
+        hidden = data.new_zeros(self.get_expected_hidden_size(data, sizes))
+        if self.mode != "LSTM":
+            return hidden
+        return hidden, data.new_zeros(self.get_expected_cell_size(data, sizes))
 
-    def _joined(self, ends: list[tuple[Tensor, ...]], back: Tensor | None = None) -> Any:
-        # The states in which all layers end, as PyTorch's module returns them.
-        states = [torch.cat(each) for each in zip(*ends, strict=True)]
-        if back is not None:
-            states = [each.index_select(1, back) for each in states]
-        return tuple(states) if self.mode == "LSTM" else states[0]
+    def _of_each(self, change: Callable[[Tensor, int], Tensor], hx: Any) -> Any:
+        # States with their axis of samples put in or taken out.
+        return (change(hx[0], 1), change(hx[1], 1)) if self.mode == "LSTM" else change(hx, 1)
 
 
 class LSTM(_Recurrent, nn.LSTM):
