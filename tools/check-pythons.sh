@@ -13,7 +13,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 pip() { "$1" -m pip --disable-pip-version-check --quiet "${@:2}"; }
 
-"$1" -m venv "$work/build"
+python3 -m venv "$work/build"
 pip "$work/build/bin/python" install build
 git clone --quiet "$repository" "$work/clone"
 "$work/build/bin/python" -m build --sdist --outdir "$work" "$work/clone" >"$work/sdist.log"
@@ -21,6 +21,7 @@ mkdir "$work/source"
 tar xf "$work"/dropcore-*.tar.gz -C "$work/source" --strip-components=1
 
 for python in "$@"; do
+    "$python" -c '' 2>/dev/null || { echo "== $python is not here"; continue; }
     echo "== $("$python" -VV)"
     environment=$work/environment
     rm -rf "$environment" "$work/wheel"
