@@ -7,6 +7,8 @@ import textwrap
 
 import pytest
 
+from dropcore._core import threads
+
 PRELUDE = """
 import _thread, atexit, faulthandler, multiprocessing, os, signal, sys, threading, time
 
@@ -36,7 +38,8 @@ if hasattr(os, "fork"):  # registered first, so run last
 import numpy as np
 import dropcore
 
-X = np.ones(2**20, np.float32)  # large enough for two threads
+dropcore._core.threads.PIECE = 2**18
+X = np.ones(2**20, np.float32)  # so it is large enough for several threads
 DRAW = dropcore.Stream(3).at(1)
 KEEP = dropcore.keep_mask(X.shape, 0.1, rng=DRAW)
 
@@ -65,6 +68,12 @@ def in_child(work):
     assert status == 0, status
     return eval(text)
 """
+
+
+@pytest.fixture(autouse=True)
+def threads_for_small_arrays(monkeypatch):
+    """Threads share what they leave to one outside of tests."""
+    monkeypatch.setattr(threads, "PIECE", 2**17)
 
 
 @pytest.fixture

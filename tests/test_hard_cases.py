@@ -68,6 +68,7 @@ def handler(*_):
     raise Interrupt
 
 signal.signal(signal.SIGALRM, handler)
+dropcore._core.threads.PIECE = 2**18
 dropcore.set_num_threads(4)
 x = np.ones(2**21, np.float32)
 y = np.zeros_like(x)

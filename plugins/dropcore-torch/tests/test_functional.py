@@ -111,7 +111,7 @@ def test_the_default_device_is_not_asked():
 
 
 def test_threads_of_the_core_change_no_bit():
-    x = tensor(600, 1000)
+    x = tensor(2100, 1000)
     y, _ = core(x, 0.1, next_draw(STREAM))
     with dropcore.num_threads(2):
         assert same_bits(dropout(x, 0.1, True, rng=STREAM), y)

@@ -26,7 +26,6 @@ cnp.import_array()
 cdef enum:
     GROUP = 8192  # decisions in a group, at most
     SMALL = 4096  # elements
-    PIECE = 1 << 17  # elements that a thread is worth waking for
 
 ctypedef fused number:
     float
@@ -179,7 +178,7 @@ cdef int execute(const Work* w, tuple arrays) except -1:
     if elements < SMALL:
         run(w)
         return 0
-    count = min(<Py_ssize_t> threads._threads, elements // PIECE)
+    count = min(<Py_ssize_t> threads._threads, elements // <Py_ssize_t> threads.PIECE)
     if count <= 1:
         with nogil:
             run(w)

@@ -7,13 +7,14 @@ from importlib.util import find_spec
 
 from cpython.pycapsule cimport PyCapsule_GetPointer
 
+from dropcore._core.caches import last_level_cache
+
 cdef extern from "Python.h":
     Py_ssize_t PY_SSIZE_T_MAX
 
 cdef extern from "machine.h":
     bint has_v3 "dropcore_has_v3" () noexcept
     bint has_v4 "dropcore_has_v4" () noexcept
-    size_t cache_size "dropcore_cache_size" () noexcept
 
 
 def _module(str isa):
@@ -51,8 +52,8 @@ kernels = <const KernelTable*> PyCapsule_GetPointer(_capsule, "dropcore.kernel_t
 # Half of the last-level cache: it is shared with other cores. Only v4 fills a line of
 # the cache with one store; with narrower ones ordinary stores are as fast or faster.
 stream_from = PY_SSIZE_T_MAX
-if isa == "v4" and cache_size():
-    stream_from = cache_size() // 2
+if isa == "v4":
+    stream_from = last_level_cache() // 2 or PY_SSIZE_T_MAX
 
 
 def set_stream_from(Py_ssize_t nbytes):

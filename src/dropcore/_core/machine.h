@@ -1,7 +1,6 @@
 /* What a kernel needs from the machine and Cython cannot say: which instruction
-   sets the processor has, the size of its last-level cache, prefetch, stores
-   that bypass the caches, and byte order. The only intrinsics of the project
-   are here. */
+   sets the processor has, prefetch, stores that bypass the caches, and byte order.
+   The only intrinsics of the project are here. */
 #ifndef DROPCORE_MACHINE_H
 #define DROPCORE_MACHINE_H
 
@@ -12,9 +11,6 @@
 #endif
 #if defined(__F16C__)
 #include <immintrin.h>
-#endif
-#if defined(__unix__) || defined(__APPLE__)
-#include <unistd.h>
 #endif
 
 /* A register of 32-bit words, with the operators of one. */
@@ -217,19 +213,6 @@ static inline int dropcore_lowest_bit(uint32_t word)
     return (int)at;
 }
 #endif
-
-/* Bytes of the last-level cache, as the system says; 0 where it does not. */
-static inline size_t dropcore_cache_size(void)
-{
-#if defined(_SC_LEVEL3_CACHE_SIZE)
-    long size = sysconf(_SC_LEVEL3_CACHE_SIZE);
-    if (size <= 0)
-        size = sysconf(_SC_LEVEL2_CACHE_SIZE);
-    return size > 0 ? (size_t)size : 0;
-#else
-    return 0;
-#endif
-}
 
 /* 32 elements of `size` bytes: x where the bit is set, else *drop. `stream`, where there are
    masks, stores whole lines past the caches; a fence has to follow before another thread

@@ -22,6 +22,8 @@ from queue import SimpleQueue
 from typing import Protocol
 
 MAX_THREADS = 1024
+# Elements that a thread is worth waking for: one that sleeps takes tens of microseconds to wake.
+PIECE = 1 << 20
 
 _lock = threading.RLock()
 _workers: list[_thread.LockType] = []  # one for each worker, held until it ends

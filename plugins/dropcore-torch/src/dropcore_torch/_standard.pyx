@@ -34,7 +34,7 @@ from dropcore_torch.transforms import NO_RULE, in_transform, is_batched
 
 cdef enum:
     SMALL = 4096  # elements
-    SHARED_WORK = 1 << 18  # elements that dropcore's threads, where it has any, share
+    SHARED_WORK = 1 << 20  # elements that dropcore's threads, where it has any, share
 
 cdef enum:  # dtypes
     FLOAT32

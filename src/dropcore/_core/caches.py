@@ -1,0 +1,33 @@
+"""How large the last-level cache is, as the system says."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+SYSFS = Path("/sys/devices/system/cpu/cpu0/cache")
+UNITS = {"K": 1 << 10, "M": 1 << 20}
+
+
+def last_level_cache(folder: Path = SYSFS) -> int:
+    """Bytes of the cache that the first processor shares with the most others; 0: not known.
+
+    From Linux itself where it says: glibc adds up the caches of all cores of some processors.
+    """
+    levels = {}
+    for index in folder.glob("index*"):
+        try:
+            size = (index / "size").read_text().strip()
+            levels[int((index / "level").read_text())] = int(size[:-1]) * UNITS[size[-1]]
+        except (OSError, ValueError, LookupError):  # not all systems fill it in
+            continue
+    return levels[max(levels)] if levels else _from_libc()
+
+
+def _from_libc() -> int:
+    for name in ("SC_LEVEL3_CACHE_SIZE", "SC_LEVEL2_CACHE_SIZE"):
+        if name in getattr(os, "sysconf_names", ()):
+            size = os.sysconf(name)
+            if size > 0:
+                return size
+    return 0
