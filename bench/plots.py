@@ -134,7 +134,7 @@ def cost(results: Results, fig: Figure) -> bool:
     axes = fig.subplots()
     one_line(axes, "linear")
     lines(axes, series)
-    cache = results.facts["caches"]["L3"]
+    cache = results.facts["caches"]["the last"]
     if cache:
         axes.axvline(cache / 4, color="grey", linestyle=":")
         axes.text(cache / 4, 0.02, " one array fills L3", transform=axes.get_xaxis_transform())

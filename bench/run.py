@@ -127,6 +127,7 @@ def main() -> int:
     parser.add_argument("--only", metavar="TEXT", help="processes whose name holds TEXT")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER")
     args = parser.parse_args()
+    args.results = args.results.resolve()  # the processes run elsewhere
     if args.only is None:
         shutil.rmtree(args.results, ignore_errors=True)
     args.results.mkdir(parents=True, exist_ok=True)

@@ -148,7 +148,7 @@ def two_threads(results: Results) -> Measured:
 
 def past_cache(results: Results, name: str = "forward in place") -> list[Result]:
     """Rows whose arrays are larger than the last-level cache, by size."""
-    cache = results.facts["caches"]["L3"] or 0
+    cache = results.facts["caches"]["the last"] or 0
     arrays = 1 if name == "forward in place" else 2
     rows = results.all(suite="large", name=name)
     return sorted((row for row in rows if 4 * arrays * row.n >= cache), key=lambda row: row.n)
