@@ -9,11 +9,14 @@
 set -euo pipefail
 prefix=$(realpath -m "${1:?where to}")
 suite=trixie package=python3.13 keys=/usr/share/keyrings/debian-archive-keyring.gpg
+# The mirror that apt uses; its security updates are another's.
+mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
+    grep -v security | sort -u | sed 1q)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 mkdir -p "$work"/{lists,cache/archives}/partial
-echo "deb-src [signed-by=$keys] http://deb.debian.org/debian $suite main" >"$work/sources.list"
+echo "deb-src [signed-by=$keys] ${mirror:?} $suite main" >"$work/sources.list"
 apt=(apt-get -q -o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=/dev/null
     -o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work/cache" -o APT::Sandbox::User=root)
 "${apt[@]}" update

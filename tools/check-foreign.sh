@@ -36,7 +36,7 @@ if [ ! -e "$work/root.stamp" ]; then
     rm -rf "$root"
     debootstrap --variant=minbase --arch="$arch" \
         --include=python3-dev,python3-numpy,python3-pytest,python3-hypothesis,python3-pluggy \
-        trixie "$root" http://deb.debian.org/debian
+        trixie "$root"
     touch "$work/root.stamp"
 fi
 version=$(basename "$root"/usr/include/python3.*)
