@@ -91,8 +91,9 @@ class Node:
             dy = gradients.pop(node, None)
             if dy is None:
                 continue
-            if node.keeper is not None:
-                node._keep(dy if node in owned else dy.copy())
+            tensor = None if node.keeper is None else node.keeper()
+            if tensor is not None:
+                _keep(tensor, dy, node in owned)
             for parent, dx in zip(node.parents, node._pull_back(dy), strict=True):
                 if dx is None or parent is None:
                     continue
@@ -104,11 +105,6 @@ class Node:
                 else:
                     gradients[parent] = np.asarray(gradients[parent] + dx)
                     owned.add(parent)
-
-    def _keep(self, dy: Array) -> None:
-        tensor = self.keeper() if self.keeper is not None else None
-        if tensor is not None:  # not in place: whoever holds the earlier .grad keeps what they saw
-            tensor.grad = dy if tensor.grad is None else np.asarray(tensor.grad + dy)
 
     def _pull_back(self, dy: Array) -> tuple[Gradient, ...]:
         """Return the gradient at each parent, None where there is none."""
@@ -148,6 +144,14 @@ class Node:
         repeated = [axis + extra for axis, n in enumerate(shape) if n == 1]
         total: Array = dx.sum(axis=(*range(extra), *repeated)).reshape(shape)
         return total
+
+
+def _keep(tensor: Tensor, dy: Array, owned: bool) -> None:
+    # Not in place: whoever holds the earlier .grad keeps what they saw.
+    if tensor.grad is not None:
+        tensor.grad = np.asarray(tensor.grad + dy)
+    else:
+        tensor.grad = dy if owned else dy.copy()
 
 
 def _children_first(root: Node) -> list[Node]:

@@ -123,14 +123,15 @@ class Tensor:
         if node is None or (
             node.rule is None and (node.shape, node.dtype) != (data.shape, data.dtype)
         ):
-            node = self._node = Node(self.data)
+            node = self._node = Node(data)
             node.keeper = ref(self)
         return node
 
     def retain_grad(self) -> None:
         """Keep the gradient at this result in ``.grad``, as leaves do anyway."""
-        if self.node is not None:
-            self.node.keeper = ref(self)
+        node = self.node
+        if node is not None:
+            node.keeper = ref(self)
 
     def backward(self, gradient: ArrayLike | None = None) -> None:
         """Add the gradient of this tensor to ``.grad`` of every leaf that requires it.
@@ -162,7 +163,8 @@ class Tensor:
         >>> x.grad
         array([2., 4., 6.])
         """
-        if self.node is None:
+        node = self.node
+        if node is None:
             raise RuntimeError(
                 "backward: this tensor requires no gradient, nor does anything it "
                 "was computed from (or it was computed under no_grad)"
@@ -177,7 +179,7 @@ class Tensor:
         seed = np.asarray(gradient, dtype=self.data.dtype)
         if seed.shape != self.data.shape:
             raise ValueError(f"gradient: shape {seed.shape}, expected {self.data.shape}")
-        self.node.backward(seed)
+        node.backward(seed)
 
     # Arithmetic
 
