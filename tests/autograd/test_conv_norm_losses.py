@@ -79,7 +79,9 @@ def test_batch_norm_in_inference_is_affine():
 
 def test_batch_norm_names_what_does_not_fit():
     three, two = np.ones(3), np.ones(2)
-    with pytest.raises(ValueError, match=r"running_var: shape \(2,\), expected \(3,\)"):
+    with pytest.raises(
+        ValueError, match=r"running_var: shape \(2,\), expected the channels of x, \(3,\)"
+    ):
         normalise(np.ones((4, 3)), three, two, training=True)
     with pytest.raises(ValueError, match=r"x: shape \(3,\), expected \(batch, channels"):
         batch_norm(Tensor(three), Tensor(three), Tensor(three), three, three, training=True)

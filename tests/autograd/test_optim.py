@@ -121,9 +121,11 @@ def test_a_state_that_does_not_fit_changes_nothing(make):
     descend(optimiser, 2)
     before = optimiser.state_dict()
     state = make([parameter(1.0)]).state_dict()
-    with pytest.raises(ValueError, match=r"shapes and dtypes|state: has"):
+    with pytest.raises(
+        ValueError, match=r"\.0: shape \(1,\).*expected shape \(2,\)|state: missing"
+    ):
         optimiser.load_state_dict(state if optimiser._slots else {})
-    with pytest.raises(ValueError, match="state: has"):
+    with pytest.raises(ValueError, match=r"state: missing \[\], unknown \['more'\]"):
         optimiser.load_state_dict(before | {"more": 1})
     after = optimiser.state_dict()
     assert after.keys() == before.keys()

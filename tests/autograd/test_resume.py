@@ -63,8 +63,6 @@ class Run:
             for name, value in thing.state_dict().items():
                 if isinstance(value, np.ndarray):
                     arrays[f"{part}/{name}"] = value
-                elif isinstance(value, list) and value and isinstance(value[0], np.ndarray):
-                    arrays |= {f"{part}/{name}/{i}": each for i, each in enumerate(value)}
                 else:
                     others[f"{part}/{name}"] = value
         file = io.BytesIO()
@@ -78,11 +76,8 @@ class Run:
             states[part][name] = value
         with np.load(io.BytesIO(data)) as arrays:
             for key in arrays:
-                part, name, *place = key.split("/")
-                if place:
-                    states[part].setdefault(name, []).append(arrays[key])
-                else:
-                    states[part][name] = arrays[key]
+                part, name = key.split("/")
+                states[part][name] = arrays[key]
         for part, thing in self.parts().items():
             thing.load_state_dict(states[part])
 

@@ -8,6 +8,7 @@ record from the newest result to the oldest and adds up the chain rule. The file
   `apply_op`, by which any package puts an operation of its own on the tape;
 - ``ops.py``, ``conv.py``, ``norm.py``, ``losses.py``: more values beside their rules;
 - ``nn.py``, ``optim.py``, ``batches.py``: modules, optimisers, mini-batches in random order;
+- ``state.py``: what these three save and take back; ``checks.py``: of arguments;
 - ``contexts.py``: a model in inference mode for a while, its calls looked at from outside;
 - ``check.py``: the gradient checker.
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from dropcore.autograd.checks import at_least
 from dropcore.autograd.nn import Seed
+from dropcore.autograd.state import Stateful
 from dropcore.autograd.tape import Array
 
 
-class Batches:
+class Batches(Stateful):
     """Mini-batches of row numbers, in a new random order every epoch.
 
     ``for rows in batches`` gives the batches of one epoch, or of what is left of it: after a
@@ -33,6 +35,8 @@ class Batches:
         How many epochs are complete.
     place : int
         How many batches of the current one were handed out.
+    seed : int
+        What was drawn from `rng`.
 
     Raises
     ------
@@ -56,15 +60,14 @@ class Batches:
     True
     """
 
+    _numbers = ("n", "size", "seed", "epoch", "place")
+
     def __init__(self, n: int, size: int, *, rng: Seed = None) -> None:
-        for name, value in (("n", n), ("size", size)):
-            if value < 1:
-                raise ValueError(f"{name}: {value}, expected 1 or more")
-        self.n = n
-        self.size = size
-        self.epoch = 0
-        self.place = 0
-        self._seed = int.from_bytes(np.random.default_rng(rng).bytes(16), "little")
+        at_least("n", n, 1)
+        at_least("size", size, 1)
+        self.n, self.size = n, size
+        self.epoch = self.place = 0
+        self.seed = int.from_bytes(np.random.default_rng(rng).bytes(16), "little")
 
     def __len__(self) -> int:
         """Return how many batches an epoch has."""
@@ -72,7 +75,7 @@ class Batches:
 
     def __iter__(self) -> Iterator[Array]:
         """Yield the row numbers of each batch that is left of the epoch."""
-        sequence = np.random.SeedSequence(self._seed, spawn_key=(self.epoch,))
+        sequence = np.random.SeedSequence(self.seed, spawn_key=(self.epoch,))
         order = np.random.default_rng(sequence).permutation(self.n)
         while self.place < len(self):
             self.place += 1  # before the batch is used: a state saved after its step has it done
@@ -80,23 +83,16 @@ class Batches:
         self.epoch += 1
         self.place = 0
 
-    def state_dict(self) -> dict[str, int]:
-        """Return what the next batches depend on, JSON-able."""
-        names = ("n", "size", "epoch", "place")
-        return {"seed": self._seed} | {name: getattr(self, name) for name in names}
-
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` returned.
+        """Take back what `state_dict` returned: a few numbers, JSON-able.
 
         Raises
         ------
         ValueError
             If names are missing or unknown, or the state is of another `n` or `size`.
         """
-        own = self.state_dict()
-        if state.keys() != own.keys():
-            raise ValueError(f"state: has {sorted(state)}, expected {sorted(own)}")
         for name in ("n", "size"):
-            if state[name] != own[name]:
-                raise ValueError(f"{name}: {state[name]}, expected {own[name]}")
-        self._seed, self.epoch, self.place = state["seed"], state["epoch"], state["place"]
+            own = getattr(self, name)
+            if state.get(name, own) != own:
+                raise ValueError(f"{name}: {state[name]}, expected {own}")
+        super().load_state_dict(state)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dropcore.autograd.checks import at_least
 from dropcore.autograd.tape import Array
 from dropcore.autograd.tensor import Tensor, apply_op, as_tensor
 
@@ -104,11 +105,8 @@ def _check(x: tuple[int, ...], weight: tuple[int, ...], stride: int, padding: in
             f"weight: shape {weight}, expected (out_channels, {x[1]}, kernel_height, "
             f"kernel_width) for x of shape {x}"
         )
-    if stride < 1:
-        raise ValueError(f"stride: {stride}, expected 1 or more")
-    if padding < 0:
-        raise ValueError(f"padding: {padding}, expected 0 or more")
+    at_least("stride", stride, 1)
+    at_least("padding", padding)
     if weight[2] > x[2] + 2 * padding or weight[3] > x[3] + 2 * padding:
-        raise ValueError(
-            f"x: shape {x} with padding {padding} is smaller than the window {weight[2:]}"
-        )
+        window = f"the window {weight[2:]}"
+        raise ValueError(f"x: shape {x} with padding {padding} is smaller than {window}")

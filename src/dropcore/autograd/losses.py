@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dropcore.autograd.checks import of_shape
 from dropcore.autograd.ops import stable_log_softmax, stable_sigmoid
 from dropcore.autograd.tape import Array
 from dropcore.autograd.tensor import Tensor, apply_op, as_tensor
@@ -92,14 +93,10 @@ def _labels(logits: Tensor, labels: ArrayLike) -> Array:
     if logits.ndim != 2 or logits.size == 0:
         raise ValueError(f"logits: shape {logits.shape}, expected (batch, classes), not empty")
     batch, classes = logits.shape
-    if array.shape != (batch,):
-        raise ValueError(
-            f"labels: shape {array.shape}, expected {(batch,)} for logits of shape {logits.shape}"
-        )
-    if array.min() < 0 or array.max() >= classes:
-        raise ValueError(
-            f"labels: from {array.min()} to {array.max()}, expected 0 to {classes - 1}"
-        )
+    of_shape("labels", array.shape, (batch,))
+    low, high = array.min(), array.max()
+    if low < 0 or high >= classes:
+        raise ValueError(f"labels: from {low} to {high}, expected 0 to {classes - 1}")
     return array
 
 
@@ -107,10 +104,9 @@ def _targets(logits: Tensor, targets: ArrayLike) -> Array:
     array = np.asarray(targets)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"targets: dtype {array.dtype}, expected numbers or bools")
-    if array.shape != logits.shape or logits.size == 0:
-        raise ValueError(
-            f"targets: shape {array.shape}, expected that of the logits, {logits.shape}, not empty"
-        )
+    of_shape("targets", array.shape, logits.shape, "that of the logits, ")
+    if logits.size == 0:
+        raise ValueError(f"logits: shape {logits.shape}, expected one that is not empty")
     if not (array.min() >= 0 and array.max() <= 1):
         raise ValueError(f"targets: from {array.min()} to {array.max()}, expected 0 to 1")
     return array.astype(logits.dtype, copy=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -12,13 +12,14 @@ from numpy.typing import ArrayLike, DTypeLike
 from dropcore.autograd.conv import conv2d
 from dropcore.autograd.norm import batch_norm
 from dropcore.autograd.ops import relu, selu, sigmoid, tanh
+from dropcore.autograd.state import Setter, Stateful
 from dropcore.autograd.tape import Array
 from dropcore.autograd.tensor import Tensor, as_tensor
 
 Seed = int | np.random.Generator | np.random.SeedSequence | None
 
 
-class Module:
+class Module(Stateful):
     """A function with parameters. Subclasses write `forward`; calling the module calls it.
 
     What a module is made of is read from its attributes, in the order in which they were set:
@@ -27,7 +28,8 @@ class Module:
     - an ndarray is a buffer: part of the state, but not trained;
     - a `Module` is a child;
     - names that begin with an underscore are private, and none of these;
-    - whatever else must survive in a checkpoint, `get_extra_state` returns.
+    - whatever else must survive in a checkpoint, `get_extra_state` returns; in the state of a
+      model it is under the module's qualified name and ``._extra_state``.
 
     Modules in a list or dict are not found: put them in a `Sequential`.
 
@@ -118,45 +120,6 @@ class Module:
         """Set inference mode here and in all modules below; return the module itself."""
         return self.train(False)
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return the state by qualified name: copies of parameters and buffers, and extra states.
-
-        The extra state of the module ``path`` is under ``path._extra_state``.
-        """
-        state: dict[str, Any] = {name: array.copy() for name, array in self._named_arrays()}
-        for path, module in self.named_modules():
-            extra = module.get_extra_state()
-            if extra is not None:
-                state[_join(path, "_extra_state")] = extra
-        return state
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` returned. Arrays are written in place.
-
-        Raises
-        ------
-        ValueError
-            If names are missing or unknown, or a shape or dtype differs; nothing was written then.
-        """
-        arrays = dict(self._named_arrays())
-        extras = {
-            _join(path, "_extra_state"): module
-            for path, module in self.named_modules()
-            if module.get_extra_state() is not None
-        }
-        expected = arrays.keys() | extras.keys()
-        if state.keys() != expected:
-            raise ValueError(
-                f"state: missing {sorted(expected - state.keys())}, unknown "
-                f"{sorted(state.keys() - expected)}"
-            )
-        for name, array in arrays.items():
-            _check_like(name, state[name], array)
-        for name, module in extras.items():  # these first: they may refuse what they are given
-            module.set_extra_state(state[name])
-        for name, array in arrays.items():
-            array[...] = state[name]
-
     def __repr__(self) -> str:
         parts = [
             f"{name}={value.shape if isinstance(value, Tensor) else value!r}"
@@ -168,13 +131,20 @@ class Module:
     def _public(self) -> list[tuple[str, Any]]:
         return [item for item in vars(self).items() if not item[0].startswith("_")]
 
-    def _named_arrays(self) -> Iterator[tuple[str, Array]]:
-        for path, module in self.named_modules():
-            for name, value in module._public():
-                if isinstance(value, Tensor):
-                    yield _join(path, name), value.data
-                elif isinstance(value, np.ndarray):
-                    yield _join(path, name), value
+    def _arrays(self) -> dict[str, Array]:
+        return {
+            _join(path, name): value.data if isinstance(value, Tensor) else value
+            for path, module in self.named_modules()
+            for name, value in module._public()
+            if isinstance(value, Tensor | np.ndarray)
+        }
+
+    def _values(self) -> dict[str, tuple[Any, Setter]]:
+        return {
+            _join(path, "_extra_state"): (extra, module.set_extra_state)
+            for path, module in self.named_modules()
+            if (extra := module.get_extra_state()) is not None
+        }
 
 
 class Sequential(Module):
@@ -386,43 +356,25 @@ class Flatten(Module):
 class ReLU(Module):
     """`relu` as a module."""
 
-    def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        """Return relu(x)."""
-        return relu(x)
+    forward = staticmethod(relu)
 
 
 class Sigmoid(Module):
     """`sigmoid` as a module."""
 
-    def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        """Return sigmoid(x)."""
-        return sigmoid(x)
+    forward = staticmethod(sigmoid)
 
 
 class Tanh(Module):
     """`tanh` as a module."""
 
-    def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        """Return tanh(x)."""
-        return tanh(x)
+    forward = staticmethod(tanh)
 
 
 class SELU(Module):
     """`selu` as a module."""
 
-    def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        """Return selu(x)."""
-        return selu(x)
-
-
-def _check_like(name: str, value: Any, expected: Array) -> None:
-    """Raise ValueError unless `value` has the shape and dtype of `expected`."""
-    value = np.asarray(value)
-    if value.shape != expected.shape or value.dtype != expected.dtype:
-        raise ValueError(
-            f"{name}: shape {value.shape}, dtype {value.dtype}; expected "
-            f"{expected.shape}, {expected.dtype}"
-        )
+    forward = staticmethod(selu)
 
 
 def _join(path: str, name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dropcore.autograd.checks import of_shape
 from dropcore.autograd.tape import Array
 from dropcore.autograd.tensor import Tensor, apply_op, as_tensor
 
@@ -87,19 +88,11 @@ def _check(x: Tensor, weight: Tensor, bias: Tensor, mean: Array, var: Array, tra
     """Return how many values a channel has."""
     if x.ndim < 2:
         raise ValueError(f"x: shape {x.shape}, expected (batch, channels, ...)")
-    for name, shape in [
-        ("weight", weight.shape),
-        ("bias", bias.shape),
-        ("running_mean", mean.shape),
-        ("running_var", var.shape),
-    ]:
-        if shape != x.shape[1:2]:
-            raise ValueError(
-                f"{name}: shape {shape}, expected {x.shape[1:2]} for x of shape {x.shape}"
-            )
+    names = ("weight", "bias", "running_mean", "running_var")
+    for name, shape in zip(names, (weight.shape, bias.shape, mean.shape, var.shape), strict=True):
+        of_shape(name, shape, x.shape[1:2], "the channels of x, ")
     count = x.size // max(x.shape[1], 1)
     if training and count < 2:
-        raise ValueError(
-            f"x: shape {x.shape} has {count} value(s) a channel; training needs two or more"
-        )
+        few = f"{count} value(s) a channel"
+        raise ValueError(f"x: shape {x.shape} has {few}; training needs two or more")
     return count

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 
+from dropcore.autograd.checks import at_least
+from dropcore.autograd.state import Stateful
 from dropcore.autograd.tape import Array
 from dropcore.autograd.tensor import Tensor
 
 
-class Optimizer:
+class Optimizer(Stateful):
     """What optimisers share. A subclass names its state and writes `_update`.
 
     Parameters
@@ -30,8 +31,8 @@ class Optimizer:
         If there are no parameters, or a number is out of range.
     """
 
-    _numbers: tuple[str, ...] = ("lr", "weight_decay")  # attributes that are state
-    _slots: tuple[str, ...] = ()  # attributes that are state: lists with an array a parameter
+    _numbers: tuple[str, ...] = ("lr", "weight_decay")
+    _slots: tuple[str, ...] = ()  # attributes that are lists with an array for each parameter
 
     def __init__(self, parameters: Iterable[Tensor], lr: float, weight_decay: float) -> None:
         self.parameters = list(parameters)
@@ -42,8 +43,9 @@ class Optimizer:
                 raise TypeError(
                     f"parameters: {parameter!r}, expected tensors that require a gradient"
                 )
-        self.lr = _at_least_0("lr", lr)
-        self.weight_decay = _at_least_0("weight_decay", weight_decay)
+        at_least("lr", lr)
+        at_least("weight_decay", weight_decay)
+        self.lr, self.weight_decay = lr, weight_decay
         for slot in self._slots:
             setattr(self, slot, [np.zeros_like(parameter.data) for parameter in self.parameters])
 
@@ -60,35 +62,12 @@ class Optimizer:
         """Change `data` of parameter `i` in place; never write to `gradient`."""
         raise NotImplementedError
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return numbers and copies of arrays: all that the next steps depend on."""
-        state = {name: getattr(self, name) for name in self._numbers}
-        return state | {slot: [a.copy() for a in getattr(self, slot)] for slot in self._slots}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` returned. Arrays are written in place.
-
-        Raises
-        ------
-        ValueError
-            If names are missing or unknown, or arrays do not fit the parameters; nothing was
-            written then.
-        """
-        expected = {*self._numbers, *self._slots}
-        if state.keys() != expected:
-            raise ValueError(f"state: has {sorted(state)}, expected {sorted(expected)}")
-        wanted = [(p.shape, p.dtype) for p in self.parameters]
-        for slot in self._slots:
-            found = [(a.shape, a.dtype) for a in map(np.asarray, state[slot])]
-            if found != wanted:
-                raise ValueError(
-                    f"{slot}: shapes and dtypes {found}, expected those of the parameters, {wanted}"
-                )
-        for name in self._numbers:
-            setattr(self, name, state[name])
-        for slot in self._slots:
-            for array, value in zip(getattr(self, slot), state[slot], strict=True):
-                array[...] = value
+    def _arrays(self) -> dict[str, Array]:
+        return {
+            f"{slot}.{i}": array
+            for slot in self._slots
+            for i, array in enumerate(getattr(self, slot))
+        }
 
 
 class SGD(Optimizer):
@@ -125,11 +104,12 @@ class SGD(Optimizer):
         parameters: Iterable[Tensor],
         lr: float,
         *,
-        momentum: float = 0.0,
-        weight_decay: float = 0.0,
+        momentum: float = 0,
+        weight_decay: float = 0,
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
-        self.momentum = _at_least_0("momentum", momentum)
+        at_least("momentum", momentum)
+        self.momentum = momentum
 
     def _update(self, i: int, data: Array, gradient: Array) -> None:
         if self.momentum:
@@ -184,9 +164,8 @@ class Adam(Optimizer):
         super().__init__(parameters, lr, weight_decay)
         if not all(0 <= beta < 1 for beta in betas):
             raise ValueError(f"betas: {betas}, expected two numbers in [0, 1)")
-        self.betas = betas
-        self.eps = _at_least_0("eps", eps)
-        self.t = 0
+        at_least("eps", eps)
+        self.betas, self.eps, self.t = betas, eps, 0
 
     def step(self) -> None:
         """Change every parameter that has a gradient."""
@@ -210,9 +189,3 @@ class Adam(Optimizer):
         np.divide(mean, work, out=work)
         work *= self.lr / (1 - beta1**self.t)
         data -= work
-
-
-def _at_least_0(name: str, value: float) -> float:
-    if not value >= 0:
-        raise ValueError(f"{name}: {value}, expected 0 or more")
-    return value

@@ -52,9 +52,7 @@ def no_grad() -> Iterator[None]:
         _recording.reset(token)
 
 
-def is_recording() -> bool:
-    """Whether operations are recorded here: False inside `no_grad`."""
-    return _recording.get()
+is_recording = _recording.get  # False inside `no_grad`
 
 
 class Node:
@@ -91,8 +89,7 @@ class Node:
             dy = gradients.pop(node, None)
             if dy is None:
                 continue
-            tensor = None if node.keeper is None else node.keeper()
-            if tensor is not None:
+            if node.keeper is not None and (tensor := node.keeper()) is not None:
                 _keep(tensor, dy, node in owned)
             for parent, dx in zip(node.parents, node._pull_back(dy), strict=True):
                 if dx is None or parent is None:
@@ -108,23 +105,17 @@ class Node:
 
     def _pull_back(self, dy: Array) -> tuple[Gradient, ...]:
         """Return the gradient at each parent, None where there is none."""
-        rule = self.rule
+        rule, parents = self.rule, self.parents
         if rule is None:
             return ()
         if isinstance(rule, tuple):
-            return tuple(
-                [
-                    None if parent is None else one(dy)
-                    for one, parent in zip(rule, self.parents, strict=True)
-                ]
-            )
+            pairs = zip(rule, parents, strict=True)
+            return tuple([None if parent is None else one(dy) for one, parent in pairs])
         answer = rule(dy)
         dxs: tuple[Gradient, ...] = answer if isinstance(answer, tuple) else (answer,)
-        if len(dxs) != len(self.parents):
-            raise ValueError(
-                f"gradient rule {rule!r}: returned {len(dxs)} gradients for "
-                f"{len(self.parents)} parents"
-            )
+        if len(dxs) != len(parents):
+            counts = f"{len(dxs)} gradients for {len(parents)} parents"
+            raise ValueError(f"gradient rule {rule!r}: returned {counts}")
         return dxs
 
     def _fit(self, dx: Array) -> Array:
@@ -132,15 +123,12 @@ class Node:
 
         Where the forward pass repeated an element along an axis, its gradient is the sum along it.
         """
-        dx = np.asarray(dx, dtype=self.dtype)
-        shape = self.shape
+        dx, shape = np.asarray(dx, dtype=self.dtype), self.shape
         if dx.shape == shape:
             return dx
         extra = dx.ndim - len(shape)
         if extra < 0 or any(n not in (1, m) for n, m in zip(shape, dx.shape[extra:], strict=True)):
-            raise ValueError(
-                f"gradient rule: returned shape {dx.shape} for a parent of shape {shape}"
-            )
+            raise ValueError(f"gradient rule: returned shape {dx.shape} for a parent of {shape}")
         repeated = [axis + extra for axis, n in enumerate(shape) if n == 1]
         total: Array = dx.sum(axis=(*range(extra), *repeated)).reshape(shape)
         return total
@@ -170,8 +158,6 @@ def _children_first(root: Node) -> list[Node]:
         elif node not in seen:
             seen.add(node)
             stack.append((node, True))
-            for parent in node.parents:
-                if parent is not None and parent not in seen:
-                    stack.append((parent, False))
+            stack.extend([(each, False) for each in node.parents if each is not None])
     order.reverse()
     return order

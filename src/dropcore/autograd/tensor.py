@@ -14,6 +14,7 @@ from weakref import ref
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dropcore.autograd.checks import of_shape
 from dropcore.autograd.tape import Array, Gradient, Node, Rule, is_recording
 
 Axis = int | tuple[int, ...] | None
@@ -170,15 +171,14 @@ class Tensor:
                 "was computed from (or it was computed under no_grad)"
             )
         if gradient is None:
-            if self.data.size != 1:
+            if self.size != 1:
                 raise ValueError(
-                    f"gradient: needed for a tensor of shape {self.data.shape}; "
+                    f"gradient: needed for a tensor of shape {self.shape}; "
                     "only one of a single element may leave it out"
                 )
             gradient = np.ones_like(self.data)
-        seed = np.asarray(gradient, dtype=self.data.dtype)
-        if seed.shape != self.data.shape:
-            raise ValueError(f"gradient: shape {seed.shape}, expected {self.data.shape}")
+        seed = np.asarray(gradient, dtype=self.dtype)
+        of_shape("gradient", seed.shape, self.shape)
         node.backward(seed)
 
     # Arithmetic
@@ -230,14 +230,10 @@ class Tensor:
         rules = (lambda dy: dy @ b.swapaxes(-1, -2), lambda dy: a.swapaxes(-1, -2) @ dy)
         return apply_op(y, (self, other), rules)
 
-    def __radd__(self, other: ArrayLike) -> Tensor:
-        return as_tensor(other, like=self) + self
+    __radd__, __rmul__ = __add__, __mul__
 
     def __rsub__(self, other: ArrayLike) -> Tensor:
         return as_tensor(other, like=self) - self
-
-    def __rmul__(self, other: ArrayLike) -> Tensor:
-        return as_tensor(other, like=self) * self
 
     def __rtruediv__(self, other: ArrayLike) -> Tensor:
         return as_tensor(other, like=self) / self
@@ -362,7 +358,7 @@ def apply_op(
     result.data = _floating("value", np.asarray(value))
     result.grad = None
     nodes = tuple([parent.node for parent in parents]) if is_recording() else ()
-    result.requires_grad = any(node is not None for node in nodes)
+    result.requires_grad = any(nodes)
     result._node = Node(result.data, nodes, backward) if result.requires_grad else None
     return result
 
