@@ -1,8 +1,8 @@
-"""A training step of a small network, with dropout and without."""
+"""A training step of a small network, with dropout and without, and that of PyTorch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -13,12 +13,15 @@ from dropcore.adapters.autograd import Dropout, seed
 from dropcore.autograd import SGD, Linear, Module, ReLU, Sequential, cross_entropy
 
 BATCH, SIZES = 128, (64, 256, 256, 10)
+STEP, TORCH_STEP = "training step", "training step of PyTorch"
+Step = Callable[[], object]
 
 
 def rows() -> Iterator[Row]:
     """Without dropout first: it is the measure."""
     for p in (None, 0.3):
-        yield Row("autograd", "training step", BATCH, p=p, always=True)
+        yield Row("autograd", STEP, BATCH, p=p, always=True)
+    yield Row("autograd", TORCH_STEP, BATCH, always=True)
 
 
 def network(p: float | None) -> Sequential:
@@ -35,13 +38,9 @@ def network(p: float | None) -> Sequential:
     return model
 
 
-@pytest.mark.parametrize("row", list(rows()), ids=str)
-def bench_training_step(row: Row, timed) -> None:
+def step_of(x: np.ndarray, labels: np.ndarray, p: float | None) -> Step:
     """Forward, loss, backward, update; a learning rate of 0 keeps every step alike."""
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(BATCH, SIZES[0])).astype(np.float32)
-    labels = rng.integers(SIZES[-1], size=BATCH)
-    model = network(row.p)
+    model = network(p)
     optimiser = SGD(model.parameters(), lr=0.0)
 
     def step() -> None:
@@ -49,4 +48,41 @@ def bench_training_step(row: Row, timed) -> None:
         cross_entropy(model(x), labels).backward()
         optimiser.step()
 
-    timed(row, step)
+    return step
+
+
+def step_of_torch(x: np.ndarray, labels: np.ndarray) -> Step:
+    """The same without dropout, as PyTorch has it."""
+    torch = pytest.importorskip("torch", reason="PyTorch is absent")
+    torch.set_num_threads(1)
+    layers = [(torch.nn.Linear(*sizes), torch.nn.ReLU()) for sizes in pairwise(SIZES)]
+    model = torch.nn.Sequential(*sum(layers, ())[:-1])
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    inputs, targets = torch.from_numpy(x), torch.from_numpy(labels)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(inputs), targets).backward()
+        optimizer.step()
+
+    return step
+
+
+@pytest.fixture(scope="module", autouse=True)
+def blas_at_speed() -> None:
+    """Have OpenBLAS touch its workspace, as any larger product of the process would have.
+
+    Its kernels prefetch past what they packed. On processors that look up a page for each such
+    request, pages that were never touched make small products three times slower.
+    """
+    square = np.ones((1024, 1024), np.float32)
+    square @ square
+
+
+@pytest.mark.parametrize("row", list(rows()), ids=str)
+def bench_training_step(row: Row, timed) -> None:
+    """A step on random data."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(BATCH, SIZES[0])).astype(np.float32)
+    labels = rng.integers(SIZES[-1], size=BATCH)
+    timed(row, step_of_torch(x, labels) if row.name == TORCH_STEP else step_of(x, labels, row.p))

@@ -94,13 +94,15 @@ def _on_tape(
     options: dict[str, Any],
     spare: SpareArrays | None,
 ) -> tuple[Tensor, Mask]:
-    if "out" in options:
-        raise TypeError("out is not taken: the tape needs x as it was")
     parents: tuple[Tensor, ...] = (x,)
-    arrays = {name: o.data if isinstance(o, Tensor) else o for name, o in options.items()}
+    arrays = options
+    if options:  # the variant's own, or further inputs
+        if "out" in options:
+            raise TypeError("out is not taken: the tape needs x as it was")
+        arrays = {name: o.data if isinstance(o, Tensor) else o for name, o in options.items()}
     out = None if spare is None else spare.like(x.data)
     y, mask = functional.forward(x.data, p, training, rng, variant, out, store, arrays)
-    if options:  # they may be further inputs
+    if options:
         parents += tuple(as_tensor(options[name]) for name in mask.variant.inputs[1:])
     if spare is None or len(parents) > 1:
         return apply_op(y, parents, mask.backward), mask
