@@ -1,12 +1,15 @@
-# The face of the kernels: typed memoryviews over C-contiguous buffers in, kernels
-# with the GIL released below.
+# The face of the kernels: arrays that `arrays` has checked in, kernels with the GIL released
+# below.
 #
 # A. A call is described once, as a Work, and a Work can be cut: threads run its
 #    pieces. Cuts are where a group of decisions ends, so no block is made twice.
 # B. Shared axes: neighbouring axes that are all shared, or all not, count as one.
 #    The last two such axes make a `repeat` (the last is shared) or a `tile` (it is
 #    not), and the others an outer loop that steps through the bits.
-# C. Releasing the GIL costs as much as a small array takes, so small arrays keep it.
+# C. Releasing the GIL costs as much as a small array takes, so small arrays keep it. Typed
+#    memoryviews would ask every array again what it is, which costs as much as all the rest
+#    of a call: what comes here has its dtype beside it, is plain (`is_plain`), and is held
+#    by the caller.
 
 cimport cython
 cimport numpy as cnp
@@ -15,22 +18,15 @@ from libc.string cimport memset
 
 import threading
 
-import numpy as np
-
 from dropcore._core import threads
 from dropcore._core.dispatch cimport kernels, stream_from
-from dropcore._core.table cimport FLOAT32, FLOAT64, Affine, DrawAddress, Dtype
+from dropcore._core.table cimport Affine, DrawAddress, Dtype
 
 cnp.import_array()
 
 cdef enum:
     GROUP = 8192  # decisions in a group, at most
     SMALL = 4096  # elements
-
-ctypedef fused number:
-    float
-    double
-    unsigned short
 
 cdef enum Operation:
     KEEP
@@ -168,7 +164,7 @@ cdef class Piece:
         return done
 
 
-cdef int execute(const Work* w, tuple arrays) except -1:
+cdef int execute(const Work* w, cnp.ndarray x, cnp.ndarray y, cnp.ndarray bits) except -1:
     cdef Py_ssize_t elements = w.n * w.times * w.steps
     cdef Py_ssize_t units = w.steps if w.steps > 1 else w.n
     cdef Py_ssize_t grain = GROUP if w.steps == 1 and w.times == 1 else 1
@@ -187,7 +183,7 @@ cdef int execute(const Work* w, tuple arrays) except -1:
     pieces = []
     for begin in range(0, units, share):
         piece = Piece()
-        piece.arrays = arrays
+        piece.arrays = (x, y, bits)
         piece.work = cut(w, begin, min(begin + share, units))
         pieces.append(piece)
     threads.run(pieces)
@@ -196,42 +192,30 @@ cdef int execute(const Work* w, tuple arrays) except -1:
 
 # ------------------------------------------------------------------ the buffers
 
-cdef int bind(Work* w, const number[::1] x, number[::1] y, tuple arrays) except -1:
-    w.itemsize = sizeof(number)
-    w.x = <const char*> &x[0]
-    w.y = <char*> &y[0]
-    w.stream = w.x != w.y and 2 * x.shape[0] * w.itemsize >= stream_from
-    return execute(w, arrays)
-
-
-cdef inline cnp.ndarray flat(cnp.ndarray array):
-    return array if cnp.PyArray_NDIM(array) == 1 else cnp.PyArray_Ravel(array, cnp.NPY_CORDER)
+cdef inline uint8_t* bytes_of(cnp.ndarray bits) noexcept:
+    return <uint8_t*> cnp.PyArray_DATA(bits)
 
 
 cdef int apply(Work* w, cnp.ndarray x, cnp.ndarray y, cnp.ndarray bits) except -1:
-    cdef tuple arrays = (x, y, bits)
-    x = flat(x)
-    y = flat(y)
-    if w.dtype == FLOAT32:
-        return bind[float](w, x, y, arrays)
-    if w.dtype == FLOAT64:
-        return bind[double](w, x, y, arrays)
-    return bind[ushort](w, x.view(np.uint16), y.view(np.uint16), arrays)
+    w.itemsize = cnp.PyArray_ITEMSIZE(x)
+    w.x = <const char*> cnp.PyArray_DATA(x)
+    w.y = <char*> cnp.PyArray_DATA(y)
+    w.stream = w.x != w.y and 2 * cnp.PyArray_NBYTES(x) >= stream_from
+    return execute(w, x, y, bits)
 
 
 cdef int keep_bits(
     const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n,
     cnp.ndarray bits,  # OUT: uint8
 ) except -1:
-    cdef uint8_t[::1] out = bits
     cdef Work w = work(KEEP, n)
     if n == 0:
         return 0
     w.draw = draw[0]
     w.p = p
     w.start = start
-    w.bits_out = &out[0]
-    return execute(&w, (bits,))
+    w.bits_out = bytes_of(bits)
+    return execute(&w, None, None, bits)
 
 
 cdef int forward(
@@ -241,7 +225,6 @@ cdef int forward(
     cnp.ndarray bits,  # OUT: uint8, or None
 ) except -1:
     # A decision for each element, made and used at once.
-    cdef uint8_t[::1] out
     cdef Work w = work(FORWARD, cnp.PyArray_SIZE(x))
     if w.n == 0:
         return 0
@@ -250,8 +233,7 @@ cdef int forward(
     w.p = p
     w.plan = plan
     if bits is not None:
-        out = bits
-        w.bits_out = &out[0]
+        w.bits_out = bytes_of(bits)
     return apply(&w, x, y, bits)
 
 
@@ -261,14 +243,13 @@ cdef int select(
     cnp.ndarray x,  # IN
     cnp.ndarray y,  # OUT, may be x
 ) except -1:
-    cdef const uint8_t[::1] decisions = bits
     # Decisions that are there, laid out over the elements.
     cdef Work w = work(SELECT, cnp.PyArray_SIZE(x))
     if w.n == 0:
         return 0
     w.dtype = dtype
     w.plan = plan
-    w.bits_in = &decisions[0]
+    w.bits_in = bytes_of(bits)
     if layout.dense:
         return apply(&w, x, y, bits)
     w.operation = REPEAT if layout.repeats else TILE
