@@ -30,7 +30,9 @@ import dropcore
 from dropcore import get_num_threads
 from dropcore_torch.memory import LARGE, dense, large_like
 from dropcore_torch.source import LIMIT
-from dropcore_torch.transforms import NO_RULE, in_transform, is_batched
+from dropcore_torch.transforms import (
+    NO_RULE, PLAIN, in_transform, is_batched, modes, tracing_state,
+)
 
 cdef enum:
     SMALL = 4096  # elements
@@ -224,29 +226,38 @@ class Gradient(Function):
 
 
 cdef Py_ssize_t LARGE_BYTES = LARGE
+cdef object strided = torch.strided
 cdef object apply = super(Function, Standard).apply
 
 
-def dropout(x, p, source):
+cdef bint is_seen_by_others() except? True:
+    # Who sees operators alone, or has no rule for dropout.
+    return modes() or tracing_state() is not None or in_transform()
+
+
+def dropout(x, p, source, bint inplace):
     """Compute y in training mode; None if that is not for this module to do.
 
     Parameters
     ----------
     x : torch.Tensor
-        On the CPU, with strides.
     p : float
     source : dropcore_torch.source.Source
         Asked for an index if y is computed.
+    inplace : bool
+        Whether x is to be written then, which a tensor of inference mode may refuse.
     """
     cdef Mask mask
     cdef Py_ssize_t n
-    if type(p) is not float or not 0 <= p <= 1 or not x.is_contiguous():
+    if type(x) not in PLAIN or type(p) is not float or not 0 <= p <= 1 or is_seen_by_others():
+        return None
+    if not x.is_cpu or x.layout is not strided or not x.is_contiguous():
         return None
     dtype = DTYPES.get(x.dtype)
     n = x.numel()
     if dtype is None or (n >= SHARED_WORK and get_num_threads() != 1):
         return None
-    if x.is_neg() or x._is_zerotensor():
+    if x.is_neg() or x._is_zerotensor() or (inplace and x.is_inference()):
         return None
     mask = Mask.__new__(Mask)
     mask.draw = key_of(source.key).draw

@@ -1,8 +1,7 @@
 """Dropout as PyTorch runs it line by line: `autograd.Function` over tensors on the CPU.
 
 It costs less than a custom operator does; `operator` has one for whatever sees operators alone.
-Standard dropout of a contiguous tensor is `_standard`'s, all else goes through `dropcore.dropout`
-and its Mask.
+What is not `_standard`'s to do goes through `dropcore.dropout` and its Mask.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from torch.autograd import forward_ad
 from torch.autograd.function import Function, once_differentiable
 
 import dropcore
-from dropcore_torch import _standard, memory
+from dropcore_torch import memory
 from dropcore_torch.memory import array_of
 from dropcore_torch.rule import Rule
 from dropcore_torch.source import Source
@@ -25,19 +24,11 @@ def dropout(
     inputs: tuple[Tensor, ...], p: float, training: bool, rule: Rule, source: Source
 ) -> Tensor:
     """Dropout of plain tensors on the CPU."""
-    if training is True and rule.standard:
-        y = _standard.dropout(inputs[0], p, source)
-        if y is not None:
-            return y
-    # All that is not plain is for dropcore.dropout to do, or to refuse.
     call = Call(p, training, rule, source.draw() if training else None, "bits")
     requires_grad = any(each.requires_grad for each in inputs)
     if (requires_grad and is_grad_enabled()) or forward_ad._current_level >= 0:
         return _General.apply(call, *inputs)
     return call.forward(inputs)
-
-
-# ------------------------------------------------------------------ by the Mask
 
 
 class Call:

@@ -8,17 +8,13 @@ import torch
 from torch import Tensor
 
 import dropcore
-from dropcore_torch import eager, operator, others
+from dropcore_torch import _standard, eager, operator, others
 from dropcore_torch.rule import Rule, rule_of
 from dropcore_torch.source import RNG, Source, source_of
-from dropcore_torch.transforms import NO_RULE, in_transform
+from dropcore_torch.transforms import NO_RULE, PLAIN, in_transform, modes, tracing_state
 
-PLAIN = (Tensor, torch.nn.Parameter)  # no wrapper
-
-# Asked at each call, so each is one name to look up.
+# Asked at each call, so it is one name to look up.
 is_compiling = torch.compiler.is_compiling
-modes = torch._C._len_torch_dispatch_stack
-tracing_state = torch._C._get_tracing_state
 
 
 def dropout(
@@ -128,9 +124,14 @@ def apply(
     inputs: tuple[Tensor, ...], p: float, training: bool, inplace: bool, rule: Rule, source: Source
 ) -> Tensor:
     """Dropout with all that can be looked up before looked up."""
-    x = inputs[0]
+    x, y = inputs[0], None
     if training is False and rule.identity:
         return x
+    # A compiler is not shown what is compiled already.
+    if training is True and rule.standard and not is_compiling():
+        y = _standard.dropout(x, p, source, inplace)
+    if y is not None:
+        return x.copy_(y) if inplace else y
     if not x.is_cpu or x.layout is not torch.strided:
         return others.dropout(x, p, training, inplace, rule)
     # A compiler, a tracer and a mode see operators alone.

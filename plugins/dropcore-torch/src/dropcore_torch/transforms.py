@@ -1,9 +1,16 @@
-"""torch.func's transforms, and the batched derivatives made of them, which have no rule here."""
+"""Who looks on at a call: compilers and modes, which see operators alone, and transforms.
+
+torch.func's transforms, and the batched derivatives made of them, have no rule here.
+"""
 
 from __future__ import annotations
 
 import torch
 
+PLAIN = (torch.Tensor, torch.nn.Parameter)  # no wrapper
+
+modes = torch._C._len_torch_dispatch_stack
+tracing_state = torch._C._get_tracing_state
 in_transform = torch._C._are_functorch_transforms_active
 is_batched = torch._C._functorch.is_legacy_batchedtensor
 
