@@ -21,20 +21,18 @@ cdef extern from "machine.h":
     ctypedef unsigned long long lanes "dropcore_lanes"
     ctypedef unsigned int row "dropcore_row"
     row row_at "dropcore_row_at" (const uint32_t*) noexcept nogil
-    row row_of "dropcore_row_of" (uint32_t, uint32_t, uint32_t, uint32_t) noexcept nogil
+    row row_of "dropcore_row_of" (uint64_t, uint64_t) noexcept nogil
     void put_row "dropcore_put_row" (uint32_t*, row) noexcept nogil
     row turned_1 "dropcore_turned_1" (row) noexcept nogil
     row turned_2 "dropcore_turned_2" (row) noexcept nogil
     row turned_3 "dropcore_turned_3" (row) noexcept nogil
-    ctypedef struct Group "dropcore_group":
-        uint32_t[256] word
     const int WIDTH "DROPCORE_WIDTH"
     lanes spread "dropcore_spread" (uint32_t) noexcept nogil
     lanes numbered "dropcore_numbered" (uint32_t) noexcept nogil
+    uint32_t nonzero "dropcore_nonzero" (lanes) noexcept nogil
     lanes rotate_16 "dropcore_rotate_16" (lanes) noexcept nogil
     lanes rotate_8 "dropcore_rotate_8" (lanes) noexcept nogil
     void put_lanes "dropcore_put_lanes" (uint32_t*, lanes) noexcept nogil
-    const uint32_t[32] BIT "dropcore_bit"
     uint32_t load_word "dropcore_load_word" (const uint8_t*) noexcept nogil
     void store_word "dropcore_store_word" (uint8_t*, uint32_t) noexcept nogil
     int lowest_bit "dropcore_lowest_bit" (uint32_t) noexcept nogil
@@ -58,7 +56,7 @@ cdef enum:
     DECISIONS = 1024  # the same, in decisions
     FEW = 2  # so many blocks are cheaper one by one than a whole group
     LINE = 64  # bytes in a line of the cache
-    AHEAD = 1024  # elements that the select prefetches
+    AHEAD = 256  # elements that the select prefetches
     SHORT = 16  # so many elements are cheaper one by one than a whole word of them
     STAGE = 256  # keep words laid out at a time by select, repeat and tile
 

@@ -11,6 +11,8 @@
 #endif
 #if defined(__F16C__)
 #include <immintrin.h>
+#elif defined(__SSE2__)
+#include <emmintrin.h>
 #endif
 
 /* A register of 32-bit words, with the operators of one. */
@@ -41,11 +43,33 @@ static inline dropcore_lanes dropcore_numbered(uint32_t first)
     return numbers + first;
 }
 
+/* Bit l set where lane l is not zero. A loop would fold it lane by lane. */
+static inline uint32_t dropcore_nonzero(dropcore_lanes words)
+{
+#if defined(__AVX512F__)
+    return _mm512_test_epi32_mask((__m512i)words, (__m512i)words);
+#elif defined(__AVX2__)
+    return 0xFF & ~(uint32_t)_mm256_movemask_ps((__m256)(words == 0));
+#elif defined(__SSE2__)
+    return 0xF & ~(uint32_t)_mm_movemask_ps((__m128)(words == 0));
+#else
+    uint32_t found = 0;
+    for (int lane = 0; lane < DROPCORE_WIDTH; lane++)
+        found |= (uint32_t)(words[lane] != 0) << lane;
+    return found;
+#endif
+}
+
 /* A row of a block's state. */
 typedef uint32_t dropcore_row __attribute__((vector_size(16)));
-static inline dropcore_row dropcore_row_of(uint32_t a, uint32_t b, uint32_t c, uint32_t d)
+static inline dropcore_row dropcore_row_of(uint64_t a, uint64_t b)
 {
-    return (dropcore_row){a, b, c, d};
+#if defined(__x86_64__) /* GCC would put it together of four */
+    typedef uint64_t pair __attribute__((vector_size(16)));
+    return (dropcore_row)(pair){a, b};
+#else
+    return (dropcore_row){(uint32_t)a, (uint32_t)(a >> 32), (uint32_t)b, (uint32_t)(b >> 32)};
+#endif
 }
 static inline dropcore_row dropcore_row_at(const uint32_t *from)
 {
@@ -65,13 +89,14 @@ static inline dropcore_row dropcore_row_at(const uint32_t *from)
 #define DROPCORE_WIDTH 1
 typedef uint32_t dropcore_lanes;
 typedef uint32_t dropcore_row;
-#define dropcore_row_of(a, b, c, d) (a)
+#define dropcore_row_of(a, b) (a)
 #define dropcore_row_at(from) (*(from))
 #define dropcore_turned_1(row) (row)
 #define dropcore_turned_2(row) (row)
 #define dropcore_turned_3(row) (row)
 #define dropcore_spread(word) (word)
 #define dropcore_numbered(first) (first)
+#define dropcore_nonzero(word) ((word) != 0)
 #endif
 static inline void dropcore_put_lanes(uint32_t *to, dropcore_lanes words)
 {
@@ -95,20 +120,6 @@ static inline void dropcore_put_row(uint32_t *to, dropcore_row words)
 #define dropcore_rotate_16(words) ((words) << 16 | (words) >> 16)
 #define dropcore_rotate_8(words) ((words) << 8 | (words) >> 24)
 #endif
-
-/* The words of a group, so aligned that no register of them crosses a line. */
-typedef struct {
-    _Alignas(64) uint32_t word[256];
-} dropcore_group;
-
-/* One bit an element: a table, because a variable shift has no vector form in
-   the x86-64 baseline. */
-static const uint32_t dropcore_bit[32] = {
-    1u << 0,  1u << 1,  1u << 2,  1u << 3,  1u << 4,  1u << 5,  1u << 6,  1u << 7,
-    1u << 8,  1u << 9,  1u << 10, 1u << 11, 1u << 12, 1u << 13, 1u << 14, 1u << 15,
-    1u << 16, 1u << 17, 1u << 18, 1u << 19, 1u << 20, 1u << 21, 1u << 22, 1u << 23,
-    1u << 24, 1u << 25, 1u << 26, 1u << 27, 1u << 28, 1u << 29, 1u << 30, 1u << 31,
-};
 
 /* The half types as types of their own, so that neither is taken for an integer
    or for the other. */
@@ -196,15 +207,11 @@ static inline int dropcore_has_v4(void)
 #endif
 }
 
-#if defined(__AVX512F__) && (defined(__GNUC__) || defined(__clang__))
-#define dropcore_prefetch(address) __builtin_prefetch(address)
-#else /* elsewhere the hardware's own prefetch is as good */
-#define dropcore_prefetch(address) ((void)0)
-#endif
-
 #if defined(__GNUC__) || defined(__clang__)
 #define dropcore_lowest_bit(word) __builtin_ctz(word)
+#define dropcore_prefetch(address) __builtin_prefetch(address)
 #else
+#define dropcore_prefetch(address) ((void)0)
 #include <intrin.h>
 static inline int dropcore_lowest_bit(uint32_t word)
 {

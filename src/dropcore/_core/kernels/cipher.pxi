@@ -21,11 +21,9 @@ cdef struct Blocks:
     bint has_begun  # for the high word of the counter that `first` has
 
 
-# What there is to select while the cipher runs: 1024 elements, element i kept by bit
-# i + shift of keep, shift < 32.
+# What there is to select while the cipher runs: 1024 elements.
 cdef struct Errand:
     const uint32_t* keep
-    int shift
     Affine plan
 
 
@@ -95,9 +93,7 @@ cdef inline void encipher_rows(
     cdef int k
     for k in range(3):
         first[k] = row_at(&blocks.first[4 * k])
-    first[3] = row_of(
-        <uint32_t> block, <uint32_t> (block >> 32), blocks.first[14], blocks.first[15]
-    )
+    first[3] = row_of(block, blocks.first[14] | (<uint64_t> blocks.first[15] << 32))
     for k in range(4):
         r[k] = first[k]
     for k in range(4):
@@ -123,12 +119,9 @@ cdef inline void run(
     # a word every so many turns. (Half words would be unrolled before they are vectorised.)
     cdef int turns = LANES // <int> WIDTH
     cdef int word = (step + turn) // turns
-    cdef uint64_t keep
     if errand != NULL and turn % turns == 0:
-        keep = errand.keep[word] | (<uint64_t> errand.keep[word + 1] << 32)
         select_word(
-            <uint32_t> (keep >> errand.shift), errand.plan, linear, stream,
-            x + 32 * word, y + 32 * word,
+            errand.keep[word], errand.plan, linear, stream, x + 32 * word, y + 32 * word
         )
 
 
@@ -186,9 +179,8 @@ cdef inline void set_counter(Blocks* blocks, uint64_t block) noexcept nogil:
 
 cdef inline void cipher_block(
     Blocks* blocks, uint64_t block,
-    uint32_t* W,  # OUT: W[0], W[16], ...
+    uint32_t* W,  # OUT: 16 words
 ) noexcept nogil:
-    cdef uint32_t[16] out
     cdef row[4] r
     cdef lanes[16] s
     cdef int k
@@ -198,30 +190,24 @@ cdef inline void cipher_block(
             blocks, numbered(<uint32_t> block), s, NULL, True, False, 0, NULL, NULL
         )
         for k in range(16):
-            put_lanes(W + 16 * k, s[k])
+            put_lanes(W + k, s[k])
     else:
         encipher_rows(blocks, block, r)
         for k in range(4):
-            put_row(&out[4 * k], r[k])
-        for k in range(16):
-            W[16 * k] = out[k]
+            put_row(W + 4 * k, r[k])
 
 
 cdef inline void cipher_group(
     Blocks* blocks, uint64_t group,
     uint32_t* W,  # OUT: 256 words
-    const Errand* errand, bint linear, bint stream,  # errand: or NULL
-    const element* x,  # IN
-    element* y,  # OUT, may be x
 ) noexcept nogil:
     cdef lanes[16] s
     cdef uint64_t block = LANES * group
     cdef int k, lane
     set_counter(blocks, block)
     for lane from 0 <= lane < <int> LANES by <int> WIDTH:
-        encipher_lanes(
-            blocks, numbered(<uint32_t> block + lane), s, errand, linear, stream,
-            32 * lane // <int> WIDTH, x, y,
+        encipher_lanes[float](
+            blocks, numbered(<uint32_t> block + lane), s, NULL, True, False, 0, NULL, NULL
         )
         for k in range(16):
             put_lanes(W + 16 * k + lane, s[k])

@@ -9,16 +9,18 @@
 #
 # A group of blocks decides 8192/K elements.
 #
-# A. The planes are folded with and, or, xor. No element is ever compared by itself,
-#    but for the one in 256 that ties.
+# A. The planes are folded with and, or, xor, in the registers that the cipher leaves them
+#    in. No element is ever compared by itself, but for the one in 256 that ties.
 # B. Ties are found in a map of words and settled in one loop: a branch on each word
 #    would be mispredicted once in eight. Where groups follow each other, those of one
-#    are settled behind the cipher of the next, which does not wait for that branch.
+#    are settled between the cipher of the next and its planes: what the processor then does
+#    in vain, the cipher's last rounds hide.
 
 cdef struct Decider:
     Blocks blocks
     int planes  # K; 0: nothing is dropped, or everything
-    uint32_t threshold  # T
+    int bits  # a group has 2^bits keep words
+    uint32_t[8] clear  # ones where the plane's bit of T is 0, zeros where it is 1
     uint64_t remainder  # R; no tie is dropped where it is 0, as it is for K < 8
     uint32_t constant  # the keep word, where planes is 0
     uint64_t end  # no decision from here on is asked for
@@ -27,13 +29,22 @@ cdef struct Decider:
     uint64_t t1
 
 
+# The ties of a group of 1024 decisions.
+cdef struct Ties:
+    uint64_t first  # decision
+    uint32_t open  # bit w: there are ties in word w
+    uint32_t[<int> GROUP_WORDS] word  # bit set: tied
+    uint32_t* keep  # the words that settling them changes
+
+
 cdef inline void decider(
     const DrawAddress* draw, double p, uint64_t end,
     Decider* d,  # OUT
 ) noexcept nogil:
     cdef uint64_t P
+    cdef int j
     d.planes = 0
-    d.threshold = 0
+    d.bits = 8
     d.remainder = 0
     d.constant = 0
     d.end = end
@@ -48,11 +59,15 @@ cdef inline void decider(
         d.planes = 1
     elif P << 2 == 0:
         d.planes = 2
+        d.bits = 7
     elif P << 4 == 0:
         d.planes = 4
+        d.bits = 6
     else:
         d.planes = 8
-    d.threshold = <uint32_t> (P >> (64 - d.planes))
+        d.bits = 5
+    for j in range(d.planes):
+        d.clear[j] = <uint32_t> (P >> (63 - j) & 1) - 1
     d.remainder = P << d.planes
     set_blocks(draw, &d.blocks)
 
@@ -65,110 +80,142 @@ cdef inline uint64_t mix64(uint64_t z) noexcept nogil:
     return z ^ (z >> 31)
 
 
-cdef inline uint64_t word64(const uint32_t* W, int place, int lane) noexcept nogil:
-    return W[32 * place + lane] | (<uint64_t> W[32 * place + 16 + lane] << 32)
+cdef inline uint64_t word64(const uint32_t* W, int apart) noexcept nogil:
+    return W[0] | (<uint64_t> W[apart] << 32)
 
 
 cdef void draw_tie_words(Decider* d) noexcept nogil:
-    cdef uint32_t[<int> WORDS] W
+    cdef uint32_t[16] W
     cipher_block(&d.blocks, 0xFFFFFFFFFFFFFFFFULL, W)
-    d.t0 = word64(W, 0, 0)
-    d.t1 = word64(W, 1, 0)
+    d.t0 = word64(W, 1)
+    d.t1 = word64(W + 2, 1)
     d.has_tie_words = True
 
 
-cdef inline void fold(
-    const uint32_t* W, int planes, uint32_t threshold, int begin, int end,
-    uint32_t* keep,  # OUT: u >= T
-    uint32_t* tie,  # OUT: u == T
-) noexcept nogil:
-    # Least significant plane first: where its bit differs from T's it decides, and
-    # where it is the same the planes below have decided.
-    cdef uint32_t[8] bit
-    cdef uint32_t plane, at_least, differs
-    cdef int column, j, columns = WORDS // planes
-    for j in range(planes):
-        bit[j] = 0 - ((threshold >> (planes - 1 - j)) & 1)
-    for column in range(begin, end):
-        at_least = 0xFFFFFFFFU
-        differs = 0
-        for j in range(planes):
-            plane = W[(planes - 1 - j) * columns + column]
-            at_least = (plane & at_least) | ((plane | at_least) & ~bit[planes - 1 - j])
-            differs |= plane ^ bit[planes - 1 - j]
-        keep[column] = at_least
-        tie[column] = ~differs
-
-
 cdef inline void settle(
-    Decider* d, uint64_t first, uint32_t open,
-    uint32_t* tie,  # IN: the words of set bits in `open`; spent
-    uint32_t* keep,  # OUT
+    Decider* d,
+    Ties* ties,  # IN; spent. OUT: its keep words
 ) noexcept nogil:
     # A pass takes one tie of each word in the map; a word seldom has a second one. No
     # tie waits for the one before it.
+    cdef uint32_t open = ties.open
     cdef uint32_t again, word
     cdef uint64_t s
-    cdef int column, bit
+    cdef int place, bit
     if open and not d.has_tie_words:
         draw_tie_words(d)
     while open:
         again = 0
         while open:
-            column = lowest_bit(open)
+            place = lowest_bit(open)
             open &= open - 1
-            word = tie[column]
+            word = ties.word[place]
             bit = lowest_bit(word)
-            s = mix64((d.t0 + (first + 32 * column + bit + 1) * 0x9E3779B97F4A7C15ULL) ^ d.t1)
-            keep[column] &= ~(<uint32_t> (s < d.remainder) << bit)
+            s = mix64((d.t0 + (ties.first + 32 * place + bit + 1) * 0x9E3779B97F4A7C15ULL) ^ d.t1)
+            ties.keep[place] &= ~(<uint32_t> (s < d.remainder) << bit)
             word &= word - 1
-            tie[column] = word
-            again |= BIT[column] if word != 0 else 0
+            ties.word[place] = word
+            again |= <uint32_t> (word != 0) << place
         open = again
 
 
-cdef inline uint32_t map_of(const uint32_t* tie, int begin, int end) noexcept nogil:
+cdef inline void fold(
+    const lanes* plane, int apart, int planes, const uint32_t* clear,  # IN: a plane each `apart`
+    lanes* keep,  # OUT: u >= T
+    lanes* tie,  # OUT: u == T
+) noexcept nogil:
+    # Of neighbours, the more significant plane decides where it differs from T.
+    cdef lanes[8] more
+    cdef lanes[8] same
+    cdef lanes p, t
+    cdef int j
+    for j in range(planes):
+        p = plane[apart * j]
+        t = spread(clear[j])
+        more[j] = p & t
+        same[j] = p ^ t
+    while planes > 1:
+        planes = planes // 2
+        for j in range(planes):
+            more[j] = more[2 * j] | (same[2 * j] & more[2 * j + 1])
+            same[j] = same[2 * j] & same[2 * j + 1]
+    keep[0] = more[0] | same[0]
+    tie[0] = same[0]
+
+
+cdef inline uint32_t one_of(lanes words) noexcept nogil:
+    cdef uint32_t[16] stored
+    put_lanes(stored, words)
+    return stored[0]
+
+
+cdef inline void decide_whole(
+    Decider* d, int planes, uint64_t group,
+    uint32_t* keep,  # OUT: 256 // planes words
+    Ties* ties,  # OUT, at eight planes
+    Ties* before,  # of the group before, to be settled; or NULL
+    const Errand* errand, bint linear, bint stream,  # errand: or NULL
+    const element* x,  # IN
+    element* y,  # OUT, may be x
+) noexcept nogil:
+    cdef lanes[16] s
+    cdef lanes kept, tied
+    cdef uint64_t block = LANES * group
     cdef uint32_t open = 0
-    cdef int column
-    for column in range(begin, end):
-        open |= BIT[column] if tie[column] != 0 else 0
-    return open
+    cdef int apart = 16 // planes
+    cdef int k, lane
+    set_counter(&d.blocks, block)
+    for lane from 0 <= lane < <int> LANES by <int> WIDTH:
+        encipher_lanes(
+            &d.blocks, numbered(<uint32_t> block + lane), s, errand, linear, stream,
+            32 * lane // <int> WIDTH, x, y,
+        )
+        if before != NULL and lane == 0:
+            settle(d, before)
+        for k in range(apart):
+            fold(s + k, apart, planes, d.clear, &kept, &tied)
+            put_lanes(keep + 16 * k + lane, kept)
+            if planes == 8:
+                put_lanes(ties.word + 16 * k + lane, tied)
+                open |= nonzero(tied) << (16 * k + lane)
+    if planes == 8:
+        ties.first = group * DECISIONS
+        ties.open = open
+        ties.keep = keep
 
 
 cdef inline void decide_group(
-    Decider* d, uint64_t group, int begin, int end,
-    uint32_t* keep,  # OUT: columns begin ... end-1 of the group's keep words
+    Decider* d, int planes, uint64_t group, int begin, int end,
+    uint32_t* keep,  # OUT: at least the words begin ... end-1 of 256 // planes
 ) noexcept nogil:
-    cdef Group W
-    cdef uint32_t[<int> WORDS] tie
-    cdef int column
-    if d.planes == 0:
-        for column in range(begin, end):
-            keep[column] = d.constant
-        return
-    if end - begin <= FEW:
-        for column in range(begin, end):
-            cipher_block(&d.blocks, LANES * group + (column & 15), W.word + (column & 15))
+    cdef uint32_t[16] W
+    cdef lanes[8] s
+    cdef lanes kept, tied
+    cdef Ties ties
+    cdef int place, j
+    ties.open = 0
+    ties.first = group * DECISIONS
+    ties.keep = keep
+    if end - begin > FEW:
+        decide_whole[float](d, planes, group, keep, &ties, NULL, NULL, True, False, NULL, NULL)
     else:
-        cipher_group[float](&d.blocks, group, W.word, NULL, True, False, NULL, NULL)
-    # A call for each K, so that the loop over the planes has a constant length.
-    if d.planes == 8:
-        if end - begin == GROUP_WORDS:
-            fold(W.word, 8, d.threshold, 0, 32, keep, tie)
-        elif end == 1:
-            fold(W.word, 8, d.threshold, 0, 1, keep, tie)
-        else:
-            fold(W.word, 8, d.threshold, begin, end, keep, tie)
-        if d.remainder:
-            if group * DECISIONS + 32 * end > d.end:  # spare ties would cost the tie words
-                tie[end - 1] &= 0xFFFFFFFFU >> (32 - (d.end & 31))
-            settle(d, group * DECISIONS, map_of(tie, begin, end), tie, keep)
-    elif d.planes == 4:
-        fold(W.word, 4, d.threshold, begin, end, keep, tie)
-    elif d.planes == 2:
-        fold(W.word, 2, d.threshold, begin, end, keep, tie)
-    else:
-        fold(W.word, 1, d.threshold, begin, end, keep, tie)
+        for place in range(begin, end):
+            cipher_block(&d.blocks, LANES * group + (place & 15), W)
+            for j in range(planes):
+                s[j] = spread(W[(place >> 4) + 16 // planes * j])
+            fold(s, 1, planes, d.clear, &kept, &tied)
+            keep[place] = one_of(kept)
+            if planes == 8:
+                ties.word[place] = one_of(tied)
+                ties.open |= <uint32_t> (ties.word[place] != 0) << place
+    if planes == 8 and d.remainder:
+        # Ties that nobody asked for would cost the tie words.
+        ties.open &= (0xFFFFFFFFU << begin) & (0xFFFFFFFFU >> (32 - end))
+        if group * DECISIONS + 32 * end > d.end:
+            ties.word[end - 1] &= 0xFFFFFFFFU >> (32 - (d.end & 31))
+            if ties.word[end - 1] == 0:
+                ties.open &= ~(<uint32_t> 1 << (end - 1))
+        settle(d, &ties)
 
 
 cdef inline int decide(
@@ -177,14 +224,24 @@ cdef inline int decide(
     uint32_t** keep,  # OUT: where in the stage the words are
 ) noexcept nogil:
     # Keep words word ... end-1, as far as the group goes; returns how many.
-    cdef int columns = WORDS // d.planes if d.planes else WORDS
-    cdef uint64_t group = word // columns
-    cdef int begin = <int> (word - group * columns)
-    cdef int stop = columns
-    if end - word < <uint64_t> (columns - begin):
-        stop = begin + <int> (end - word)
-    decide_group(d, group, begin, stop, stage)
+    cdef uint64_t group = word >> d.bits
+    cdef uint64_t after = min((group + 1) << d.bits, end)
+    cdef int begin = <int> (word - (group << d.bits))
+    cdef int stop = <int> (after - (group << d.bits))
+    cdef int k
     keep[0] = stage + begin
+    # A call for each K, so that the loop over the planes has a constant length.
+    if d.planes == 8:
+        decide_group(d, 8, group, begin, stop, stage)
+    elif d.planes == 4:
+        decide_group(d, 4, group, begin, stop, stage)
+    elif d.planes == 2:
+        decide_group(d, 2, group, begin, stop, stage)
+    elif d.planes == 1:
+        decide_group(d, 1, group, begin, stop, stage)
+    else:
+        for k in range(begin, stop):
+            stage[k] = d.constant
     return stop - begin
 
 
@@ -192,10 +249,11 @@ cdef inline void store_bits(
     const uint32_t* keep, Py_ssize_t n,
     uint8_t* bits,  # OUT: (n+7)//8 bytes, the last padded with zeros
 ) noexcept nogil:
-    cdef Py_ssize_t word, full = n >> 5, rest = n & 31
-    cdef uint8_t[4] last
+    cdef Py_ssize_t word, k, full = n >> 5, rest = n & 31
+    cdef uint32_t last
     for word in range(full):
         store_word(bits + 4 * word, keep[word])
     if rest:
-        store_word(last, keep[full] & ((<uint32_t> 1 << rest) - 1))
-        memcpy(bits + 4 * full, last, (rest + 7) >> 3)
+        last = keep[full] & ((<uint32_t> 1 << rest) - 1)
+        for k in range((rest + 7) >> 3):
+            bits[4 * full + k] = <uint8_t> (last >> (8 * k))

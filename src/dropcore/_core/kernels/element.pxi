@@ -102,8 +102,9 @@ cdef inline void select_word(
         memset(&drop, 0, sizeof(drop))
     else:
         dropped(plan, &drop)
-    prefetch(x + AHEAD)
-    prefetch(x + AHEAD + 16)
+    if stream:
+        prefetch(x + AHEAD)
+        prefetch(x + AHEAD + 16)
     if element is float16 and HAS_F16C:
         affine_halves(x, <float> plan.scale, <float> plan.shift, linear, kept)
     else:

@@ -1,15 +1,16 @@
 # Decisions made and used: keep bits, forward, raw words.
 #
 # A. Whole groups run one behind another. While group g is in the cipher, the decisions of
-#    group g-2 are selected between its quarter rounds; then the ties of g-1 are settled,
-#    then the planes of g folded. So nothing waits for the cipher that can go before it.
-# B. The select lags by one word behind the group, so that it can go by the lines of y:
-#    it takes the last word of the group before along.
+#    group g-2 are selected between its quarter rounds; then the ties of g-1 are settled. So
+#    nothing waits for the cipher that can go before it.
+# B. Where the select goes by the lines of y, it takes the last word of the group before
+#    along, and leaves its own last word to the next.
 # C. What is no whole group, or has fewer planes than eight, whose cipher is cheap, goes
 #    a group at a time: decide, then select.
 
-cdef struct Folded:
-    uint32_t[GROUP_WORDS + 1] keep  # the last word of the group before, then the group's own
+cdef struct Decided:
+    uint32_t[1 + <int> GROUP_WORDS] keep  # the last word of the group before, then its own
+    Ties ties
 
 
 cdef inline void whole_groups(
@@ -20,47 +21,56 @@ cdef inline void whole_groups(
     uint8_t* bits,  # OUT, or NULL
 ) noexcept nogil:
     # select: NULL, where there is nothing to select, or the plan of it.
-    cdef Group W
-    cdef Folded[2] folded
-    cdef uint32_t* now  # of group g, and before it is folded, of g-2
-    cdef uint32_t* before  # of group g-1
-    cdef uint32_t[<int> GROUP_WORDS] tie
-    cdef uint32_t open = 0
+    cdef Decided[3] decided
+    cdef Decided* now  # group g
+    cdef Decided* before  # g-1
+    cdef uint32_t[<int> GROUP_WORDS] shifted  # to the lines of y
     cdef Errand errand
+    cdef int ahead = 0, word
     cdef Py_ssize_t g, at
+    decided[2].ties.open = 0
     if select != NULL:
         errand = select[0]
-        errand.shift = ahead_of(x, y)
+        ahead = ahead_of(y)
     for g in range(count + 1):
-        now = folded[g & 1].keep
-        before = folded[(g + 1) & 1].keep
+        now = &decided[g % 3]
+        before = &decided[(g + 2) % 3]
         if g < count:
             if select != NULL and g > 2:
-                at = DECISIONS * (g - 2) - 32 + errand.shift
-                errand.keep = now
-                cipher_group(&d.blocks, first + g, W.word, &errand, linear, stream, x + at, y + at)
+                at = DECISIONS * (g - 2)
+                errand.keep = decided[(g + 1) % 3].keep + 1
+                if ahead:
+                    at += ahead - 32
+                    for word in range(GROUP_WORDS):
+                        shifted[word] = (errand.keep[word - 1] >> ahead) | (
+                            errand.keep[word] << (32 - ahead)
+                        )
+                    errand.keep = shifted
+                decide_whole(
+                    d, 8, first + g, now.keep + 1, &now.ties, &before.ties,
+                    &errand, linear, stream, x + at, y + at,
+                )
             else:
-                cipher_group[float](&d.blocks, first + g, W.word, NULL, True, False, NULL, NULL)
+                decide_whole[float](
+                    d, 8, first + g, now.keep + 1, &now.ties, &before.ties,
+                    NULL, True, False, NULL, NULL,
+                )
+            if d.remainder == 0:
+                now.ties.open = 0
+        else:
+            settle(d, &before.ties)
         if g > 0:
-            if d.remainder:
-                settle(d, (first + g - 1) * DECISIONS, open, tie, before + 1)
+            now.keep[0] = before.keep[<int> GROUP_WORDS]
             if bits != NULL:
-                store_bits(before + 1, DECISIONS, bits + DECISIONS // 8 * (g - 1))
+                store_bits(before.keep + 1, DECISIONS, bits + DECISIONS // 8 * (g - 1))
         if select != NULL and g == 1:
-            # The last word is selected with the next group: again, or now if y is x.
-            at = 32 if x == y and count > 1 else 0
-            select_words(before + 1, DECISIONS - at, select.plan, stream, x, y)
-        if g < count:
-            if g > 0:
-                now[0] = before[<int> GROUP_WORDS]
-            fold(W.word, 8, d.threshold, 0, GROUP_WORDS, now + 1, tie)
-            open = map_of(tie, 0, GROUP_WORDS)
+            select_words(before.keep + 1, DECISIONS, select.plan, stream, False, count > 1, x, y)
     if select != NULL:
         for g in range(max(count - 2, <Py_ssize_t> 1), count):
-            at = DECISIONS * g - 32
+            at = DECISIONS * g
             select_words(
-                folded[g & 1].keep, DECISIONS + (32 if g == count - 1 else 0),
-                select.plan, stream, x + at, y + at,
+                decided[g % 3].keep + 1, DECISIONS, select.plan, stream, True, g < count - 1,
+                x + at, y + at,
             )
 
 
@@ -125,12 +135,14 @@ cdef void forward(
     uint8_t* bits,  # OUT, or NULL
 ) noexcept nogil:
     cdef Decider d
-    cdef uint32_t[<int> WORDS] stage
+    cdef uint32_t[1 + <int> WORDS] stage
     cdef uint8_t[4 * <int> STAGE] piece
     cdef uint32_t* keep
     cdef uint64_t word = start >> 5, end = (start + n + 31) >> 5
     cdef Py_ssize_t done = 0, m, groups
+    cdef uint32_t last = 0
     cdef int count
+    cdef bint joined
     if start & 31:
         # A start inside a word: bits first, a stage at a time.
         while done < n:
@@ -143,6 +155,7 @@ cdef void forward(
         return
     stream = stream and can_stream(y)
     decider(draw, p, start + n, &d)
+    joined = d.planes != 8  # there, the pieces are what whole groups leave
     while word < end:
         groups = (n - done) // DECISIONS
         if d.planes == 8 and word % GROUP_WORDS == 0 and groups > 1:
@@ -153,9 +166,14 @@ cdef void forward(
             done += DECISIONS * groups
             word += GROUP_WORDS * groups
             continue
-        count = decide(&d, word, end, stage, &keep)
+        count = decide(&d, word, end, stage + 1, &keep)
         m = min(n - done, 32 * <Py_ssize_t> count)
-        select_words(keep, m, plan, stream, x + done, y + done)
+        keep[-1] = last
+        select_words(
+            keep, m, plan, stream, joined and done > 0, joined and done + m < n,
+            x + done, y + done,
+        )
+        last = keep[count - 1]
         if bits != NULL:
             store_bits(keep, m, bits + (done >> 3))
         done += m
@@ -170,19 +188,26 @@ cdef void words(
 ) noexcept nogil:
     # Raw word j is the 64-bit word at place j%8 of block 2^63 + j//8.
     cdef Blocks blocks
-    cdef Group W
+    cdef uint32_t[<int> WORDS] W
+    cdef const uint32_t* block
     cdef uint64_t j = start, end = start + n, group
     cdef uint64_t loaded = 0  # no group begins there
+    cdef int apart
     set_blocks(draw, &blocks)
     while j < end:
         group = (<uint64_t> 1 << 59) + (j >> 7)
         if end - j <= 8 * FEW:
-            cipher_block(&blocks, (<uint64_t> 1 << 63) + (j >> 3), W.word + ((j >> 3) & 15))
-        elif group != loaded:
-            cipher_group[float](&blocks, group, W.word, NULL, True, False, NULL, NULL)
-            loaded = group
+            cipher_block(&blocks, (<uint64_t> 1 << 63) + (j >> 3), W)
+            block = W
+            apart = 1
+        else:
+            if group != loaded:
+                cipher_group(&blocks, group, W)
+                loaded = group
+            block = W + ((j >> 3) & 15)
+            apart = 16
         while True:
-            out[j - start] = word64(W.word, j & 7, (j >> 3) & 15)
+            out[j - start] = word64(block + 2 * apart * (j & 7), apart)
             j += 1
             if j == end or j & 7 == 0:
                 break

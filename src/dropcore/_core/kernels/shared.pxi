@@ -7,13 +7,11 @@ cdef inline uint32_t load_bits(
     const uint8_t* bits, uint64_t first, Py_ssize_t n
 ) noexcept nogil:
     # n <= 32 bits from bit `first`; no byte is read but those that hold them.
-    cdef uint8_t[8] around
-    cdef uint64_t shift = first & 7
-    cdef uint64_t word
-    bits += first >> 3
-    memset(around, 0, 8)
-    memcpy(around, bits, (shift + n + 7) >> 3)
-    word = load_word(around) | (<uint64_t> load_word(around + 4) << 32)
+    cdef int shift = first & 7
+    cdef uint64_t word = 0
+    cdef Py_ssize_t k
+    for k in range((shift + n + 7) >> 3):
+        word |= <uint64_t> bits[(first >> 3) + k] << (8 * k)
     return <uint32_t> (word >> shift)
 
 
@@ -21,14 +19,17 @@ cdef inline void load_words(
     const uint8_t* bits, uint64_t first, Py_ssize_t n,
     uint32_t* keep,  # OUT: (n+31)//32 words
 ) noexcept nogil:
+    cdef const uint8_t* at = bits + (first >> 3)
     cdef Py_ssize_t word, full = n >> 5
     cdef int shift = first & 7
     if shift == 0:
         for word in range(full):
-            keep[word] = load_word(bits + (first >> 3) + 4 * word)
+            keep[word] = load_word(at + 4 * word)
     else:
         for word in range(full):
-            keep[word] = load_bits(bits, first + 32 * word, 32)
+            keep[word] = (load_word(at + 4 * word) >> shift) | (
+                <uint32_t> at[4 * word + 4] << (32 - shift)
+            )
     if n & 31:
         keep[full] = load_bits(bits, first + 32 * full, n & 31)
 
@@ -38,15 +39,24 @@ cdef void select(
     const element* x,  # IN
     element* y,  # OUT, may be x
 ) noexcept nogil:
-    cdef uint32_t[<int> STAGE] keep
+    cdef uint32_t[1 + <int> STAGE] keep
     cdef Py_ssize_t done = 0, m
+    if n < 32:
+        select_rest(load_bits(bits, first, n), n, plan, x, y)
+        return
     while done < n:
         m = min(n - done, 32 * <Py_ssize_t> STAGE)
-        load_words(bits, first + done, m, keep)
-        select_words(keep, m, plan, stream, x + done, y + done)
+        load_words(bits, first + done, m, keep + 1)
+        select_words(keep + 1, m, plan, stream, done > 0, done + m < n, x + done, y + done)
+        keep[0] = keep[<int> STAGE]
         done += m
     if stream:
         fence()
+
+
+cdef inline Py_ssize_t whole_words(Py_ssize_t count, Py_ssize_t length) noexcept nogil:
+    # As many of `count` lengths as make whole words, where 32 of them are there.
+    return count & ~<Py_ssize_t> 31 if count >= 32 and count * length & 31 else count
 
 
 cdef inline void append_bits(
@@ -68,26 +78,32 @@ cdef void repeat(
     element* y,  # OUT, may be x
 ) noexcept nogil:
     # Each decision holds for `times` neighbouring elements: trailing axes shared.
-    cdef uint32_t[<int> STAGE + 1] keep
+    cdef uint32_t[1 + <int> STAGE + 1] laid  # a word of the piece before; and append_bits's
+    cdef uint32_t* keep = laid + 1
     cdef Py_ssize_t stage = 32 * <Py_ssize_t> STAGE
-    cdef Py_ssize_t done, m, k, at, left
-    cdef bint kept
+    cdef Py_ssize_t done, m, k, at, left, count
+    cdef bint kept, joined
     if times >= stage:
         for k in range(decisions):
             kept = load_bits(bits, first + k, 1) & 1
-            memset(keep, 0xFF if kept else 0, sizeof(keep))
+            memset(laid, 0xFF if kept else 0, sizeof(laid))
             done = 0
             while done < times:
                 m = min(times - done, stage)
-                select_words(keep, m, plan, stream, x + k * times + done, y + k * times + done)
+                select_words(
+                    keep, m, plan, stream, done > 0, done + m < times,
+                    x + k * times + done, y + k * times + done,
+                )
                 done += m
         if stream:
             fence()
         return
+    count = whole_words(stage // times, times)
+    joined = count * times & 31 == 0
     done = 0
     while done < decisions:
-        m = min(decisions - done, stage // times)
-        memset(keep, 0, sizeof(keep))
+        m = min(decisions - done, count)
+        memset(keep, 0, sizeof(laid) - sizeof(laid[0]))
         for k in range(m):
             if load_bits(bits, first + done + k, 1) & 1:
                 at = k * times
@@ -99,7 +115,11 @@ cdef void repeat(
                     )
                     at += 32
                     left -= 32
-        select_words(keep, m * times, plan, stream, x + done * times, y + done * times)
+        select_words(
+            keep, m * times, plan, stream, joined and done > 0, joined and done + m < decisions,
+            x + done * times, y + done * times,
+        )
+        laid[0] = keep[(count * times >> 5) - 1]
         done += m
     if stream:
         fence()
@@ -112,17 +132,20 @@ cdef void tile(
     element* y,  # OUT, may be x
 ) noexcept nogil:
     # The row of decisions holds again for the next row: leading axes shared.
-    cdef uint32_t[<int> STAGE + 1] keep
+    cdef uint32_t[1 + <int> STAGE + 1] laid  # a word of the piece before; and append_bits's
+    cdef uint32_t* keep = laid + 1
     cdef Py_ssize_t stage = 32 * <Py_ssize_t> STAGE
     cdef Py_ssize_t done = 0, rows, m, row, k
+    cdef bint joined
     if 2 * decisions > stage:
         for row in range(times):
             select(
                 bits, first, decisions, plan, stream, x + row * decisions, y + row * decisions
             )
         return
-    rows = min(times, stage // decisions)
-    memset(keep, 0, sizeof(keep))
+    rows = min(times, whole_words(stage // decisions, decisions))
+    joined = rows * decisions & 31 == 0
+    memset(laid, 0, sizeof(laid))
     for row in range(rows):
         k = 0
         while k < decisions:
@@ -132,9 +155,13 @@ cdef void tile(
                 keep, row * decisions + k,
             )
             k += m
+    laid[0] = keep[(rows * decisions >> 5) - 1]
     while done < times:
-        m = min(times - done, rows) * decisions
-        select_words(keep, m, plan, stream, x + done * decisions, y + done * decisions)
-        done += rows
+        m = min(times - done, rows)
+        select_words(
+            keep, m * decisions, plan, stream, joined and done > 0, joined and done + m < times,
+            x + done * decisions, y + done * decisions,
+        )
+        done += m
     if stream:
         fence()
