@@ -103,3 +103,32 @@ def test_signals_neither_hang_a_threaded_call_nor_leave_it_running():
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[1]) > 0
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_interrupted_start_of_a_worker_does_not_hang_the_end(run, when):
+    run(f"""
+    from dropcore._core import threads
+
+    class Interrupted(Exception): pass
+
+    class Module:  # as if a handler raised beside the start of a worker
+        allocate_lock = staticmethod(_thread.allocate_lock)
+
+        def start_new_thread(self, *arguments):
+            if "{when}" == "after":
+                _thread.start_new_thread(*arguments)
+            raise Interrupted
+
+    x = np.ones(2**22, np.float32)
+    dropcore.set_num_threads(4)
+    threads._thread = Module()
+    try:
+        dropcore.dropout(x, 0.5, training=True, rng=1, out=x)
+    except Interrupted:
+        pass
+    threads._thread = _thread
+    for count in 3, 1, 4, 1:
+        dropcore.dropout(x, 0.5, training=True, rng=1, out=x)
+        dropcore.set_num_threads(count)
+    """)

@@ -1,7 +1,8 @@
 """Memory: a million calls leak nothing, a mask is as small as is said, and 2^31 is no limit.
 
-Small leaks are seen as growth of the resident memory over many calls; what one call allocates is
-seen by tracemalloc, to which NumPy reports its arrays.
+Small leaks are seen as growth of the resident memory over many calls, in each third of them: the
+process's allocator and huge pages may take a MiB or two at any moment, but once. What one call
+allocates is seen by tracemalloc, to which NumPy reports its arrays.
 """
 
 import gc
@@ -129,10 +130,13 @@ def test_calls_leak_nothing(call):
     warm_up, measured = CALLS[call]
     for i in range(warm_up):
         call(i)
-    before = resident()
-    for i in range(measured):
-        call(i)
-    assert resident() - before < MIB
+    grown = []
+    for third in range(3):
+        before = resident()
+        for i in range(third * measured // 3, (third + 1) * measured // 3):
+            call(i)
+        grown.append(resident() - before)
+    assert min(grown) < MIB // 3, grown
 
 
 # ------------------------------------------------------------- what is allocated

@@ -142,13 +142,10 @@ cdef class Piece:
             self.end()
             self.ended.release()
 
-    def give_up(self):
+    cdef int give_up(self) except -1:
         if self.claim.acquire(False):
             self.end()
-
-    def wait(self):
-        while not self.has_ended():
-            self.ended.acquire(True, 0.1)
+        return 0
 
     # Without the GIL it takes a lock that what was written is seen before that it was.
 
@@ -162,6 +159,23 @@ cdef class Piece:
         with cython.critical_section(self):
             done = self.done
         return done
+
+
+cdef int wait_for(list pieces) except -1:
+    # Whatever a signal handler raises meanwhile is raised after that.
+    cdef Piece piece
+    raised = None
+    for piece in pieces:
+        piece.give_up()
+    for piece in pieces:
+        while not piece.has_ended():
+            try:
+                piece.ended.acquire(True, 0.1)
+            except BaseException as error:
+                raised = error
+    if raised is not None:
+        raise raised
+    return 0
 
 
 cdef int execute(const Work* w, cnp.ndarray x, cnp.ndarray y, cnp.ndarray bits) except -1:
@@ -186,7 +200,10 @@ cdef int execute(const Work* w, cnp.ndarray x, cnp.ndarray y, cnp.ndarray bits) 
         piece.arrays = (x, y, bits)
         piece.work = cut(w, begin, min(begin + share, units))
         pieces.append(piece)
-    threads.run(pieces)
+    try:
+        threads.run(pieces)
+    finally:
+        wait_for(pieces)
     return 0
 
 

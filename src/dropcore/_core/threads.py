@@ -2,8 +2,8 @@
 
 Serial by default, as NumPy is. Workers are started when they are first needed and shut down
 before a fork: a child would inherit their locks but not the threads, and hang. They take
-pieces of work from a queue that a signal handler cannot leave half changed, and a piece
-claims, runs and ends in compiled code, where none comes between: an interrupted call ends
+pieces of work from a queue that a signal handler cannot leave half changed. A piece is claimed,
+run, ended and waited for in compiled code, where none comes between: an interrupted call ends
 as any other.
 
 They are threads of the lower module: `threading.Thread.start` waits for the thread to begin,
@@ -26,7 +26,7 @@ MAX_THREADS = 1024
 PIECE = 1 << 20
 
 _lock = threading.RLock()
-_workers: list[_thread.LockType] = []  # one for each worker, held until it ends
+_workers: list[_thread.LockType] = []  # one for each worker, which holds it while it works
 _queue: SimpleQueue[Piece | None] = SimpleQueue()
 _here = threading.local()
 
@@ -127,33 +127,17 @@ class Piece(Protocol):
     """A share of the work. It runs once, whoever calls it first."""
 
     def __call__(self) -> None: ...
-    def give_up(self) -> None: ...
-    def wait(self) -> None: ...
 
 
 def run(pieces: Sequence[Piece]) -> None:
-    """Run all pieces, here and in the pool, and return when the last has ended.
+    """Run all pieces, here and in the pool; some may still run in the pool on return.
 
-    Whatever a signal handler raises meanwhile is raised after that.
+    A signal handler may raise at any place of it.
     """
-    try:
-        if not getattr(_here, "is_worker", False):
-            _offer(pieces[1:])
-        for piece in pieces:
-            piece()
-    finally:
-        _wait(pieces)
-
-
-def _wait(pieces: Sequence[Piece]) -> None:
-    try:
-        for piece in pieces:
-            piece.give_up()
-        for piece in pieces:
-            piece.wait()
-    except BaseException:
-        _wait(pieces)
-        raise
+    if not getattr(_here, "is_worker", False):
+        _offer(pieces[1:])
+    for piece in pieces:
+        piece()
 
 
 def _offer(pieces: Sequence[Piece]) -> None:
@@ -168,27 +152,35 @@ def _start_workers() -> None:
         workers = _workers
         # After a fork by a signal handler the list is another: these are the parent's workers.
         while workers is _workers and len(workers) < _threads - 1:
-            ended = _thread.allocate_lock()
-            ended.acquire()
-            _thread.start_new_thread(_work, (_queue, ended))
-            workers.append(ended)
+            # Noted before it starts: a signal handler that raises between the two may leave a
+            # note without a worker, never a worker that nobody knows of.
+            working = _thread.allocate_lock()
+            workers.append(working)
+            try:
+                _thread.start_new_thread(_work, (_queue, working))
+            except RuntimeError:
+                workers.remove(working)
+                raise
 
 
-def _work(queue: SimpleQueue[Piece | None], ended: _thread.LockType) -> None:
+def _work(queue: SimpleQueue[Piece | None], working: _thread.LockType) -> None:
     _here.is_worker = True  # work within work stays in its thread
-    try:
-        while (piece := queue.get()) is not None:
-            piece()
-    finally:
-        ended.release()
+    if working.acquire(False):  # or it has been shut down before it began
+        try:
+            while (piece := queue.get()) is not None:
+                piece()
+        finally:
+            working.release()
 
 
 def _shut_down() -> None:
+    global _queue
     with _lock:
         for _ in _workers:
             _queue.put(None)
         while _workers:
             _workers.pop().acquire()
+        _queue = SimpleQueue()  # in the old one may be left what no worker took
 
 
 def _before_fork() -> None:
