@@ -10,9 +10,10 @@
 #   make test-peers    the autograd engine against PyTorch
 #   make test-frameworks   the packages for PyTorch, JAX, Keras and HIPS autograd
 #   make check-sanitize check-threads check-debug   sanitizers, and Cython's checks
+#   make check-plain   the kernels without vector types, as other compilers build them
 #   make check-pythons check-free-threading check-clang check-foreign   other platforms
 #
-# docs/platforms.md says more of the last two lines.
+# docs/platforms.md says more of the last three lines.
 #
 # Installs are not editable: what is tested is what is shipped.
 
@@ -40,7 +41,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint pytest plugins test-plugins test-peers test-frameworks bench \
-    bench-report bench-compilers check check-large check-sanitize check-threads check-debug check-pythons \
+    bench-report bench-compilers check check-large check-sanitize check-threads check-debug check-plain check-pythons \
     check-free-threading check-clang check-foreign clean
 
 help:
@@ -202,6 +203,10 @@ check-threads: $(VENV)/test.stamp
 check-debug:
 	$(call built_environment,debug,$(CHECKED),'.[experiments$(comma)test]')
 	$(VENV)-debug/bin/python -m pytest -m 'not large' $(TESTS)
+
+check-plain:
+	$(call built_environment,plain,-Dc_args=-DDROPCORE_PLAIN,'.[experiments$(comma)test]')
+	$(VENV)-plain/bin/python -m pytest -m 'not large' $(TESTS)
 
 check-pythons:
 	tools/check-pythons.sh $(PYTHONS)

@@ -15,8 +15,9 @@
 #include <emmintrin.h>
 #endif
 
-/* A register of 32-bit words, with the operators of one. */
-#if defined(__GNUC__) || defined(__clang__)
+/* A register of 32-bit words, with the operators of one. DROPCORE_PLAIN builds what a compiler
+   without vector types would. */
+#if (defined(__GNUC__) || defined(__clang__)) && !defined(DROPCORE_PLAIN)
 #if defined(__AVX512F__)
 #define DROPCORE_WIDTH 16
 #elif defined(__AVX2__)

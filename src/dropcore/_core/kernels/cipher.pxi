@@ -119,7 +119,7 @@ cdef inline void run(
     # a word every so many turns. (Half words would be unrolled before they are vectorised.)
     cdef int turns = LANES // <int> WIDTH
     cdef int word = (step + turn) // turns
-    if errand != NULL and turn % turns == 0:
+    if errand != NULL and (step + turn) % turns == 0:
         select_word(
             errand.keep[word], errand.plan, linear, stream, x + 32 * word, y + 32 * word
         )

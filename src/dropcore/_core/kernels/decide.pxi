@@ -170,7 +170,7 @@ cdef inline void decide_whole(
             &d.blocks, numbered(<uint32_t> block + lane), s, errand, linear, stream,
             32 * lane // <int> WIDTH, x, y,
         )
-        if before != NULL and lane == 0:
+        if before != NULL and lane + <int> WIDTH == <int> LANES:
             settle(d, before)
         for k in range(apart):
             fold(s + k, apart, planes, d.clear, &kept, &tied)
