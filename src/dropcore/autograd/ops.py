@@ -37,8 +37,8 @@ def relu(x: Tensor | ArrayLike) -> Tensor:
     Tensor([0., 0., 2.])
     """
     x = as_tensor(x)
-    y = np.maximum(x.data, 0)
-    return apply_op(y, (x,), lambda dy: dy * (y > 0))
+    positive = x.data > 0  # a byte an element, where the values are four or eight
+    return apply_op(np.maximum(x.data, 0), (x,), lambda dy: dy * positive)
 
 
 def sigmoid(x: Tensor | ArrayLike) -> Tensor:
