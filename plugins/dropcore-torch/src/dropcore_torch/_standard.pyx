@@ -8,7 +8,10 @@
 # D. All of it is compiled, not for the kernels' sake: in a step the caches have lost the
 #    interpreter's view of a function by the time it comes again.
 # E. `Function.apply` is a layer for torch.func's transforms, which are refused before, around
-#    the apply that it inherits. That one is called.
+#    the apply that it inherits. That one is called. And the tape finds the backward pass by an
+#    apply that looks for it on each call; it is given ours.
+# F. A tensor is asked for its address instead of what else it might be: whatever has no
+#    elements in memory has none to tell.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
@@ -122,6 +125,14 @@ cdef void run_backward(
         dropcore_backward_bfloat16(draw, p, 0, n, <const uint16_t*> dy, <uint16_t*> dx, bits)
 
 
+cdef uintptr_t address_of(x):
+    # 0 where there is no memory behind the elements.
+    try:
+        return x.data_ptr()
+    except RuntimeError:
+        return 0
+
+
 @cython.final
 cdef class Mask:
     # What is dropped of one run of n elements.
@@ -158,18 +169,19 @@ cdef class Mask:
     cdef object backward(self, dy):
         # A tangent may be of another dtype than x; a gradient may be sparse, or all zeros
         # without memory.
-        cdef uintptr_t source, target
+        cdef uintptr_t source = address_of(dy), target
         cdef uint8_t* bits = NULL
         cdef int dtype
-        if in_transform() or is_batched(dy):
-            raise RuntimeError(NO_RULE)
-        if dy.is_sparse or dy._is_zerotensor():
+        if source == 0:
+            if in_transform() or is_batched(dy):
+                raise RuntimeError(NO_RULE)
             dy = dense(dy)
-        if not dy.is_contiguous() or dy.is_neg():
+        if source == 0 or not dy.is_contiguous() or dy.is_neg():
             dy = dy.contiguous().resolve_neg()
+            source = dy.data_ptr()
         dtype = DTYPES[dy.dtype]
         dx = self.like(dy)
-        source, target = dy.data_ptr(), dx.data_ptr()
+        target = dx.data_ptr()
         if self.bits is not None:
             bits = <uint8_t*> PyBytes_AS_STRING(self.bits)
         if self.n < SMALL:
@@ -178,6 +190,14 @@ cdef class Mask:
         with nogil:
             run_backward(&self.draw, dtype, self.p, self.n, <void*> source, <void*> target, bits)
         return dx
+
+
+def pull_back(ctx, dy):
+    """Give the gradients of x and of what comes with it."""
+    cdef Mask mask = ctx.mask
+    if is_grad_enabled():
+        return Gradient.apply(dy, mask), None
+    return mask.backward(dy), None
 
 
 class Standard(Function):
@@ -191,13 +211,7 @@ class Standard(Function):
         mask.forward(x, y, True)
         return y
 
-    @staticmethod
-    def backward(ctx, dy):
-        """Give the gradient of x."""
-        cdef Mask mask = ctx.mask
-        if is_grad_enabled():
-            return Gradient.apply(dy, mask), None
-        return mask.backward(dy), None
+    backward = staticmethod(pull_back)
 
     @staticmethod
     def jvp(ctx, dx, _):
@@ -226,8 +240,8 @@ class Gradient(Function):
 
 
 cdef Py_ssize_t LARGE_BYTES = LARGE
-cdef object strided = torch.strided
 cdef object apply = super(Function, Standard).apply
+Standard._backward_cls.apply = pull_back
 
 
 cdef bint is_seen_by_others() except? True:
@@ -235,36 +249,38 @@ cdef bint is_seen_by_others() except? True:
     return modes() or tracing_state() is not None or in_transform()
 
 
-def dropout(x, p, source, bint inplace):
-    """Compute y in training mode; None if that is not for this module to do.
+def dropout(x, p, training, inplace, rule, source):
+    """Compute y, in x if `inplace`; None if that is not for this module to do.
 
     Parameters
     ----------
     x : torch.Tensor
     p : float
+    training : bool
+    inplace : bool
+    rule : dropcore_torch.rule.Rule
     source : dropcore_torch.source.Source
         Asked for an index if y is computed.
-    inplace : bool
-        Whether x is to be written then, which a tensor of inference mode may refuse.
     """
     cdef Mask mask
     cdef Py_ssize_t n
-    if type(x) not in PLAIN or type(p) is not float or not 0 <= p <= 1 or is_seen_by_others():
+    if training is not True or not rule.standard or type(p) is not float or not 0 <= p <= 1:
         return None
-    if not x.is_cpu or x.layout is not strided or not x.is_contiguous():
+    if type(x) not in PLAIN or not x.is_cpu or address_of(x) == 0 or is_seen_by_others():
+        return None
+    if not x.is_contiguous() or x.is_neg() or (inplace and x.is_inference()):
         return None
     dtype = DTYPES.get(x.dtype)
     n = x.numel()
     if dtype is None or (n >= SHARED_WORK and get_num_threads() != 1):
-        return None
-    if x.is_neg() or x._is_zerotensor() or (inplace and x.is_inference()):
         return None
     mask = Mask.__new__(Mask)
     mask.draw = key_of(source.key).draw
     dropcore_set_index(&mask.draw, index_of(source))
     mask.p, mask.dtype, mask.n = p, dtype, n
     if (x.requires_grad and is_grad_enabled()) or forward_ad._current_level >= 0:
-        return apply(x, mask)
-    y = mask.like(x)
-    mask.forward(x, y, False)
-    return y
+        y = apply(x, mask)
+    else:
+        y = mask.like(x)
+        mask.forward(x, y, False)
+    return x.copy_(y) if inplace else y

@@ -124,14 +124,14 @@ def apply(
     inputs: tuple[Tensor, ...], p: float, training: bool, inplace: bool, rule: Rule, source: Source
 ) -> Tensor:
     """Dropout with all that can be looked up before looked up."""
-    x, y = inputs[0], None
+    x = inputs[0]
     if training is False and rule.identity:
         return x
     # A compiler is not shown what is compiled already.
-    if training is True and rule.standard and not is_compiling():
-        y = _standard.dropout(x, p, source, inplace)
-    if y is not None:
-        return x.copy_(y) if inplace else y
+    if not is_compiling():
+        y = _standard.dropout(x, p, training, inplace, rule, source)
+        if y is not None:
+            return y
     if not x.is_cpu or x.layout is not torch.strided:
         return others.dropout(x, p, training, inplace, rule)
     # A compiler, a tracer and a mode see operators alone.

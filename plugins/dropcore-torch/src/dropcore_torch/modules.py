@@ -12,7 +12,8 @@ from typing import Any
 from torch import Tensor, nn
 
 import dropcore
-from dropcore_torch.functional import apply, in_order
+from dropcore_torch import _standard
+from dropcore_torch.functional import apply, in_order, is_compiling
 from dropcore_torch.rule import rule_of
 from dropcore_torch.source import DEFAULT, RNG, source_of_layer
 
@@ -87,6 +88,10 @@ class _Module(nn.Module):
     def forward(self, input: Tensor, **inputs: Tensor) -> Tensor:
         """Drop elements of `input` in training; `inputs` are the variant's further ones."""
         rule = self.rule
+        if not (inputs or is_compiling()):  # at once, where that is possible
+            y = _standard.dropout(input, self.p, self.training, self.inplace, rule, self.source)
+            if y is not None:
+                return y
         tensors: tuple[Tensor, ...] = (input,)
         if inputs or len(rule.inputs) > 1:
             tensors += in_order(rule, inputs)
