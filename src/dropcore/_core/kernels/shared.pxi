@@ -6,7 +6,7 @@
 cdef inline uint32_t load_bits(
     const uint8_t* bits, uint64_t first, Py_ssize_t n
 ) noexcept nogil:
-    # n <= 32 bits from bit `first`; no byte is read but those that hold them.
+    # 0 < n <= 32 bits from bit `first`; no byte is read but those that hold them.
     cdef int shift = first & 7
     cdef uint64_t word = 0
     cdef Py_ssize_t k
@@ -41,7 +41,7 @@ cdef void select(
 ) noexcept nogil:
     cdef uint32_t[1 + <int> STAGE] keep
     cdef Py_ssize_t done = 0, m
-    if n < 32:
+    if 0 < n < 32:
         select_rest(load_bits(bits, first, n), n, plan, x, y)
         return
     while done < n:
