@@ -254,6 +254,17 @@ def test_records_make_the_same_mask_after_json(name):
     assert_same_mask(Mask.from_record(record), mask)
 
 
+def test_a_p_that_the_variant_has_not_makes_no_mask():
+    class HalfOpen(type(dropcore.get_variant("standard"))):
+        name = "half-open"
+        p_domain = "[0, 1)"
+
+    for p in (0, 0.5):
+        Mask.from_keep([1, 0], p, variant=HalfOpen())
+    with pytest.raises(ValueError, match=r"^p must be in \[0, 1\) for variant 'half-open', not 1$"):
+        Mask.from_keep([1, 0], 1, variant=HalfOpen())
+
+
 @any_kind
 def test_pickles_make_the_same_mask(mask):
     assert_same_mask(pickle.loads(pickle.dumps(mask)), mask)

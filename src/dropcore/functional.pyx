@@ -8,7 +8,7 @@ import numpy as np
 from dropcore._core cimport apply
 from dropcore._core.arrays cimport as_array, dtype_of, probability
 from dropcore._core.table cimport DrawAddress
-from dropcore.mask cimport Mask, ShapedPlan, new_mask, shaped_plan, unpack
+from dropcore.mask cimport Mask, ShapedPlan, new_mask, p_for, shaped_plan, unpack
 from dropcore.stream cimport check_rng, take_draw
 
 from dropcore.mask import _shape
@@ -85,15 +85,6 @@ cdef object key_of(object variant, dict options):
                 return None
             key.append(type(value))
     return tuple(key)
-
-
-cpdef double p_for(object variant, object p) except? -1.0:
-    """`p` as a float, if it is in the variant's domain."""
-    cdef double value = probability(p)
-    domain = variant.p_domain
-    if (value == 0 and domain[0] == "(") or (value == 1 and domain[-1] == ")"):
-        raise ValueError(f"p must be in {domain} for variant {variant.name!r}, not {p!r}")
-    return value
 
 
 cdef bint truth(str name, object value) except? 0:

@@ -39,3 +39,4 @@ cdef class Mask:
 cdef int unpack(cnp.ndarray bits, cnp.ndarray keep) except -1
 cdef ShapedPlan shaped_plan(object plan, tuple shape)
 cdef Mask new_mask(object variant, double p, tuple shape, bint training, ShapedPlan plan)
+cpdef double p_for(object variant, object p) except? -1.0

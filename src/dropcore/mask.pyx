@@ -29,6 +29,15 @@ from dropcore.variants.base import MAX_AXES, DecidingVariant, PlannedVariant, Va
 cnp.import_array()
 
 
+cpdef double p_for(object variant, object p) except? -1.0:
+    """`p` as a float, if it is in the variant's domain."""
+    cdef double value = probability(p)
+    domain = variant.p_domain
+    if (value == 0 and domain[0] == "(") or (value == 1 and domain[-1] == ")"):
+        raise ValueError(f"p must be in {domain} for variant {variant.name!r}, not {p!r}")
+    return value
+
+
 # ---------------------------------------------------------------------- plans
 
 @cython.final
@@ -153,12 +162,12 @@ cdef class Mask:
         Raises
         ------
         TypeError, ValueError
-            If `keep` has other values, or does not fit `shape`.
+            If `keep` has other values, or does not fit `shape`; if the variant has no such p.
         """
         cdef ShapedPlan plan
         cdef Mask mask
-        p = probability(p)
         variant = get_variant(variant, **options)
+        p = p_for(variant, p)
         if not isinstance(variant, PlannedVariant):
             raise TypeError(f"variant must be a planned one, not {variant.name!r}")
         decisions = as_array("keep", keep)
@@ -508,8 +517,8 @@ cdef class Mask:
         draw = None if record["draw"] is None else Draw.parse(record["draw"])
         variant = get_variant(record["variant"], **record["options"])
         return _rebuild(
-            variant, probability(record["p"]), _shape(record["shape"]), draw, draw is not None,
-            None, None, None,
+            variant, p_for(variant, record["p"]), _shape(record["shape"]), draw,
+            draw is not None, None, None, None,
         )
 
     def __reduce__(self):

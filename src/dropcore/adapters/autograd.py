@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from dropcore import functional
 from dropcore._core.spare import SpareArrays
 from dropcore.autograd import Module, Tensor, apply_op, as_tensor
-from dropcore.functional import keeps_bits, p_for
-from dropcore.mask import Mask
+from dropcore.functional import keeps_bits
+from dropcore.mask import Mask, p_for
 from dropcore.plugins import get_variant
 from dropcore.stream import Draw, Stream, stream_of
 from dropcore.variants.base import Variant

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from dropcore._core.spare import SpareArrays
-from dropcore.functional import forward, keeps_bits, p_for
-from dropcore.mask import Mask
+from dropcore.functional import forward, keeps_bits
+from dropcore.mask import Mask, p_for
 from dropcore.plugins import get_variant
 from dropcore.stream import Draw, Stream, stream_of
 from dropcore.variants.base import Array, Variant
