@@ -193,12 +193,12 @@ cdef inline void decide_group(
     cdef lanes kept, tied
     cdef Ties ties
     cdef int place, j
-    ties.open = 0
-    ties.first = group * DECISIONS
-    ties.keep = keep
     if end - begin > FEW:
         decide_whole[float](d, planes, group, keep, &ties, NULL, NULL, True, False, NULL, NULL)
     else:
+        ties.first = group * DECISIONS
+        ties.open = 0
+        ties.keep = keep
         for place in range(begin, end):
             cipher_block(&d.blocks, LANES * group + (place & 15), W)
             for j in range(planes):

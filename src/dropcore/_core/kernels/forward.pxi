@@ -42,9 +42,7 @@ cdef inline void whole_groups(
                 if ahead:
                     at += ahead - 32
                     for word in range(GROUP_WORDS):
-                        shifted[word] = (errand.keep[word - 1] >> ahead) | (
-                            errand.keep[word] << (32 - ahead)
-                        )
+                        shifted[word] = across(errand.keep + word - 1, ahead)
                     errand.keep = shifted
                 decide_whole(
                     d, 8, first + g, now.keep + 1, &now.ties, &before.ties,

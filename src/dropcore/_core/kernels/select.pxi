@@ -14,6 +14,11 @@ cdef inline int ahead_of(const element* y) noexcept nogil:
     return <int> ((0 - <size_t> y) % LINE // sizeof(element))
 
 
+cdef inline uint32_t across(const uint32_t* keep, int ahead) noexcept nogil:
+    # The 32 decisions from bit `ahead` on, 0 < ahead < 32, of two words.
+    return (keep[0] >> ahead) | (keep[1] << (32 - ahead))
+
+
 cdef inline bint can_stream(const element* y) noexcept nogil:
     return HAS_MASKS and <size_t> y % sizeof(element) == 0
 
@@ -70,10 +75,7 @@ cdef inline void select_full_words(
         select_rest(keep[0], ahead, plan, x, y)
     for word in range(-1 if follows else 0, last):
         at = 32 * word + ahead
-        select_word(
-            (keep[word] >> ahead) | (keep[word + 1] << (32 - ahead)), plan, linear, stream,
-            x + at, y + at,
-        )
+        select_word(across(keep + word, ahead), plan, linear, stream, x + at, y + at)
     if not leads:
         at = 32 * last + ahead
         select_rest(keep[last] >> ahead, 32 - ahead, plan, x + at, y + at)
