@@ -44,7 +44,7 @@ def step_of(x: np.ndarray, labels: np.ndarray, p: float | None) -> Step:
     optimiser = SGD(model.parameters(), lr=0.0)
 
     def step() -> None:
-        model.zero_grad()
+        optimiser.zero_grad()
         cross_entropy(model(x), labels).backward()
         optimiser.step()
 

@@ -215,7 +215,7 @@ def test_the_network_of_the_tutorials():
     for _ in range(6):
         for rows in batches:
             loss = binary_cross_entropy_with_logits(model(x[rows]), y[rows])
-            model.zero_grad()
+            optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             losses.append(loss.item())

@@ -49,7 +49,7 @@ def test_the_engine(name):
         error = head(drop(autograd.Tensor(x), **further(drop, x))) - target
         loss = (error * error).mean()
         losses.append(loss.item())
-        head.zero_grad()
+        optimiser.zero_grad()
         loss.backward()
         optimiser.step()
     assert losses[-1] < losses[0] / 2

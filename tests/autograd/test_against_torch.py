@@ -228,7 +228,7 @@ def test_training_runs(name):
     for _ in range(15):
         loss, loss2 = ag.cross_entropy(ours(x), labels), F.cross_entropy(theirs(x2), labels2)
         assert_close(loss.data, loss2)
-        ours.zero_grad()
+        optimiser.zero_grad()
         theirs.zero_grad()
         loss.backward()
         loss2.backward()

@@ -6,6 +6,7 @@ import pytest
 from dropcore import autograd
 from dropcore.autograd import (
     Tensor,
+    apply_op,
     batch_norm,
     binary_cross_entropy_with_logits,
     conv2d,
@@ -137,6 +138,37 @@ def test_rules_do_not_write_to_what_they_are_given(name):
     np.testing.assert_array_equal(y.data, value)
     for array, copy in zip(arrays, copies, strict=True):
         np.testing.assert_array_equal(array, copy)
+
+
+def overwriting(x):
+    """The identity, whose rule spoils every gradient that it may overwrite."""
+
+    def backward(dy):
+        dx = dy.copy()
+        if dy.flags.writeable:
+            dy[...] = np.nan
+        return dx
+
+    return apply_op(x.data, (x,), backward)
+
+
+@every_op
+def test_what_a_rule_may_overwrite_nobody_else_needs(name):
+    function, arrays = inputs_of(name)
+
+    def gradients(around):
+        tensors = [Tensor(a, requires_grad=True) for a in arrays]
+        inner = [around(t) for t in tensors]
+        y = around(function(*inner)) + around(function(*map(around, inner))) * 2
+        for tensor in (*inner, y):
+            tensor.retain_grad()
+        dy = np.linspace(1, 2, y.size).reshape(y.shape)
+        y.backward(dy)
+        y.backward(dy)
+        return [t.grad for t in (*tensors, *inner, y)]
+
+    for one, other in zip(gradients(overwriting), gradients(lambda x: x * 1), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @every_op

@@ -111,14 +111,6 @@ def test_modes_reach_all_below():
     assert all(module.training for _, module in model.named_modules())
 
 
-def test_zero_grad():
-    model = network()
-    model(X).sum().backward()
-    assert all(p.grad is not None for p in model.parameters())
-    model.zero_grad()
-    assert all(p.grad is None for p in model.parameters())
-
-
 def test_state_goes_round():
     model, other = network(0), network(1)
     model(X), model(-X)

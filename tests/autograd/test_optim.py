@@ -55,6 +55,16 @@ def test_adam_with_weight_decay_and_eps():
     np.testing.assert_allclose(found, [2 - 0.1 * 2 / (math.sqrt(4) + 1)], rtol=1e-14)
 
 
+def test_zero_grad():
+    one, other = parameter(1.0), parameter(2.0)
+    optimiser = SGD([one, other], lr=0.5)
+    (one * other).backward()
+    optimiser.zero_grad()
+    assert one.grad is other.grad is None
+    optimiser.step()
+    assert (one.data, other.data) == (1.0, 2.0)
+
+
 OPTIMISERS = {
     "sgd": lambda ps: SGD(ps, lr=0.1),
     "momentum": lambda ps: SGD(ps, lr=0.1, momentum=0.9, weight_decay=0.01),

@@ -42,7 +42,7 @@ class Run:
 
     def step(self, rows):
         loss = cross_entropy(self.model(X[rows]), LABELS[rows])
-        self.model.zero_grad()
+        self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
         for drop in (self.model.drop, self.model.middle.drop):

@@ -18,7 +18,7 @@ from dropcore.stream import Draw, Stream, stream_of
 from dropcore.variants.base import Variant
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from dropcore.stream import _RNG
 
@@ -104,9 +104,15 @@ def _on_tape(
     y, mask = functional.forward(x.data, p, training, rng, variant, out, store, arrays)
     if options:
         parents += tuple(as_tensor(options[name]) for name in mask.variant.inputs[1:])
-    if spare is None or len(parents) > 1:
+    if len(parents) > 1:
         return apply_op(y, parents, mask.backward), mask
-    return apply_op(y, parents, lambda dy: mask.backward(dy, out=spare.like(dy))), mask
+
+    def backward(dy: NDArray[Any]) -> NDArray[Any]:
+        if dy.flags.writeable:  # the engine's, which needs it no more
+            return mask.backward(dy, out=dy)
+        return mask.backward(dy, out=None if spare is None else spare.like(dy))
+
+    return apply_op(y, parents, backward), mask
 
 
 class Dropout(Module):

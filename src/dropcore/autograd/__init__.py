@@ -18,8 +18,10 @@ Decisions:
     the engine computes first derivatives only: a gradient is a plain array with no history.
 (b) float32 and float64 only. A Python number takes the dtype of the tensor it meets.
 (c) Broadcasting is undone, and dtypes are matched, in one place for every rule (``tape._fit``).
-(d) A rule never writes to the array it is given, and the engine never writes to an array that a
-    rule returned; so rules may return their argument, or a view of it, without copying.
+(d) A rule may overwrite the gradient it is given where that is writeable: then nobody else holds
+    it, as CPython's reference counts tell. What somebody else holds comes read-only, so rules may
+    return their argument, a view of it or an array of their own without copying: the engine
+    writes to none of these.
 (e) The tape holds rules, and by them the arrays that they need, but not the results: those that
     neither a rule nor the user needs are freed during the forward pass.
 (f) The tape is not consumed: `backward` may run again, and memory is freed with the last
@@ -37,7 +39,7 @@ Examples
 >>> optimiser = Adam(model.parameters(), lr=0.03)
 >>> for _ in range(100):
 ...     loss = cross_entropy(model(x), labels)
-...     model.zero_grad()
+...     optimiser.zero_grad()
 ...     loss.backward()
 ...     optimiser.step()
 >>> bool((model(x).data.argmax(axis=1) == labels).mean() > 0.95)

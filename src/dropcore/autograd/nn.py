@@ -71,9 +71,7 @@ class Module(Stateful):
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """Yield the modules that are attributes of this one, with their names."""
-        for name, value in self._public():
-            if isinstance(value, Module):
-                yield name, value
+        yield from self._public(Module)
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """Yield this module (as "") and all below it with their qualified names ("block.conv").
@@ -96,19 +94,14 @@ class Module(Stateful):
         """Yield all parameters with their qualified names, shared ones once."""
         seen: set[Tensor] = set()
         for path, module in self.named_modules():
-            for name, value in module._public():
-                if isinstance(value, Tensor) and value not in seen:
+            for name, value in module._public(Tensor):
+                if value not in seen:
                     seen.add(value)
                     yield _join(path, name), value
 
     def parameters(self) -> Iterator[Tensor]:
         """Yield all parameters, shared ones once."""
         return (parameter for _, parameter in self.named_parameters())
-
-    def zero_grad(self) -> None:
-        """Forget the gradients of all parameters."""
-        for parameter in self.parameters():
-            parameter.grad = None
 
     def train(self, mode: bool = True) -> Self:
         """Set training mode here and in all modules below; return the module itself."""
@@ -123,20 +116,22 @@ class Module(Stateful):
     def __repr__(self) -> str:
         parts = [
             f"{name}={value.shape if isinstance(value, Tensor) else value!r}"
-            for name, value in self._public()
-            if isinstance(value, Tensor | Module)
+            for name, value in self._public((Tensor, Module))
         ]
         return f"{type(self).__name__}({', '.join(parts)})"
 
-    def _public(self) -> list[tuple[str, Any]]:
-        return [item for item in vars(self).items() if not item[0].startswith("_")]
+    def _public(self, kind: type | tuple[type, ...]) -> list[tuple[str, Any]]:
+        return [
+            (name, value)
+            for name, value in vars(self).items()
+            if isinstance(value, kind) and not name.startswith("_")
+        ]
 
     def _arrays(self) -> dict[str, Array]:
         return {
             _join(path, name): value.data if isinstance(value, Tensor) else value
             for path, module in self.named_modules()
-            for name, value in module._public()
-            if isinstance(value, Tensor | np.ndarray)
+            for name, value in module._public((Tensor, np.ndarray))
         }
 
     def _values(self) -> dict[str, tuple[Any, Setter]]:

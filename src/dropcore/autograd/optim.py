@@ -49,6 +49,11 @@ class Optimizer(Stateful):
         for slot in self._slots:
             setattr(self, slot, [np.zeros_like(parameter.data) for parameter in self.parameters])
 
+    def zero_grad(self) -> None:
+        """Forget the gradients: backward passes add to what is there."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
     def step(self) -> None:
         """Change every parameter that has a gradient."""
         for i, parameter in enumerate(self.parameters):

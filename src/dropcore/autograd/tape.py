@@ -12,6 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import count
+from operator import attrgetter
+from sys import getrefcount
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -25,6 +28,10 @@ Array = NDArray[Any]
 Gradient = Array | None
 Rule = Callable[[Array], Any]
 """Takes the gradient at a value; returns the gradient at a parent, or a tuple of them."""
+
+_serials = count()
+_list = [object()]
+_ALONE = getrefcount(_list[-1])  # what it says of something that a list alone holds
 
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
 
@@ -68,7 +75,7 @@ class Node:
         One for all the parents, or one for each; None for a leaf.
     """
 
-    __slots__ = ("dtype", "keeper", "parents", "rule", "shape")
+    __slots__ = ("dtype", "keeper", "parents", "rule", "serial", "shape")
 
     def __init__(
         self,
@@ -79,40 +86,48 @@ class Node:
         self.shape, self.dtype = value.shape, value.dtype
         self.parents = parents
         self.rule = rule
+        self.serial = next(_serials)
         self.keeper: ref[Tensor] | None = None  # of the tensor whose .grad is wanted
 
     def backward(self, gradient: Array) -> None:
         """Add the gradient at each node below that has a keeper to its keeper's ``.grad``."""
         gradients = {self: gradient}
-        owned: set[Node] = set()  # the nodes whose gradient is a sum the engine made itself
+        owned: set[Node] = set()  # the nodes whose gradient nobody else holds
         for node in _children_first(self):
             dy = gradients.pop(node, None)
             if dy is None:
                 continue
             if node.keeper is not None and (tensor := node.keeper()) is not None:
                 _keep(tensor, dy, node in owned)
-            for parent, dx in zip(node.parents, node._pull_back(dy), strict=True):
+                owned.discard(node)
+            if node.rule is None:
+                continue
+            dxs = node._pull_back(dy if node in owned else _read_only(dy))
+            for parent in reversed(node.parents):
+                alone = getrefcount(dxs[-1]) == _ALONE  # before it has a name here
+                dx = dxs.pop()
                 if dx is None or parent is None:
                     continue
-                dx = parent._fit(dx)
-                if parent not in gradients:
-                    gradients[parent] = dx
-                elif parent in owned:
-                    gradients[parent] += dx
-                else:
-                    gradients[parent] = np.asarray(gradients[parent] + dx)
+                fitted = parent._fit(dx)
+                if parent in owned:
+                    gradients[parent] += fitted
+                elif parent in gradients:
+                    gradients[parent] = np.asarray(gradients[parent] + fitted)
                     owned.add(parent)
+                else:
+                    gradients[parent] = fitted
+                    if alone and fitted is dx and dx.flags.owndata and dx.flags.writeable:
+                        owned.add(parent)
 
-    def _pull_back(self, dy: Array) -> tuple[Gradient, ...]:
+    def _pull_back(self, dy: Array) -> list[Gradient]:
         """Return the gradient at each parent, None where there is none."""
         rule, parents = self.rule, self.parents
-        if rule is None:
-            return ()
         if isinstance(rule, tuple):
+            dy = _read_only(dy)  # the next one needs it too
             pairs = zip(rule, parents, strict=True)
-            return tuple([None if parent is None else one(dy) for one, parent in pairs])
-        answer = rule(dy)
-        dxs: tuple[Gradient, ...] = answer if isinstance(answer, tuple) else (answer,)
+            return [None if parent is None else one(dy) for one, parent in pairs]
+        answer = rule(dy) if rule is not None else ()
+        dxs = list(answer) if isinstance(answer, tuple) else [answer]
         if len(dxs) != len(parents):
             counts = f"{len(dxs)} gradients for {len(parents)} parents"
             raise ValueError(f"gradient rule {rule!r}: returned {counts}")
@@ -130,8 +145,7 @@ class Node:
         if extra < 0 or any(n not in (1, m) for n, m in zip(shape, dx.shape[extra:], strict=True)):
             raise ValueError(f"gradient rule: returned shape {dx.shape} for a parent of {shape}")
         repeated = [axis + extra for axis, n in enumerate(shape) if n == 1]
-        total: Array = dx.sum(axis=(*range(extra), *repeated)).reshape(shape)
-        return total
+        return np.asarray(dx.sum(axis=(*range(extra), *repeated))).reshape(shape)
 
 
 def _keep(tensor: Tensor, dy: Array, owned: bool) -> None:
@@ -142,22 +156,23 @@ def _keep(tensor: Tensor, dy: Array, owned: bool) -> None:
         tensor.grad = dy if owned else dy.copy()
 
 
+def _read_only(dy: Array) -> Array:
+    view = dy.view()
+    view.flags.writeable = False
+    return view
+
+
 def _children_first(root: Node) -> list[Node]:
     """Return all that `root` needs gradients for, each node before its parents.
 
-    Depth first with a stack of its own: a recursive walk would end at Python's recursion limit,
-    which networks of a thousand layers reach.
+    A node is made after its parents: to find all is the work, and the order is that of their
+    serial numbers. Without recursion, whose limit networks of a thousand layers reach.
     """
-    order: list[Node] = []
-    seen: set[Node] = set()
-    stack = [(root, False)]
+    found = {root}
+    stack = [root]
     while stack:
-        node, parents_done = stack.pop()
-        if parents_done:
-            order.append(node)
-        elif node not in seen:
-            seen.add(node)
-            stack.append((node, True))
-            stack.extend([(each, False) for each in node.parents if each is not None])
-    order.reverse()
-    return order
+        for parent in stack.pop().parents:
+            if parent is not None and parent not in found:
+                found.add(parent)
+                stack.append(parent)
+    return sorted(found, key=attrgetter("serial"), reverse=True)

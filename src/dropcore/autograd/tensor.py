@@ -325,7 +325,8 @@ def apply_op(
         None standing for no gradient. A tuple has one callable for each parent, and only those
         are called whose parent requires a gradient. A returned array has its parent's shape, or
         one that this broadcasts to (it is then summed back), and may be `dy` itself or a view of
-        it. `dy` may be read-only and of any strides, and must not be written to.
+        it. `dy` may have any strides; where it is writeable, nobody else holds it, and it may be
+        overwritten.
 
     Returns
     -------

@@ -130,7 +130,7 @@ def train(
     losses, silent = [], 0.0
     for step in range(1, config.steps + 1):
         model.train()
-        model.zero_grad()
+        optimiser.zero_grad()
         binary_cross_entropy_with_logits(model(x), churned).backward()
         optimiser.step()
         assert drop.mask is not None, "the forward left one"
