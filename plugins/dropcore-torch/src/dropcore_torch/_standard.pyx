@@ -1,8 +1,9 @@
 # Standard dropout of one run of memory, as PyTorch runs it line by line: what a training step
 # does most, so little stands between its Function and the kernels.
 #
-# A. Buffers come as addresses: a tensor tells its own in a tenth of a microsecond, its
-#    NumPy view takes five times that.
+# A. A tensor is looked at by DLPack's exchange of C structs, where PyTorch has it: one call says
+#    where the elements are, how many and of which dtype, or that there are none in memory. The
+#    five questions in Python that say the same take three times as long, and a NumPy view more.
 # B. The key of a layer is read from its text once.
 # C. The GIL is kept for small tensors: releasing it costs as much as they do.
 # D. All of it is compiled, not for the kernels' sake: in a step the caches have lost the
@@ -10,11 +11,10 @@
 # E. `Function.apply` is a layer for torch.func's transforms, which are refused before, around
 #    the apply that it inherits. That one is called. And the tape finds the backward pass by an
 #    apply that looks for it on each call; it is given ours.
-# F. A tensor is asked for its address instead of what else it might be: whatever has no
-#    elements in memory has none to tell.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint64_t, uintptr_t
 
 from dropcore cimport (
@@ -25,7 +25,7 @@ from dropcore cimport (
 )
 
 import torch
-from torch import empty_like, is_grad_enabled
+from torch import empty_like as torch_empty_like, is_grad_enabled
 from torch.autograd import forward_ad
 from torch.autograd.function import Function
 
@@ -37,15 +37,49 @@ from dropcore_torch.transforms import (
     NO_RULE, PLAIN, in_transform, is_batched, modes, tracing_state,
 )
 
+cdef extern from *:
+    """
+    /* Of DLPack's ABI, which does not change within a major version. */
+    typedef struct {
+        void *data;
+        struct { int32_t type; int32_t id; } device;
+        int32_t ndim;
+        struct { uint8_t code; uint8_t bits; uint16_t lanes; } dtype;
+        int64_t *shape;
+        int64_t *strides;
+        uint64_t byte_offset;
+    } dropcore_tensor;
+    typedef struct {
+        struct { uint32_t major; uint32_t minor; } version;
+        void *earlier_api, *allocate, *owning_view, *to_object;
+        int (*view)(void *object, dropcore_tensor *out);
+    } dropcore_exchange;
+    #define dropcore_is_on_cpu(t) ((t)->device.type == 1)
+    #define dropcore_dtype_of(t) ((t)->dtype.lanes << 16 | (t)->dtype.code << 8 | (t)->dtype.bits)
+    """
+    ctypedef struct Look "dropcore_tensor":
+        void* data
+        int ndim
+        int64_t* shape
+        int64_t* strides
+        uint64_t byte_offset
+    struct Version:
+        unsigned int major
+    ctypedef struct Exchange "dropcore_exchange":
+        Version version
+        int view(void*, Look*) except -1
+    bint is_on_cpu "dropcore_is_on_cpu" (const Look*) noexcept
+    int dtype_of "dropcore_dtype_of" (const Look*) noexcept
+
 cdef enum:
     SMALL = 4096  # elements
     SHARED_WORK = 1 << 20  # elements that dropcore's threads, where it has any, share
 
-cdef enum:  # dtypes
-    FLOAT32
-    FLOAT64
-    FLOAT16
-    BFLOAT16
+cdef enum:  # dtypes, as DLPack has them: lanes, code, bits
+    FLOAT16 = 0x10210
+    FLOAT32 = 0x10220
+    FLOAT64 = 0x10240
+    BFLOAT16 = 0x10410
 
 cdef dict DTYPES = {
     torch.float32: FLOAT32,
@@ -53,7 +87,82 @@ cdef dict DTYPES = {
     torch.float16: FLOAT16,
     torch.bfloat16: BFLOAT16,
 }
-cdef list indices = []  # tensors for one index each, that nobody uses
+
+
+# The elements of a tensor: one run of the CPU's memory, in C order.
+cdef struct Run:
+    uintptr_t address
+    Py_ssize_t n
+    int dtype
+
+
+cdef Exchange* exchange_of_tensors() except? NULL:
+    # NULL where PyTorch has none, or of an ABI that is not known here.
+    cdef Exchange* exchange
+    capsule = getattr(torch.Tensor, "__dlpack_c_exchange_api__", None)
+    if capsule is None:
+        return NULL
+    exchange = <Exchange*> PyCapsule_GetPointer(capsule, "dlpack_exchange_api")
+    return exchange if exchange.version.major == 1 else NULL
+
+
+cdef Exchange* exchange = exchange_of_tensors()
+
+
+cdef bint find_run(
+    x,
+    Run* run,  # OUT
+) except -1:
+    # False where that is not what the elements are, of a dtype that the kernels take.
+    cdef Look look
+    cdef int axis
+    if exchange == NULL:
+        return find_run_by_asking(x, run)
+    try:
+        exchange.view(<void*> x, &look)
+    except Exception:  # it has no memory, or not the kind that DLPack knows
+        return False
+    run.n = 1
+    for axis in reversed(range(look.ndim)):
+        if look.strides[axis] != run.n and look.shape[axis] != 1:
+            return False
+        run.n *= look.shape[axis]
+    run.address = <uintptr_t> look.data + look.byte_offset
+    run.dtype = dtype_of(&look)
+    return (
+        look.data != NULL and is_on_cpu(&look) and run.n > 0
+        and run.dtype in (FLOAT16, FLOAT32, FLOAT64, BFLOAT16) and not x.is_neg()
+    )
+
+
+cdef bint find_run_by_asking(
+    x,
+    Run* run,  # OUT
+) except -1:
+    if not x.is_cpu or x.dtype not in DTYPES:
+        return False
+    try:
+        run.address = x.data_ptr()
+    except RuntimeError:
+        return False
+    run.dtype = DTYPES[x.dtype]
+    run.n = x.numel()
+    return run.address != 0 and x.is_contiguous() and not x.is_neg()
+
+
+@cython.final
+cdef class Index:
+    # Memory of PyTorch's for one index.
+    cdef object tensor
+    cdef const uint64_t* value
+
+    def __cinit__(self):
+        with torch.inference_mode(False):
+            self.tensor = torch.empty((), dtype=torch.int64, device="cpu")
+        self.value = <const uint64_t*> <uintptr_t> self.tensor.data_ptr()
+
+
+cdef list indices = []  # that nobody uses
 
 
 @cython.final
@@ -77,119 +186,112 @@ cdef Key key_of(str text):
 
 cdef uint64_t index_of(source) except? 0:
     # What `source.draw_index()` gives, in memory that is there already.
-    cdef uintptr_t address
+    cdef Index index
     cdef uint64_t value
     if source.index is not None:
         return <uint64_t> <int64_t> source.index
     try:
         index = indices.pop()
     except IndexError:
-        with torch.inference_mode(False):
-            index = torch.empty((), dtype=torch.int64, device="cpu")
-    index.random_(0, LIMIT)
-    address = index.data_ptr()
-    value = (<const uint64_t*> address)[0]
+        index = Index()
+    index.tensor.random_(0, LIMIT)
+    value = index.value[0]
     indices.append(index)
     return value
 
 
 cdef void run_forward(
-    const dropcore_draw* draw, int dtype, double p, Py_ssize_t n,
-    const void* x,  # IN
-    void* y,  # OUT
+    const dropcore_draw* draw, double p,
+    const Run* x,  # IN
+    const Run* y,  # OUT
     uint8_t* bits,  # OUT, or NULL
 ) noexcept nogil:
-    if dtype == FLOAT32:
-        dropcore_forward_float32(draw, p, 0, n, <const float*> x, <float*> y, bits)
-    elif dtype == FLOAT64:
-        dropcore_forward_float64(draw, p, 0, n, <const double*> x, <double*> y, bits)
-    elif dtype == FLOAT16:
-        dropcore_forward_float16(draw, p, 0, n, <const uint16_t*> x, <uint16_t*> y, bits)
+    cdef void* a = <void*> x.address
+    cdef void* b = <void*> y.address
+    if x.dtype == FLOAT32:
+        dropcore_forward_float32(draw, p, 0, x.n, <const float*> a, <float*> b, bits)
+    elif x.dtype == FLOAT64:
+        dropcore_forward_float64(draw, p, 0, x.n, <const double*> a, <double*> b, bits)
+    elif x.dtype == FLOAT16:
+        dropcore_forward_float16(draw, p, 0, x.n, <const uint16_t*> a, <uint16_t*> b, bits)
     else:
-        dropcore_forward_bfloat16(draw, p, 0, n, <const uint16_t*> x, <uint16_t*> y, bits)
+        dropcore_forward_bfloat16(draw, p, 0, x.n, <const uint16_t*> a, <uint16_t*> b, bits)
 
 
 cdef void run_backward(
-    const dropcore_draw* draw, int dtype, double p, Py_ssize_t n,
-    const void* dy,  # IN
-    void* dx,  # OUT
+    const dropcore_draw* draw, double p,
+    const Run* dy,  # IN
+    const Run* dx,  # OUT
     const uint8_t* bits,  # IN, or NULL
 ) noexcept nogil:
-    if dtype == FLOAT32:
-        dropcore_backward_float32(draw, p, 0, n, <const float*> dy, <float*> dx, bits)
-    elif dtype == FLOAT64:
-        dropcore_backward_float64(draw, p, 0, n, <const double*> dy, <double*> dx, bits)
-    elif dtype == FLOAT16:
-        dropcore_backward_float16(draw, p, 0, n, <const uint16_t*> dy, <uint16_t*> dx, bits)
+    cdef void* a = <void*> dy.address
+    cdef void* b = <void*> dx.address
+    if dy.dtype == FLOAT32:
+        dropcore_backward_float32(draw, p, 0, dy.n, <const float*> a, <float*> b, bits)
+    elif dy.dtype == FLOAT64:
+        dropcore_backward_float64(draw, p, 0, dy.n, <const double*> a, <double*> b, bits)
+    elif dy.dtype == FLOAT16:
+        dropcore_backward_float16(draw, p, 0, dy.n, <const uint16_t*> a, <uint16_t*> b, bits)
     else:
-        dropcore_backward_bfloat16(draw, p, 0, n, <const uint16_t*> dy, <uint16_t*> dx, bits)
-
-
-cdef uintptr_t address_of(x):
-    # 0 where there is no memory behind the elements.
-    try:
-        return x.data_ptr()
-    except RuntimeError:
-        return 0
+        dropcore_backward_bfloat16(draw, p, 0, dy.n, <const uint16_t*> a, <uint16_t*> b, bits)
 
 
 @cython.final
 cdef class Mask:
-    # What is dropped of one run of n elements.
+    # What is dropped of one run of elements.
 
     cdef dropcore_draw draw
     cdef double p
-    cdef int dtype
-    cdef Py_ssize_t n
+    cdef Run x
     cdef bytes bits
 
-    cdef object like(self, x):
-        # A tensor for what is computed from `x`.
-        cdef int size = 8 if self.dtype == FLOAT64 else 4 if self.dtype == FLOAT32 else 2
-        return empty_like(x) if self.n * size < LARGE_BYTES else large_like(x)
-
-    cdef int forward(self, x, y, bint keep_bits) except -1:
+    cdef object forward(self, x, bint keep_bits):
         # `keep_bits`, so that `backward` need not make them again.
-        cdef uintptr_t source = x.data_ptr(), target = y.data_ptr()
+        cdef Run target
         cdef uint8_t* bits = NULL
+        y = empty_like(x, &self.x, &target)
         if keep_bits:
-            self.bits = PyBytes_FromStringAndSize(NULL, (self.n + 7) >> 3)
+            self.bits = PyBytes_FromStringAndSize(NULL, (self.x.n + 7) >> 3)
             bits = <uint8_t*> PyBytes_AS_STRING(self.bits)
-        if self.n < SMALL:
-            run_forward(
-                &self.draw, self.dtype, self.p, self.n, <void*> source, <void*> target, bits
-            )
-            return 0
+        if target.n < SMALL:
+            run_forward(&self.draw, self.p, &self.x, &target, bits)
+            return y
         with nogil:
-            run_forward(
-                &self.draw, self.dtype, self.p, self.n, <void*> source, <void*> target, bits
-            )
-        return 0
+            run_forward(&self.draw, self.p, &self.x, &target, bits)
+        return y
 
     cdef object backward(self, dy):
         # A tangent may be of another dtype than x; a gradient may be sparse, or all zeros
         # without memory.
-        cdef uintptr_t source = address_of(dy), target
+        cdef Run source, target
         cdef uint8_t* bits = NULL
-        cdef int dtype
-        if source == 0:
+        if not find_run(dy, &source):
             if in_transform() or is_batched(dy):
                 raise RuntimeError(NO_RULE)
-            dy = dense(dy)
-        if source == 0 or not dy.is_contiguous() or dy.is_neg():
-            dy = dy.contiguous().resolve_neg()
-            source = dy.data_ptr()
-        dtype = DTYPES[dy.dtype]
-        dx = self.like(dy)
-        target = dx.data_ptr()
+            dy = dense(dy).contiguous().resolve_neg()
+            if not find_run(dy, &source):
+                raise TypeError(f"gradient of {dy.dtype} on {dy.device}")
+        dx = empty_like(dy, &source, &target)
         if self.bits is not None:
             bits = <uint8_t*> PyBytes_AS_STRING(self.bits)
-        if self.n < SMALL:
-            run_backward(&self.draw, dtype, self.p, self.n, <void*> source, <void*> target, bits)
+        if target.n < SMALL:
+            run_backward(&self.draw, self.p, &source, &target, bits)
             return dx
         with nogil:
-            run_backward(&self.draw, dtype, self.p, self.n, <void*> source, <void*> target, bits)
+            run_backward(&self.draw, self.p, &source, &target, bits)
         return dx
+
+
+cdef object empty_like(
+    x, const Run* source,
+    Run* target,  # OUT
+):
+    # A tensor for what is computed from `x`.
+    cdef Py_ssize_t size = (source.dtype & 0xFF) >> 3
+    y = torch_empty_like(x) if source.n * size < LARGE_BYTES else large_like(x)
+    if not find_run(y, target):
+        raise RuntimeError(f"no memory for {y}")
+    return y
 
 
 def pull_back(ctx, dy):
@@ -207,9 +309,7 @@ class Standard(Function):
     def forward(ctx, x, Mask mask):
         """Give y."""
         ctx.mask = mask
-        y = mask.like(x)
-        mask.forward(x, y, True)
-        return y
+        return mask.forward(x, True)
 
     backward = staticmethod(pull_back)
 
@@ -263,24 +363,19 @@ def dropout(x, p, training, inplace, rule, source):
         Asked for an index if y is computed.
     """
     cdef Mask mask
-    cdef Py_ssize_t n
+    cdef Run run
     if training is not True or not rule.standard or type(p) is not float or not 0 <= p <= 1:
         return None
-    if type(x) not in PLAIN or not x.is_cpu or address_of(x) == 0 or is_seen_by_others():
+    if type(x) not in PLAIN or is_seen_by_others() or not find_run(x, &run):
         return None
-    if not x.is_contiguous() or x.is_neg() or (inplace and x.is_inference()):
-        return None
-    dtype = DTYPES.get(x.dtype)
-    n = x.numel()
-    if dtype is None or (n >= SHARED_WORK and get_num_threads() != 1):
+    if (inplace and x.is_inference()) or (run.n >= SHARED_WORK and get_num_threads() != 1):
         return None
     mask = Mask.__new__(Mask)
     mask.draw = key_of(source.key).draw
     dropcore_set_index(&mask.draw, index_of(source))
-    mask.p, mask.dtype, mask.n = p, dtype, n
+    mask.p, mask.x = p, run
     if (x.requires_grad and is_grad_enabled()) or forward_ad._current_level >= 0:
         y = apply(x, mask)
     else:
-        y = mask.like(x)
-        mask.forward(x, y, False)
+        y = mask.forward(x, False)
     return x.copy_(y) if inplace else y

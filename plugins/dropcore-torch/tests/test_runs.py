@@ -1,0 +1,87 @@
+"""What the compiled path takes for one run of the CPU's memory, and what it leaves to others."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from dropcore_torch import _standard
+from dropcore_torch.rule import rule_of
+from dropcore_torch.source import source_of_layer
+from expected import core, same_bits
+
+import dropcore
+
+DRAW = dropcore.Stream(5).at(0)
+HERE = Path(__file__).parent
+EXCHANGE = "__dlpack_c_exchange_api__"
+
+TAKEN = {
+    "one element": torch.ones(()),
+    "rows": torch.ones(3, 5),
+    "rows in the midst of others": torch.ones(9, 5)[2:6],
+    "a row of a column": torch.ones(4, 6)[:, 2:3][1:2],
+    "axes of length one, their strides anything": torch.ones(7).as_strided((1, 7, 1), (3, 1, 99)),
+    "float64": torch.rand(9, dtype=torch.float64),
+    "float16": torch.rand(9, dtype=torch.float16),
+    "bfloat16": torch.rand(9, dtype=torch.bfloat16),
+}
+LEFT = {
+    "columns": torch.ones(3, 5).T,
+    "every other": torch.ones(10)[::2],
+    "one for all": torch.ones(1).expand(4),
+    "channels last": torch.ones(2, 3, 4, 4).to(memory_format=torch.channels_last),
+    "none": torch.ones(0, 3),
+    "to be negated": torch._neg_view(torch.ones(3)),
+    "zeros by name": torch._efficientzerotensor(3),
+    "sparse": torch.eye(3).to_sparse(),
+    "of no memory": torch.ones(3, device="meta"),
+    "integers": torch.ones(3, dtype=torch.int32),
+    "bytes of floats": torch.ones(3).to(torch.float8_e4m3fn),
+    "complex": torch.ones(3, dtype=torch.complex64),
+    "booleans": torch.ones(3, dtype=torch.bool),
+}
+
+
+def compiled(x):
+    return _standard.dropout(x, 0.5, True, False, rule_of("standard", {}), source_of_layer(DRAW))
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_taken(name):
+    x = TAKEN[name]
+    y = compiled(x)
+    assert (y.shape, y.dtype) == (x.shape, x.dtype)
+    assert same_bits(y, core(x, 0.5, DRAW)[0])
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_left(name):
+    assert compiled(LEFT[name]) is None
+
+
+def test_a_wrapper_that_its_transform_left_behind():
+    kept = []
+    torch.func.vmap(lambda x: kept.append(x) or x)(torch.ones(3, 4))
+    assert compiled(kept[0]) is None
+
+
+@pytest.mark.skipif(not hasattr(torch.Tensor, EXCHANGE), reason="this is how all of it ran")
+def test_without_pytorch_s_exchange():
+    """PyTorch of before it: the same tests, its tensors asked in Python."""
+    code = (
+        f"import sys, pytest, torch; delattr(torch.Tensor, {EXCHANGE!r}); "
+        f"sys.exit(pytest.main(sys.argv[1:]))"
+    )
+    files = [str(HERE / f"test_{name}.py") for name in ("runs", "functional", "autograd")]
+    done = subprocess.run(
+        [sys.executable, "-c", code, "-q", "-p", "no:cacheprovider", *files],
+        cwd=HERE.parent,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
