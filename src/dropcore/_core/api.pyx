@@ -5,7 +5,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from dropcore._core cimport keys
 from dropcore._core.apply cimport kept_scale
-from dropcore._core.dispatch cimport kernels, stream_from
+from dropcore._core.dispatch cimport kernels, streams
 from dropcore._core.table cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Affine, Dtype
 
 cdef size_t[4] SIZES = [4, 8, 2, 2]  # bytes of an element, by Dtype
@@ -74,8 +74,9 @@ cdef inline Affine standard(double p) noexcept nogil:
     return Affine(scale=kept_scale(p), shift=0, drop=0)
 
 
-cdef inline bint streams(Dtype dtype, Py_ssize_t n, const void* x, const void* y) noexcept nogil:
-    return x != y and 2 * n * <Py_ssize_t> SIZES[<int> dtype] >= stream_from
+cdef inline bint by_one(Dtype dtype, Py_ssize_t n, const void* x, const void* y) noexcept nogil:
+    # Whether one thread stores past the caches.
+    return streams(n * SIZES[<int> dtype], 1, x, y)
 
 
 cdef inline void forward(
@@ -83,7 +84,7 @@ cdef inline void forward(
     const void* x, void* y, uint8_t* bits,
 ) noexcept nogil:
     kernels.forward[<int> dtype](
-        draw, p, start, n, plan, streams(dtype, n, x, y), x, y, bits
+        draw, p, start, n, plan, by_one(dtype, n, x, y), x, y, bits
     )
 
 
@@ -91,7 +92,7 @@ cdef inline void select(
     Dtype dtype, const uint8_t* bits, uint64_t first, Py_ssize_t n, Affine plan,
     const void* x, void* y,
 ) noexcept nogil:
-    kernels.select[<int> dtype](bits, first, n, plan, streams(dtype, n, x, y), x, y)
+    kernels.select[<int> dtype](bits, first, n, plan, by_one(dtype, n, x, y), x, y)
 
 
 cdef inline void backward(
@@ -111,7 +112,7 @@ cdef inline void repeat(
     cdef Py_ssize_t n = decisions * times
     if n > 0:
         kernels.repeat[<int> dtype](
-            bits, first, decisions, times, plan, streams(dtype, n, x, y), x, y
+            bits, first, decisions, times, plan, by_one(dtype, n, x, y), x, y
         )
 
 
@@ -122,7 +123,7 @@ cdef inline void tile(
     cdef Py_ssize_t n = decisions * times
     if n > 0:
         kernels.tile[<int> dtype](
-            bits, first, decisions, times, plan, streams(dtype, n, x, y), x, y
+            bits, first, decisions, times, plan, by_one(dtype, n, x, y), x, y
         )
 
 

@@ -19,7 +19,7 @@ from libc.string cimport memset
 import threading
 
 from dropcore._core import threads
-from dropcore._core.dispatch cimport kernels, stream_from
+from dropcore._core.dispatch cimport kernels, streams
 from dropcore._core.table cimport Affine, DrawAddress, Dtype
 
 cnp.import_array()
@@ -178,17 +178,19 @@ cdef int wait_for(list pieces) except -1:
     return 0
 
 
-cdef int execute(const Work* w, cnp.ndarray x, cnp.ndarray y, cnp.ndarray bits) except -1:
+cdef int execute(Work* w, cnp.ndarray x, cnp.ndarray y, cnp.ndarray bits) except -1:
     cdef Py_ssize_t elements = w.n * w.times * w.steps
     cdef Py_ssize_t units = w.steps if w.steps > 1 else w.n
     cdef Py_ssize_t grain = GROUP if w.steps == 1 and w.times == 1 else 1
-    cdef Py_ssize_t count, share, begin
+    cdef Py_ssize_t count = 1, share, begin
     cdef Piece piece
     cdef list pieces
+    if elements >= SMALL:
+        count = min(<Py_ssize_t> threads._threads, elements // <Py_ssize_t> threads.PIECE)
+    w.stream = streams(elements * w.itemsize, count, w.x, w.y)
     if elements < SMALL:
         run(w)
         return 0
-    count = min(<Py_ssize_t> threads._threads, elements // <Py_ssize_t> threads.PIECE)
     if count <= 1:
         with nogil:
             run(w)
@@ -217,7 +219,6 @@ cdef int apply(Work* w, cnp.ndarray x, cnp.ndarray y, cnp.ndarray bits) except -
     w.itemsize = cnp.PyArray_ITEMSIZE(x)
     w.x = <const char*> cnp.PyArray_DATA(x)
     w.y = <char*> cnp.PyArray_DATA(y)
-    w.stream = w.x != w.y and 2 * cnp.PyArray_NBYTES(x) >= stream_from
     return execute(w, x, y, bits)
 
 
