@@ -43,6 +43,24 @@ def test_each_rule_runs_once():
     assert len(runs) == 2
 
 
+def test_nodes_as_deep_are_taken_in_the_same_order_every_time():
+    # Few orders of these have the same sum in float32.
+    factors = [np.float32(f) for f in (1e8, 1.0, -1e8, 3.0, 1e7, 7.0, -1e7)]
+    sums = set()
+    for clutter in range(50):
+        kept = []  # so that nodes lie elsewhere in memory each time
+        x = leaf(1, dtype=np.float32)
+        parts = []
+        for f in factors:
+            kept.append([object() for _ in range(clutter)])
+            parts.append(x * f)
+        apply_op(
+            sum(part.data for part in parts), parts, lambda dy: tuple(dy for _ in factors)
+        ).backward(np.ones(1, np.float32))
+        sums.add(float(x.grad[0]))
+    assert len(sums) == 1
+
+
 def test_five_thousand_layers_deep():
     x = leaf(4)
     y = x

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from itertools import count
 from operator import attrgetter
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any
@@ -29,7 +28,6 @@ Gradient = Array | None
 Rule = Callable[[Array], Any]
 """Takes the gradient at a value; returns the gradient at a parent, or a tuple of them."""
 
-_serials = count()
 _list = [object()]
 _ALONE = getrefcount(_list[-1])  # what it says of something that a list alone holds
 
@@ -75,7 +73,7 @@ class Node:
         One for all the parents, or one for each; None for a leaf.
     """
 
-    __slots__ = ("dtype", "keeper", "parents", "rule", "serial", "shape")
+    __slots__ = ("depth", "dtype", "keeper", "parents", "rule", "shape")
 
     def __init__(
         self,
@@ -86,7 +84,10 @@ class Node:
         self.shape, self.dtype = value.shape, value.dtype
         self.parents = parents
         self.rule = rule
-        self.serial = next(_serials)
+        self.depth = 0  # operations on the longest way from here to a leaf
+        for parent in parents:
+            if parent is not None and parent.depth >= self.depth:
+                self.depth = parent.depth + 1
         self.keeper: ref[Tensor] | None = None  # of the tensor whose .grad is wanted
 
     def backward(self, gradient: Array) -> None:
@@ -165,14 +166,15 @@ def _read_only(dy: Array) -> Array:
 def _children_first(root: Node) -> list[Node]:
     """Return all that `root` needs gradients for, each node before its parents.
 
-    A node is made after its parents: to find all is the work, and the order is that of their
-    serial numbers. Without recursion, whose limit networks of a thousand layers reach.
+    A node is deeper than its parents, so that is the order; among nodes as deep, that in which
+    they are found, so that sums are the same in every run. Without recursion: networks of a
+    thousand layers reach its limit.
     """
-    found = {root}
-    stack = [root]
-    while stack:
-        for parent in stack.pop().parents:
-            if parent is not None and parent not in found:
-                found.add(parent)
-                stack.append(parent)
-    return sorted(found, key=attrgetter("serial"), reverse=True)
+    found = [root]
+    seen = {root}
+    for node in found:  # which grows on the way
+        for parent in node.parents:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                found.append(parent)
+    return sorted(found, key=attrgetter("depth"), reverse=True)
