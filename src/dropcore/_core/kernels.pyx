@@ -56,6 +56,8 @@ cdef enum:
     DECISIONS = 1024  # the same, in decisions
     FEW = 2  # so many blocks are cheaper one by one than a whole group
     LINE = 64  # bytes in a line of the cache
+    PAGE = 4096  # bytes: as much of an address as loads are told from waiting stores by
+    BEHIND = 768  # bytes from y's place in a page to where groups leave what they decided
     AHEAD = 256  # elements that the select prefetches
     SHORT = 16  # so many elements are cheaper one by one than a whole word of them
     STAGE = 256  # keep words laid out at a time by select, repeat and tile

@@ -5,12 +5,29 @@
 #    nothing waits for the cipher that can go before it.
 # B. Where the select goes by the lines of y, it takes the last word of the group before
 #    along, and leaves its own last word to the next.
-# C. What is no whole group, or has fewer planes than eight, whose cipher is cheap, goes
+# C. A group of float32 is a page of y, so what groups leave each other meets the stores that
+#    still wait for memory at the same place in a page each time, and a load is told from a waiting
+#    store by its place in a page alone. Where arrays were stored past the caches, the stack lay so
+#    in one process of five that all of it took a fifth longer. So it gets a place by y's, one of
+#    those that measured well (with GCC 12, float32 and float16; some are as bad).
+# D. What is no whole group, or has fewer planes than eight, whose cipher is cheap, goes
 #    a group at a time: decide, then select.
 
 cdef struct Decided:
     uint32_t[1 + <int> GROUP_WORDS] keep  # the last word of the group before, then its own
     Ties ties
+
+
+# What groups leave each other.
+cdef struct Left:
+    Decided[3] decided
+    uint32_t[<int> GROUP_WORDS] shifted  # to the lines of y
+
+
+cdef inline Left* placed(Left* room, const void* y) noexcept nogil:
+    # Where in the room a line begins that is a little behind y's place in a page.
+    cdef size_t place = (<size_t> y + BEHIND) // LINE * LINE
+    return <Left*> (<char*> room + (place - <size_t> room) % PAGE)
 
 
 cdef inline void whole_groups(
@@ -21,29 +38,29 @@ cdef inline void whole_groups(
     uint8_t* bits,  # OUT, or NULL
 ) noexcept nogil:
     # select: NULL, where there is nothing to select, or the plan of it.
-    cdef Decided[3] decided
+    cdef Left[6] room  # a page, and one more
+    cdef Left* left = placed(room, y)
     cdef Decided* now  # group g
     cdef Decided* before  # g-1
-    cdef uint32_t[<int> GROUP_WORDS] shifted  # to the lines of y
     cdef Errand errand
     cdef int ahead = 0, word
     cdef Py_ssize_t g, at
-    decided[2].ties.open = 0
+    left.decided[2].ties.open = 0
     if select != NULL:
         errand = select[0]
         ahead = ahead_of(y)
     for g in range(count + 1):
-        now = &decided[g % 3]
-        before = &decided[(g + 2) % 3]
+        now = &left.decided[g % 3]
+        before = &left.decided[(g + 2) % 3]
         if g < count:
             if select != NULL and g > 2:
                 at = DECISIONS * (g - 2)
-                errand.keep = decided[(g + 1) % 3].keep + 1
+                errand.keep = left.decided[(g + 1) % 3].keep + 1
                 if ahead:
                     at += ahead - 32
                     for word in range(GROUP_WORDS):
-                        shifted[word] = across(errand.keep + word - 1, ahead)
-                    errand.keep = shifted
+                        left.shifted[word] = across(errand.keep + word - 1, ahead)
+                    errand.keep = left.shifted
                 decide_whole(
                     d, 8, first + g, now.keep + 1, &now.ties, &before.ties,
                     &errand, linear, stream, x + at, y + at,
@@ -67,7 +84,7 @@ cdef inline void whole_groups(
         for g in range(max(count - 2, <Py_ssize_t> 1), count):
             at = DECISIONS * g
             select_words(
-                decided[g % 3].keep + 1, DECISIONS, select.plan, stream, True, g < count - 1,
+                left.decided[g % 3].keep + 1, DECISIONS, select.plan, stream, True, g < count - 1,
                 x + at, y + at,
             )
 
