@@ -52,10 +52,9 @@ cdef inline void narrow(
         y.bits = <unsigned short> (sign | normal)
     elif element is bfloat16:
         bits = float_bits(value)
-        normal = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
-        y.bits = <unsigned short> (
-            normal if (bits & 0x7FFFFFFF) <= 0x7F800000 else (bits >> 16) | 0x40  # nan
-        )
+        normal = bits + 0x7FFF + ((bits >> 16) & 1)
+        # A nan that was computed with is quiet: cut off, it is one still.
+        y.bits = <unsigned short> ((normal if value == value else bits) >> 16)
     else:
         y[0] = value
 
