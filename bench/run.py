@@ -35,8 +35,9 @@ KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(1 << 40), "MALLOC_MMAP_MAX_": "0"}
 
 KEPT = ("autograd", "large")  # the files that are run so
 
-# Two steps of a millisecond are told apart to a hundredth: a disturbance must not last as long.
-LONGER = {"autograd": ("--seconds=2",)}
+# Steps of a millisecond are told apart to a hundredth, and what memory limits is disturbed by all
+# that runs beside: a disturbance must not last as long as a row.
+LONGER = {"autograd": ("--seconds=2",), "threads": ("--seconds=1",), "large": ("--seconds=1",)}
 
 QUICK = ("--quick", "--seconds=0.03")
 
