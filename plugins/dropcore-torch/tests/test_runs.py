@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 from dropcore_torch import _standard
+from dropcore_torch.functional import dropout
 from dropcore_torch.rule import rule_of
 from dropcore_torch.source import source_of_layer
 from expected import core, same_bits
+from torch.overrides import TorchFunctionMode
 
 import dropcore
 
@@ -66,6 +68,36 @@ def test_a_wrapper_that_its_transform_left_behind():
     kept = []
     torch.func.vmap(lambda x: kept.append(x) or x)(torch.ones(3, 4))
     assert compiled(kept[0]) is None
+
+
+@pytest.mark.parametrize("n", [1000, 1_000_000])
+@pytest.mark.parametrize("during", ["random_", "empty_like"])
+def test_a_tensor_that_gets_other_memory_on_the_way(during, n):
+    """As a mode of PyTorch's can do, and a finalizer: the memory that was there may be gone."""
+    x = torch.ones(n)
+
+    class Moving(TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            if getattr(function, "__name__", "") == during:
+                x.set_(torch.full((n,), 3.0).untyped_storage(), 0, (n,), (1,))
+            return function(*args, **(kwargs or {}))
+
+    with Moving():
+        y = dropout(x, 0.5, True)
+    assert set(y.tolist()) == {0.0, 6.0}
+
+
+def test_a_tensor_that_shrinks_on_the_way():
+    x = torch.ones(1_000_000)
+
+    class Shrinking(TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            if getattr(function, "__name__", "") == "random_":
+                x.set_(torch.ones(3).untyped_storage(), 0, (3,), (1,))
+            return function(*args, **(kwargs or {}))
+
+    with Shrinking(), pytest.raises(RuntimeError, match="given other memory"):
+        dropout(x, 0.5, True)
 
 
 @pytest.mark.skipif(not hasattr(torch.Tensor, EXCHANGE), reason="this is how all of it ran")

@@ -14,7 +14,7 @@
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from cpython.pycapsule cimport PyCapsule_GetPointer
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint64_t, uintptr_t
 
 from dropcore cimport (
@@ -25,7 +25,7 @@ from dropcore cimport (
 )
 
 import torch
-from torch import empty_like as torch_empty_like, is_grad_enabled
+from torch import empty_like, is_grad_enabled
 from torch.autograd import forward_ad
 from torch.autograd.function import Function
 
@@ -39,7 +39,8 @@ from dropcore_torch.transforms import (
 
 cdef extern from *:
     """
-    /* Of DLPack's ABI, which does not change within a major version. */
+    /* DLTensor and DLPackExchangeAPI, of an ABI that does not change within a major version;
+       `view` is dltensor_from_py_object_no_sync. */
     typedef struct {
         void *data;
         struct { int32_t type; int32_t id; } device;
@@ -67,12 +68,13 @@ cdef extern from *:
         unsigned int major
     ctypedef struct Exchange "dropcore_exchange":
         Version version
-        int view(void*, Look*) except -1
+        int (*view)(void*, Look*) except -1
     bint is_on_cpu "dropcore_is_on_cpu" (const Look*) noexcept
     int dtype_of "dropcore_dtype_of" (const Look*) noexcept
 
 cdef enum:
     SMALL = 4096  # elements
+    MANY = 1 << 18  # elements: of fewer, no tensor is large
     SHARED_WORK = 1 << 20  # elements that dropcore's threads, where it has any, share
 
 cdef enum:  # dtypes, as DLPack has them: lanes, code, bits
@@ -89,7 +91,7 @@ cdef dict DTYPES = {
 }
 
 
-# The elements of a tensor: one run of the CPU's memory, in C order.
+# The elements of a tensor that are one run of the CPU's memory, in C order.
 cdef struct Run:
     uintptr_t address
     Py_ssize_t n
@@ -100,10 +102,10 @@ cdef Exchange* exchange_of_tensors() except? NULL:
     # NULL where PyTorch has none, or of an ABI that is not known here.
     cdef Exchange* exchange
     capsule = getattr(torch.Tensor, "__dlpack_c_exchange_api__", None)
-    if capsule is None:
+    if not PyCapsule_IsValid(capsule, "dlpack_exchange_api"):
         return NULL
     exchange = <Exchange*> PyCapsule_GetPointer(capsule, "dlpack_exchange_api")
-    return exchange if exchange.version.major == 1 else NULL
+    return exchange if exchange.version.major == 1 and exchange.view != NULL else NULL
 
 
 cdef Exchange* exchange = exchange_of_tensors()
@@ -113,7 +115,7 @@ cdef bint find_run(
     x,
     Run* run,  # OUT
 ) except -1:
-    # False where that is not what the elements are, of a dtype that the kernels take.
+    # False where the elements are no such run, or of a dtype that the kernels do not take.
     cdef Look look
     cdef int axis
     if exchange == NULL:
@@ -242,22 +244,22 @@ cdef class Mask:
 
     cdef dropcore_draw draw
     cdef double p
-    cdef Run x
+    cdef Py_ssize_t n
     cdef bytes bits
 
     cdef object forward(self, x, bint keep_bits):
         # `keep_bits`, so that `backward` need not make them again.
-        cdef Run target
+        cdef Run source, target
         cdef uint8_t* bits = NULL
-        y = empty_like(x, &self.x, &target)
+        y = self.like(x, &source, &target)
         if keep_bits:
-            self.bits = PyBytes_FromStringAndSize(NULL, (self.x.n + 7) >> 3)
+            self.bits = PyBytes_FromStringAndSize(NULL, (self.n + 7) >> 3)
             bits = <uint8_t*> PyBytes_AS_STRING(self.bits)
-        if target.n < SMALL:
-            run_forward(&self.draw, self.p, &self.x, &target, bits)
+        if self.n < SMALL:
+            run_forward(&self.draw, self.p, &source, &target, bits)
             return y
         with nogil:
-            run_forward(&self.draw, self.p, &self.x, &target, bits)
+            run_forward(&self.draw, self.p, &source, &target, bits)
         return y
 
     cdef object backward(self, dy):
@@ -269,29 +271,30 @@ cdef class Mask:
             if in_transform() or is_batched(dy):
                 raise RuntimeError(NO_RULE)
             dy = dense(dy).contiguous().resolve_neg()
-            if not find_run(dy, &source):
-                raise TypeError(f"gradient of {dy.dtype} on {dy.device}")
-        dx = empty_like(dy, &source, &target)
+        dx = self.like(dy, &source, &target)
         if self.bits is not None:
             bits = <uint8_t*> PyBytes_AS_STRING(self.bits)
-        if target.n < SMALL:
+        if self.n < SMALL:
             run_backward(&self.draw, self.p, &source, &target, bits)
             return dx
         with nogil:
             run_backward(&self.draw, self.p, &source, &target, bits)
         return dx
 
-
-cdef object empty_like(
-    x, const Run* source,
-    Run* target,  # OUT
-):
-    # A tensor for what is computed from `x`.
-    cdef Py_ssize_t size = (source.dtype & 0xFF) >> 3
-    y = torch_empty_like(x) if source.n * size < LARGE_BYTES else large_like(x)
-    if not find_run(y, target):
-        raise RuntimeError(f"no memory for {y}")
-    return y
+    cdef object like(
+        self, x,
+        Run* source,  # OUT
+        Run* target,  # OUT
+    ):
+        # A tensor for what is computed from x. Both are looked at last, since whatever calls
+        # PyTorch may run code of others, which may give a tensor other memory.
+        cdef bint large = self.n >= MANY and self.n * x.element_size() >= LARGE_BYTES
+        y = large_like(x) if large else empty_like(x)
+        if not find_run(x, source) or not find_run(y, target):
+            raise TypeError(f"{type(x).__name__} of {x.dtype}: no memory that dropout can use")
+        if source.n != self.n or target.n != self.n or target.dtype != source.dtype:
+            raise RuntimeError("a tensor was given other memory while its dropout was computed")
+        return y
 
 
 def pull_back(ctx, dy):
@@ -373,7 +376,7 @@ def dropout(x, p, training, inplace, rule, source):
     mask = Mask.__new__(Mask)
     mask.draw = key_of(source.key).draw
     dropcore_set_index(&mask.draw, index_of(source))
-    mask.p, mask.x = p, run
+    mask.p, mask.n = p, run.n
     if (x.requires_grad and is_grad_enabled()) or forward_ad._current_level >= 0:
         y = apply(x, mask)
     else:
