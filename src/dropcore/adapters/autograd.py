@@ -108,7 +108,7 @@ def _on_tape(
         return apply_op(y, parents, mask.backward), mask
 
     def backward(dy: NDArray[Any]) -> NDArray[Any]:
-        if dy.flags.writeable:  # the engine's, which needs it no more
+        if dy.flags.carray:  # the engine's, which needs it no more
             return mask.backward(dy, out=dy)
         return mask.backward(dy, out=None if spare is None else spare.like(dy))
 

@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from operator import attrgetter
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any
-from weakref import ref
+from weakref import getweakrefcount, ref
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,8 +99,7 @@ class Node:
             if dy is None:
                 continue
             if node.keeper is not None and (tensor := node.keeper()) is not None:
-                _keep(tensor, dy, node in owned)
-                owned.discard(node)
+                _keep(tensor, dy, node in owned and node.rule is None)
             if node.rule is None:
                 continue
             dxs = node._pull_back(dy if node in owned else _read_only(dy))
@@ -117,7 +116,8 @@ class Node:
                     owned.add(parent)
                 else:
                     gradients[parent] = fitted
-                    if alone and fitted is dx and dx.flags.owndata and dx.flags.writeable:
+                    alone = alone and fitted is dx and getweakrefcount(dx) == 0
+                    if alone and dx.flags.owndata and dx.flags.carray:
                         owned.add(parent)
 
     def _pull_back(self, dy: Array) -> list[Gradient]:
