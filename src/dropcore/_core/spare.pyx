@@ -55,6 +55,8 @@ cdef class SpareArrays:
             if not held_once(PyList_GET_ITEM(self.arrays, at)):
                 continue
             given = self.arrays[at]
+            if not cnp.PyArray_ISCARRAY(given):  # whoever had it changed its flags or strides
+                continue
             if cnp.PyArray_SAMESHAPE(given, array) and given.dtype is array.dtype:
                 return given
         given = empty_like(array)
