@@ -225,6 +225,20 @@ def test_the_network_of_the_tutorials():
     assert ((probability > 0.5) == y[500:]).mean() > 0.85
 
 
+def test_watching_a_gradient_does_not_change_a_bit_of_another():
+    def gradient(watched):
+        rng = np.random.default_rng(0)
+        x, c, dy = (np.asfortranarray(rng.normal(size=(40, 30)).astype("f4")) for _ in range(3))
+        b = Tensor(np.zeros(30, np.float32), requires_grad=True)
+        y = Dropout(0.3, rng=1)(Tensor(x) + b)
+        if watched:
+            y.retain_grad()
+        (y * c).backward(dy)
+        return b.grad.tobytes()
+
+    assert gradient(False) == gradient(True)
+
+
 def test_a_module_of_one_s_own():
     class Gated(Module):
         def __init__(self):

@@ -81,6 +81,25 @@ def test_other_shapes_and_dtypes_get_their_own(dtype):
         assert y.tobytes() == expected(index, x=x).tobytes()
 
 
+def make_read_only(y):
+    y.flags.writeable = False
+
+
+def transpose_in_place(y):
+    y.strides = (y.itemsize, y.itemsize * LARGE[0])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # NumPy's, of setting strides
+@pytest.mark.parametrize("change", [make_read_only, transpose_in_place])
+def test_an_array_that_was_changed_is_not_given_again(change):
+    layer = dropcore.Dropout(0.5, rng=1)
+    change(layer(X))
+    for index in range(1, 4):
+        y = layer(X)
+        assert y.flags.c_contiguous
+        assert y.tobytes() == expected(index).tobytes()
+
+
 def test_nothing_is_kept_without_reuse_nor_of_small_arrays():
     assert dropcore.Dropout(0.5, reuse=False)._spare is None
     assert Module(0.5, reuse=False)._spare is None

@@ -166,6 +166,52 @@ def test_what_is_held_elsewhere_comes_read_only(way):
     assert not may_overwrite(way, [])
 
 
+def test_what_is_held_weakly_is_held_elsewhere():
+    cache = weakref.WeakValueDictionary()
+
+    def rule(dy):
+        g = cache.get("g")
+        if g is None:
+            g = cache["g"] = np.full(3, 2.0)
+        return g
+
+    x = leaf(3)
+    y = x * 1
+    total = y * 0
+    for _ in range(3):
+        total = total + apply_op(2 * y.data, (y,), rule)
+    total.sum().backward()
+    np.testing.assert_array_equal(x.grad, 6)
+
+
+def test_a_retained_gradient_is_nobody_else_s():
+    kept = []
+
+    def rule(dy):
+        kept.append(dy)
+        return dy * 2
+
+    y = apply_op(leaf(3).data * 2, (leaf(3),), rule)
+    y.retain_grad()
+    (y * 3).sum().backward()
+    y.grad *= 0
+    np.testing.assert_array_equal(kept[0], 3)
+
+    z = overwritten(leaf(3))
+    z.retain_grad()
+    (z * 3).sum().backward()
+    np.testing.assert_array_equal(z.grad, 3)
+
+
+def overwritten(x):
+    def rule(dy):
+        if dy.flags.writeable:
+            dy[...] = np.nan
+        return np.ones(3)
+
+    return apply_op(x.data * 1, (x,), rule)
+
+
 def test_rules_that_share_a_gradient_get_it_read_only():
     seen = []
     a, b = leaf(3), leaf(3)

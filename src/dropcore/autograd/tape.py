@@ -100,9 +100,7 @@ class Node:
                 continue
             if node.keeper is not None and (tensor := node.keeper()) is not None:
                 _keep(tensor, dy, node in owned and node.rule is None)
-            if node.rule is None:
-                continue
-            dxs = node._pull_back(dy if node in owned else _read_only(dy))
+            dxs = node._pull_back(dy, node in owned)
             for parent in reversed(node.parents):
                 alone = getrefcount(dxs[-1]) == _ALONE  # before it has a name here
                 dx = dxs.pop()
@@ -120,14 +118,17 @@ class Node:
                     if alone and dx.flags.owndata and dx.flags.carray:
                         owned.add(parent)
 
-    def _pull_back(self, dy: Array) -> list[Gradient]:
+    def _pull_back(self, dy: Array, owned: bool) -> list[Gradient]:
         """Return the gradient at each parent, None where there is none."""
         rule, parents = self.rule, self.parents
+        if rule is None:
+            return []
+        if not owned or isinstance(rule, tuple):  # of a tuple, each needs it
+            dy = _read_only(dy)
         if isinstance(rule, tuple):
-            dy = _read_only(dy)  # the next one needs it too
             pairs = zip(rule, parents, strict=True)
             return [None if parent is None else one(dy) for one, parent in pairs]
-        answer = rule(dy) if rule is not None else ()
+        answer = rule(dy)
         dxs = list(answer) if isinstance(answer, tuple) else [answer]
         if len(dxs) != len(parents):
             counts = f"{len(dxs)} gradients for {len(parents)} parents"
