@@ -228,7 +228,8 @@ def test_the_network_of_the_tutorials():
 def test_watching_a_gradient_does_not_change_a_bit_of_another():
     def gradient(watched):
         rng = np.random.default_rng(0)
-        x, c, dy = (np.asfortranarray(rng.normal(size=(40, 30)).astype("f4")) for _ in range(3))
+        x, c, dy = (rng.normal(size=(40, 30)).astype(np.float32) for _ in range(3))
+        c, dy = np.asfortranarray(c), np.asfortranarray(dy)
         b = Tensor(np.zeros(30, np.float32), requires_grad=True)
         y = Dropout(0.3, rng=1)(Tensor(x) + b)
         if watched:
