@@ -1,6 +1,9 @@
 """Cost against size, up to 2^31 elements as far as memory goes.
 
-All rows are views of one block, so that the block is touched once.
+All rows are views of one block, so that the block is touched once. Every size has rounds of as
+many elements as the largest, or the least of many short ones would be held against the least of a
+few long ones; and all sizes come in turn, several times, so that what else the machine does for
+some seconds is not taken for one size's cost.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import dropcore
 
 ARRAYS = {COPYTO: 2, "forward": 2, "forward in place": 1}
 SHARE = 0.75  # of the memory that is free
+TURNS = 5
 
 
 def rows() -> Iterator[Row]:
@@ -38,21 +42,31 @@ class Views(Buffers):
 
 
 @cache
+def largest(quick: bool) -> int:
+    """The elements of the largest row, and so of each round."""
+    return max(n for n in LARGE_SIZES if not quick or n in cases.QUICK_SIZES)
+
+
+@cache
 def block(quick: bool) -> np.ndarray:
     """As many elements as the largest row needs, or as memory has."""
     free = int(psutil.virtual_memory().available * SHARE) // 4
-    largest = max(n for n in LARGE_SIZES if not quick or n in cases.QUICK_SIZES)
-    whole = np.empty(min(free, 2 * largest), np.float32)
+    whole = np.empty(min(free, 2 * largest(quick)), np.float32)
     whole.fill(1)
     return whole
 
 
-@pytest.mark.parametrize("row", list(rows()), ids=str)
+@pytest.mark.parametrize("row", list(rows()) * TURNS, ids=str)
 def bench_large(row: Row, timed, request: pytest.FixtureRequest) -> None:
     """The default call on warm arrays."""
-    there = block(request.config.option.quick)
+    quick = request.config.option.quick
+    there = block(quick)
     if ARRAYS[row.name] * row.n > there.size:
         pytest.skip(f"needs more than {SHARE:.0%} of the free memory")
     b = Views(there, row.n)
     call = {"forward": cases.forward, "forward in place": cases.in_place}.get(row.name)
-    timed(row, cases.copyto(b) if call is None else call(b, row.p))
+    timed(
+        row,
+        cases.copyto(b) if call is None else call(b, row.p),
+        iterations=largest(quick) // row.n,
+    )

@@ -41,16 +41,21 @@ def timed(benchmark, request: pytest.FixtureRequest) -> Callable[..., None]:
 
     Rounds of the same length for every row: the least of many short ones is smaller than
     that of a few long ones, and pytest-benchmark's own calibration gives one row these and
-    its neighbour those.
+    its neighbour those. With `iterations` there is one round of so many calls: for rows that
+    come several times, each in its turn.
     """
     seconds = request.config.option.seconds
 
-    def run(row: Row, call: Callable[[], object], *, calls: int = 1) -> None:
+    def run(
+        row: Row, call: Callable[[], object], *, calls: int = 1, iterations: int | None = None
+    ) -> None:
         benchmark.group = row.group
         benchmark.extra_info.update(asdict(row), isa=dispatch.isa, calls=calls)
-        once = min(timeit.repeat(call, number=1, repeat=3))
-        iterations = math.ceil(ROUND / once)
-        rounds = max(5, int(seconds / (once * iterations)))
+        rounds = 1
+        if iterations is None:
+            once = min(timeit.repeat(call, number=1, repeat=3))
+            iterations = math.ceil(ROUND / once)
+            rounds = max(5, int(seconds / (once * iterations)))
         benchmark.pedantic(call, rounds=rounds, iterations=iterations)
 
     return run

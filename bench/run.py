@@ -37,7 +37,7 @@ KEPT = ("autograd", "large")  # the files that are run so
 
 # Steps of a millisecond are told apart to a hundredth, and what memory limits is disturbed by all
 # that runs beside: a disturbance must not last as long as a row.
-LONGER = {"autograd": ("--seconds=2",), "threads": ("--seconds=1",), "large": ("--seconds=1",)}
+LONGER = {"autograd": ("--seconds=2",), "threads": ("--seconds=1",)}
 
 QUICK = ("--quick", "--seconds=0.03")
 
