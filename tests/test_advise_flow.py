@@ -1,10 +1,11 @@
 """Advice on models that are no `Sequential`: what reaches what is read from the tape."""
 
 import numpy as np
+import pytest
 
 from dropcore import advise
 from dropcore.adapters.autograd import Dropout
-from dropcore.autograd import BatchNorm, Conv2d, Flatten, Linear, Module, Sequential, relu
+from dropcore.autograd import BatchNorm, Conv2d, Flatten, Linear, Module, Sequential, Tensor, relu
 
 RNG = np.random.default_rng(0)
 ROWS = RNG.standard_normal((64, 6)).astype(np.float32)
@@ -46,6 +47,43 @@ def test_a_parameter_used_by_a_function_is_one():
             return self.drop(self.embed(x)) @ self.embed.weight.T
 
     assert not found(Tied(), ROWS)
+
+
+def test_a_parameter_may_be_computed():
+    class Scaled(Module):
+        def __init__(self):
+            self.drop = Dropout(0.5)
+            self.w = Tensor(RNG.standard_normal((6, 3)), requires_grad=True)
+            self.g = Tensor(np.ones(3), requires_grad=True)
+
+        def forward(self, x):
+            return self.drop(x) @ (self.w / (self.w * self.w).sum(0, True) ** 0.5 * self.g * 0.5)
+
+    assert not found(Scaled(), ROWS)
+
+
+def test_a_norm_may_be_called_by_keyword():
+    class Named(Module):
+        def __init__(self):
+            self.a, self.drop, self.b = Linear(6, 6, rng=0), Dropout(0.5), Linear(6, 2, rng=1)
+            self.norm = BatchNorm(6)
+
+        def forward(self, x):
+            return self.b(self.norm(x=self.drop(self.a(x))))
+
+    assert found(Named(), ROWS) == {("dropout in front of batch normalisation", ("drop",))}
+
+
+def test_one_output_is_asked_for():
+    class Two(Module):
+        def __init__(self):
+            self.a = Linear(6, 6, rng=0)
+
+        def forward(self, x):
+            return self.a(x), x
+
+    with pytest.raises(TypeError, match="model must return one Tensor, not tuple"):
+        advise(Two(), ROWS)
 
 
 def test_branches_are_followed():

@@ -223,6 +223,15 @@ def test_rows_elsewhere_than_along_axis_0_are_refused(function):
         function(linear(6, 2), ROWS)
     with pytest.raises(ValueError, match="x must have rows"):
         function(network(), np.float64(1))
+    with pytest.raises(TypeError, match="model must be"):
+        function(3, ROWS)
+
+
+def test_nothing_is_drawn_for_what_is_refused():
+    stream = Stream(1)
+    with pytest.raises(ValueError, match="x must have rows"):
+        mc_predict(network(), np.float64(1), 3, rng=stream)
+    assert stream.position == 0
 
 
 @pytest.mark.parametrize("samples", [1, 0, True, 2.0])

@@ -58,7 +58,32 @@ def test_a_resumed_run_gives_the_rest(done):
     assert seen == expected
 
 
+def test_a_state_loaded_in_a_loop_is_gone_on_with():
+    batches = Batches(10, 2, rng=0)
+    start, first = batches.state_dict(), epoch(batches)
+    again = []
+    for rows in batches:
+        if batches.epoch == 1:
+            batches.load_state_dict(start)
+        else:
+            again.append(rows.tolist())
+    assert again == first
+    assert (batches.epoch, batches.place) == (1, 0)
+
+
+def test_a_loop_in_a_loop_goes_on_with_the_next_epoch():
+    batches, whole = Batches(10, 2, rng=0), Batches(10, 2, rng=0)
+    expected, seen = epoch(whole) + epoch(whole), []
+    for rows in batches:
+        seen.append(rows.tolist())
+        if len(seen) == 2:
+            seen += epoch(batches)
+    assert seen == expected
+
+
 def test_what_does_not_fit_is_refused():
+    with pytest.raises(TypeError, match=r"size: 2\.5, expected an integer"):
+        Batches(3, 2.5)
     with pytest.raises(ValueError, match="size: 0"):
         Batches(3, 0)
     with pytest.raises(ValueError, match="n: 0"):

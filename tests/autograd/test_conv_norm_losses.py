@@ -40,11 +40,35 @@ def test_conv2d_is_its_definition(stride, padding):
         ((1, 3, 4, 4), (1, 3, 2, 2), {"stride": 0}, "stride: 0"),
         ((1, 3, 4, 4), (1, 3, 2, 2), {"padding": -1}, "padding: -1"),
         ((1, 3, 4, 4), (1, 3, 7, 1), {"padding": 1}, "smaller than the window"),
+        ((1, 3, 4, 4), (1, 3, 0, 2), {}, r"weight: shape \(1, 3, 0, 2\), expected a window"),
+        ((1, 3, 4, 4), (1, 3, 2, 2), {"stride": 1.5}, "stride: 1.5, expected an integer"),
+        ((1, 3, 4, 4), (1, 3, 2, 2), {"padding": (1, 1)}, r"padding: \(1, 1\), expected an int"),
+        (
+            (1, 3, 4, 4),
+            (1, 3, 2, 2),
+            {"bias": Tensor(np.ones(5))},
+            r"bias: shape \(5,\), expected the kernels of weight, \(1,\)",
+        ),
     ],
 )
 def test_conv2d_names_what_does_not_fit(x, w, options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         conv2d(Tensor(np.ones(x)), Tensor(np.ones(w)), **options)
+
+
+@pytest.mark.parametrize(
+    ("x", "w", "y"),
+    [
+        ((0, 3, 4, 4), (2, 3, 2, 2), (0, 2, 3, 3)),
+        ((2, 3, 4, 4), (0, 3, 2, 2), (2, 0, 3, 3)),
+        ((2, 0, 4, 4), (5, 0, 2, 2), (2, 5, 3, 3)),
+    ],
+)
+def test_conv2d_of_nothing(x, w, y):
+    a, b = Tensor(np.ones(x), requires_grad=True), Tensor(np.ones(w), requires_grad=True)
+    result = conv2d(a, b)
+    result.sum().backward()
+    assert (result.shape, a.grad.shape, b.grad.shape) == (y, x, w)
 
 
 def normalise(x, mean, var, *, training, **options):
@@ -87,6 +111,19 @@ def test_batch_norm_names_what_does_not_fit():
         batch_norm(Tensor(three), Tensor(three), Tensor(three), three, three, training=True)
     with pytest.raises(ValueError, match=r"has 1 value\(s\) a channel"):
         normalise(np.ones((1, 3)), three, three, training=True)
+
+
+def test_batch_norm_writes_nothing_before_it_refuses():
+    x, mean, frozen = RNG.normal(size=(4, 3)), np.zeros(3), np.ones(3)
+    frozen.flags.writeable = False
+    for var in (np.ones(3, int), frozen):
+        with pytest.raises(ValueError, match=r"running_var: \w+, expected floats"):
+            normalise(x, mean, var, training=True)
+        normalise(x, mean, var, training=False)
+    for options in ({"eps": -1}, {"momentum": np.nan}):
+        with pytest.raises(ValueError, match=f"{next(iter(options))}: "):
+            normalise(x, mean, np.ones(3), training=True, **options)
+    assert not mean.any()
 
 
 def test_cross_entropy_is_its_definition():

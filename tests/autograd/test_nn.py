@@ -209,10 +209,53 @@ def test_flatten():
     assert Flatten()(np.ones((0, 3, 4))).shape == (0, 12)
 
 
-@pytest.mark.parametrize("name", ["train", "forward", "parameters", "_x", "a.b"])
+@pytest.mark.parametrize("name", ["train", "forward", "parameters", "_x", "a.b", "", "0"])
 def test_names_that_a_module_cannot_have(name):
-    with pytest.raises(ValueError, match=f"{name}: not possible"):
-        Sequential(**{name: ReLU()})
+    with pytest.raises(ValueError, match=f"'{name}': not possible"):
+        Sequential(ReLU(), **{name: ReLU()})
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Linear(0, 3), "in_features: 0"),
+        (lambda: Linear(3, 1.5), "out_features: 1.5"),
+        (lambda: Conv2d(3, 3, 0), "kernel_size: 0"),
+        (lambda: Conv2d(0, 3, 2), "in_channels: 0"),
+    ],
+)
+def test_sizes_that_a_module_cannot_have(make, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        make()
+
+
+def test_a_state_that_a_module_refuses_changes_nothing():
+    class Counter(Module):
+        def __init__(self):
+            self.weight, self.count = Tensor([1.0], requires_grad=True), 0
+
+        def get_extra_state(self):
+            return self.count
+
+        def set_extra_state(self, state):
+            self.count = int(state)
+
+    model = Sequential(a=Counter(), b=Counter())
+    state = {
+        "a.weight": [2.0],
+        "b.weight": [2.0],
+        "a._extra_state": 5,
+        "b._extra_state": "many",
+    }
+    with pytest.raises(ValueError, match="many") as raised:
+        model.load_state_dict(state)
+    assert raised.value.__notes__ == ["in the state: b._extra_state"]
+    frozen = state | {"b._extra_state": 5}
+    model.b.weight.data.flags.writeable = False
+    with pytest.raises(ValueError, match=r"b\.weight: .* read-only"):
+        model.load_state_dict(frozen)
+    assert (model.a.count, model.b.count) == (0, 0)
+    assert model.a.weight.data == model.b.weight.data == 1
 
 
 def test_sequential_names_what_is_no_module():

@@ -143,6 +143,9 @@ def test_a_state_that_does_not_fit_changes_nothing(make):
         np.testing.assert_array_equal(after[name], value)
 
 
+TWICE = parameter(1)
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
@@ -155,6 +158,14 @@ def test_a_state_that_does_not_fit_changes_nothing(make):
         (lambda: Adam([parameter(1)], weight_decay=-1), ValueError, "weight_decay: -1"),
         (lambda: Adam([parameter(1)], betas=(0.9, 1.0)), ValueError, "betas: "),
         (lambda: Adam([parameter(1)], eps=-1), ValueError, "eps: -1"),
+        (lambda: Adam([parameter(1)], betas=0.9), ValueError, "betas: 0.9"),
+        (lambda: Adam([parameter(1)], betas=(0.9, 0.9, 0.9)), ValueError, "betas: "),
+        (lambda: SGD([parameter(1)], "fast"), TypeError, "lr: 'fast', expected a number"),
+        (lambda: SGD([parameter(1)], float("inf")), ValueError, "lr: inf"),
+        (lambda: SGD([TWICE, TWICE], 0.1), ValueError, "parameters: one of them comes twice"),
+        # A tensor gives its rows, which are other tensors.
+        (lambda: SGD(parameter(1, 2), 0.1), TypeError, "computed from others"),
+        (lambda: SGD(parameter(1)[0], 0.1), ValueError, "parameters: none"),
     ],
 )
 def test_wrong_arguments_are_named(make, error, message):

@@ -9,7 +9,7 @@ import weakref
 import numpy as np
 import pytest
 
-from dropcore.autograd import Tensor, apply_op, no_grad, relu
+from dropcore.autograd import Tensor, apply_op, conv2d, no_grad, relu
 
 
 def leaf(*shape, dtype=np.float64):
@@ -250,6 +250,21 @@ def test_the_tape_holds_no_result_that_no_rule_needs():
     np.testing.assert_array_equal(b.grad, (y.data > 0).sum(axis=0))
 
 
+@pytest.mark.parametrize(
+    "part",
+    [lambda h: h[0], lambda h: h[[0, 0]], lambda h: conv2d(h, Tensor(np.ones((1, 1, 2, 2))))],
+)
+def test_a_part_keeps_the_shape_of_the_whole_alone(part):
+    x = Tensor(np.ones((2, 1, 3, 3)), requires_grad=True)
+    h = x + 0  # a rule that needs no array
+    seen = weakref.ref(h.data)
+    y = part(h) + 0  # a view would keep what it is a view of
+    del h
+    assert seen() is None
+    y.sum().backward()
+    assert x.grad.shape == x.shape
+
+
 def test_a_leaf_that_is_gone_gets_nothing_and_a_new_array_a_gradient_of_its_own_shape():
     x = leaf(2)
     y = x * leaf(2)
@@ -401,6 +416,8 @@ def test_no_grad_holds_for_its_thread_alone():
 def test_backward_without_a_gradient_needs_one_element():
     with pytest.raises(ValueError, match=r"gradient: needed for a tensor of shape \(3,\)"):
         (leaf(3) * 2).backward()
+    with pytest.raises(TypeError, match="gradient: dtype complex128"):
+        (leaf(3) * 2).backward(np.ones(3, complex))
     with pytest.raises(ValueError, match=r"gradient: shape \(2,\), expected \(3,\)"):
         (leaf(3) * 2).backward(np.ones(2))
     x = leaf(1, 1)

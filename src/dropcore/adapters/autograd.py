@@ -258,7 +258,7 @@ def seed(model: Module, rng: _RNG) -> None:
     Raises
     ------
     TypeError
-        If `rng` is something else.
+        If `rng` is something else, or `model` is no Module.
 
     Examples
     --------
@@ -274,6 +274,8 @@ def seed(model: Module, rng: _RNG) -> None:
             "rng must be a Stream, an integer >= 0, a SeedSequence, a Generator or a "
             f"BitGenerator, not {rng!r}"
         )
+    if not isinstance(model, Module):
+        raise TypeError(f"model must be a dropcore.autograd.Module, not {model!r}")
     stream = stream_of(rng)
     for name, module in model.named_modules():
         if isinstance(module, Dropout):

@@ -146,7 +146,9 @@ def traced_flow(model: Module, x: Any) -> Flow:
         return y
 
     with inference_mode(model), intercepted(model, call):
-        y = as_tensor(model(start))
+        y = model(start)
+    if not isinstance(y, Tensor):
+        raise TypeError(f"model must return one Tensor, not {type(y).__name__}")
     return _flow(steps, _sources([y], made, parameters))
 
 
@@ -171,10 +173,16 @@ def _sources(
 def _is_parameter(
     node: Node | None, made: dict[Node | None, int], parameters: set[Node | None]
 ) -> bool:
-    """Whether it is a parameter, or computed from parameters and numbers alone."""
-    while node is not None and node not in made and len(node.parents) == 1:  # such as weight.T
-        (node,) = node.parents
-    return node is not None and node in parameters
+    """Whether it is a parameter, or computed from parameters and constants alone."""
+    stack, seen = [node], {node}
+    for node in stack:  # which grows on the way
+        if node in parameters or node is None:
+            continue
+        if node in made or not node.parents:  # a module's output, or the model's input
+            return False
+        stack.extend(set(node.parents) - seen)
+        seen.update(node.parents)
+    return stack != [None]
 
 
 # ----------------------------------------------------------------------- look inside
@@ -193,8 +201,8 @@ def run(
     """
 
     def call(_: str, module: Module, forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        if args:
-            look(module, as_tensor(args[0]).data)
+        for first in [*args, *kwargs.values()][:1]:
+            look(module, as_tensor(first).data)
         if isinstance(module, Dropout):
             return _apply(module, stream if module is on else None, *args, **kwargs)
         return forward(*args, **kwargs)

@@ -40,8 +40,8 @@ class Batches(Stateful):
 
     Raises
     ------
-    ValueError
-        If `n` or `size` is below 1.
+    TypeError, ValueError
+        If `n` or `size` is not an integer, or below 1.
 
     Notes
     -----
@@ -63,8 +63,8 @@ class Batches(Stateful):
     _numbers = ("n", "size", "seed", "epoch", "place")
 
     def __init__(self, n: int, size: int, *, rng: Seed = None) -> None:
-        at_least("n", n, 1)
-        at_least("size", size, 1)
+        at_least("n", n, 1, whole=True)
+        at_least("size", size, 1, whole=True)
         self.n, self.size = n, size
         self.epoch = self.place = 0
         self.seed = int.from_bytes(np.random.default_rng(rng).bytes(16), "little")
@@ -75,9 +75,12 @@ class Batches(Stateful):
 
     def __iter__(self) -> Iterator[Array]:
         """Yield the row numbers of each batch that is left of the epoch."""
-        sequence = np.random.SeedSequence(self.seed, spawn_key=(self.epoch,))
-        order = np.random.default_rng(sequence).permutation(self.n)
+        shuffled = None
         while self.place < len(self):
+            if shuffled != (self.seed, self.epoch):  # at first, or if a state was loaded meanwhile
+                shuffled = self.seed, self.epoch
+                sequence = np.random.SeedSequence(self.seed, spawn_key=(self.epoch,))
+                order = np.random.default_rng(sequence).permutation(self.n)
             self.place += 1  # before the batch is used: a state saved after its step has it done
             yield order[(self.place - 1) * self.size : self.place * self.size]
         self.epoch += 1

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from numbers import Integral, Real
+from typing import Any
 
-def at_least(name: str, value: float, least: int = 0) -> None:
-    """Raise ValueError unless `value` is `least` or more; nan is not."""
-    if not value >= least:
-        raise ValueError(f"{name}: {value}, expected {least} or more")
+
+def at_least(name: str, value: Any, least: int = 0, whole: bool = False) -> None:
+    """Raise TypeError or ValueError unless `value` is a finite number, `least` or more."""
+    kind: Any = Integral if whole else Real
+    if not isinstance(value, kind):
+        raise TypeError(f"{name}: {value!r}, expected {'an integer' if whole else 'a number'}")
+    if not least <= value < math.inf:
+        raise ValueError(f"{name}: {value}, expected {least} or more, and finite")
 
 
 def of_shape(name: str, shape: tuple[int, ...], expected: tuple[int, ...], whose: str = "") -> None:

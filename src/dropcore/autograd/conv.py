@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dropcore.autograd.checks import at_least
+from dropcore.autograd.checks import at_least, of_shape
 from dropcore.autograd.tape import Array
 from dropcore.autograd.tensor import Tensor, apply_op, as_tensor
 
@@ -37,8 +39,8 @@ def conv2d(
 
     Raises
     ------
-    ValueError
-        If the shapes do not fit, or `stride` or `padding` is out of range.
+    TypeError, ValueError
+        If the shapes do not fit, or `stride` or `padding` is not an integer or out of range.
 
     Notes
     -----
@@ -57,24 +59,28 @@ def conv2d(
     x = as_tensor(x)
     _check(x.shape, weight.shape, stride, padding)
     out_channels, _, rows, columns = weight.shape
+    if bias is not None:
+        of_shape("bias", bias.shape, (out_channels,), "the kernels of weight, ")
+    shape = x.shape  # for the rules, which need no more of x
     patches, (batch, height, width) = _patches(x.data, (rows, columns), stride, padding)
-    kernels = weight.data.reshape(out_channels, -1)
+    kernels = weight.data.reshape(out_channels, patches.shape[1])
     y = (patches @ kernels.T).reshape(batch, height, width, out_channels).transpose(0, 3, 1, 2)
 
     def by_position(dy: Array) -> Array:
-        return dy.transpose(0, 2, 3, 1).reshape(-1, out_channels)
+        return dy.transpose(0, 2, 3, 1).reshape(len(patches), out_channels)
 
     def backward_x(dy: Array) -> Array:
-        dpatches = (by_position(dy) @ kernels).reshape(batch, height, width, -1, rows, columns)
-        dx = np.zeros(_padded(x.shape, padding), dtype=dpatches.dtype)
+        dpatches = by_position(dy) @ kernels
+        dpatches = dpatches.reshape(batch, height, width, shape[1], rows, columns)
+        dx = np.zeros(_padded(shape, padding), dtype=dpatches.dtype)
         for i in range(rows):
             for j in range(columns):
                 window = dx[:, :, i : i + stride * height : stride, j : j + stride * width : stride]
                 window += dpatches[..., i, j].transpose(0, 3, 1, 2)
-        return dx[:, :, padding : padding + x.shape[2], padding : padding + x.shape[3]]
+        return dx[:, :, padding : padding + shape[2], padding : padding + shape[3]]
 
     def backward_weight(dy: Array) -> Array:
-        return (by_position(dy).T @ patches).reshape(weight.shape)
+        return (by_position(dy).T @ patches).reshape(out_channels, shape[1], rows, columns)
 
     result = apply_op(y, (x, weight), (backward_x, backward_weight))
     return result if bias is None else result + bias.reshape(1, -1, 1, 1)
@@ -88,8 +94,8 @@ def _patches(
     padded[:, :, padding : padding + x.shape[2], padding : padding + x.shape[3]] = x
     views = np.lib.stride_tricks.sliding_window_view(padded, window, axis=(2, 3))
     views = views[:, :, ::stride, ::stride].transpose(0, 2, 3, 1, 4, 5)
-    batch, height, width = views.shape[:3]
-    return views.reshape(batch * height * width, -1), (batch, height, width)
+    places = views.shape[:3]
+    return views.reshape(math.prod(places), math.prod(views.shape[3:])), places
 
 
 def _padded(shape: tuple[int, ...], padding: int) -> tuple[int, int, int, int]:
@@ -105,8 +111,10 @@ def _check(x: tuple[int, ...], weight: tuple[int, ...], stride: int, padding: in
             f"weight: shape {weight}, expected (out_channels, {x[1]}, kernel_height, "
             f"kernel_width) for x of shape {x}"
         )
-    at_least("stride", stride, 1)
-    at_least("padding", padding)
+    at_least("stride", stride, 1, whole=True)
+    at_least("padding", padding, whole=True)
+    if 0 in weight[2:]:
+        raise ValueError(f"weight: shape {weight}, expected a window of one element or more")
     if weight[2] > x[2] + 2 * padding or weight[3] > x[3] + 2 * padding:
         window = f"the window {weight[2:]}"
         raise ValueError(f"x: shape {x} with padding {padding} is smaller than {window}")

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from dropcore.autograd.checks import at_least
 from dropcore.autograd.conv import conv2d
 from dropcore.autograd.norm import batch_norm
 from dropcore.autograd.ops import relu, selu, sigmoid, tanh
@@ -157,7 +158,8 @@ class Sequential(Module):
     TypeError
         If something is not a `Module`.
     ValueError
-        If a name is private, has a dot, or is one that `Sequential` uses itself.
+        If a name is empty or private, has a dot, is a position that is taken, or is one that
+        `Sequential` uses itself.
 
     Examples
     --------
@@ -172,14 +174,15 @@ class Sequential(Module):
     """
 
     def __init__(self, *modules: Module, **named: Module) -> None:
-        by_position = {str(position): module for position, module in enumerate(modules)}
-        for name, module in (by_position | named).items():
+        by_position = [(str(position), module) for position, module in enumerate(modules)]
+        for name, module in [*by_position, *named.items()]:
             if not isinstance(module, Module):
                 raise TypeError(f"{name}: {module!r}, expected a Module")
-            if name.startswith("_") or "." in name or hasattr(Module, name):
+            taken = name in vars(self) or hasattr(Module, name)
+            if taken or not name or name.startswith("_") or "." in name:
                 raise ValueError(
-                    f"{name}: not possible as the name of a module: it is private, "
-                    "has a dot, or is an attribute that every module has"
+                    f"{name!r}: not possible as the name of a module: it is empty, private, "
+                    "has a dot, is another's, or is an attribute that every module has"
                 )
             setattr(self, name, module)
 
@@ -235,6 +238,8 @@ class Linear(Module):
         rng: Seed = None,
         dtype: DTypeLike = np.float32,
     ) -> None:
+        at_least("in_features", in_features, 1, whole=True)
+        at_least("out_features", out_features, whole=True)
         generator = np.random.default_rng(rng)
         self.weight = _uniform(generator, (in_features, out_features), in_features, dtype)
         self.bias = _uniform(generator, (out_features,), in_features, dtype) if bias else None
@@ -280,6 +285,9 @@ class Conv2d(Module):
         rng: Seed = None,
         dtype: DTypeLike = np.float32,
     ) -> None:
+        at_least("in_channels", in_channels, 1, whole=True)
+        at_least("out_channels", out_channels, whole=True)
+        at_least("kernel_size", kernel_size, 1, whole=True)
         generator = np.random.default_rng(rng)
         shape = (out_channels, in_channels, kernel_size, kernel_size)
         fan_in = in_channels * kernel_size**2

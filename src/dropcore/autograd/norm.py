@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dropcore.autograd.checks import of_shape
+from dropcore.autograd.checks import at_least, of_shape
 from dropcore.autograd.tape import Array
 from dropcore.autograd.tensor import Tensor, apply_op, as_tensor
 
@@ -47,8 +47,9 @@ def batch_norm(
 
     Raises
     ------
-    ValueError
-        If the shapes do not fit, or a training batch has fewer than two values a channel.
+    TypeError, ValueError
+        If the shapes do not fit, a training batch has fewer than two values a channel, the
+        running statistics cannot be written to in training, or a number is out of range.
 
     Examples
     --------
@@ -61,6 +62,8 @@ def batch_norm(
     """
     x = as_tensor(x)
     count = _check(x, weight, bias, running_mean, running_var, training)
+    at_least("eps", eps)
+    at_least("momentum", momentum)
     axes = (0, *range(2, x.ndim))
     channels = (1, -1, *[1] * (x.ndim - 2))  # the shape that lays channels along axis 1
     if training:
@@ -91,6 +94,9 @@ def _check(x: Tensor, weight: Tensor, bias: Tensor, mean: Array, var: Array, tra
     names = ("weight", "bias", "running_mean", "running_var")
     for name, shape in zip(names, (weight.shape, bias.shape, mean.shape, var.shape), strict=True):
         of_shape(name, shape, x.shape[1:2], "the channels of x, ")
+    for name, running in (("running_mean", mean), ("running_var", var)):
+        if training and not (running.flags.writeable and running.dtype.kind == "f"):
+            raise ValueError(f"{name}: {running.dtype}, expected floats that can be written to")
     count = x.size // max(x.shape[1], 1)
     if training and count < 2:
         few = f"{count} value(s) a channel"

@@ -26,9 +26,9 @@ class Optimizer(Stateful):
     Raises
     ------
     TypeError
-        If something is not a tensor that requires a gradient.
+        If something is not a tensor that requires a gradient, or was computed from others.
     ValueError
-        If there are no parameters, or a number is out of range.
+        If there are no parameters, one comes twice, or a number is out of range.
     """
 
     _numbers: tuple[str, ...] = ("lr", "weight_decay")
@@ -39,10 +39,14 @@ class Optimizer(Stateful):
         if not self.parameters:
             raise ValueError("parameters: none given (an iterator may have been used up)")
         for parameter in self.parameters:
-            if not isinstance(parameter, Tensor) or not parameter.requires_grad:
+            node = parameter.node if isinstance(parameter, Tensor) else None
+            if node is None or node.rule is not None:
                 raise TypeError(
-                    f"parameters: {parameter!r}, expected tensors that require a gradient"
+                    f"parameters: {parameter!r}, expected tensors that require a gradient "
+                    "and were not computed from others"
                 )
+        if len(set(self.parameters)) < len(self.parameters):
+            raise ValueError("parameters: one of them comes twice, and would be changed twice")
         at_least("lr", lr)
         at_least("weight_decay", weight_decay)
         self.lr, self.weight_decay = lr, weight_decay
@@ -167,7 +171,7 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
-        if not all(0 <= beta < 1 for beta in betas):
+        if np.shape(betas) != (2,) or not all(0 <= beta < 1 for beta in betas):
             raise ValueError(f"betas: {betas}, expected two numbers in [0, 1)")
         at_least("eps", eps)
         self.betas, self.eps, self.t = betas, eps, 0

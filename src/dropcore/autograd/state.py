@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -35,7 +36,8 @@ class Stateful:
         Raises
         ------
         ValueError
-            If names are missing or unknown, or a shape or dtype differs; nothing was written then.
+            If names are missing or unknown, a shape or dtype differs, or an array is read-only;
+            nothing was written then. What a value's owner raises leaves all as it was, too.
         """
         arrays, values = self._arrays(), self._values()
         expected = arrays.keys() | values.keys()
@@ -47,7 +49,16 @@ class Stateful:
             if (value.shape, value.dtype) != (array.shape, array.dtype):
                 found, wanted = (f"shape {a.shape}, dtype {a.dtype}" for a in (value, array))
                 raise ValueError(f"{name}: {found}; expected {wanted}")
-        for name, (_, set_value) in values.items():  # first: they may refuse what they are given
-            set_value(state[name])
+            if not array.flags.writeable:
+                raise ValueError(f"{name}: the array to be written to is read-only")
+        with ExitStack() as undo:
+            for name, (before, set_value) in values.items():  # which may refuse what they are given
+                undo.callback(set_value, before)
+                try:
+                    set_value(state[name])
+                except Exception as error:
+                    error.add_note(f"in the state: {name}")
+                    raise
+            undo.pop_all()
         for name, array in arrays.items():
             array[...] = state[name]

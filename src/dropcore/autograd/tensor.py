@@ -48,8 +48,9 @@ class Tensor:
 
     Notes
     -----
-    ``+ - * / @ **``, unary minus and ``[...]`` follow NumPy, with arrays and Python numbers on
-    either side. A Python number takes the tensor's dtype. Comparisons are made on ``.data``.
+    ``+ - * / @``, unary minus and ``[...]`` follow NumPy, with arrays and Python numbers on
+    either side; ``**`` takes a number as the exponent. A Python number takes the tensor's dtype.
+    Comparisons are made on ``.data``.
 
     Examples
     --------
@@ -147,6 +148,8 @@ class Tensor:
         ------
         RuntimeError
             If the tensor requires no gradient: nothing led to it that does.
+        TypeError
+            If `gradient` is not of real numbers.
         ValueError
             If `gradient` is left out and the tensor has more than one element, or has another
             shape than the tensor.
@@ -177,9 +180,11 @@ class Tensor:
                     "only one of a single element may leave it out"
                 )
             gradient = np.ones_like(self.data)
-        seed = np.asarray(gradient, dtype=self.dtype)
+        seed = np.asarray(gradient)
+        if seed.dtype.kind not in "fiub":
+            raise TypeError(f"gradient: dtype {seed.dtype}, expected an array of real numbers")
         of_shape("gradient", seed.shape, self.shape)
-        node.backward(seed)
+        node.backward(seed.astype(self.dtype, copy=False))
 
     # Arithmetic
 
@@ -289,14 +294,14 @@ class Tensor:
         return self.transpose()
 
     def __getitem__(self, index: Any) -> Tensor:
-        x = self.data
+        x, shape, dtype = self.data, self.data.shape, self.data.dtype
         parts = index if isinstance(index, tuple) else (index,)
         repeats = not all(
             part is None or part is ... or isinstance(part, int | slice) for part in parts
         )
 
         def backward(dy: Array) -> Array:
-            dx = np.zeros_like(x)
+            dx = np.zeros(shape, dtype)
             if repeats:  # an array of indices may name an element twice
                 np.add.at(dx, index, dy)
             else:

@@ -45,7 +45,9 @@ def means_of(output: Output) -> Means:
 
 
 def check_model(model: Module) -> None:
-    """Refuse a model without dropout."""
+    """Refuse a model without dropout, and what is no model."""
+    if not isinstance(model, Module):
+        raise TypeError(f"model must be a dropcore.autograd.Module, not {model!r}")
     if not any(isinstance(module, Dropout) for _, module in model.named_modules()):
         raise ValueError(f"model has no Dropout module: {model!r}")
 

@@ -118,10 +118,10 @@ def subnetworks(model: Module, x: Tensor | ArrayLike, *, output: Output = None) 
     >>> every.decisions, every.geometric_gap < 1e-12 < every.arithmetic_gap
     (4, True)
     """
+    check_model(model)
     x, means = as_tensor(x), means_of(output)
     if len(rows_of(x)) == 0:
         raise ValueError(f"x must have rows, not shape {x.shape}")
-    check_model(model)
     with inference_mode(model), no_grad():
         one_pass, calls = _record(model, x)
         n = calls[-1].stop if calls else 0

@@ -112,14 +112,15 @@ def mc_predict(
     """
     if isinstance(samples, bool) or not isinstance(samples, int | np.integer) or samples < 2:
         raise ValueError(f"samples must be an integer of 2 or more, not {samples!r}")
-    x, value = as_tensor(x), means_of(output).value
     check_model(model)
+    x, value = as_tensor(x), means_of(output).value
+    rows = len(rows_of(x))
     # The name of the draw is the seed of all that is drawn here.
     ensemble_seed = str(_draw(rng)).encode()
     ys = []
     with inference_mode(model), no_grad():
         for sample in range(samples):
-            with intercepted(model, _Shared(ensemble_seed, sample, len(rows_of(x)))):
+            with intercepted(model, _Shared(ensemble_seed, sample, rows)):
                 ys.append(value(as_tensor(model(x))).data)
     mean, std = _mean_and_std(ys)
     return Prediction(np.stack(ys), mean, std)
