@@ -5,7 +5,17 @@ import pytest
 
 from dropcore import advise
 from dropcore.adapters.autograd import Dropout
-from dropcore.autograd import BatchNorm, Conv2d, Flatten, Linear, Module, Sequential, Tensor, relu
+from dropcore.autograd import (
+    BatchNorm,
+    Conv2d,
+    Flatten,
+    Linear,
+    Module,
+    Sequential,
+    Tensor,
+    no_grad,
+    relu,
+)
 
 RNG = np.random.default_rng(0)
 ROWS = RNG.standard_normal((64, 6)).astype(np.float32)
@@ -72,6 +82,14 @@ def test_a_norm_may_be_called_by_keyword():
             return self.b(self.norm(x=self.drop(self.a(x))))
 
     assert found(Named(), ROWS) == {("dropout in front of batch normalisation", ("drop",))}
+
+
+def test_no_grad_around_it_changes_nothing():
+    model = Sequential(Linear(6, 6, rng=0), Dropout(0.5), BatchNorm(6), Linear(6, 2), Dropout(0.3))
+    expected = found(model, ROWS)
+    assert len(expected) == 2
+    with no_grad():
+        assert found(model, ROWS) == expected
 
 
 def test_one_output_is_asked_for():

@@ -122,6 +122,20 @@ def test_a_variant_that_cannot_be_enumerated_is_named(variant):
         subnetworks(Sequential(drop=Dropout(0.5, variant)), ROWS)
 
 
+def test_dropout_may_be_called_by_keyword():
+    class Named(Module):
+        def __init__(self):
+            self.drop, self.out = Dropout(0.3), Linear(3, 2, rng=0)
+
+        def forward(self, x):
+            return self.out(self.drop(x=x))
+
+    named, x = Named(), np.ones((2, 3), np.float32)
+    every = subnetworks(named, x)
+    same = subnetworks(Sequential(named.drop, named.out), x)
+    np.testing.assert_array_equal(every.arithmetic_mean, same.arithmetic_mean)
+
+
 def test_too_many_sub_networks_are_refused():
     model = Sequential(a=Dropout(0.5), mid=linear(6, 15), b=Dropout(0.5))
     with pytest.raises(ValueError, match=r"21 decisions.*'a': 6, 'b': 15"):

@@ -8,6 +8,7 @@ cdef class Draw:
 
 
 cdef class Stream:
+    cdef object __weakref__
     cdef readonly object seed
     cdef readonly tuple path
     cdef DrawAddress next

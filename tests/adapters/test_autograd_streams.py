@@ -136,3 +136,33 @@ def test_a_draw_repeats_its_mask():
     draw = Draw.parse(str(Stream(7).at(2)))
     layer = Dropout(0.5, rng=draw)
     assert same(layer(X).data, layer(X).data)
+
+
+def two_that_share(stream):
+    return Sequential(a=Dropout(0.5, rng=stream), b=Dropout(0.5, rng=stream))
+
+
+def test_modules_that_share_a_stream_share_the_one_that_is_loaded():
+    model, x = two_that_share(Stream(1)), np.ones((1, 64))
+    model(x)
+    state = model.state_dict()
+    expected = model(x).data
+    for other in (Stream(1), Stream(2), Stream(2, path=("a",))):
+        resumed = two_that_share(other)
+        for _ in range(2):
+            resumed.load_state_dict(state)
+            np.testing.assert_array_equal(resumed(x).data, expected)
+            assert resumed.a.rng is resumed.b.rng
+            assert (resumed.a.mask.keep != resumed.b.mask.keep).any()
+
+
+@pytest.mark.parametrize("of_state", [1, 2])
+def test_a_state_that_is_refused_leaves_the_streams(of_state):
+    state = two_that_share(Stream(of_state)).state_dict()
+    stream, x = Stream(2), np.ones((1, 64))
+    model = two_that_share(stream)
+    model(x)
+    with pytest.raises((TypeError, ValueError)):
+        model.load_state_dict(state | {"b._extra_state": "rubbish"})
+    assert model.a.rng is model.b.rng is stream
+    assert stream.position == 2

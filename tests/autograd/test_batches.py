@@ -71,14 +71,27 @@ def test_a_state_loaded_in_a_loop_is_gone_on_with():
     assert (batches.epoch, batches.place) == (1, 0)
 
 
-def test_a_loop_in_a_loop_goes_on_with_the_next_epoch():
+def test_a_loop_in_a_loop_ends_the_epoch_for_both():
     batches, whole = Batches(10, 2, rng=0), Batches(10, 2, rng=0)
-    expected, seen = epoch(whole) + epoch(whole), []
-    for rows in batches:
-        seen.append(rows.tolist())
-        if len(seen) == 2:
+    for expected in (epoch(whole), epoch(whole)):
+        seen = []
+        for rows in batches:
+            seen.append(rows.tolist())
             seen += epoch(batches)
-    assert seen == expected
+        assert seen == expected
+    assert (batches.epoch, batches.place) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("place", -3), ("place", 6), ("place", 1.5), ("epoch", -1), ("epoch", None), ("seed", "a")],
+)
+def test_numbers_that_no_batches_have_are_refused(name, value):
+    batches = Batches(10, 2, rng=0)
+    before = batches.state_dict()
+    with pytest.raises((TypeError, ValueError), match=f"{name}: {value!r}"):
+        batches.load_state_dict(Batches(10, 2, rng=1).state_dict() | {name: value})
+    assert batches.state_dict() == before
 
 
 def test_what_does_not_fit_is_refused():
@@ -93,4 +106,8 @@ def test_what_does_not_fit_is_refused():
         batches.load_state_dict(Batches(4, 1).state_dict())
     with pytest.raises(ValueError, match="state"):
         batches.load_state_dict({"seed": 1})
+    with pytest.raises(ValueError, match="unknown"):
+        batches.load_state_dict({"seed": 1, 1: 2, "x": 3})
+    with pytest.raises(TypeError, match="state: None"):
+        batches.load_state_dict(None)
     assert epoch(batches) == epoch(Batches(3, 1, rng=0))

@@ -222,6 +222,7 @@ def test_names_that_a_module_cannot_have(name):
         (lambda: Linear(3, 1.5), "out_features: 1.5"),
         (lambda: Conv2d(3, 3, 0), "kernel_size: 0"),
         (lambda: Conv2d(0, 3, 2), "in_channels: 0"),
+        (lambda: BatchNorm(-1), "channels: -1"),
     ],
 )
 def test_sizes_that_a_module_cannot_have(make, message):

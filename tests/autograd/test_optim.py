@@ -143,6 +143,40 @@ def test_a_state_that_does_not_fit_changes_nothing(make):
         np.testing.assert_array_equal(after[name], value)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("lr", -1),
+        ("lr", "a"),
+        ("eps", None),
+        ("betas", 3),
+        ("betas", [2, 3]),
+        ("t", -1),
+        ("t", 0.5),
+    ],
+)
+def test_numbers_that_no_optimiser_has_are_refused(name, value):
+    optimiser = Adam([parameter(1.0)])
+    before = optimiser.state_dict()
+    with pytest.raises((TypeError, ValueError), match=f"^{name}: "):
+        optimiser.load_state_dict(Adam([parameter(1.0)], lr=2).state_dict() | {name: value})
+    assert str(optimiser.state_dict()) == str(before)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("make", [SGD, Adam])
+def test_a_parameter_may_have_no_axes(make, dtype):
+    w, same = (Tensor(np.full(shape, 2, dtype), requires_grad=True) for shape in ((), (1,)))
+    for one in (w, same):
+        optimiser = make([one], lr=0.1)
+        for _ in range(3):
+            optimiser.zero_grad()
+            (one * one).sum().backward()
+            optimiser.step()
+    assert w.data.dtype == dtype
+    assert w.data == same.data[0] != 2
+
+
 TWICE = parameter(1)
 
 

@@ -7,6 +7,7 @@ needs nothing of this file.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakKeyDictionary
 
 from dropcore import functional
 from dropcore._core.spare import SpareArrays
@@ -115,6 +116,14 @@ def _on_tape(
     return apply_op(y, parents, backward), mask
 
 
+# By a stream, what a loaded state put in its place.
+_heirs: WeakKeyDictionary[Stream, Stream] = WeakKeyDictionary()
+
+
+def _same_draws(a: Stream, b: Stream) -> bool:
+    return (a.seed, a.path) == (b.seed, b.path)
+
+
 class Dropout(Module):
     """Dropout as a module.
 
@@ -220,7 +229,7 @@ class Dropout(Module):
         """Draw from here on as the module whose state it is would have.
 
         A stream of the same seed and path is moved, for all who hold it; otherwise the module
-        gets a new one.
+        gets a new one, the same for all who held the same before.
 
         Raises
         ------
@@ -231,10 +240,14 @@ class Dropout(Module):
             self.rng = Draw.parse(state)
             return
         saved, own = Stream.from_state(state), self.rng
-        if isinstance(own, Stream) and (own.seed, own.path) == (saved.seed, saved.path):
-            own.state = state
-        else:
+        if not isinstance(own, Stream):
             self.rng = saved
+            return
+        if not _same_draws(own, saved):
+            heir = _heirs.get(own, saved)
+            _heirs[own] = heir = heir if _same_draws(heir, saved) else saved
+            own = self.rng = heir
+        own.state = state
 
     def __repr__(self) -> str:
         return f"Dropout({self.p}, {self.variant!r})"

@@ -9,7 +9,7 @@ from typing import Any
 from dropcore.adapters.autograd import Dropout, dropout
 from dropcore.autograd import Module, Sequential, Tensor, as_tensor, no_grad
 from dropcore.autograd.contexts import inference_mode, intercepted
-from dropcore.autograd.tape import Node
+from dropcore.autograd.tape import Node, recording
 from dropcore.stream import Stream
 from dropcore.variants.base import Array
 
@@ -145,7 +145,7 @@ def traced_flow(model: Module, x: Any) -> Flow:
         steps.append(Step(len(steps), name, module, sources, direct, shape))
         return y
 
-    with inference_mode(model), intercepted(model, call):
+    with inference_mode(model), recording(True), intercepted(model, call):
         y = model(start)
     if not isinstance(y, Tensor):
         raise TypeError(f"model must return one Tensor, not {type(y).__name__}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -75,27 +75,22 @@ class Batches(Stateful):
 
     def __iter__(self) -> Iterator[Array]:
         """Yield the row numbers of each batch that is left of the epoch."""
-        shuffled = None
-        while self.place < len(self):
+        shuffled, epoch = None, self.epoch
+        while self.epoch <= epoch and self.place < len(self):  # a loop in this one may end it
             if shuffled != (self.seed, self.epoch):  # at first, or if a state was loaded meanwhile
-                shuffled = self.seed, self.epoch
+                shuffled, epoch = (self.seed, self.epoch), self.epoch
                 sequence = np.random.SeedSequence(self.seed, spawn_key=(self.epoch,))
                 order = np.random.default_rng(sequence).permutation(self.n)
             self.place += 1  # before the batch is used: a state saved after its step has it done
             yield order[(self.place - 1) * self.size : self.place * self.size]
-        self.epoch += 1
-        self.place = 0
+        if self.epoch <= epoch:
+            self.epoch, self.place = self.epoch + 1, 0
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` returned: a few numbers, JSON-able.
-
-        Raises
-        ------
-        ValueError
-            If names are missing or unknown, or the state is of another `n` or `size`.
-        """
-        for name in ("n", "size"):
-            own = getattr(self, name)
-            if state.get(name, own) != own:
-                raise ValueError(f"{name}: {state[name]}, expected {own}")
-        super().load_state_dict(state)
+    def _set_number(self, name: str, value: Any) -> None:
+        own = getattr(self, name) if name in ("n", "size") else value
+        if value != own:
+            raise ValueError(f"{name}: {value}, expected {own}")
+        at_least(name, value, whole=True)
+        if name == "place" and value > len(self):
+            raise ValueError(f"place: {value}, expected {len(self)} or less")
+        setattr(self, name, value)

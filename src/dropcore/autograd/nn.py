@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -113,6 +113,16 @@ class Module(Stateful):
     def eval(self) -> Self:
         """Set inference mode here and in all modules below; return the module itself."""
         return self.train(False)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state_dict` returned; see `Stateful.load_state_dict`."""
+        before = [(module, dict(vars(module))) for _, module in self.named_modules()]
+        try:
+            super().load_state_dict(state)
+        except BaseException:
+            for module, attributes in before:  # the very objects, which others may hold
+                vars(module).update(attributes)
+            raise
 
     def __repr__(self) -> str:
         parts = [
@@ -326,6 +336,7 @@ class BatchNorm(Module):
         eps: float = 1e-5,
         dtype: DTypeLike = np.float32,
     ) -> None:
+        at_least("channels", channels, whole=True)
         self.weight = Tensor(np.ones(channels, dtype), requires_grad=True)
         self.bias = Tensor(np.zeros(channels, dtype), requires_grad=True)
         self.running_mean = np.zeros(channels, dtype)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
-from dropcore.autograd.checks import at_least
 from dropcore.autograd.state import Stateful
 from dropcore.autograd.tape import Array
 from dropcore.autograd.tensor import Tensor
@@ -33,6 +33,8 @@ class Optimizer(Stateful):
 
     _numbers: tuple[str, ...] = ("lr", "weight_decay")
     _slots: tuple[str, ...] = ()  # attributes that are lists with an array for each parameter
+    lr: float
+    weight_decay: float
 
     def __init__(self, parameters: Iterable[Tensor], lr: float, weight_decay: float) -> None:
         self.parameters = list(parameters)
@@ -47,9 +49,8 @@ class Optimizer(Stateful):
                 )
         if len(set(self.parameters)) < len(self.parameters):
             raise ValueError("parameters: one of them comes twice, and would be changed twice")
-        at_least("lr", lr)
-        at_least("weight_decay", weight_decay)
-        self.lr, self.weight_decay = lr, weight_decay
+        self._set_number("lr", lr)
+        self._set_number("weight_decay", weight_decay)
         for slot in self._slots:
             setattr(self, slot, [np.zeros_like(parameter.data) for parameter in self.parameters])
 
@@ -107,6 +108,7 @@ class SGD(Optimizer):
     _numbers = ("lr", "weight_decay", "momentum")
     _slots = ("velocity",)
     velocity: list[Array]
+    momentum: float
 
     def __init__(
         self,
@@ -117,8 +119,7 @@ class SGD(Optimizer):
         weight_decay: float = 0,
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
-        at_least("momentum", momentum)
-        self.momentum = momentum
+        self._set_number("momentum", momentum)
 
     def _update(self, i: int, data: Array, gradient: Array) -> None:
         if self.momentum:
@@ -157,9 +158,12 @@ class Adam(Optimizer):
     """
 
     _numbers = ("lr", "weight_decay", "betas", "eps", "t")
+    _whole = ("t",)
     _slots = ("mean", "square")
     mean: list[Array]
     square: list[Array]
+    betas: tuple[float, ...]
+    eps: float
 
     def __init__(
         self,
@@ -171,10 +175,17 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
-        if np.shape(betas) != (2,) or not all(0 <= beta < 1 for beta in betas):
-            raise ValueError(f"betas: {betas}, expected two numbers in [0, 1)")
-        at_least("eps", eps)
-        self.betas, self.eps, self.t = betas, eps, 0
+        self._set_number("betas", betas)
+        self._set_number("eps", eps)
+        self.t = 0
+
+    def _set_number(self, name: str, value: Any) -> None:
+        if name != "betas":
+            super()._set_number(name, value)
+        elif np.shape(value) != (2,) or not all(0 <= beta < 1 for beta in value):
+            raise ValueError(f"betas: {value!r}, expected two numbers in [0, 1)")
+        else:
+            self.betas = tuple(value)
 
     def step(self) -> None:
         """Change every parameter that has a gradient."""
@@ -184,7 +195,7 @@ class Adam(Optimizer):
     def _update(self, i: int, data: Array, gradient: Array) -> None:
         beta1, beta2 = self.betas
         mean, square = self.mean[i], self.square[i]
-        work = gradient - mean
+        work = np.asarray(gradient - mean)
         work *= 1 - beta1
         mean += work
         np.multiply(gradient, gradient, out=work)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from dropcore.autograd.checks import at_least
 from dropcore.autograd.tape import Array
 
 Setter = Callable[[Any], object]
@@ -18,12 +19,20 @@ class Stateful:
     """Something whose future depends on arrays, and on values that are not, each with a name."""
 
     _numbers: tuple[str, ...] = ()  # attributes that are such values
+    _whole: tuple[str, ...] = ()  # and of these the integers
 
     def _arrays(self) -> dict[str, Array]:
         return {}
 
     def _values(self) -> dict[str, tuple[Any, Setter]]:
-        return {name: (getattr(self, name), partial(setattr, self, name)) for name in self._numbers}
+        return {
+            name: (getattr(self, name), partial(self._set_number, name)) for name in self._numbers
+        }
+
+    def _set_number(self, name: str, value: Any) -> None:
+        """Set one of the numbers, if it may be one."""
+        at_least(name, value, whole=name in self._whole)
+        setattr(self, name, value)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that the future depends on, by name; arrays are copied."""
@@ -35,14 +44,17 @@ class Stateful:
 
         Raises
         ------
-        ValueError
-            If names are missing or unknown, a shape or dtype differs, or an array is read-only;
-            nothing was written then. What a value's owner raises leaves all as it was, too.
+        TypeError, ValueError
+            If names are missing or unknown, a number is impossible, a shape or dtype differs, or
+            an array is read-only. Then, and whatever a value's owner raises, all is as it was.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"state: {state!r}, expected what state_dict returned")
         arrays, values = self._arrays(), self._values()
         expected = arrays.keys() | values.keys()
         if state.keys() != expected:
-            missing, unknown = sorted(expected - state.keys()), sorted(state.keys() - expected)
+            missing = sorted(expected - state.keys())
+            unknown = sorted(state.keys() - expected, key=str)
             raise ValueError(f"state: missing {missing}, unknown {unknown}")
         for name, array in arrays.items():
             value = np.asarray(state[name])

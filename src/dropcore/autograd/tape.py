@@ -10,7 +10,7 @@ kept, and it goes when the last result goes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from operator import attrgetter
 from sys import getrefcount
@@ -35,7 +35,16 @@ _recording: ContextVar[bool] = ContextVar("recording", default=True)
 
 
 @contextmanager
-def no_grad() -> Iterator[None]:
+def recording(mode: bool) -> Iterator[None]:
+    """Record in the block, or don't, whatever holds around it."""
+    token = _recording.set(mode)
+    try:
+        yield
+    finally:
+        _recording.reset(token)
+
+
+def no_grad() -> AbstractContextManager[None]:
     """Compute without recording: results inside the block require no gradient.
 
     A context manager, and a decorator too (``@no_grad()``). It holds for the current thread (or
@@ -50,11 +59,7 @@ def no_grad() -> Iterator[None]:
     >>> y.requires_grad
     False
     """
-    token = _recording.set(False)
-    try:
-        yield
-    finally:
-        _recording.reset(token)
+    return recording(False)
 
 
 is_recording = _recording.get  # False inside `no_grad`

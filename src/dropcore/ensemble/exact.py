@@ -103,7 +103,8 @@ def subnetworks(model: Module, x: Tensor | ArrayLike, *, output: Output = None) 
     -----
     A module with p of 0 or 1 decides nothing; one that is called twice in a pass decides
     twice. Many sub-networks go through the model at once, as further rows. The arithmetic
-    mean is the one pass where all layers are linear; the normalised geometric mean is it where
+    mean is the one pass where all layers are linear and dropout keeps the mean, as all but the
+    alpha variant do for p below 1; the normalised geometric mean is it where
     dropout is followed by one linear layer and softmax or sigmoid (Baldi and Sadowski
     2013). Otherwise both are approximations, and the gaps say how good.
 
@@ -154,13 +155,14 @@ def _record(model: Module, x: Tensor) -> tuple[Tensor, list[_Call]]:
                     f"module {name!r}: variant {variant!r} is not a planned one, and has no "
                     "independent keep decisions to enumerate"
                 )
-            shape = arrays_of(*args)["x"].shape
+            data = arrays_of(*args, **inputs)["x"]
+            shape = data.shape
             check_rows(name, shape, len(x.data))
             units = variant.independent_unit((1, *shape[1:]))
             start = calls[-1].stop if calls else 0
             count = math.prod(units) if 0 < module.p < 1 else 0
             calls.append(_Call(name, module, units, start, start + count))
-            return dropout(args[0], module.p, training=False, variant=variant)
+            return dropout(Tensor(data), module.p, training=False, variant=variant)
         return forward(*args, **inputs)
 
     with intercepted(model, call):
@@ -175,7 +177,7 @@ def _run(model: Module, x: Tensor, calls: list[_Call], keep: Array) -> Tensor:
     def call(_: str, module: Module, forward: Callable[..., Any], *args: Any, **inputs: Any) -> Any:
         if not isinstance(module, Dropout):
             return forward(*args, **inputs)
-        turn, data = next(turns), arrays_of(*args)["x"]
+        turn, data = next(turns), arrays_of(*args, **inputs)["x"]
         if turn.start == turn.stop:
             decisions = np.full((1,) * data.ndim, module.p == 0)
         else:
