@@ -25,6 +25,12 @@ OUTPUTS = "dropout on the outputs"
 CONVOLUTION = "element-wise dropout behind a convolution"
 
 
+class Parts(Module):
+    def __init__(self):
+        self.a, self.drop, self.b = Linear(6, 6, rng=0), Dropout(0.5), Linear(6, 2, rng=1)
+        self.norm = BatchNorm(6)
+
+
 def found(model, x):
     return {(f.check, f.modules) for f in advise(model, x).findings}
 
@@ -73,11 +79,7 @@ def test_a_parameter_may_be_computed():
 
 
 def test_a_norm_may_be_called_by_keyword():
-    class Named(Module):
-        def __init__(self):
-            self.a, self.drop, self.b = Linear(6, 6, rng=0), Dropout(0.5), Linear(6, 2, rng=1)
-            self.norm = BatchNorm(6)
-
+    class Named(Parts):
         def forward(self, x):
             return self.b(self.norm(x=self.drop(self.a(x))))
 
@@ -105,11 +107,7 @@ def test_one_output_is_asked_for():
 
 
 def test_branches_are_followed():
-    class Residual(Module):
-        def __init__(self):
-            self.a, self.drop, self.b = Linear(6, 6, rng=0), Dropout(0.5), Linear(6, 2, rng=1)
-            self.norm = BatchNorm(6)
-
+    class Residual(Parts):
         def forward(self, x):
             return self.b(self.norm(x) + self.drop(self.a(x)))
 

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from dropcore import functional
 from dropcore._core.spare import SpareArrays
 from dropcore.autograd import Module, Tensor, apply_op, as_tensor
+from dropcore.autograd.contexts import check_model
 from dropcore.functional import keeps_bits
 from dropcore.mask import Mask, p_for
 from dropcore.plugins import get_variant
@@ -244,8 +245,9 @@ class Dropout(Module):
             self.rng = saved
             return
         if not _same_draws(own, saved):
-            heir = _heirs.get(own, saved)
-            _heirs[own] = heir = heir if _same_draws(heir, saved) else saved
+            heir = _heirs.get(own)
+            if heir is None or not _same_draws(heir, saved):
+                heir = _heirs[own] = saved
             own = self.rng = heir
         own.state = state
 
@@ -287,8 +289,7 @@ def seed(model: Module, rng: _RNG) -> None:
             "rng must be a Stream, an integer >= 0, a SeedSequence, a Generator or a "
             f"BitGenerator, not {rng!r}"
         )
-    if not isinstance(model, Module):
-        raise TypeError(f"model must be a dropcore.autograd.Module, not {model!r}")
+    check_model(model)
     stream = stream_of(rng)
     for name, module in model.named_modules():
         if isinstance(module, Dropout):

@@ -9,6 +9,7 @@ import numpy as np
 
 from dropcore.advice.checks import CHECKS, Case, Lacking
 from dropcore.autograd import Module
+from dropcore.autograd.contexts import check_model
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -150,8 +151,7 @@ def advise(
 
 
 def _case(model: Module, x: Any, n_samples: int | None, predicting: bool) -> Case:
-    if not isinstance(model, Module):
-        raise TypeError(f"model must be a dropcore.autograd.Module, not {model!r}")
+    check_model(model)
     if n_samples is not None:
         if isinstance(n_samples, bool) or not isinstance(n_samples, int | np.integer):
             raise TypeError(f"n_samples must be an integer, not {n_samples!r}")

@@ -174,15 +174,15 @@ def _is_parameter(
     node: Node | None, made: dict[Node | None, int], parameters: set[Node | None]
 ) -> bool:
     """Whether it is a parameter, or computed from parameters and constants alone."""
-    stack, seen = [node], {node}
-    for node in stack:  # which grows on the way
-        if node in parameters or node is None:
+    found, seen = [node], {node}
+    for each in found:  # which grows on the way
+        if each is None or each in parameters:
             continue
-        if node in made or not node.parents:  # a module's output, or the model's input
+        if each in made or not each.parents:  # a module's output, or the model's input
             return False
-        stack.extend(set(node.parents) - seen)
-        seen.update(node.parents)
-    return stack != [None]
+        found.extend(set(each.parents) - seen)
+        seen.update(each.parents)
+    return node is not None
 
 
 # ----------------------------------------------------------------------- look inside
@@ -201,8 +201,9 @@ def run(
     """
 
     def call(_: str, module: Module, forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        for first in [*args, *kwargs.values()][:1]:
-            look(module, as_tensor(first).data)
+        inputs = (*args, *kwargs.values())
+        if inputs:
+            look(module, as_tensor(inputs[0]).data)
         if isinstance(module, Dropout):
             return _apply(module, stream if module is on else None, *args, **kwargs)
         return forward(*args, **kwargs)

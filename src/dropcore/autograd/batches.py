@@ -87,9 +87,8 @@ class Batches(Stateful):
             self.epoch, self.place = self.epoch + 1, 0
 
     def _set_number(self, name: str, value: Any) -> None:
-        own = getattr(self, name) if name in ("n", "size") else value
-        if value != own:
-            raise ValueError(f"{name}: {value}, expected {own}")
+        if name in ("n", "size") and value != getattr(self, name):
+            raise ValueError(f"{name}: {value}, expected {getattr(self, name)}")
         at_least(name, value, whole=True)
         if name == "place" and value > len(self):
             raise ValueError(f"place: {value}, expected {len(self)} or less")

@@ -1,4 +1,4 @@
-"""For a while: a model in inference mode, or its calls answered from outside."""
+"""What is done with whole models: for a while in inference mode, or answered from outside."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from functools import partial
 from typing import Any
 
 from dropcore.autograd.nn import Module
+
+
+def check_model(model: object) -> None:
+    """Refuse what is no model."""
+    if not isinstance(model, Module):
+        raise TypeError(f"model must be a dropcore.autograd.Module, not {model!r}")
 
 
 @contextmanager

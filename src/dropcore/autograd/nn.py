@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -114,16 +114,6 @@ class Module(Stateful):
         """Set inference mode here and in all modules below; return the module itself."""
         return self.train(False)
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` returned; see `Stateful.load_state_dict`."""
-        before = [(module, dict(vars(module))) for _, module in self.named_modules()]
-        try:
-            super().load_state_dict(state)
-        except BaseException:
-            for module, attributes in before:  # the very objects, which others may hold
-                vars(module).update(attributes)
-            raise
-
     def __repr__(self) -> str:
         parts = [
             f"{name}={value.shape if isinstance(value, Tensor) else value!r}"
@@ -145,9 +135,9 @@ class Module(Stateful):
             for name, value in module._public((Tensor, np.ndarray))
         }
 
-    def _values(self) -> dict[str, tuple[Any, Setter]]:
+    def _values(self) -> dict[str, tuple[Stateful, Any, Setter]]:
         return {
-            _join(path, "_extra_state"): (extra, module.set_extra_state)
+            _join(path, "_extra_state"): (module, extra, module.set_extra_state)
             for path, module in self.named_modules()
             if (extra := module.get_extra_state()) is not None
         }

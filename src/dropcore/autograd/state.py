@@ -24,9 +24,11 @@ class Stateful:
     def _arrays(self) -> dict[str, Array]:
         return {}
 
-    def _values(self) -> dict[str, tuple[Any, Setter]]:
+    def _values(self) -> dict[str, tuple[Stateful, Any, Setter]]:
+        """By name: the owner, the value, and what sets it."""
         return {
-            name: (getattr(self, name), partial(self._set_number, name)) for name in self._numbers
+            name: (self, getattr(self, name), partial(self._set_number, name))
+            for name in self._numbers
         }
 
     def _set_number(self, name: str, value: Any) -> None:
@@ -37,7 +39,7 @@ class Stateful:
     def state_dict(self) -> dict[str, Any]:
         """Return all that the future depends on, by name; arrays are copied."""
         arrays = {name: array.copy() for name, array in self._arrays().items()}
-        return arrays | {name: value for name, (value, _) in self._values().items()}
+        return arrays | {name: value for name, (_, value, _) in self._values().items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take back what `state_dict` returned. Arrays are written in place.
@@ -64,8 +66,10 @@ class Stateful:
             if not array.flags.writeable:
                 raise ValueError(f"{name}: the array to be written to is read-only")
         with ExitStack() as undo:
-            for name, (before, set_value) in values.items():  # which may refuse what they are given
+            for name, (owner, before, set_value) in values.items():  # which may be refused
                 undo.callback(set_value, before)
+                # Before that: the very objects, which others may hold.
+                undo.callback(vars(owner).update, dict(vars(owner)))
                 try:
                     set_value(state[name])
                 except Exception as error:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from dropcore.adapters.autograd import Dropout
 from dropcore.autograd import Module, Tensor, as_tensor, exp, log, log_softmax, sigmoid, softmax
+from dropcore.autograd.contexts import check_model
 from dropcore.variants.base import Array
 
 Output = Literal["softmax", "sigmoid"] | None
@@ -44,10 +45,9 @@ def means_of(output: Output) -> Means:
     return MEANS[output]
 
 
-def check_model(model: Module) -> None:
+def check_drops(model: Module) -> None:
     """Refuse a model without dropout, and what is no model."""
-    if not isinstance(model, Module):
-        raise TypeError(f"model must be a dropcore.autograd.Module, not {model!r}")
+    check_model(model)
     if not any(isinstance(module, Dropout) for _, module in model.named_modules()):
         raise ValueError(f"model has no Dropout module: {model!r}")
 

@@ -15,7 +15,7 @@ from dropcore.autograd.contexts import inference_mode, intercepted
 from dropcore.ensemble.common import (
     Output,
     arrays_of,
-    check_model,
+    check_drops,
     check_rows,
     means_of,
     rows_of,
@@ -119,7 +119,7 @@ def subnetworks(model: Module, x: Tensor | ArrayLike, *, output: Output = None) 
     >>> every.decisions, every.geometric_gap < 1e-12 < every.arithmetic_gap
     (4, True)
     """
-    check_model(model)
+    check_drops(model)
     x, means = as_tensor(x), means_of(output)
     if len(rows_of(x)) == 0:
         raise ValueError(f"x must have rows, not shape {x.shape}")

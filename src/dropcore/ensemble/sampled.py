@@ -15,7 +15,7 @@ from dropcore.autograd.contexts import inference_mode, intercepted
 from dropcore.ensemble.common import (
     Output,
     arrays_of,
-    check_model,
+    check_drops,
     check_rows,
     means_of,
     rows_of,
@@ -112,7 +112,7 @@ def mc_predict(
     """
     if isinstance(samples, bool) or not isinstance(samples, int | np.integer) or samples < 2:
         raise ValueError(f"samples must be an integer of 2 or more, not {samples!r}")
-    check_model(model)
+    check_drops(model)
     x, value = as_tensor(x), means_of(output).value
     rows = len(rows_of(x))
     # The name of the draw is the seed of all that is drawn here.
