@@ -29,7 +29,7 @@ COMPILED := $(subst /,.,$(patsubst src/%.pyi,%,$(shell find src -name '*.pyi')))
 PEERS := numba torch==2.13.0 jax onnxruntime onnx mlx[cpu] tensorflow-cpu
 
 # Those that bring variants, and those that bring a framework with them.
-PLUGINS := $(addprefix ./plugins/dropcore-,dropblock droppath exactcount gaussian zoneout)
+PLUGINS := $(addprefix ./plugins/variants/dropcore-,dropblock droppath exactcount gaussian zoneout)
 FRAMEWORKS ?= torch jax keras hips
 PLUGIN_SOURCE := $(shell find $(PLUGINS) -type f -name '*.py' -o -name '*.pyx' -o -name '*.toml')
 
@@ -116,12 +116,12 @@ KERAS_BACKENDS := $(if $(filter keras,$(FRAMEWORKS)),torch jax)
 
 test-frameworks: dist/wheel.stamp
 	$(call wheel_environment,frameworks,$(PLUGINS) \
-	    $(patsubst %,"./plugins/dropcore-%[test]",$(sort $(FRAMEWORKS) $(KERAS_BACKENDS))))
+	    $(patsubst %,"./plugins/frameworks/dropcore-%[test]",$(sort $(FRAMEWORKS) $(KERAS_BACKENDS))))
 	for name in $(filter-out keras,$(FRAMEWORKS)); do \
-	    (cd plugins/dropcore-$$name && $(CURDIR)/$(VENV)-frameworks/bin/python -m pytest) || exit 1; \
+	    (cd plugins/frameworks/dropcore-$$name && $(CURDIR)/$(VENV)-frameworks/bin/python -m pytest) || exit 1; \
 	done
 	for backend in $(KERAS_BACKENDS); do \
-	    (cd plugins/dropcore-keras && KERAS_BACKEND=$$backend \
+	    (cd plugins/frameworks/dropcore-keras && KERAS_BACKEND=$$backend \
 	        $(CURDIR)/$(VENV)-frameworks/bin/python -m pytest) || exit 1; \
 	done
 
