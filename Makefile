@@ -31,6 +31,8 @@ PEERS := numba torch==2.13.0 jax onnxruntime onnx mlx[cpu] tensorflow-cpu
 # Those that bring variants, and those that bring a framework with them.
 PLUGINS := $(addprefix ./plugins/variants/dropcore-,dropblock droppath exactcount gaussian zoneout)
 FRAMEWORKS ?= torch jax keras hips
+LAB := ./plugins/dropcore-lab
+LAB_SOURCE := $(shell find $(LAB) -type f -not -path '*/__pycache__/*' -not -path '*/node_modules/*')
 PLUGIN_SOURCE := $(shell find $(PLUGINS) -type f -name '*.py' -o -name '*.pyx' -o -name '*.toml')
 
 # An older release that has a wheel, before a newer one that would have to be built.
@@ -52,12 +54,12 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 # One stamp a set of extras; the package is built anew when a source file changes.
-$(VENV)/demo.stamp: $(SOURCE) constraints.txt | $(BIN)/python
-	$(PIP) install --constraint constraints.txt '.[experiments]'
+$(VENV)/demo.stamp: $(SOURCE) $(LAB_SOURCE) constraints.txt | $(BIN)/python
+	$(PIP) install --constraint constraints.txt . '$(LAB)[experiments]'
 	@touch $@
 
-$(VENV)/test.stamp: $(SOURCE) constraints.txt | $(BIN)/python
-	$(PIP) install --constraint constraints.txt '.[experiments,test]' cython-lint mypy pycodestyle ruff
+$(VENV)/test.stamp: $(SOURCE) $(LAB_SOURCE) constraints.txt | $(BIN)/python
+	$(PIP) install --constraint constraints.txt '.[test]' '$(LAB)[experiments,test]' cython-lint mypy pycodestyle ruff
 	@touch $@ $(VENV)/demo.stamp
 
 # The plugins in this repository are built against the core's wheel, as anyone's would be.
@@ -78,12 +80,13 @@ test: lint pytest test-plugins
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m mypy -p dropcore
+	$(BIN)/python -m mypy -p dropcore -p dropcore_lab
 	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint src plugins examples bench  # it calls pycodestyle
 	$(BIN)/python -m mypy.stubtest $(COMPILED) --allowlist stubtest-allowlist.txt
 
 pytest: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m 'not large'
+	cd $(LAB) && $(CURDIR)/$(BIN)/python -m pytest
 
 plugins: $(VENV)/plugins.stamp
 	$(BIN)/dropcore plugins
@@ -93,7 +96,7 @@ test-plugins: dist/wheel.stamp
 	rm -rf $(VENV)-plugins
 	$(BIN)/python -m venv $(VENV)-plugins
 	PIP_FIND_LINKS=dist $(VENV)-plugins/bin/python -m pip --disable-pip-version-check --quiet \
-	    install --constraint constraints.txt "$$(ls dist/dropcore-*.whl)[experiments,test]" $(PLUGINS)
+	    install --constraint constraints.txt "$$(ls dist/dropcore-*.whl)[test]" $(PLUGINS)
 	$(VENV)-plugins/bin/python -m pytest -m 'not large'
 	for plugin in $(PLUGINS); do \
 	    (cd $$plugin && $(CURDIR)/$(VENV)-plugins/bin/python -m pytest) || exit 1; \
@@ -104,7 +107,7 @@ define wheel_environment
 rm -rf $(VENV)-$(1)
 $(BIN)/python -m venv $(VENV)-$(1)
 PIP_FIND_LINKS="dist $$PIP_FIND_LINKS" $(VENV)-$(1)/bin/python -m pip --disable-pip-version-check \
-    --quiet install --constraint constraints.txt "$$(ls dist/dropcore-*.whl)[experiments,test]" $(2)
+    --quiet install --constraint constraints.txt "$$(ls dist/dropcore-*.whl)[test]" $(2)
 endef
 
 test-peers: dist/wheel.stamp
@@ -182,7 +185,7 @@ CHECKED  := -Dbuildtype=debug -Doptimization=1 -Db_ndebug=false -Dchecks=true
 # the sanitizer: it holds back what was freed. Of a request for more memory than there is, malloc
 # gives NULL, and the tests expect MemoryError.
 check-sanitize:
-	$(call built_environment,sanitize,$(ADDRESS),'.[experiments$(comma)test]')
+	$(call built_environment,sanitize,$(ADDRESS),'.[test]')
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
 	PYTHONMALLOC=malloc $(VENV)-sanitize/bin/python -m pytest -m 'not large' \
@@ -201,11 +204,11 @@ check-threads: $(VENV)/test.stamp
 	$(VENV)-threads/bin/python -m pytest -m 'not large' $(TESTS)
 
 check-debug:
-	$(call built_environment,debug,$(CHECKED),'.[experiments$(comma)test]')
+	$(call built_environment,debug,$(CHECKED),'.[test]')
 	$(VENV)-debug/bin/python -m pytest -m 'not large' $(TESTS)
 
 check-plain:
-	$(call built_environment,plain,-Dc_args=-DDROPCORE_PLAIN,'.[experiments$(comma)test]')
+	$(call built_environment,plain,-Dc_args=-DDROPCORE_PLAIN,'.[test]')
 	$(VENV)-plain/bin/python -m pytest -m 'not large' $(TESTS)
 
 check-pythons:

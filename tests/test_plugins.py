@@ -235,3 +235,9 @@ def test_the_module_is_the_command():
         check=True,
     )
     assert "channel_axis: int, required" in done.stdout
+
+
+def test_a_command_of_a_package_that_is_not_installed_names_the_package(monkeypatch, capsys):
+    monkeypatch.setattr(cli, "entry_points", lambda **_: ())
+    assert cli.main(["experiment", "rates"]) == 1
+    assert "package dropcore-lab, which is not installed" in capsys.readouterr().err

@@ -35,13 +35,12 @@ FLOORS = {
     "ensemble": 6,
     "advice": 6,
     "testing": 6,
-    "experiments": 6,
     "cli": 6,
     "__main__": 6,
     "__init__": 6,  # `import dropcore`: the public names
 }
 ALONE = ("_core", "autograd")  # they know nothing of the rest, nor of each other
-EXTRAS = ("experiments", "testing")  # they may need what an extra installs
+EXTRAS = ("testing",)  # it may need what an extra installs
 
 needs_source = pytest.mark.skipif(not SOURCE.is_dir(), reason="the source is not beside the tests")
 

@@ -9,11 +9,17 @@ import inspect
 import sys
 import warnings
 from collections.abc import Sequence
+from importlib.metadata import entry_points
 
-from dropcore import experiments
 from dropcore._core import dispatch, threads
 from dropcore._version import __version__
 from dropcore.plugins import PluginWarning, registry
+
+# Commands of other distributions: what each does, and which distribution brings it. Its entry
+# point in the group "dropcore.commands" is a function of the remaining arguments.
+ELSEWHERE = {
+    "experiment": ("see for yourself what dropout does", "dropcore-lab"),
+}
 
 
 def info(args: argparse.Namespace) -> int:
@@ -88,18 +94,29 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("plugins", help="where the variants come from, and their state")
     command.set_defaults(run=plugins)
 
-    command = commands.add_parser("experiment", help="see for yourself what dropout does")
-    names = command.add_subparsers(metavar="NAME", required=True)
-    for name in experiments.names():
-        experiment = experiments.get(name)
-        sub = names.add_parser(name, help=experiment.summary, description=experiment.summary)
-        experiment.add_arguments(sub)
-        sub.set_defaults(run=experiment.run)
+    for name, (summary, distribution) in ELSEWHERE.items():
+        commands.add_parser(name, help=f"{summary} (package {distribution})")
     return top
+
+
+def elsewhere(name: str, argv: Sequence[str]) -> int:
+    """Run a command of another distribution, or say which one is missing."""
+    for found in entry_points(group="dropcore.commands", name=name):
+        status: int = found.load()(argv)
+        return status
+    _, distribution = ELSEWHERE[name]
+    print(
+        f"dropcore {name} is part of the package {distribution}, which is not installed",
+        file=sys.stderr,
+    )
+    return 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv and argv[0] in ELSEWHERE:
+        return elsewhere(argv[0], argv[1:])
     args = parser().parse_args(argv)
     status: int = args.run(args)
     return status

@@ -1,0 +1,1 @@
+"""See what dropout does: experiments, run by ``dropcore experiment NAME``."""

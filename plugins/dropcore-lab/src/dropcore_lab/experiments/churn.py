@@ -1,0 +1,270 @@
+"""The network of the tutorials: two inputs, four hidden units, one output, five customers.
+
+First one training step with all its numbers (`churn_steps`), then whole trainings at several p.
+Five made-up rows are no data to learn from, so nothing here speaks of new customers, but for one
+figure: each network is trained once more without each of the rows, and asked for that row.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import dropcore
+from dropcore import autograd
+from dropcore.adapters.autograd import Dropout, seed
+from dropcore.autograd import Linear, ReLU, Sequential, binary_cross_entropy_with_logits
+from dropcore_lab.experiments import churn_steps, engine, options, plot, report, spread
+from dropcore_lab.experiments.churn_steps import CHURNED, CUSTOMERS, INPUTS, UNITS, Step
+from dropcore_lab.experiments.spread import Change, Spread
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from rich.console import Console
+
+POINTS = 50
+"""How many points a curve has."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """What is printed, and what is trained how often."""
+
+    p: float = 0.5
+    rates: tuple[float, ...] = (0.0, 0.3, 0.5, 0.7)
+    seeds: tuple[int, ...] = tuple(range(10))
+    steps: int = 400
+    lr: float = 0.5
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured at one rate.
+
+    Attributes
+    ----------
+    steps : array, shape (points,)
+    losses : array, shape (seeds, points)
+        The loss on the five rows along the training, without dropout.
+    right : array, shape (seeds,)
+        How many of the five rows are on the right side of one half at the end.
+    left_out : array, shape (seeds,)
+        The mean loss on a row that the network was not trained on.
+    silent : array, shape (seeds,)
+        The share of the forward passes of a row in which every hidden unit was dropped.
+    """
+
+    steps: NDArray[Any]
+    losses: NDArray[Any]
+    right: NDArray[Any]
+    left_out: NDArray[Any]
+    silent: NDArray[Any]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this experiment's options to `parser`."""
+    add = options.Options(parser, Config())
+    add.one("p", options.probability, "P", "of the step that is printed")
+    dropped = "probabilities that a hidden unit is dropped, to train with"
+    add.many("rates", options.probability, "P", dropped, options.ascending)
+    add.seeds()
+    add.one("steps", options.whole(1), "N", "training steps, each on all rows")
+    add.one("lr", options.positive, "RATE", "learning rate")
+    add.output("churn.png")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the step, train every network, print table and conclusions, write the plot."""
+    config = options.chosen(Config, args)
+    args.out.mkdir(parents=True, exist_ok=True)
+    out = report.console()
+    step = churn_steps.take(config.p, config.seeds[0])
+    churn_steps.show(out, step, config.lr)
+    measured = measure(config, out, quiet=args.quiet)
+    print_table(out, config, measured)
+    report.sentences(out, "What this run shows", conclusions(measured))
+    path = draw(config, step, measured, args.out)
+    out.print(f"The network and the curves are in {path}", soft_wrap=True)
+    return 0
+
+
+def measure(config: Config, out: Console, *, quiet: bool = True) -> dict[float, Measured]:
+    """Train for every rate and seed, once on all rows and once without each."""
+    runs: dict[float, list[Any]] = {p: [] for p in config.rates}
+    jobs = [("p =", p, "seed", seed) for p in config.rates for seed in config.seeds]
+    for _, p, _, number in report.each(out, jobs, quiet=quiet):
+        model, losses, silent = train(config, p, number, np.ones(len(CUSTOMERS), bool))
+        right = np.sum((engine.predict(model, INPUTS) > 0) == (CHURNED == 1))
+        runs[p].append((losses, right, _left_out(config, p, number), silent))
+    steps = np.array([step for step in range(1, config.steps + 1) if _is_point(step, config)])
+    return {
+        p: Measured(steps, *(np.stack(column) for column in zip(*results, strict=True)))
+        for p, results in runs.items()
+    }
+
+
+def train(
+    config: Config, p: float, number: int, rows: NDArray[Any]
+) -> tuple[Sequential, NDArray[Any], float]:
+    """Train one network on some rows.
+
+    Returns the network, its loss on them along the way, and how often all units were dropped.
+    """
+    rng = np.random.default_rng(number)
+    model = Sequential(
+        hidden=Linear(2, UNITS, rng=rng, dtype=np.float64),
+        relu=ReLU(),
+        drop=Dropout(p),
+        last=Linear(UNITS, 1, rng=rng, dtype=np.float64),
+    )
+    seed(model, dropcore.Stream(number))
+    (drop,) = engine.dropouts(model)
+    optimiser = autograd.SGD(model.parameters(), config.lr)
+    x, churned = INPUTS[rows], CHURNED[rows]
+    losses, silent = [], 0.0
+    for step in range(1, config.steps + 1):
+        model.train()
+        optimiser.zero_grad()
+        binary_cross_entropy_with_logits(model(x), churned).backward()
+        optimiser.step()
+        assert drop.mask is not None, "the forward left one"
+        silent += float(np.mean(~drop.mask.keep.any(axis=1)))
+        if _is_point(step, config):
+            losses.append(_loss(model, x, churned))
+    return model, np.array(losses), silent / config.steps
+
+
+def _is_point(step: int, config: Config) -> bool:
+    return step % max(config.steps // POINTS, 1) == 0 or step in (1, config.steps)
+
+
+def _loss(model: Sequential, x: NDArray[Any], churned: NDArray[Any]) -> float:
+    return binary_cross_entropy_with_logits(engine.predict(model, x), churned).item()
+
+
+def _left_out(config: Config, p: float, number: int) -> float:
+    """Train without each of the rows in turn; returns the mean loss on the row left out."""
+    losses = []
+    for row in range(len(CUSTOMERS)):
+        rows = np.arange(len(CUSTOMERS)) != row
+        model, _, _ = train(config, p, number, rows)
+        losses.append(_loss(model, INPUTS[~rows], CHURNED[~rows]))
+    return float(np.mean(losses))
+
+
+def print_table(out: Console, config: Config, measured: Mapping[float, Measured]) -> None:
+    """Print what every rate came to."""
+    report.table(
+        out,
+        f"After {config.steps} steps ({spread.heading(len(config.seeds))})",
+        ("p", "loss", "right of 5", "loss on a row left out", "all dropped"),
+        [
+            (
+                f"{p:g}",
+                str(Spread.of(m.losses[:, -1])),
+                Spread.of(m.right).text(1),
+                str(Spread.of(m.left_out)),
+                f"{Spread.of(100 * m.silent).text(1)} %",
+            )
+            for p, m in measured.items()
+        ],
+        caption="Losses without dropout. Right: on the right side of one half. Left out: trained "
+        "on four rows, asked for the fifth. All dropped: of a row's passes, those without a "
+        "hidden unit.",
+    )
+
+
+def conclusions(measured: Mapping[float, Measured]) -> list[str]:
+    """Say what the figures show; an effect is named only if every seed shows it."""
+    bad = [f"p = {p:g}" for p, m in measured.items() if not np.isfinite(m.left_out).all()]
+    if bad:
+        return [f"Training diverged at {', '.join(bad)}: nothing can be compared."]
+    least, *others = sorted(measured)
+    old = measured[least]
+    lines = spread.warning(len(old.right))
+    for p in others:
+        loss = Change.between(old.losses[:, -1], measured[p].losses[:, -1])
+        left_out = Change.between(old.left_out, measured[p].left_out)
+        lines.append(
+            f"p = {p:g} against {least:g}: the loss on the five rows is {loss.text()}, "
+            f"on a row left out {left_out.text()}."
+        )
+    lines.append(_coin(measured))
+    for p, m in measured.items():
+        if m.silent.any():
+            lines.append(
+                f"At p = {p:g} a row met no hidden unit at all in {100 * m.silent.mean():.1f} % of "
+                f"its passes (p^{UNITS} is {100 * p**UNITS:.1f} %): those steps train the output "
+                "bias alone for it."
+            )
+    return lines
+
+
+def _coin(measured: Mapping[float, Measured]) -> str:
+    """Compare the loss on rows left out with that of knowing nothing."""
+    better = [f"{p:g}" for p, m in measured.items() if m.left_out.mean() < np.log(2)]
+    found = f"at p = {', '.join(better)}" if better else "at no p"
+    return (
+        f"Answering one half for every row left out has a loss of {np.log(2):.2f}; the networks' "
+        f"mean is below that {found}."
+    )
+
+
+def draw(config: Config, step: Step, measured: Mapping[float, Measured], directory: Path) -> Path:
+    """Write ``churn.png``: each customer's sub-network in the printed step, then the training."""
+    title = f"Five customers, 2-4-1 network: one step at p = {config.p:g}, then {config.steps}"
+    footnote = (
+        "Above: what reaches the output in the step that is printed; crossed units are dropped. "
+        f"Below: {report.count(len(config.seeds), 'seed')}, losses without dropout."
+    )
+    fig = plot.figure(13, 8, title, footnote, f"{plot.BANDS} {plot.DOTS}")
+    (above,), (below,) = fig.subfigures(2, 1, squeeze=False, height_ratios=[1, 1.1])
+    for place, axes in enumerate(above.subplots(1, len(CUSTOMERS))):
+        _draw_network(axes, step, place)
+    curves, left_out = below.subplots(1, 2, width_ratios=[1.3, 1])
+    plot.dress(curves, "Loss on the five rows", "cross-entropy", "step")
+    colours = plot.ordered_colours(len(measured))
+    for colour, (p, m) in zip(colours, measured.items(), strict=True):
+        plot.curve(curves, m.steps, m.losses, label=f"p = {p:g}", color=colour)
+    curves.legend(frameon=False, loc="best")
+    plot.dress(left_out, "Loss on a row left out", xlabel="cross-entropy")
+    values = np.stack([m.left_out for m in measured.values()])
+    base = float(values[0].mean()) if min(measured) == 0 else None
+    plot.dots(left_out, [f"p = {p:g}" for p in measured], values, colours, base)
+    return plot.save(fig, directory, "churn")
+
+
+def _draw_network(axes: Axes, step: Step, row: int) -> None:
+    """Draw the sub-network that one customer passed through, its numbers in the circles."""
+    inputs = [(0.0, y) for y in (1.0, 2.0)]
+    units = [(1.0, float(y)) for y in range(UNITS)]
+    output = (2.0, 1.5)
+    for unit, kept in zip(units, step.keep[row], strict=True):
+        style: dict[str, Any] = {"color": plot.TRAINING if kept else "#DDDDDD", "zorder": int(kept)}
+        for end in (*inputs, output):
+            axes.plot(*zip(unit, end, strict=True), linewidth=1.4 if kept else 0.8, **style)
+    for (x, y), value in zip(inputs, INPUTS[row], strict=True):
+        _circle(axes, x, y, f"{value:g}", plot.INK)
+    for (x, y), value, kept in zip(units, step.dropped[row], step.keep[row], strict=True):
+        _circle(axes, x, y, f"{value:.2f}" if kept else "", plot.TRAINING if kept else plot.FAINT)
+        if not kept:
+            axes.plot(x, y, marker="x", markersize=17, color=plot.FAINT, zorder=4)
+    _circle(axes, *output, f"{step.churn[row, 0]:.2f}", plot.VALIDATION)
+    churned = "churned" if CHURNED[row, 0] else "stayed"
+    axes.set_title(f"{CUSTOMERS[row]}, {churned}", fontsize=11, color=plot.INK)
+    axes.set_xlim(-0.4, 2.4)
+    axes.set_ylim(3.5, -0.5)
+    axes.axis("off")
+
+
+def _circle(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
+    axes.plot(
+        x, y, marker="o", markersize=27, markerfacecolor="white", markeredgecolor=colour, zorder=3
+    )
+    axes.text(x, y, text, ha="center", va="center", fontsize=8.5, color=plot.INK, zorder=5)

@@ -1,0 +1,223 @@
+"""One training step of the 2-4-1 network, every number on the way, for a pocket calculator.
+
+Inputs and first weights have one digit, so that what follows can be worked out by hand; what is
+printed is rounded to four digits, computed in float64.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import dropcore
+from dropcore.adapters.autograd import dropout
+from dropcore.autograd import (
+    Tensor,
+    as_tensor,
+    binary_cross_entropy_with_logits,
+    relu,
+    sigmoid,
+)
+from dropcore_lab.experiments import report
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+CUSTOMERS = ("A", "B", "C", "D", "E")
+INPUTS = np.array([[0.1, 0.2], [0.9, 0.8], [0.2, 0.9], [0.7, 0.1], [0.4, 0.5]])
+"""Usage and tenure of each customer, scaled to [0, 1]."""
+CHURNED = np.array([[1.0], [0.0], [1.0], [0.0], [1.0]])
+UNITS = 4
+WEIGHT1 = np.array([[0.8, -0.6, 0.4, -0.3], [-0.5, 0.7, 0.6, -0.4]])
+BIAS1 = np.array([0.1, 0.2, -0.2, 0.5])
+WEIGHT2 = np.array([[-0.9], [0.6], [0.3], [0.8]])
+BIAS2 = np.array([0.1])
+
+
+@dataclass(frozen=True)
+class Step:
+    """All numbers of one training step; ``d_name`` is the gradient of the loss in ``name``.
+
+    Attributes
+    ----------
+    draw : str
+        The address of the mask, which repeats it.
+    keep : bool array, shape (5, 4)
+    before, hidden, dropped : arrays, shape (5, 4)
+        In front of relu, behind it, and behind dropout.
+    logit, churn : arrays, shape (5, 1)
+        In front of the sigmoid and behind it.
+    without : array, shape (5, 1)
+        The sigmoid in inference, every unit in use.
+    loss : float
+    gradients : dict of str to array
+        Of dropped, hidden, before, logit, weight1, bias1, weight2, bias2.
+    """
+
+    p: float
+    draw: str
+    keep: NDArray[Any]
+    before: NDArray[Any]
+    hidden: NDArray[Any]
+    dropped: NDArray[Any]
+    logit: NDArray[Any]
+    churn: NDArray[Any]
+    without: NDArray[Any]
+    loss: float
+    gradients: dict[str, NDArray[Any]]
+
+
+def take(p: float, seed: int) -> Step:
+    """Run the step with the first draw of the stream of `seed`."""
+    draw = dropcore.Stream(seed).child("drop").draw()
+    starts = {"weight1": WEIGHT1, "bias1": BIAS1, "weight2": WEIGHT2, "bias2": BIAS2}
+    w = {name: Tensor(start.copy(), requires_grad=True) for name, start in starts.items()}
+
+    before = as_tensor(INPUTS) @ w["weight1"] + w["bias1"]
+    hidden = relu(before)
+    dropped = dropout(hidden, p, training=True, rng=draw)
+    logit = dropped @ w["weight2"] + w["bias2"]
+    loss = binary_cross_entropy_with_logits(logit, CHURNED)
+
+    results = {"before": before, "hidden": hidden, "dropped": dropped, "logit": logit}
+    for result in results.values():
+        result.retain_grad()
+    loss.backward()
+    gradients = {name: t.grad for name, t in (results | w).items() if t.grad is not None}
+    return Step(
+        p,
+        str(draw),
+        dropcore.keep_mask(hidden.shape, p, rng=draw),
+        before.data,
+        hidden.data,
+        dropped.data,
+        logit.data,
+        sigmoid(logit).data,
+        sigmoid(hidden @ w["weight2"] + w["bias2"]).data,
+        loss.item(),
+        gradients,
+    )
+
+
+def show(out: Console, step: Step, lr: float) -> None:
+    """Print the step: forward, mask, loss, gradients, new weights."""
+    _show_start(out)
+    _show_forward(out, step)
+    _show_backward(out, step, lr)
+
+
+def _show_start(out: Console) -> None:
+    report.table(
+        out,
+        "1. Five customers, made up",
+        ("customer", "usage", "tenure", "churned"),
+        [
+            (name, *map(_short, x), f"{churned:g}")
+            for name, x, (churned,) in zip(CUSTOMERS, INPUTS, CHURNED, strict=True)
+        ],
+        caption="Scaled to lie between 0 and 1.",
+        names=1,
+    )
+    _units(
+        out,
+        "2. The first weights",
+        "into the unit",
+        [("from usage", WEIGHT1[0]), ("from tenure", WEIGHT1[1]), ("bias", BIAS1)],
+        f"Out of the units: {', '.join(map(_short, WEIGHT2[:, 0]))}; output bias {BIAS2[0]:g}.",
+        _short,
+    )
+
+
+def _show_forward(out: Console, step: Step) -> None:
+    by_customer = list(zip(CUSTOMERS, step.before, strict=True))
+    sums = "usage x its weight + tenure x its weight + bias"
+    _units(out, "3. In front of relu", "customer", by_customer, sums)
+    hidden = list(zip(CUSTOMERS, step.hidden, strict=True))
+    _units(out, "4. Behind relu: below 0 becomes 0", "customer", hidden, "max(0, number above)")
+    scale = 1 / (1 - step.p) if step.p < 1 else 0.0
+    report.table(
+        out,
+        f"5. Behind dropout, p = {step.p:g}",
+        ("customer", *_unit_names()),
+        [
+            (name, *(_number(v) if k else "dropped" for v, k in zip(values, keep, strict=True)))
+            for name, values, keep in zip(CUSTOMERS, step.dropped, step.keep, strict=True)
+        ],
+        caption=f"What is kept is multiplied by 1 / (1 - p) = {scale:.4f}; what is dropped is 0.\n"
+        f"Each customer passes through a sub-network of its own. This mask's address:\n{step.draw}",
+        names=1,
+    )
+    losses = -np.log(np.where(CHURNED == 1, step.churn, 1 - step.churn))
+    columns = (step.logit, step.churn, CHURNED, losses, step.without)
+    report.table(
+        out,
+        "6. The output",
+        ("customer", "sum", "sigmoid", "churned", "loss", "without dropout"),
+        [
+            (name, *(_number(column[i, 0]) for column in columns))
+            for i, name in enumerate(CUSTOMERS)
+        ],
+        caption="Sum: of unit x its weight, and the bias. Loss: -log(sigmoid) if churned, else "
+        f"-log(1 - sigmoid); its mean is {step.loss:.4f}. The last column is inference.",
+        names=1,
+    )
+
+
+def _show_backward(out: Console, step: Step, lr: float) -> None:
+    g = step.gradients
+    report.table(
+        out,
+        "7. Backward: the gradient at the sum and behind dropout",
+        ("customer", "at the sum", *_unit_names()),
+        [
+            (name, _number(at[0]), *map(_number, units))
+            for name, at, units in zip(CUSTOMERS, g["logit"], g["dropped"], strict=True)
+        ],
+        caption="At the sum: (sigmoid - churned) / 5. At a unit: that x the unit's weight out.",
+        names=1,
+    )
+    by_customer = list(zip(CUSTOMERS, g["before"], strict=True))
+    caption = "The number above x 1 / (1 - p), or 0 where dropped, and 0 where relu was at 0."
+    _units(out, "8. In front of dropout and relu", "customer", by_customer, caption)
+    _units(
+        out,
+        "9. The gradients of the weights",
+        "weight",
+        [
+            ("from usage", g["weight1"][0]),
+            ("from tenure", g["weight1"][1]),
+            ("bias", g["bias1"]),
+            ("out of the unit", g["weight2"][:, 0]),
+        ],
+        "Sums over the customers: input x gradient of table 8; unit of table 5 x gradient at the "
+        f"sum.\nOutput bias: {g['bias2'][0]:.4f}. One step then takes {lr:g} x gradient from each.",
+    )
+
+
+def _units(
+    out: Console,
+    title: str,
+    first: str,
+    rows: list[tuple[str, NDArray[Any]]],
+    caption: str,
+    write: Any = None,
+) -> None:
+    """Print a table with a column for each hidden unit."""
+    write = write or _number
+    cells = [(name, *map(write, values)) for name, values in rows]
+    report.table(out, title, (first, *_unit_names()), cells, caption=caption, names=1)
+
+
+def _unit_names() -> list[str]:
+    return [f"unit {unit}" for unit in range(1, UNITS + 1)]
+
+
+def _number(value: float) -> str:
+    return f"{value:g}" if value in (0, 1) else f"{value:.4f}"
+
+
+def _short(value: float) -> str:
+    return f"{value:.1f}"

@@ -1,0 +1,31 @@
+"""The command ``dropcore experiment``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from dropcore_lab import experiments
+
+
+def main(argv: Sequence[str]) -> int:
+    """List the experiments, or run one; the result is the exit status."""
+    top = argparse.ArgumentParser(
+        prog="dropcore experiment",
+        description="See for yourself what dropout does.",
+        epilog="dropcore experiment NAME --help says what an experiment takes.",
+    )
+    names = top.add_subparsers(metavar="NAME")
+    for name in experiments.names():
+        experiment = experiments.get(name)
+        parser = names.add_parser(name, help=experiment.summary, description=experiment.summary)
+        experiment.add_arguments(parser)
+        parser.set_defaults(run=experiment.run, parser=parser)
+    args, rest = top.parse_known_args(argv)
+    if rest:  # reported by the parser whose arguments they are not
+        getattr(args, "parser", top).error(f"unrecognized arguments: {' '.join(rest)}")
+    if "run" not in args:
+        top.print_help()
+        return 0
+    status: int = args.run(args)
+    return status

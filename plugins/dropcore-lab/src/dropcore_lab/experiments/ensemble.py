@@ -1,0 +1,354 @@
+"""One pass against all sub-networks: how near inference is to the ensemble that dropout trains.
+
+Small networks, so that all 2^n sub-networks can be run: on rows that they were not trained on, the
+probability that one pass without dropout gives is compared with the exact arithmetic and
+normalised geometric mean over all sub-networks, each weighted by its probability, and with means
+over sampled ones (Monte Carlo). The hidden units are dealt out to more and more layers.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import dropcore
+from dropcore import autograd
+from dropcore.ensemble import mc_predict, subnetworks
+from dropcore_lab.experiments import data, engine, options, plot, report, spread
+from dropcore_lab.experiments.spread import Change, Spread
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from rich.console import Console
+
+ROUNDING = 1e-5
+"""Two probabilities computed in float32 that differ by less are not called different."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """What is trained and compared, on what, how often."""
+
+    rates: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7)
+    depths: tuple[int, ...] = (1, 2, 3)
+    units: int = 12
+    samples: tuple[int, ...] = (1, 3, 10, 30, 100, 300)
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    rows: int = 150
+    asked: int = 100
+    epochs: int = 60
+    batch: int = 25
+    lr: float = 0.02
+
+    def sizes(self, depth: int) -> tuple[int, ...]:
+        """Features, hidden widths, classes; where `depth` does not divide, units are left over."""
+        hidden = [max(self.units // depth, 1)] * depth
+        return (data.TUMOURS_FEATURES, *hidden, data.TUMOURS_CLASSES)
+
+    def __str__(self) -> str:
+        """Describe it in a line."""
+        return (
+            f"{self.rows} training rows, {self.asked} others asked for, {self.units} hidden units "
+            f"in {', '.join(map(str, self.depths))} layers, "
+            f"{report.count(len(self.seeds), 'seed')}"
+        )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured at one depth and rate; distances are mean absolute ones over the rows.
+
+    Attributes
+    ----------
+    arithmetic, geometric : array, shape (seeds,)
+        Distance of the one pass from the mean over all sub-networks.
+    sampled : array, shape (seeds, counts)
+        Distance of the mean over so many sampled sub-networks from the arithmetic one.
+    losses : dict of str to array, shape (seeds,)
+        Cross-entropy of "one pass", "sampled" (the most samples), "arithmetic", "geometric".
+    """
+
+    arithmetic: NDArray[Any]
+    geometric: NDArray[Any]
+    sampled: NDArray[Any]
+    losses: dict[str, NDArray[Any]]
+
+
+Setting = tuple[int, float]
+"""Depth and rate."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this experiment's options to `parser`."""
+    add, count = options.Options(parser, Config()), options.whole(1)
+    within, numbers = options.inside, options.ascending
+    add.many("rates", within, "P", "probabilities that a hidden unit is dropped", numbers)
+    add.many("depths", count, "N", "numbers of hidden layers", numbers)
+    add.one("units", options.whole(1, 16), "N", "hidden units, dealt out to the layers")
+    add.many("samples", count, "N", "how many sub-networks are sampled", numbers)
+    add.seeds()
+    rows = options.whole(2, data.TUMOURS_ROWS - 1)
+    add.one("rows", rows, "N", "training rows")
+    add.one("asked", count, "N", "further rows, for which the networks are asked")
+    add.training()
+    add.output("ensemble.png")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train every network, print tables and conclusions, write the plot."""
+    config = options.chosen(Config, args)
+    args.out.mkdir(parents=True, exist_ok=True)
+    out = report.console()
+    out.print(f"Tumours, malignant or benign: {config}.\n")
+    measured = measure(config, out, quiet=args.quiet)
+    print_tables(out, config, measured)
+    report.sentences(out, "What this run shows", conclusions(config, measured))
+    path = draw(config, measured, args.out)
+    out.print(f"The curves are in {path}", soft_wrap=True)
+    return 0
+
+
+def measure(config: Config, out: Console, *, quiet: bool = True) -> dict[Setting, Measured]:
+    """Train and compare one network for every depth, rate and seed."""
+    jobs = [
+        ("depth", depth, "p =", p, "seed", seed)
+        for depth in config.depths
+        for p in config.rates
+        for seed in config.seeds
+    ]
+    runs: dict[Setting, list[dict[str, Any]]] = {}
+    for _, depth, _, p, _, seed in report.each(out, jobs, quiet=quiet):
+        runs.setdefault((depth, p), []).append(compare(config, depth, p, seed))
+    return {setting: _gather(found) for setting, found in runs.items()}
+
+
+def _gather(runs: list[dict[str, Any]]) -> Measured:
+    columns = {name: np.array([run[name] for run in runs]) for name in runs[0] if name != "losses"}
+    losses = {way: np.array([run["losses"][way] for run in runs]) for way in WAYS}
+    return Measured(**columns, losses=losses)
+
+
+WAYS = ("one pass", "sampled", "arithmetic", "geometric")
+
+
+def compare(config: Config, depth: int, p: float, seed: int) -> dict[str, Any]:
+    """Train one network and compare what it predicts in each way."""
+    for_data, for_weights, for_order = np.random.default_rng(seed).spawn(3)
+    split = data.tumours(config.rows, for_data)
+    stream = dropcore.Stream(seed)
+    model = engine.dense(config.sizes(depth), p, stream=stream, rng=for_weights)
+    optimiser = autograd.SGD(model.parameters(), config.lr, momentum=0.9)
+    engine.train(model, optimiser, split, epochs=config.epochs, batch=config.batch, rng=for_order)
+    x, labels = split.val_x[: config.asked], split.val_labels[: config.asked]
+
+    every = subnetworks(model, x, output="softmax")
+    most = max(max(config.samples), 2)
+    samples = mc_predict(model, x, most, rng=stream.child("sampled"), output="softmax").samples
+    exact = every.arithmetic_mean
+    found = (every.one_pass, samples.mean(axis=0), exact, every.geometric_mean)
+    return {
+        "losses": {way: _loss(y, labels) for way, y in zip(WAYS, found, strict=True)},
+        "arithmetic": _distance(every.one_pass, exact),
+        "geometric": _distance(every.one_pass, every.geometric_mean),
+        "sampled": [_distance(_means(samples, count), exact) for count in config.samples],
+    }
+
+
+def _means(samples: NDArray[Any], count: int) -> NDArray[Any]:
+    """Average over `count` samples at a time, as often as there are so many."""
+    times = len(samples) // count
+    groups = samples[: times * count].reshape(times, count, *samples.shape[1:])
+    means: NDArray[Any] = groups.mean(axis=1, dtype=np.float64)
+    return means
+
+
+def _distance(a: NDArray[Any], b: NDArray[Any]) -> float:
+    return float(np.abs(a - b).mean())
+
+
+def _loss(probabilities: NDArray[Any], labels: NDArray[np.intp]) -> float:
+    right = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return float(-np.log(np.maximum(right, np.finfo(np.float32).tiny)).mean())
+
+
+def enough(config: Config, measured: Measured) -> int | None:
+    """Find how many samples are on average nearer to the arithmetic mean than the one pass is."""
+    near = measured.sampled.mean(axis=0) < measured.arithmetic.mean()
+    return config.samples[int(near.argmax())] if near.any() else None
+
+
+def print_tables(out: Console, config: Config, measured: Mapping[Setting, Measured]) -> None:
+    """Print the distances, then the losses, depth by depth."""
+    count = len(config.rates)
+    sections = [count * (place + 1) - 1 for place in range(len(config.depths) - 1)]
+    most = max(config.samples)
+    report.table(
+        out,
+        f"Distance of the probability in one pass ({spread.heading(len(config.seeds))})",
+        ("layers", "p", "from arithmetic", "from geometric", f"{most} samples", "as near"),
+        [
+            (
+                str(depth),
+                f"{p:g}",
+                Spread.of(m.arithmetic).text(4),
+                Spread.of(m.geometric).text(4),
+                Spread.of(m.sampled[:, -1]).text(4),
+                str(enough(config, m) or f"> {most}"),
+            )
+            for (depth, p), m in measured.items()
+        ],
+        caption="From the exact mean over all sub-networks. Beside it the distance from the "
+        f"arithmetic mean of {most} sampled sub-networks, and how many are as near as one pass.",
+        sections=sections,
+    )
+    report.table(
+        out,
+        "Validation loss of one pass, of samples, and of the two means over all",
+        ("layers", "p", "one pass", f"{most} samples", "arithmetic", "geometric"),
+        [
+            (str(depth), f"{p:g}", *(str(Spread.of(m.losses[way])) for way in WAYS))
+            for (depth, p), m in measured.items()
+        ],
+        caption="Cross-entropy of the probabilities, on rows that were not trained on.",
+        sections=sections,
+    )
+
+
+def conclusions(config: Config, measured: Mapping[Setting, Measured]) -> list[str]:
+    """Say what the figures show; an effect is named only if every seed shows it."""
+    bad = [f"p = {p:g}" for (_, p), m in measured.items() if not np.isfinite(m.arithmetic).all()]
+    if bad:
+        return [f"Training diverged at {', '.join(bad)}: nothing can be compared."]
+    lines = spread.warning(len(config.seeds))
+    lines += [_as_p_grows(depth, config.rates, measured) for depth in config.depths]
+    lines += [_as_depth_grows(p, config.depths, measured) for p in config.rates]
+    lines += [_which_mean(depth, config.rates, measured) for depth in config.depths]
+    lines += [_sampling(config, measured), _loss_of_one_pass(measured)]
+    return [line for line in lines if line]
+
+
+def _as_p_grows(depth: int, rates: tuple[float, ...], measured: Mapping[Setting, Measured]) -> str:
+    if len(rates) < 2:
+        return ""
+    low, high = rates[0], rates[-1]
+    change = Change.between(measured[depth, low].arithmetic, measured[depth, high].arithmetic)
+    return (
+        f"{report.count(depth, 'layer')}, p = {high:g} against {low:g}: the distance of one pass "
+        f"from the arithmetic mean is {change.text(digits=4)}."
+    )
+
+
+def _as_depth_grows(p: float, depths: tuple[int, ...], measured: Mapping[Setting, Measured]) -> str:
+    if len(depths) < 2:
+        return ""
+    flat, deep = depths[0], depths[-1]
+    change = Change.between(measured[flat, p].arithmetic, measured[deep, p].arithmetic)
+    return f"p = {p:g}, {deep} layers against {flat}: that distance is {change.text(digits=4)}."
+
+
+def _which_mean(depth: int, rates: tuple[float, ...], measured: Mapping[Setting, Measured]) -> str:
+    """Say whether one pass is the geometric mean, or which of the means it is nearer to."""
+    layers = report.count(depth, "layer")
+    of = {p: measured[depth, p] for p in rates}
+    if all((m.geometric < ROUNDING).all() for m in of.values()):
+        return f"{layers}: one pass is the geometric mean, but for rounding, at every p and seed."
+    nearer = {
+        "nearer to the geometric mean in every seed": [
+            p for p, m in of.items() if (m.geometric < m.arithmetic).all()
+        ],
+        "nearer to the arithmetic mean in every seed": [
+            p for p, m in of.items() if (m.geometric > m.arithmetic).all()
+        ],
+    }
+    mixed = [p for p in rates if not any(p in found for found in nearer.values())]
+    words = [f"{text} at p = {_listed(found)}" for text, found in nearer.items() if found]
+    words += [f"not clearly nearer to one of them at p = {_listed(mixed)}"] if mixed else []
+    return f"{layers}: one pass is {'; '.join(words)}."
+
+
+def _sampling(config: Config, measured: Mapping[Setting, Measured]) -> str:
+    """Say how many samples it takes to be nearer to the arithmetic mean than one pass is."""
+    needed = [enough(config, m) for m in measured.values()]
+    reached = [count for count in needed if count is not None]
+    most = max(config.samples)
+    if not reached:
+        return (
+            f"No mean over {report.count(most, 'sample')} or fewer is on average nearer to the "
+            "arithmetic mean than one pass."
+        )
+    least, last = min(reached), max(reached)
+    text = (
+        "Of the numbers of samples tried, the least that is on average nearer to the arithmetic "
+        f"mean than one pass is {least if least == last else f'{least} to {last}'}"
+    )
+    missed = len(needed) - len(reached)
+    settings = f"{missed} of {len(needed)} combinations of depth and p"
+    return f"{text}; at {settings} even {most} are not." if missed else f"{text}."
+
+
+def _loss_of_one_pass(measured: Mapping[Setting, Measured]) -> str:
+    """Count where the exact mean predicts better than one pass, and where worse."""
+    changes = [
+        Change.between(m.losses["one pass"], m.losses["arithmetic"]) for m in measured.values()
+    ]
+    lower, higher = sum(c.fell for c in changes), sum(c.rose for c in changes)
+    return (
+        "The validation loss of the exact arithmetic mean, against that of one pass: lower in "
+        f"every seed at {lower} of {len(changes)} combinations of depth and p, higher in every "
+        f"seed at {higher}, not clearly different at {len(changes) - lower - higher}."
+    )
+
+
+def _listed(rates: list[float]) -> str:
+    return ", ".join(f"{p:g}" for p in rates)
+
+
+def draw(config: Config, measured: Mapping[Setting, Measured], directory: Path) -> Path:
+    """Write ``ensemble.png``: distances over p, sampling over its size, losses over p."""
+    title = "One pass, sampled sub-networks and all sub-networks"
+    fig = plot.figure(14, 5.4, title, f"Tumours: {config}.")
+    distance, sampling, loss = fig.subplots(1, 3)
+    middle = min(config.rates, key=lambda p: abs(p - 0.5))
+    counts = np.array(config.samples)
+    for depth, colour in zip(config.depths, cycle(plot.PALETTE), strict=False):
+        style = {"color": colour, "marker": "o", "markersize": 4}
+        _draw_depth(distance, loss, {p: measured[depth, p] for p in config.rates}, style)
+        at_middle, layers = measured[depth, middle], report.count(depth, "layer")
+        plot.curve(sampling, counts, at_middle.sampled, label=layers, **style)
+        sampling.axhline(at_middle.arithmetic.mean(), color=colour, linewidth=1, linestyle="--")
+    plot.dress(distance, "Distance of one pass from the exact means", "probability", "p")
+    for ls, which in (("-", "arithmetic"), (":", "geometric")):
+        distance.plot([], [], color=plot.INK, ls=ls, label=which)
+    distance.legend(frameon=False, loc="upper left")
+    plot.dress(sampling, f"Sampling at p = {middle:g}; dashes: one pass", "", "sub-networks")
+    sampling.set_xscale("log")
+    if any((measured[depth, middle].sampled > 0).any() for depth in config.depths):
+        sampling.set_yscale("log")
+    sampling.set_xticks(counts, [str(count) for count in counts])
+    sampling.minorticks_off()
+    sampling.legend(frameon=False, loc="lower left")
+    plot.dress(loss, "Loss of one pass less that of the mean", "above 0: one pass is worse", "p")
+    loss.axhline(0, color=plot.FAINT, linewidth=1)
+    return plot.save(fig, directory, "ensemble")
+
+
+def _draw_depth(
+    distance: Axes, loss: Axes, of: Mapping[float, Measured], style: dict[str, Any]
+) -> None:
+    """Draw one depth's distances and losses over p."""
+    rates = np.array(list(of))
+
+    def over_p(axes: Axes, values: list[NDArray[Any]], ls: str) -> None:
+        plot.curve(axes, rates, np.stack(values, axis=1), label="", ls=ls, **style)
+        axes.set_xticks(rates)
+
+    over_p(distance, [m.arithmetic for m in of.values()], "-")
+    over_p(distance, [m.geometric for m in of.values()], ":")
+    over_p(loss, [m.losses["one pass"] - m.losses["arithmetic"] for m in of.values()], "-")

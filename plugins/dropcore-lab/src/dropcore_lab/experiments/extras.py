@@ -1,0 +1,27 @@
+"""The optional packages that the experiments need."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+
+NEEDED = {"sklearn": "scikit-learn", "matplotlib": "matplotlib", "rich": "rich"}
+"""What is imported, and the distribution that brings it."""
+
+
+def missing() -> list[str]:
+    """List the distributions that are not installed; nothing is imported to find out."""
+    return [dist for module, dist in NEEDED.items() if importlib.util.find_spec(module) is None]
+
+
+def message(distributions: Sequence[str]) -> str:
+    """Say how to install what is missing.
+
+    >>> print(message(["rich"]))
+    The experiments need rich, which is not installed: pip install 'dropcore-lab[experiments]'
+    """
+    verb = "is" if len(distributions) == 1 else "are"
+    return (
+        f"The experiments need {', '.join(distributions)}, which {verb} not installed: "
+        "pip install 'dropcore-lab[experiments]'"
+    )

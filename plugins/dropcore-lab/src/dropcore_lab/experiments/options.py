@@ -1,0 +1,207 @@
+"""The command-line options of an experiment, their defaults taken from its configuration.
+
+The types have messages that say what is accepted.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dropcore_lab.experiments.data import DIGITS_ROWS
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    Tidy = Callable[[Sequence[Any]], tuple[Any, ...]]
+
+Config = TypeVar("Config", bound="DataclassInstance")
+
+
+class Options:
+    """Adds one option to a parser for each field of a configuration.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+    default : dataclass instance
+        Its fields, by name, are the options' defaults.
+    """
+
+    def __init__(self, parser: argparse.ArgumentParser, default: DataclassInstance) -> None:
+        self._parser = parser
+        self._default = default
+
+    def one(self, field: str, kind: Callable[[str], Any], metavar: str, text: str) -> None:
+        """Add an option that takes one value."""
+        self._parser.add_argument(
+            f"--{field.replace('_', '-')}",
+            type=kind,
+            default=getattr(self._default, field),
+            metavar=metavar,
+            help=f"{text} (default: %(default)s)",
+        )
+
+    def many(
+        self,
+        field: str,
+        kind: Callable[[str], Any],
+        metavar: str,
+        text: str,
+        tidy: Tidy = tuple,
+    ) -> None:
+        """Add an option that takes several values, which `tidy` then puts in order."""
+        values = getattr(self._default, field)
+        shown = " ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values)
+        self._parser.add_argument(
+            f"--{field.replace('_', '-')}",
+            nargs="+",
+            type=kind,
+            default=values,
+            metavar=metavar,
+            help=f"{text} (default: {shown or 'all'})",
+            action=_Tidied,
+            tidy=tidy,
+        )
+
+    def seeds(self) -> None:
+        """Add ``--seeds``."""
+        self.many("seeds", whole(0), "SEED", "train everything once for each of these", once)
+
+    def noise(self) -> None:
+        """Add ``--noise``."""
+        self.one("noise", probability, "P", "probability that a label is made wrong")
+
+    def digits(self) -> None:
+        """Add ``--rows`` and ``--noise``."""
+        self.one("rows", whole(1, DIGITS_ROWS - 1), "N", "training rows; all others validate")
+        self.noise()
+
+    def training(self) -> None:
+        """Add ``--epochs``, ``--batch`` and ``--lr``."""
+        self.one("epochs", whole(1), "N", "passes over the training rows")
+        self.one("batch", whole(1), "N", "rows of one training step")
+        self.one("lr", positive, "RATE", "learning rate")
+
+    def choice(self, field: str, names: Sequence[str], text: str) -> None:
+        """Add an option that takes one of some names."""
+        default = getattr(self._default, field)
+        text = f"{text} (default: %(default)s)"
+        self._parser.add_argument(f"--{field}", choices=names, default=default, help=text)
+
+    def output(self, picture: str) -> None:
+        """Add what every experiment has: where its picture goes, and silence."""
+        add = self._parser.add_argument
+        where = f"where {picture} is written (default: %(default)s)"
+        add("--out", type=directory, default=Path("out"), metavar="DIR", help=where)
+        add("--quiet", action="store_true", help="no progress bar")
+
+
+class _Tidied(argparse.Action):
+    """Stores a list as a tuple, tidied."""
+
+    def __init__(self, *args: Any, tidy: Tidy, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._tidy = tidy
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Store them."""
+        setattr(namespace, self.dest, self._tidy(values or ()))
+
+
+def chosen(config: type[Config], args: argparse.Namespace) -> Config:
+    """Make a configuration of what the command line says."""
+    return config(**{field.name: getattr(args, field.name) for field in fields(config)})
+
+
+def once(values: Sequence[Any]) -> tuple[Any, ...]:
+    """Leave out repetitions.
+
+    >>> once([3, 1, 3])
+    (3, 1)
+    """
+    return tuple(dict.fromkeys(values))
+
+
+def ascending(values: Sequence[Any]) -> tuple[Any, ...]:
+    """Put in order, and leave out repetitions.
+
+    >>> ascending([3, 1, 3])
+    (1, 3)
+    """
+    return tuple(sorted(set(values)))
+
+
+def whole(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Return the type of whole numbers from `least` to `most`."""
+    accepted = f"a whole number >= {least}" if most is None else f"a whole number {least} to {most}"
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least or (most is not None and value > most):
+            raise argparse.ArgumentTypeError(f"must be {accepted}, got {text!r}")
+        return value
+
+    return parse
+
+
+def one_of(names: Iterable[str]) -> Callable[[str], str]:
+    """Return the type of these names."""
+    known = tuple(names)
+
+    def parse(text: str) -> str:
+        if text not in known:
+            raise argparse.ArgumentTypeError(f"must be one of {', '.join(known)}, got {text!r}")
+        return text
+
+    return parse
+
+
+def probability(text: str) -> float:
+    """Read a number in [0, 1]."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be a number in [0, 1], got {text!r}")
+    return value
+
+
+def inside(text: str) -> float:
+    """Read a number between 0 and 1, and neither."""
+    value = probability(text)
+    if value in (0, 1):
+        raise argparse.ArgumentTypeError(f"must be between 0 and 1, and neither, got {text!r}")
+    return value
+
+
+def positive(text: str) -> float:
+    """Read a finite number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text!r}")
+    return value
+
+
+def directory(text: str) -> Path:
+    """Read the path of a directory, or of one to make."""
+    path = Path(text)
+    if path.exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"must be a directory or a new path, got {text!r}")
+    return path

@@ -1,0 +1,336 @@
+"""Where does dropout belong? A convolutional network with dropout in one place after another.
+
+Two networks of two convolutions and a linear layer, one with batch normalisation between
+convolution and relu and one without, each trained without dropout and with it in every place; a
+seed fixes rows, wrong labels, initial weights and the order of the batches.
+
+In front of batch normalisation dropout changes the variance of what is normalised, in training
+only: inference then normalises with a variance that its own input does not have (Li, Chen, Hu,
+Yang, "Understanding the disharmony between dropout and batch normalization by variance shift",
+CVPR 2019). The shift measured here is the variance of a normalisation's input in training mode
+over that in inference mode, over all training rows: the median over the channels, of that
+normalisation where it is farthest from 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import dropcore
+from dropcore import autograd, get_variant
+from dropcore.adapters.autograd import Dropout, seed
+from dropcore.autograd import BatchNorm, Conv2d, Flatten, Linear, Module, ReLU, Sequential
+from dropcore_lab.experiments import data, engine, figures, options, plot, report, spread
+from dropcore_lab.experiments.figures import Figures, Run
+from dropcore_lab.experiments.spread import Spread
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+NO_SHIFT = 0.05
+"""A ratio of variances this close to 1 is not called a shift."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One network: with or without batch normalisation, and where dropout stands.
+
+    `sites` are names of `network`'s places: "conv1", "conv2" (behind the convolution), "relu1",
+    "relu2" (behind the relu), "last" (behind the output layer).
+    """
+
+    name: str
+    normalised: bool = False
+    sites: tuple[str, ...] = ()
+    variant: str = "standard"
+
+
+PLACES = {
+    "none": Place("no dropout"),
+    "standard": Place("standard, behind both relus", sites=("relu1", "relu2")),
+    "spatial": Place("spatial, behind both relus", sites=("relu1", "relu2"), variant="spatial"),
+    "dense": Place("standard, behind the last relu", sites=("relu2",)),
+    "output": Place("standard, on the output layer", sites=("last",)),
+    "bn-none": Place("no dropout", True),
+    "bn-before": Place("standard, before both norms", True, ("conv1", "conv2")),
+    "bn-after": Place("standard, after the last norm", True, ("relu2",)),
+}
+"""Every place by its name on the command line; the others are judged against the two without."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """What is trained, on what, how often."""
+
+    places: tuple[str, ...] = tuple(PLACES)
+    p: float = 0.5
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    rows: int = 300
+    noise: float = 0.1
+    channels: int = 12
+    epochs: int = 40
+    batch: int = 50
+    lr: float = 0.02
+    timed: int = 30
+
+    def __str__(self) -> str:
+        """Describe it in a line."""
+        return (
+            f"p = {self.p:g}, {self.rows} training rows, each label wrong with probability "
+            f"{self.noise:g}, two convolutions ({self.channels} and {2 * self.channels} channels), "
+            f"{self.epochs} epochs, {report.count(len(self.seeds), 'seed')}"
+        )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of one place; the arrays have shape (seeds,).
+
+    Attributes
+    ----------
+    figures : Figures
+    shift : array
+        Variance in training over variance in inference; nan without batch normalisation.
+    time_share : array
+        Of a training step's time, what dropout takes.
+    """
+
+    figures: Figures
+    shift: NDArray[Any]
+    time_share: NDArray[Any]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this experiment's options to `parser`."""
+    add, known = options.Options(parser, Config()), ", ".join(PLACES)
+    add.many(
+        "places", options.one_of(PLACES), "PLACE", f"where dropout stands: {known}", _with_baselines
+    )
+    add.one("p", options.probability, "P", "probability that an element is dropped")
+    add.seeds()
+    add.digits()
+    add.one("channels", options.whole(1), "N", "of the first convolution; the second has twice")
+    add.training()
+    add.one("timed", options.whole(1), "N", "steps timed with dropout, and without")
+    add.output("placement.png")
+
+
+def _with_baselines(places: Any) -> tuple[str, ...]:
+    """Put the places in the order of `PLACES`, each network without dropout among them."""
+    needed = {*places, *(_baseline(place) for place in places)}
+    return tuple(place for place in PLACES if place in needed)
+
+
+def _baseline(place: str) -> str:
+    return "bn-none" if PLACES[place].normalised else "none"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train every network, print table and conclusions, write the plot."""
+    config = options.chosen(Config, args)
+    args.out.mkdir(parents=True, exist_ok=True)
+    out = report.console()
+    out.print(f"Handwritten digits: {config}.\n")
+    measured = measure(config, out, quiet=args.quiet)
+    print_table(out, config, measured)
+    report.sentences(out, "What this run shows", conclusions(measured))
+    path = draw(config, measured, args.out)
+    out.print(f"The figures are drawn in {path}", soft_wrap=True)
+    return 0
+
+
+def measure(config: Config, out: Console, *, quiet: bool = True) -> dict[str, Measured]:
+    """Train one network for every place and seed."""
+    runs: dict[str, list[tuple[Run, float, float]]] = {place: [] for place in config.places}
+    jobs = [(place, "seed", seed) for place in config.places for seed in config.seeds]
+    for place, _, number in report.each(out, jobs, quiet=quiet):
+        runs[place].append(train(config, PLACES[place], number))
+    return {
+        place: Measured(
+            Figures.of([run for run, _, _ in results]),
+            np.array([shift for _, shift, _ in results]),
+            np.array([share for _, _, share in results]),
+        )
+        for place, results in runs.items()
+    }
+
+
+def train(config: Config, place: Place, number: int) -> tuple[Run, float, float]:
+    """Train one network; returns its figures, its variance shift and dropout's share of time."""
+    for_data, for_weights, for_order = np.random.default_rng(number).spawn(3)
+    split = data.images(data.digits(config.rows, config.noise, for_data))
+    model = network(place, config.channels, config.p, for_weights)
+    seed(model, dropcore.Stream(number))
+    optimiser = autograd.SGD(model.parameters(), config.lr, momentum=0.9)
+    engine.train(model, optimiser, split, epochs=config.epochs, batch=config.batch, rng=for_order)
+    run = engine.figures(model, split)
+    shift = variance_shift(model, split.train_x)
+    share = 0.0
+    if place.sites:
+        share = engine.time_share(model, optimiser, split, config.batch, config.timed)
+    return run, shift, share
+
+
+def network(place: Place, channels: int, p: float, rng: np.random.Generator) -> Sequential:
+    """Make the network; its weights do not depend on where dropout stands."""
+    modules: dict[str, Module] = {}
+
+    def add(name: str, module: Module) -> None:
+        modules[name] = module
+        if name in place.sites:
+            spatial = place.variant == "spatial"
+            variant = get_variant("spatial", channel_axis=1) if spatial else place.variant
+            modules[f"drop_{name}"] = Dropout(p, variant)
+
+    for number, (n_in, n_out) in enumerate([(1, channels), (channels, 2 * channels)], start=1):
+        add(f"conv{number}", Conv2d(n_in, n_out, 3, stride=number, padding=1, rng=rng))
+        if place.normalised:
+            add(f"norm{number}", BatchNorm(n_out))
+        add(f"relu{number}", ReLU())
+    add("flat", Flatten())
+    add("last", Linear(2 * channels * 16, data.DIGITS_CLASSES, rng=rng))
+    return Sequential(**modules)
+
+
+def variance_shift(model: Sequential, x: NDArray[Any]) -> float:
+    """Compare the variances that batch normalisation meets in training and in inference."""
+    if not any(isinstance(module, BatchNorm) for module in model):
+        return float("nan")
+    before = model.state_dict()
+    pairs = zip(_variances(model.train(), x), _variances(model.eval(), x), strict=True)
+    shifts = [_ratio(training, inference) for training, inference in pairs]
+    model.load_state_dict(before)  # the pass in training mode moved the running statistics
+    return max(shifts, key=lambda shift: abs(np.log(shift)))
+
+
+def _ratio(training: NDArray[Any], inference: NDArray[Any]) -> float:
+    """Compare channel by channel; one that is dead in inference has no ratio."""
+    alive = inference > 0
+    return float(np.median(training[alive] / inference[alive])) if alive.any() else float("nan")
+
+
+def _variances(model: Sequential, x: NDArray[Any]) -> list[NDArray[Any]]:
+    """Measure the variance of each channel in front of each batch normalisation."""
+    variances = []
+    with autograd.no_grad():
+        value = autograd.as_tensor(x)
+        for module in model:
+            if isinstance(module, BatchNorm):
+                variances.append(value.data.var(axis=(0, 2, 3)))
+            value = module(value)
+    return variances
+
+
+def print_table(out: Console, config: Config, measured: Mapping[str, Measured]) -> None:
+    """Print figures, then costs; networks with batch normalisation below the others."""
+    plain = sum(not PLACES[place].normalised for place in measured)
+    line = (plain - 1,) if 0 < plain < len(measured) else ()
+    report.table(
+        out,
+        f"After {config.epochs} epochs ({spread.heading(len(config.seeds))})",
+        ("place", *figures.COLUMNS),
+        [(place, *m.figures.cells()) for place, m in measured.items()],
+        caption="Losses without dropout; accuracy against the true digits.",
+        names=1,
+        sections=line,
+    )
+    report.table(
+        out,
+        "What it costs",
+        ("place", "where dropout is", "variance shift", "time share"),
+        [(place, PLACES[place].name, *_costs(place, m)) for place, m in measured.items()],
+        caption="Variance shift: the variance that batch normalisation meets in training over "
+        "that in inference.\nTime share: of a training step, what dropout takes (below 0: "
+        "too little to measure).",
+        names=2,
+        sections=line,
+    )
+
+
+def _costs(place: str, measured: Measured) -> tuple[str, str]:
+    shift = "" if np.isnan(measured.shift).all() else Spread.of(measured.shift).text(2)
+    share = f"{Spread.of(100 * measured.time_share).text(1)} %" if PLACES[place].sites else ""
+    return shift, share
+
+
+def conclusions(measured: Mapping[str, Measured]) -> list[str]:
+    """Say what the figures show; an effect is named only if every seed shows it."""
+    bad = figures.diverged({_label(place): m.figures for place, m in measured.items()})
+    if bad:
+        return bad
+    seeds = len(next(iter(measured.values())).shift)
+    lines = spread.warning(seeds)
+    for place, m in measured.items():
+        if PLACES[place].sites:
+            old = measured[_baseline(place)]
+            lines.append(f"{_label(place)}, against none: {m.figures.against(old.figures)}")
+    for one, other in (("spatial", "standard"), ("bn-before", "bn-after")):
+        if {one, other} <= measured.keys():
+            words = measured[one].figures.against(measured[other].figures)
+            lines.append(f"{_label(one)}, against {PLACES[other].name}: {words}")
+    return [*lines, *_shifts(measured)]
+
+
+def _shifts(measured: Mapping[str, Measured]) -> list[str]:
+    """Say where the variance shifted in every seed, and where it did not."""
+    lines = []
+    for place, m in measured.items():
+        if PLACES[place].normalised:
+            shifted = bool((abs(m.shift - 1) > NO_SHIFT).all())
+            verdict = "a shift in every seed" if shifted else "no clear shift"
+            lines.append(
+                f"{_label(place)}: in training, normalisation met {Spread.of(m.shift).text(2)} "
+                f"times the variance that it met in inference: {verdict}."
+            )
+    return lines
+
+
+def _label(place: str) -> str:
+    """Name a place in a sentence."""
+    name = PLACES[place].name
+    norm = " (batch normalisation)" if PLACES[place].normalised else ""
+    return f"{name[0].upper()}{name[1:]}{norm}"
+
+
+def draw(config: Config, measured: Mapping[str, Measured], directory: Path) -> Path:
+    """Write ``placement.png``: a row of panels for each of the two networks."""
+    title = f"Where dropout stands in a convolutional network, p = {config.p:g}"
+    groups = [
+        (words, found)
+        for words, normalised in (("", False), (", with batch normalisation", True))
+        if (found := {k: m for k, m in measured.items() if PLACES[k].normalised is normalised})
+    ]
+    height = 2.2 + 0.42 * len(measured) + 0.9 * len(groups)
+    fig = plot.figure(13, height, title, f"Handwritten digits: {config}.", plot.DOTS)
+    panels = fig.subplots(
+        len(groups), 3, squeeze=False, height_ratios=[len(found) + 1.5 for _, found in groups]
+    )
+    for row, (words, found) in zip(panels, groups, strict=True):
+        _draw_group(row, words, found)
+    return plot.save(fig, directory, "placement")
+
+
+def _draw_group(panels: Any, words: str, found: Mapping[str, Measured]) -> None:
+    names = [PLACES[place].name for place in found]
+    colours = [plot.FAINT if not PLACES[place].sites else plot.TRAINING for place in found]
+    losses = np.array([m.figures.val_loss for m in found.values()])
+    accuracies = np.array([m.figures.val_accuracy for m in found.values()])
+    plot.dress(panels[0], f"Validation loss{words}", xlabel="cross-entropy")
+    plot.dots(panels[0], names, losses, colours, losses[0].mean())
+    plot.dress(panels[1], "Validation accuracy", xlabel="share of the rows")
+    plot.dots(panels[1], [""] * len(names), accuracies, colours, accuracies[0].mean())
+    if words:
+        shifts = np.array([m.shift for m in found.values()])
+        plot.dress(panels[2], "Variance shift", xlabel="variance in training / in inference")
+        plot.dots(panels[2], [""] * len(names), shifts, colours, shifts[0].mean())
+    else:
+        shares = np.array([100 * m.time_share for m in found.values()])
+        plot.dress(panels[2], "Time that dropout takes", xlabel="% of a training step")
+        plot.dots(panels[2], [""] * len(names), shares, colours)

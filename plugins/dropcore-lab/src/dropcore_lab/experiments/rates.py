@@ -1,0 +1,246 @@
+"""How much dropout? One network trained at several rates, its losses with and without new data.
+
+The network is wide, its rows are few and some of their labels are wrong, so it can learn the
+training rows by heart. Every rate is trained from the same seeds; a seed fixes the rows, the wrong
+labels, the initial weights and the order of the batches, so that within a seed only the dropout
+differs. Both losses are taken without dropout (inference).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import dropcore
+from dropcore_lab.experiments import data, engine, figures, mlp, options, plot, report, spread
+from dropcore_lab.experiments.figures import Figures
+from dropcore_lab.experiments.spread import Change, Spread
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+EPOCHS_PER_POINT = 3
+ENGINES: dict[str, Any] = {"numpy": mlp, "autograd": engine}
+"""What builds and trains the network: loops written by hand, or `dropcore.autograd`."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """What is trained, on what, how often. The defaults are what ``make demo`` runs."""
+
+    rates: tuple[float, ...] = (0.0, 0.2, 0.5, 0.8)
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    rows: int = 300
+    noise: float = 0.2
+    hidden: tuple[int, ...] = (384, 384, 384)
+    epochs: int = 80
+    batch: int = 50
+    lr: float = 0.01
+    engine: str = "numpy"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Features, hidden widths, classes."""
+        return (data.DIGITS_FEATURES, *self.hidden, data.DIGITS_CLASSES)
+
+    def __str__(self) -> str:
+        """Describe it in a line."""
+        return (
+            f"{self.rows} training rows, each label wrong with probability {self.noise:g}, "
+            f"network {'-'.join(map(str, self.sizes))}, "
+            f"{report.count(len(self.seeds), 'seed')}, {self.engine} engine"
+        )
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What was measured at one rate: `epochs` of shape (points,), the rest (seeds, points)."""
+
+    epochs: NDArray[np.intp]
+    train_loss: NDArray[np.float64]
+    val_loss: NDArray[np.float64]
+    val_accuracy: NDArray[np.float64]
+
+    @property
+    def gap(self) -> NDArray[np.float64]:
+        """Validation loss less training loss."""
+        return self.val_loss - self.train_loss
+
+    @property
+    def last(self) -> Figures:
+        """The figures of the last epoch."""
+        return Figures(self.train_loss[:, -1], self.val_loss[:, -1], self.val_accuracy[:, -1])
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this experiment's options to `parser`."""
+    add, count = options.Options(parser, Config()), options.whole(1)
+    dropped = "probabilities that a hidden unit is dropped"
+    add.many("rates", options.probability, "P", dropped, options.ascending)
+    add.seeds()
+    add.many("hidden", count, "WIDTH", "widths of the hidden layers")
+    add.digits()
+    add.training()
+    add.choice("engine", tuple(ENGINES), "what trains; the figures differ by rounding")
+    add.output("rates.png")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train every network, print table and conclusions, write the plot."""
+    config = options.chosen(Config, args)
+    args.out.mkdir(parents=True, exist_ok=True)  # before the training, should it be impossible
+    out = report.console()
+    out.print(f"Handwritten digits: {config}.\n")
+    curves = measure(config, out, quiet=args.quiet)
+    print_table(out, config, curves)
+    report.sentences(out, "What this run shows", conclusions(curves))
+    path = draw(config, curves, args.out)
+    out.print(f"The curves are in {path}", soft_wrap=True)
+    return 0
+
+
+def measure(config: Config, out: Console, *, quiet: bool = True) -> dict[float, Curves]:
+    """Train one network for every rate and seed."""
+    epochs = np.array([e for e in range(1, config.epochs + 1) if _is_point(e, config)])
+    curves = {}
+    with report.progress(out, quiet=quiet, unit="epochs") as bar:
+        total = len(config.rates) * len(config.seeds) * config.epochs
+        task = bar.add_task("", total=total)
+        for p in config.rates:
+            runs = []
+            for seed in config.seeds:
+                bar.update(task, description=f"p = {p:g}, seed {seed}")
+                runs.append(train(config, p, seed, lambda: bar.advance(task)))
+            curves[p] = Curves(epochs, *np.stack(runs, axis=1))
+    return curves
+
+
+def train(config: Config, p: float, seed: int, on_epoch: Callable[[], object]) -> NDArray[Any]:
+    """Train one network.
+
+    Returns
+    -------
+    array, shape (3, points)
+        Training loss, validation loss and validation accuracy over the epochs.
+    """
+    for_data, for_weights, for_order = np.random.default_rng(seed).spawn(3)
+    split = data.digits(config.rows, config.noise, for_data)
+    chosen = ENGINES[config.engine]
+    network, optimiser = chosen.build(
+        config.sizes, p, config.lr, stream=dropcore.Stream(seed), rng=for_weights
+    )
+    points = []
+    for epoch in range(1, config.epochs + 1):
+        chosen.train_epoch(
+            network,
+            optimiser,
+            split.train_x,
+            split.train_labels,
+            batch=config.batch,
+            rng=for_order,
+        )
+        if _is_point(epoch, config):
+            points.append(mlp.figures(lambda x: chosen.predict(network, x), split))
+        on_epoch()
+    return np.array(points).T
+
+
+def _is_point(epoch: int, config: Config) -> bool:
+    return epoch % EPOCHS_PER_POINT == 0 or epoch in (1, config.epochs)
+
+
+def print_table(out: Console, config: Config, curves: Mapping[float, Curves]) -> None:
+    """Print the last epoch's figures; the row with the lowest validation loss is bold."""
+    last = {p: c.last for p, c in curves.items()}
+    report.table(
+        out,
+        f"After {config.epochs} epochs ({spread.heading(len(config.seeds))})",
+        ("p", *figures.COLUMNS),
+        [(f"{p:g}", *f.cells()) for p, f in last.items()],
+        caption="Both losses without dropout and with the same chance of a wrong label; "
+        "accuracy on validation rows, against the true digits.",
+        bold=list(last).index(figures.best(last)),
+    )
+
+
+def conclusions(curves: Mapping[float, Curves]) -> list[str]:
+    """Say what the last epoch's figures show; an effect is named only if measured.
+
+    A figure counts as changed where every seed agrees on the direction.
+    """
+    last = {p: c.last for p, c in curves.items()}
+    bad = figures.diverged({f"p = {p:g}": f for p, f in last.items()})
+    if bad:
+        return bad
+    least, *others = sorted(last)
+    lines = spread.warning(len(last[least].val_loss))
+    if others:
+        lines.append(_gaps(last))
+        lines += [f"p = {p:g} against {least:g}: {last[p].against(last[least])}" for p in others]
+        lines += _best_rate(last)
+    return [*lines, _best_epochs(curves)]
+
+
+def _gaps(last: Mapping[float, Figures]) -> str:
+    gaps = {p: float(f.gap.mean()) for p, f in last.items()}
+    wide, narrow = max(gaps, key=gaps.__getitem__), min(gaps, key=gaps.__getitem__)
+    return (
+        "The gap between validation and training loss is widest at "
+        f"p = {wide:g} ({gaps[wide]:.2f}) and narrowest at p = {narrow:g} ({gaps[narrow]:.2f})."
+    )
+
+
+def _best_rate(last: Mapping[float, Figures]) -> list[str]:
+    """Say where validation loss is lowest, and whether the rates above it underfit."""
+    best = figures.best(last)
+    loss = last[best].val_loss.mean()
+    lines = [f"At the last epoch validation loss is lowest at p = {best:g} ({loss:.2f})."]
+    for p in sorted(rate for rate in last if rate > best):
+        training = Change.between(last[best].train_loss, last[p].train_loss)
+        validation = last[p].loss_change(last[best])
+        verb = "underfits" if training.rose and validation.rose else "does not clearly underfit"
+        lines.append(
+            f"Against that, p = {p:g} {verb}: training loss {training.text()}, "
+            f"validation loss {validation.text()}."
+        )
+    return lines
+
+
+def _best_epochs(curves: Mapping[float, Curves]) -> str:
+    """Say how low each rate's mean validation loss ever was: what stopping early gives."""
+    stops = []
+    for p in sorted(curves):
+        mean = curves[p].val_loss.mean(axis=0)
+        stop = int(mean.argmin())
+        stops.append(f"{mean[stop]:.2f} at p = {p:g} (epoch {curves[p].epochs[stop]})")
+    return f"The lowest validation loss at any epoch: {', '.join(stops)}."
+
+
+def draw(config: Config, curves: Mapping[float, Curves], directory: Path) -> Path:
+    """Write ``rates.png``: both losses rate by rate, then all rates beside each other."""
+    rates = ", ".join(f"{p:g}" for p in curves)
+    title = f"Dropout after each hidden layer: training and validation loss at p = {rates}"
+    fig = plot.figure(max(10.0, 3.1 * len(curves)), 7.4, title, f"Handwritten digits: {config}.")
+    (above,), (below,) = fig.subfigures(2, 1, squeeze=False)
+    panels = above.subplots(1, len(curves), sharey=True, squeeze=False)[0]
+    for axes, (p, c) in zip(panels, curves.items(), strict=True):
+        gap = Spread.of(c.gap[:, -1]).text(2)
+        plot.dress(axes, f"p = {p:g}, gap {gap}", "cross-entropy" if axes is panels[0] else "")
+        plot.curve(axes, c.epochs, c.val_loss, label="validation", color=plot.VALIDATION)
+        plot.curve(axes, c.epochs, c.train_loss, label="training", color=plot.TRAINING, ls="--")
+    panels[0].legend(frameon=False, loc="best")
+    loss, accuracy = below.subplots(1, 2)
+    plot.dress(loss, "Validation loss", "cross-entropy")
+    plot.dress(accuracy, "Validation accuracy, against the true digits")
+    for colour, (p, c) in zip(plot.ordered_colours(len(curves)), curves.items(), strict=True):
+        plot.curve(loss, c.epochs, c.val_loss, label=f"p = {p:g}", color=colour)
+        plot.curve(accuracy, c.epochs, c.val_accuracy, label=f"p = {p:g}", color=colour)
+    accuracy.set_ylim(0, 1)
+    accuracy.legend(frameon=False, loc="best")
+    return plot.save(fig, directory, "rates")

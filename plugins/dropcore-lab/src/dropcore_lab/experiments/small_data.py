@@ -1,0 +1,267 @@
+"""Dropout against weight decay as the training rows get fewer.
+
+One network of dense layers, trained without either, with dropout, and with weight decay (a share
+of each weight added to its gradient), on as few rows as asked. Every network takes the same number
+of steps, so that fewer rows are not trained on less. A seed fixes rows, wrong labels, initial
+weights and the order of the batches; its smaller sets of rows are parts of the larger ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import dropcore
+from dropcore import autograd
+from dropcore_lab.experiments import data, engine, figures, options, plot, report, spread
+from dropcore_lab.experiments.figures import Figures, Run
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to train: at most one of both is above 0."""
+
+    p: float = 0.0
+    decay: float = 0.0
+
+    def __str__(self) -> str:
+        """Name it."""
+        if self.p:
+            return f"dropout {self.p:g}"
+        return f"decay {self.decay:g}" if self.decay else "neither"
+
+
+NEITHER = Method()
+Measured = dict[int, dict[Method, Figures]]
+"""The figures for each number of rows and method."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """What is trained, on what, how long."""
+
+    rows: tuple[int, ...] = (25, 50, 100, 200, 400, 800, 1400)
+    rates: tuple[float, ...] = (0.2, 0.5)
+    decays: tuple[float, ...] = (0.003, 0.03)
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    noise: float = 0.1
+    hidden: tuple[int, ...] = (128, 128)
+    steps: int = 1000
+    batch: int = 25
+    lr: float = 0.02
+
+    @property
+    def methods(self) -> tuple[Method, ...]:
+        """All ways to train; a rate or decay of 0 is `NEITHER` once more."""
+        dropout = [Method(p=p) for p in self.rates]
+        return options.once([NEITHER, *dropout, *(Method(decay=decay) for decay in self.decays)])
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Features, hidden widths, classes."""
+        return (data.DIGITS_FEATURES, *self.hidden, data.DIGITS_CLASSES)
+
+    def __str__(self) -> str:
+        """Describe it in a line."""
+        return (
+            f"each label wrong with probability {self.noise:g}, network "
+            f"{'-'.join(map(str, self.sizes))}, {self.steps} steps of {self.batch} rows, "
+            f"{report.count(len(self.seeds), 'seed')}"
+        )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this experiment's options to `parser`."""
+    add, count = options.Options(parser, Config()), options.whole(1)
+    limit = options.whole(1, data.DIGITS_ROWS - data.DIGITS_ROWS // 10)
+    add.many("rows", limit, "N", "training rows; those that no set has validate", options.ascending)
+    dropped = "probabilities that a hidden unit is dropped"
+    add.many("rates", options.probability, "P", dropped, options.ascending)
+    add.many("decays", options.positive, "DECAY", "strengths of weight decay", options.ascending)
+    add.seeds()
+    add.noise()
+    add.many("hidden", count, "WIDTH", "widths of the hidden layers")
+    add.one("steps", count, "N", "training steps, whatever the rows")
+    add.one("batch", count, "N", "rows of one training step")
+    add.one("lr", options.positive, "RATE", "learning rate")
+    add.output("small-data.png")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train every network, print table and conclusions, write the plot."""
+    config = options.chosen(Config, args)
+    args.out.mkdir(parents=True, exist_ok=True)
+    out = report.console()
+    out.print(f"Handwritten digits: {config}.\n")
+    measured = measure(config, out, quiet=args.quiet)
+    print_tables(out, config, measured)
+    report.sentences(out, "What this run shows", conclusions(measured))
+    path = draw(config, measured, args.out)
+    out.print(f"The curves are in {path}", soft_wrap=True)
+    return 0
+
+
+def measure(config: Config, out: Console, *, quiet: bool = True) -> Measured:
+    """Train one network for every number of rows, method and seed."""
+    jobs = [
+        (rows, "rows,", method, "seed", seed)
+        for rows in config.rows
+        for method in config.methods
+        for seed in config.seeds
+    ]
+    runs: dict[tuple[int, Method], list[Run]] = {}
+    for rows, _, method, _, seed in report.each(out, jobs, quiet=quiet):
+        runs.setdefault((rows, method), []).append(train(config, rows, method, seed))
+    return {
+        rows: {method: Figures.of(runs[rows, method]) for method in config.methods}
+        for rows in config.rows
+    }
+
+
+def train(config: Config, rows: int, method: Method, seed: int) -> Run:
+    """Train one network; the rows that validate are the same whatever `rows` is."""
+    for_data, for_weights, for_order = np.random.default_rng(seed).spawn(3)
+    most = data.digits(max(config.rows), config.noise, for_data)
+    split = replace(most, train_x=most.train_x[:rows], train_labels=most.train_labels[:rows])
+    model = engine.dense(config.sizes, method.p, stream=dropcore.Stream(seed), rng=for_weights)
+    optimiser = autograd.SGD(model.parameters(), config.lr, momentum=0.9, weight_decay=method.decay)
+    for batch in islice(data.endless(rows, config.batch, for_order), config.steps):
+        engine.step(model, optimiser, split.train_x[batch], split.train_labels[batch])
+    return engine.figures(model, split)
+
+
+def print_tables(out: Console, config: Config, measured: Measured) -> None:
+    """Print validation loss and accuracy, a row for each number of training rows."""
+    methods = config.methods
+    for what, caption in (
+        ("val_loss", "Without dropout, on rows that no network was trained on."),
+        ("val_accuracy", "Against the true digits."),
+    ):
+        name = {"val_loss": "Validation loss", "val_accuracy": "Accuracy"}[what]
+        report.table(
+            out,
+            f"{name} ({spread.heading(len(config.seeds))})",
+            ("rows", *map(str, methods)),
+            [
+                (str(rows), *(spread.Spread.of(getattr(of[m], what)).text(2) for m in methods))
+                for rows, of in measured.items()
+            ],
+            caption=caption,
+        )
+
+
+def conclusions(measured: Measured) -> list[str]:
+    """Say where each method helped in every seed, where dropout stops, and against what."""
+    first = next(iter(measured.values()))
+    bad = figures.diverged(
+        {f"{method}, {n} rows": f for n, of in measured.items() for method, f in of.items()}
+    )
+    if bad:
+        return bad
+    lines = spread.warning(len(first[NEITHER].val_loss))
+    methods = [method for method in first if method != NEITHER]
+    lines += [_helped(method, measured) for method in methods]
+    lines += [_stops(method, measured) for method in methods if method.p]
+    if any(m.p for m in methods) and any(m.decay for m in methods):
+        lines += [_against_decay(rows, of) for rows, of in measured.items()]
+    return lines
+
+
+def _helped(method: Method, measured: Measured) -> str:
+    """Name the numbers of rows at which every seed's validation loss fell, or rose."""
+    changes = {rows: of[method].loss_change(of[NEITHER]) for rows, of in measured.items()}
+    groups = {
+        "lower in every seed": [rows for rows, c in changes.items() if c.fell],
+        "higher in every seed": [rows for rows, c in changes.items() if c.rose],
+        "not clearly changed": [rows for rows, c in changes.items() if not (c.fell or c.rose)],
+    }
+    found = [f"{words} at {_listed(rows)} rows" for words, rows in groups.items() if rows]
+    return f"{str(method).capitalize()} against neither: validation loss {'; '.join(found)}."
+
+
+def _stops(method: Method, measured: Measured) -> str:
+    """Say how few rows still showed in every seed that dropout lowers loss and lifts accuracy."""
+    helps = {
+        rows: of[method].loss_change(of[NEITHER]).fell
+        and of[method].accuracy_change(of[NEITHER]).rose
+        for rows, of in measured.items()
+    }
+    name = str(method).capitalize()
+    if not any(helps.values()):
+        return f"{name} lowered loss and raised accuracy in every seed at no number of rows."
+    fewest = min(rows for rows, helped in helps.items() if helped)
+    below = [rows for rows in measured if rows < fewest]
+    text = f"{name} lowered loss and raised accuracy in every seed at {fewest} rows"
+    if not below:
+        return f"{text}, the fewest that were tried."
+    return f"{text}, and at none of the fewer that were tried ({_listed(below)})."
+
+
+def _against_decay(rows: int, of: Mapping[Method, Figures]) -> str:
+    """Compare the best dropout with the best weight decay at one number of rows."""
+    dropout = figures.best({m: f for m, f in of.items() if m.p})
+    decay = figures.best({m: f for m, f in of.items() if m.decay})
+    change = of[dropout].loss_change(of[decay])
+    return (
+        f"{rows} rows: the validation loss of the best dropout ({dropout.p:g}) against that of the "
+        f"best decay ({decay.decay:g}) is {change.text()}."
+    )
+
+
+def _listed(rows: list[int]) -> str:
+    *others, last = map(str, rows)
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def draw(config: Config, measured: Measured, directory: Path) -> Path:
+    """Write ``small-data.png``: loss, change of loss and accuracy over the number of rows."""
+    title = "Dropout against weight decay as the training rows get fewer"
+    fig = plot.figure(14, 5.4, title, f"Handwritten digits: {config}.")
+    loss, change, accuracy = fig.subplots(1, 3)
+    rows = np.array(list(measured))
+    for method, style in zip(config.methods, _styles(config.methods), strict=True):
+        of = [measured[n][method] for n in rows]
+        losses = np.stack([f.val_loss for f in of], axis=1)
+        base = np.stack([measured[n][NEITHER].val_loss for n in rows], axis=1)
+        accuracies = np.stack([f.val_accuracy for f in of], axis=1)
+        plot.curve(loss, rows, losses, label=str(method), **style)
+        plot.curve(accuracy, rows, accuracies, label=str(method), **style)
+        if method != NEITHER:
+            plot.curve(change, rows, losses - base, label=str(method), **style)
+    change.axhline(0, color=plot.FAINT, linewidth=1)
+    for axes, name, ylabel in (
+        (loss, "Validation loss", "cross-entropy"),
+        (change, "Change of validation loss from neither", "below 0: it helps"),
+        (accuracy, "Validation accuracy, against the true digits", ""),
+    ):
+        plot.dress(axes, name, ylabel, "training rows")
+        axes.set_xscale("log")
+        axes.set_xticks(rows, [str(n) for n in rows])
+        axes.minorticks_off()
+    accuracy.legend(frameon=False, loc="best")
+    return plot.save(fig, directory, "small-data")
+
+
+def _styles(methods: tuple[Method, ...]) -> list[dict[str, object]]:
+    """Dropout in blues, decay in dashed oranges, neither in grey, stronger ones darker."""
+    rates = [m for m in methods if m.p]
+    decays = [m for m in methods if m.decay]
+    blues, oranges = plot.shades("Blues", len(rates)), plot.shades("Oranges", len(decays))
+    styles: list[dict[str, object]] = []
+    for method in methods:
+        if method.p:
+            styles.append({"color": blues[rates.index(method)], "marker": "o"})
+        elif method.decay:
+            styles.append({"color": oranges[decays.index(method)], "marker": "s", "ls": "--"})
+        else:
+            styles.append({"color": plot.FAINT, "marker": "D"})
+    return [{**style, "markersize": 4} for style in styles]

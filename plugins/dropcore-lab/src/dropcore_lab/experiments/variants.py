@@ -1,0 +1,287 @@
+"""Every variant of dropout at the same p, in the same place of the same network.
+
+The network has one residual block, ``x + dropout(relu(conv(x)))``, in which every kind of variant
+has something to drop: elements, channels, blocks, or the whole branch of a sample. A seed fixes
+rows, wrong labels, initial weights and the order of the batches. One p is not one strength: the
+variants differ in how much noise a p makes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import dropcore
+from dropcore import autograd
+from dropcore.adapters.autograd import Dropout, seed
+from dropcore.autograd import Conv2d, Linear, Module, Tensor, relu
+from dropcore_lab.experiments import data, engine, figures, options, plot, report, spread
+from dropcore_lab.experiments.figures import Figures, Run
+from dropcore_lab.experiments.spread import Spread
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+NONE = "none"
+OPTIONS: dict[str, dict[str, Any]] = {
+    "spatial": {"channel_axis": 1},
+    "dropblock": {"channel_axis": 1, "block_size": 3},
+    "exactcount": {"axis": 1},
+}
+"""What variants are given here; those not named take their defaults."""
+REMARKS = {"alpha": "meant for selu; this network has relu"}
+
+
+@dataclass(frozen=True)
+class Config:
+    """What is trained, on what, how often. No variants: all that are installed."""
+
+    variants: tuple[str, ...] = ()
+    p: float = 0.3
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    rows: int = 300
+    noise: float = 0.1
+    channels: int = 16
+    epochs: int = 40
+    batch: int = 50
+    lr: float = 0.02
+    timed: int = 30
+
+    def __str__(self) -> str:
+        """Describe it in a line."""
+        return (
+            f"p = {self.p:g}, {self.rows} training rows, each label wrong with probability "
+            f"{self.noise:g}, one residual block of {self.channels} channels, {self.epochs} "
+            f"epochs, {report.count(len(self.seeds), 'seed')}"
+        )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of one variant: its figures and its share of a training step's time."""
+
+    figures: Figures
+    time_share: NDArray[Any]
+
+
+class Residual(Module):
+    """A convolution, a residual block with dropout on its branch, and a linear layer."""
+
+    def __init__(self, channels: int, drop: Module | None, rng: np.random.Generator) -> None:
+        self.stem = Conv2d(1, channels, 3, stride=2, padding=1, rng=rng)
+        self.branch = Conv2d(channels, channels, 3, padding=1, rng=rng)
+        self.drop = drop
+        self.last = Linear(channels * 16, data.DIGITS_CLASSES, rng=rng)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits of images of shape (rows, 1, 8, 8)."""
+        x = relu(self.stem(x))
+        branch = relu(self.branch(x))
+        x = x + (branch if self.drop is None else self.drop(branch))
+        logits: Tensor = self.last(x.reshape(x.shape[0], -1))
+        return logits
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this experiment's options to `parser`."""
+    add = options.Options(parser, Config())
+    add.many("variants", installed, "NAME", "variants of dropout", options.once)
+    add.one("p", options.probability, "P", "probability that a variant drops what it drops")
+    add.seeds()
+    add.digits()
+    add.one("channels", options.whole(1), "N", "of both convolutions")
+    add.training()
+    add.one("timed", options.whole(1), "N", "steps timed with dropout, and without")
+    add.output("variants.png")
+
+
+def installed(name: str) -> str:
+    """Refuse a name that no installed variant has."""
+    if name not in dropcore.variants():
+        raise argparse.ArgumentTypeError(f"{name!r} is not among {', '.join(dropcore.variants())}")
+    return name
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train every network, print table and conclusions, write the plot."""
+    config = options.chosen(Config, args)
+    args.out.mkdir(parents=True, exist_ok=True)
+    out = report.console()
+    out.print(f"Handwritten digits: {config}.\n")
+    variants, skipped = usable(config)
+    measured = measure(config, variants, out, quiet=args.quiet)
+    print_table(out, config, variants, measured)
+    report.sentences(out, "What this run shows", conclusions(measured))
+    if skipped:
+        lines = (f"{name}: {reason}." for name, reason in skipped.items())
+        report.sentences(out, "Left out", lines)
+    path = draw(config, measured, args.out)
+    out.print(f"The figures are drawn in {path}", soft_wrap=True)
+    return 0
+
+
+def usable(config: Config) -> tuple[dict[str, dropcore.Variant], dict[str, str]]:
+    """Find the variants that can take the place, and why the others cannot."""
+    variants, skipped = {}, {}
+    for name in config.variants or dropcore.variants():
+        try:
+            variant = _variant(name)
+            _try_out(variant, config)
+        except Exception as error:  # a plugin may fail in any way; the others are still measured
+            skipped[name] = str(error).rstrip(".")
+        else:
+            variants[name] = variant
+    return variants, skipped
+
+
+def _variant(name: str) -> dropcore.Variant:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dropcore.PluginWarning)  # the reason is listed
+        try:
+            return dropcore.get_variant(name, **OPTIONS.get(name, {}))
+        except TypeError as error:
+            if name in OPTIONS:
+                raise
+            raise TypeError(f"it cannot be made without options ({error})") from error
+
+
+def _try_out(variant: dropcore.Variant, config: Config) -> None:
+    further = variant.inputs[1:]
+    if further:
+        raise ValueError(f"it needs a further input, {', '.join(further)}, that this network lacks")
+    x = np.ones((2, config.channels, 4, 4), np.float32)
+    dropcore.dropout(x, config.p, training=True, rng=0, variant=variant)
+
+
+def measure(
+    config: Config, variants: Mapping[str, dropcore.Variant], out: Console, *, quiet: bool = True
+) -> dict[str, Measured]:
+    """Train one network for every variant and seed, and one without dropout."""
+    every: dict[str, dropcore.Variant | None] = {NONE: None, **variants}
+    runs: dict[str, list[tuple[Run, float]]] = {name: [] for name in every}
+    jobs = [(name, "seed", number) for name in every for number in config.seeds]
+    for name, _, number in report.each(out, jobs, quiet=quiet):
+        runs[name].append(train(config, every[name], number))
+    return {
+        name: Measured(
+            Figures.of([run for run, _ in results]), np.array([share for _, share in results])
+        )
+        for name, results in runs.items()
+    }
+
+
+def train(config: Config, variant: dropcore.Variant | None, number: int) -> tuple[Run, float]:
+    """Train one network; returns its figures and dropout's share of a step's time."""
+    for_data, for_weights, for_order = np.random.default_rng(number).spawn(3)
+    split = data.images(data.digits(config.rows, config.noise, for_data))
+    drop = None if variant is None else Dropout(config.p, variant)
+    model = Residual(config.channels, drop, for_weights)
+    seed(model, dropcore.Stream(number))
+    optimiser = autograd.SGD(model.parameters(), config.lr, momentum=0.9)
+    engine.train(model, optimiser, split, epochs=config.epochs, batch=config.batch, rng=for_order)
+    run = engine.figures(model, split)
+    share = 0.0
+    if drop is not None:
+        share = engine.time_share(model, optimiser, split, config.batch, config.timed)
+    return run, share
+
+
+def print_table(
+    out: Console,
+    config: Config,
+    variants: Mapping[str, dropcore.Variant],
+    measured: Mapping[str, Measured],
+) -> None:
+    """Print the figures; the row with the lowest validation loss is bold."""
+    last = {name: m.figures for name, m in measured.items()}
+    report.table(
+        out,
+        f"After {config.epochs} epochs ({spread.heading(len(config.seeds))})",
+        ("variant", *figures.COLUMNS),
+        [(name, *f.cells()) for name, f in last.items()],
+        caption="Losses without dropout; accuracy against the true digits.",
+        bold=list(last).index(figures.best(last)),
+        names=1,
+    )
+    report.table(
+        out,
+        f"At p = {config.p:g}",
+        ("variant", "options and remarks", "time share"),
+        [
+            (name, _remarks(variant), f"{Spread.of(100 * measured[name].time_share).text(1)} %")
+            for name, variant in variants.items()
+        ],
+        caption="Time share: of a training step, what dropout takes (below 0: too little to "
+        "measure).",
+        names=2,
+    )
+
+
+def _remarks(variant: dropcore.Variant) -> str:
+    """Say which options differ from the defaults, and what else is to be known."""
+    given = variant.options()
+    defaults = {
+        field.name: field.default if field.default_factory is MISSING else field.default_factory()
+        for field in fields(variant)
+    }
+    chosen = [f"{name}={value!r}" for name, value in given.items() if value != defaults[name]]
+    return ", ".join([*chosen, *filter(None, [REMARKS.get(variant.name)])])
+
+
+def conclusions(measured: Mapping[str, Measured]) -> list[str]:
+    """Say what the figures show; an effect is named only if every seed shows it."""
+    every = {name: m.figures for name, m in measured.items()}
+    bad = figures.diverged(every)
+    if bad:
+        return bad
+    lines = spread.warning(len(every[NONE].val_loss))
+    others = {name: f for name, f in every.items() if name != NONE}
+    lines += [f"{name} against none: {f.against(every[NONE])}" for name, f in others.items()]
+    if "standard" in others and len(others) > 1:
+        lines += _against_standard(others)
+    return lines
+
+
+def _against_standard(others: Mapping[str, Figures]) -> list[str]:
+    """Sort the variants by how their validation loss compares with the standard one's."""
+    standard = others["standard"]
+    changes = {name: f.loss_change(standard) for name, f in others.items() if name != "standard"}
+    groups = {
+        "lower in every seed": [name for name, c in changes.items() if c.fell],
+        "higher in every seed": [name for name, c in changes.items() if c.rose],
+        "not clearly different": [n for n, c in changes.items() if not (c.fell or c.rose)],
+    }
+    found = [f"{words}: {', '.join(names)}" for words, names in groups.items() if names]
+    best = figures.best(others)
+    return [
+        f"Validation loss against standard's: {'; '.join(found)}.",
+        f"The lowest mean validation loss is that of {best} ({others[best].val_loss.mean():.2f}).",
+    ]
+
+
+def draw(config: Config, measured: Mapping[str, Measured], directory: Path) -> Path:
+    """Write ``variants.png``: loss, accuracy and time, a row of dots for each variant."""
+    title = f"Variants of dropout at p = {config.p:g}, in one network"
+    height = 2.6 + 0.42 * len(measured)
+    fig = plot.figure(13, height, title, f"Handwritten digits: {config}.", plot.DOTS)
+    loss, accuracy, time = fig.subplots(1, 3)
+    names = list(measured)
+    colours = [plot.FAINT if name == NONE else plot.TRAINING for name in names]
+    losses = np.array([m.figures.val_loss for m in measured.values()])
+    accuracies = np.array([m.figures.val_accuracy for m in measured.values()])
+    shares = np.array([100 * m.time_share for name, m in measured.items() if name != NONE])
+    plot.dress(loss, "Validation loss", xlabel="cross-entropy")
+    plot.dots(loss, names, losses, colours, losses[0].mean())
+    plot.dress(accuracy, "Validation accuracy", xlabel="share of the rows")
+    plot.dots(accuracy, names, accuracies, colours, accuracies[0].mean())
+    plot.dress(time, "Time that dropout takes", xlabel="% of a training step")
+    if len(shares):
+        plot.dots(time, names[1:], shares, colours[1:])
+    return plot.save(fig, directory, "variants")

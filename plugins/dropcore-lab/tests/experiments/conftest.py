@@ -1,0 +1,37 @@
+"""Running an experiment as the command line does, and a console that nobody sees."""
+
+import argparse
+import io
+
+import pytest
+from dropcore_lab import experiments
+
+
+@pytest.fixture(autouse=True)
+def _no_terminal(monkeypatch):
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "200")  # so that no sentence is wrapped
+
+
+@pytest.fixture
+def nowhere():
+    console = pytest.importorskip("rich.console")
+    return console.Console(file=io.StringIO())
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    """Run an experiment with these words; gives what it printed and where its picture is."""
+    for module in ("sklearn", "matplotlib", "rich"):
+        pytest.importorskip(module)
+
+    def call(name, words):
+        parser = argparse.ArgumentParser()
+        experiment = experiments.get(name)
+        experiment.add_arguments(parser)
+        args = parser.parse_args([*words.split(), "--out", str(tmp_path / "new" / "out")])
+        assert experiment.run(args) == 0
+        return capsys.readouterr().out, tmp_path / "new" / "out" / f"{name}.png"
+
+    return call
