@@ -1,4 +1,5 @@
 import doctest
+import sys
 
 import autograd.numpy as anp
 import dropcore_hips
@@ -233,7 +234,8 @@ def test_training_has_no_default():
 # ------------------------------------------------------------------------ examples
 
 
-def test_the_docstrings():
-    failed, tried = doctest.testmod(dropcore_hips)
+@pytest.mark.parametrize("function", [dropcore_hips.dropout, dropcore_hips.checkpoint])
+def test_the_docstrings(function):
+    failed, tried = doctest.testmod(sys.modules[function.__module__])
     assert not failed
     assert tried

@@ -1,10 +1,12 @@
-"""The README's example runs."""
+"""The README's examples run, each after the one before."""
 
 import re
 from pathlib import Path
 
 
-def test_the_example():
+def test_the_examples():
     text = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
-    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    exec(example, {})
+    names = {}
+    for example in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(example, names)
+    assert names
