@@ -2,6 +2,8 @@
 #
 #   make demo      train a network on real data with dropout, see what it does
 #   make test      lint and run all tests
+#   make docs      the documentation as a site, in out/docs
+#   make coverage  which lines no test runs
 #   make plugins   build the plugins of this repository and install them
 #   make bench-report   measure, and write bench/RESULTS.md with its plots
 #   make bench-compilers   the kernels as GCC and Clang build them: bench/COMPILERS.md
@@ -42,7 +44,7 @@ export PIP_PREFER_BINARY = 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint pytest plugins test-plugins test-peers test-frameworks bench \
+.PHONY: help demo test lint lint-text lint-types docs pytest plugins test-plugins test-peers test-frameworks bench \
     bench-report bench-compilers check check-large check-sanitize check-threads check-debug check-plain check-pythons \
     check-free-threading check-clang check-foreign clean
 
@@ -59,7 +61,7 @@ $(VENV)/demo.stamp: $(SOURCE) $(LAB_SOURCE) constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/test.stamp: $(SOURCE) $(LAB_SOURCE) constraints.txt | $(BIN)/python
-	$(PIP) install --constraint constraints.txt '.[test]' '$(LAB)[experiments,test]' cython-lint mypy pycodestyle ruff
+	$(PIP) install --constraint constraints.txt '.[test]' '$(LAB)[experiments,test]' mypy
 	@touch $@ $(VENV)/demo.stamp
 
 # The plugins in this repository are built against the core's wheel, as anyone's would be.
@@ -77,12 +79,33 @@ demo: $(VENV)/demo.stamp
 
 test: lint pytest test-plugins
 
-lint: $(VENV)/test.stamp
+lint: lint-text lint-types
+
+# Style, and the forms of what only runs elsewhere. Nothing is built.
+lint-text: $(VENV)/lint.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m mypy -p dropcore -p dropcore_lab
 	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint src plugins examples bench  # it calls pycodestyle
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*))
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+
+$(VENV)/lint.stamp: constraints.txt | $(BIN)/python
+	$(PIP) install --constraint constraints.txt check-jsonschema cython-lint pycodestyle ruff
+	@touch $@
+
+# Types, and the stubs of the compiled modules, against the installed package.
+lint-types: $(VENV)/test.stamp
+	$(BIN)/python -m mypy -p dropcore -p dropcore_lab
 	$(BIN)/python -m mypy.stubtest $(COMPILED) --allowlist stubtest-allowlist.txt
+
+# The pages of docs/ and the docstrings. A warning is an error: a link without a target, a
+# docstring that numpydoc cannot read.
+docs: $(VENV)/test.stamp
+	$(PIP) install --constraint constraints.txt furo myst-parser numpydoc sphinx
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs out/docs
 
 pytest: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m 'not large'
