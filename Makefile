@@ -45,7 +45,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint lint-text lint-types docs pytest plugins test-plugins test-peers test-frameworks bench \
-    bench-report bench-compilers check check-large check-sanitize check-threads check-debug check-plain check-pythons \
+    bench-report bench-compilers coverage check check-large check-sanitize check-threads check-debug check-plain check-pythons \
     check-free-threading check-clang check-foreign clean
 
 help:
@@ -233,6 +233,20 @@ check-debug:
 check-plain:
 	$(call built_environment,plain,-Dc_args=-DDROPCORE_PLAIN,'.[test]')
 	$(VENV)-plain/bin/python -m pytest -m 'not large' $(TESTS)
+
+# Lines that no test runs: of Python by coverage.py, of Cython by gcov, whose counts the C compiler
+# puts at the lines that Cython names. Below -O1 nothing is inlined, so that each line has a count.
+COVERED := build/coverage
+coverage:
+	rm -rf $(VENV)-coverage $(COVERED)
+	$(PYTHON) -m venv $(VENV)-coverage
+	$(VENV)-coverage/bin/python -m pip --disable-pip-version-check --quiet install \
+	    --constraint constraints.txt --config-settings=build-dir=$(COVERED) \
+	    --config-settings=setup-args=-Dbuildtype=debug --config-settings=setup-args=-Db_coverage=true \
+	    '.[test]' coverage
+	$(VENV)-coverage/bin/python -m coverage run --branch --source dropcore -m pytest -m 'not large' $(TESTS)
+	$(VENV)-coverage/bin/python -m coverage report --skip-covered --show-missing
+	$(VENV)-coverage/bin/python tools/uncovered.py $(COVERED)
 
 check-pythons:
 	tools/check-pythons.sh $(PYTHONS)

@@ -1,0 +1,61 @@
+"""Print the lines of .pyx and .pxi files that no test ran: `make coverage`.
+
+gcov knows how often each line of the generated C ran, and Cython's line directives say which line
+of which file it came from. gcovr looks for the generated files where the compiler ran, finds none,
+and gives up; so gcov's JSON is read here.
+
+    python tools/uncovered.py BUILD_FOLDER
+"""
+
+import json
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from itertools import groupby
+from pathlib import Path
+
+
+def counts(build):
+    """How often each line of each file ran, over all instruction sets."""
+    ran = defaultdict(Counter)
+    for notes in sorted(build.rglob("*.gcno")):
+        done = subprocess.run(
+            ["gcov", "--json-format", "--stdout", notes.with_suffix(".gcda")],
+            cwd=build,
+            capture_output=True,
+            check=True,
+        )
+        for line in done.stdout.splitlines():
+            for file in json.loads(line)["files"]:
+                path = source_of(file["file"], build)
+                if path is not None:
+                    for each in file["lines"]:
+                        ran[path][each["line_number"]] += each["count"]
+    return ran
+
+
+def source_of(name, build):
+    """The source file that Cython calls `name`: seen from the build folder, or from src."""
+    for path in ((build / name).resolve(), Path("src", name).resolve()):
+        if path.suffix in (".pyx", ".pxi") and path.is_file():
+            return path
+    return None
+
+
+def ranges(lines):
+    """Turn 3, 4, 5, 9 into the text 3-5, 9."""
+    groups = groupby(enumerate(sorted(lines)), lambda pair: pair[1] - pair[0])
+    runs = [[line for _, line in group] for _, group in groups]
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+
+
+def main():
+    """Print a line for each file."""
+    for path, ran in sorted(counts(Path(sys.argv[1]).resolve()).items()):
+        missing = [line for line, count in ran.items() if not count]
+        share = 1 - len(missing) / len(ran)
+        print(f"{path.relative_to(Path.cwd())}  {share:.0%} of {len(ran)}  {ranges(missing)}")
+
+
+if __name__ == "__main__":
+    main()
