@@ -7,6 +7,7 @@
 #   make plugins   build the plugins of this repository and install them
 #   make bench-report   measure, and write bench/RESULTS.md with its plots
 #   make bench-compilers   the kernels as GCC and Clang build them: bench/COMPILERS.md
+#   make interface   write the compiled interface anew from tools/interface.py
 #   make check     test, and count instructions under valgrind
 #   make check-large   arrays of more than 2^31 elements
 #   make test-peers    the autograd engine against PyTorch
@@ -44,7 +45,7 @@ export PIP_PREFER_BINARY = 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lint-text lint-types docs pytest plugins test-plugins test-peers test-frameworks bench \
+.PHONY: help demo test lint lint-text lint-types docs interface pytest plugins test-plugins test-peers test-frameworks bench \
     bench-report bench-compilers coverage check check-large check-sanitize check-threads check-debug check-plain check-pythons \
     check-free-threading check-clang check-foreign clean
 
@@ -106,6 +107,10 @@ lint-types: $(VENV)/test.stamp
 docs: $(VENV)/test.stamp
 	$(PIP) install --constraint constraints.txt furo myst-parser numpydoc sphinx
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs out/docs
+
+# What a test compares with the table in tools/interface.py.
+interface:
+	$(PYTHON) tools/write_interface.py
 
 pytest: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m 'not large'

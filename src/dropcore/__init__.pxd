@@ -1,5 +1,6 @@
 # The compiled interface: see _core/api.pxd.
 
+# written by tools/write_interface.py: imports
 from dropcore._core.api cimport (
     DROPCORE_ABI, dropcore_abi, dropcore_backward_bfloat16, dropcore_backward_float16,
     dropcore_backward_float32, dropcore_backward_float64, dropcore_draw, dropcore_draw_at,
@@ -14,3 +15,4 @@ from dropcore._core.api cimport (
     dropcore_words,
 )
 from dropcore.stream cimport dropcore_draw_of
+# end of imports

@@ -30,6 +30,7 @@ extern "C" {
 /* The table only grows at its end within one DROPCORE_ABI. */
 #define DROPCORE_ABI 1
 
+/* written by tools/write_interface.py: structs */
 /* The address of one mask: 40 bytes that are to be passed, not looked into. */
 typedef struct dropcore_draw {
     uint32_t key[8];
@@ -50,7 +51,9 @@ typedef struct dropcore_path {
     uint8_t block[128];
     uint64_t length;
 } dropcore_path;
+/* end of structs */
 
+/* written by tools/write_interface.py: table */
 #define DROPCORE_OF_DTYPE(name, element)                                                \
     /* Standard dropout; bits: OUT, or NULL. */                                         \
     void (*forward_##name)(const dropcore_draw *draw, double p, uint64_t start,         \
@@ -78,8 +81,8 @@ typedef struct dropcore_api {
     uint32_t stream_version; /* of the promise about masks: 1 */
     uint32_t reserved;
 
-    /* Keys. A path begins with a seed; each part leads one child further. A path can go
-       on after a draw was taken from it, and can be copied. */
+    /* A path begins with a seed; each part leads one child further. A path can go on
+       after a draw was taken from it, and can be copied. */
     void (*path_of_integer)(uint64_t seed, dropcore_path *path);
     void (*path_of_bytes)(const uint8_t *seed, Py_ssize_t n, dropcore_path *path);
     void (*path_add_integer)(dropcore_path *path, uint64_t part);
@@ -87,11 +90,12 @@ typedef struct dropcore_api {
     void (*draw_at)(const dropcore_path *path, uint64_t index, dropcore_draw *draw);
     void (*set_index)(dropcore_draw *draw, uint64_t index);
 
-    /* Decisions alone, and raw 64-bit words for other noise. */
-    void (*keep_bits)(const dropcore_draw *draw, double p, uint64_t start, Py_ssize_t n,
-        uint8_t *bits);
-    void (*words)(const dropcore_draw *draw, uint64_t start, Py_ssize_t n, uint64_t *words);
-
+    /* Decisions alone. */
+    void (*keep_bits)(const dropcore_draw *draw, double p, uint64_t start,
+        Py_ssize_t n, uint8_t *bits);
+    /* Raw 64-bit words for other noise. */
+    void (*words)(const dropcore_draw *draw, uint64_t start, Py_ssize_t n,
+        uint64_t *words);
     /* 1 / (1 - p) as forward takes it, 0 for p == 1: the scale of standard dropout. */
     double (*scale)(double p);
 
@@ -100,10 +104,11 @@ typedef struct dropcore_api {
     DROPCORE_OF_DTYPE(float16, uint16_t)
     DROPCORE_OF_DTYPE(bfloat16, uint16_t)
 
-    /* With the GIL: the draw that an `rng=` of dropcore.dropout names; a Stream gives its
-       next one. Returns 0, or -1 with a Python exception set. */
+    /* With the GIL: the draw that an `rng=` of dropcore.dropout names; a Stream gives
+       its next one. Returns 0, or -1 with a Python exception set. */
     int (*draw_of)(PyObject *rng, dropcore_draw *draw);
 } dropcore_api;
+/* end of table */
 
 /* The table of the installed dropcore, or NULL with ImportError set, where there is none
    or it is not one that this header knows. With the GIL. The table is never freed. */

@@ -13,8 +13,7 @@
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
-from dropcore._core.keys cimport Path
-from dropcore._core.table cimport Affine, DrawAddress
+from dropcore._core.table cimport Affine, DrawAddress, Path
 
 cdef enum:
     DROPCORE_ABI = 1  # as in dropcore.h
@@ -23,10 +22,11 @@ ctypedef DrawAddress dropcore_draw
 ctypedef Affine dropcore_plan
 ctypedef Path dropcore_path
 
+# written by tools/write_interface.py: declarations
+# --------------------------------------------------------------- keys and draws
+
 # DROPCORE_ABI of the installed dropcore, for callers whose calls no compiler checks.
 cdef uint32_t dropcore_abi() noexcept nogil
-
-# ----------------------------------------------------------- keys and draws
 
 # A path begins with a seed; each part leads one child further. A path can go on after a
 # draw was taken from it, and can be copied.
@@ -34,33 +34,41 @@ cdef void dropcore_path_of_integer(
     uint64_t seed,
     dropcore_path* path,  # OUT
 ) noexcept nogil
+
 cdef void dropcore_path_of_bytes(
     const uint8_t* seed, Py_ssize_t n,
     dropcore_path* path,  # OUT
 ) noexcept nogil
+
 cdef void dropcore_path_add_integer(
     dropcore_path* path,  # INOUT
     uint64_t part,
 ) noexcept nogil
+
 cdef void dropcore_path_add_text(
     dropcore_path* path,  # INOUT
     const char* utf8, Py_ssize_t n,
 ) noexcept nogil
+
 cdef void dropcore_draw_at(
     const dropcore_path* path, uint64_t index,
     dropcore_draw* draw,  # OUT
 ) noexcept nogil
+
 cdef void dropcore_set_index(
-    dropcore_draw* draw,  # OUT
+    dropcore_draw* draw,  # INOUT
     uint64_t index,
 ) noexcept nogil
 
-# ------------------------------------------------- decisions and raw words
+# ---------------------------------------------- decisions, raw words, the scale
 
+# Decisions alone.
 cdef void dropcore_keep_bits(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     uint8_t* bits,  # OUT
 ) noexcept nogil
+
+# Raw 64-bit words for other noise.
 cdef void dropcore_words(
     const dropcore_draw* draw, uint64_t start, Py_ssize_t n,
     uint64_t* words,  # OUT
@@ -69,116 +77,131 @@ cdef void dropcore_words(
 # 1 / (1 - p) as forward takes it, 0 for p == 1: the scale of standard dropout.
 cdef double dropcore_scale(double p) noexcept nogil
 
-# -------------------------- standard dropout; bits: OUT, or NULL
+# --------------------------------------------------------------- for each dtype
 
+# Standard dropout; bits: OUT, or NULL.
 cdef void dropcore_forward_float32(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const float* x, float* y, uint8_t* bits,
 ) noexcept nogil
+
 cdef void dropcore_forward_float64(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const double* x, double* y, uint8_t* bits,
 ) noexcept nogil
+
 cdef void dropcore_forward_float16(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const uint16_t* x, uint16_t* y, uint8_t* bits,
 ) noexcept nogil
+
 cdef void dropcore_forward_bfloat16(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const uint16_t* x, uint16_t* y, uint8_t* bits,
 ) noexcept nogil
 
-# -- its gradient; bits: what forward wrote, or NULL: made again from the draw
-
+# Its gradient; bits: what forward wrote, or NULL: made again from the draw.
 cdef void dropcore_backward_float32(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const float* dy, float* dx, const uint8_t* bits,
 ) noexcept nogil
+
 cdef void dropcore_backward_float64(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const double* dy, double* dx, const uint8_t* bits,
 ) noexcept nogil
+
 cdef void dropcore_backward_float16(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const uint16_t* dy, uint16_t* dx, const uint8_t* bits,
 ) noexcept nogil
+
 cdef void dropcore_backward_bfloat16(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const uint16_t* dy, uint16_t* dx, const uint8_t* bits,
 ) noexcept nogil
 
-# ---- forward by a plan: its gradient is `select` with shift = drop = 0
-
+# As forward, by a plan. The gradient of it is `select` with shift = drop = 0.
 cdef void dropcore_forward_plan_float32(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const dropcore_plan* plan, const float* x, float* y, uint8_t* bits,
 ) noexcept nogil
+
 cdef void dropcore_forward_plan_float64(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const dropcore_plan* plan, const double* x, double* y, uint8_t* bits,
 ) noexcept nogil
+
 cdef void dropcore_forward_plan_float16(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y, uint8_t* bits,
 ) noexcept nogil
+
 cdef void dropcore_forward_plan_bfloat16(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y, uint8_t* bits,
 ) noexcept nogil
 
-# ------------------- n elements by n bits, from bit `first` on; y: OUT
-
+# n elements by n bits, from bit `first` on.
 cdef void dropcore_select_float32(
     const uint8_t* bits, uint64_t first, Py_ssize_t n,
     const dropcore_plan* plan, const float* x, float* y,
 ) noexcept nogil
+
 cdef void dropcore_select_float64(
     const uint8_t* bits, uint64_t first, Py_ssize_t n,
     const dropcore_plan* plan, const double* x, double* y,
 ) noexcept nogil
+
 cdef void dropcore_select_float16(
     const uint8_t* bits, uint64_t first, Py_ssize_t n,
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
 ) noexcept nogil
+
 cdef void dropcore_select_bfloat16(
     const uint8_t* bits, uint64_t first, Py_ssize_t n,
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
 ) noexcept nogil
 
-# ------ inner axes shared: each of `decisions` holds for `times` neighbours
-
+# Inner axes shared: each of `decisions` holds for `times` neighbours.
 cdef void dropcore_repeat_float32(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
     const dropcore_plan* plan, const float* x, float* y,
 ) noexcept nogil
+
 cdef void dropcore_repeat_float64(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
     const dropcore_plan* plan, const double* x, double* y,
 ) noexcept nogil
+
 cdef void dropcore_repeat_float16(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
 ) noexcept nogil
+
 cdef void dropcore_repeat_bfloat16(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
 ) noexcept nogil
 
-# -- outer axes shared: the row of `decisions` holds for each of `times` rows
-
+# Outer axes shared: the row of `decisions` holds for each of `times` rows.
 cdef void dropcore_tile_float32(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
     const dropcore_plan* plan, const float* x, float* y,
 ) noexcept nogil
+
 cdef void dropcore_tile_float64(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
     const dropcore_plan* plan, const double* x, double* y,
 ) noexcept nogil
+
 cdef void dropcore_tile_float16(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
 ) noexcept nogil
+
 cdef void dropcore_tile_bfloat16(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
 ) noexcept nogil
+# end of declarations

@@ -1,4 +1,5 @@
-# The exported functions: thin calls through the table of kernels.
+# The exported functions: thin calls through the table of kernels. What tools/interface.py says of
+# them is written below; what is no kernel's has its body here, for any dtype where it has one.
 
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
@@ -6,9 +7,14 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from dropcore._core cimport keys
 from dropcore._core.apply cimport kept_scale
 from dropcore._core.dispatch cimport kernels, streams
-from dropcore._core.table cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Affine, Dtype
+from dropcore._core.table cimport BFLOAT16, DTYPES, FLOAT16, FLOAT32, FLOAT64, Affine, Dtype
 
-cdef size_t[4] SIZES = [4, 8, 2, 2]  # bytes of an element, by Dtype
+# Bytes of an element, by Dtype.
+# written by tools/write_interface.py: sizes
+cdef size_t[<int> DTYPES] SIZES = [
+    sizeof(float), sizeof(double), sizeof(uint16_t), sizeof(uint16_t),
+]
+# end of sizes
 
 
 cdef uint32_t dropcore_abi() noexcept nogil:
@@ -50,25 +56,11 @@ cdef void dropcore_set_index(dropcore_draw* draw, uint64_t index) noexcept nogil
     draw.index = index
 
 
-# --------------------------------------------------- decisions and raw words
-
-cdef void dropcore_keep_bits(
-    const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n, uint8_t* bits,
-) noexcept nogil:
-    kernels.keep(draw, p, start, n, bits)
-
-
-cdef void dropcore_words(
-    const dropcore_draw* draw, uint64_t start, Py_ssize_t n, uint64_t* words,
-) noexcept nogil:
-    kernels.words(draw, start, n, words)
-
-
 cdef double dropcore_scale(double p) noexcept nogil:
     return kept_scale(p)
 
 
-# ------------------------------------------------------- what all dtypes share
+# ----------------------------------------------------------- standard dropout
 
 cdef inline Affine standard(double p) noexcept nogil:
     return Affine(scale=kept_scale(p), shift=0, drop=0)
@@ -80,19 +72,12 @@ cdef inline bint by_one(Dtype dtype, Py_ssize_t n, const void* x, const void* y)
 
 
 cdef inline void forward(
-    Dtype dtype, const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n, Affine plan,
+    Dtype dtype, const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const void* x, void* y, uint8_t* bits,
 ) noexcept nogil:
     kernels.forward[<int> dtype](
-        draw, p, start, n, plan, by_one(dtype, n, x, y), x, y, bits
+        draw, p, start, n, standard(p), by_one(dtype, n, x, y), x, y, bits
     )
-
-
-cdef inline void select(
-    Dtype dtype, const uint8_t* bits, uint64_t first, Py_ssize_t n, Affine plan,
-    const void* x, void* y,
-) noexcept nogil:
-    kernels.select[<int> dtype](bits, first, n, plan, by_one(dtype, n, x, y), x, y)
 
 
 cdef inline void backward(
@@ -100,40 +85,33 @@ cdef inline void backward(
     const void* dy, void* dx, const uint8_t* bits,
 ) noexcept nogil:
     if bits == NULL:
-        forward(dtype, draw, p, start, n, standard(p), dy, dx, NULL)
+        forward(dtype, draw, p, start, n, dy, dx, NULL)
     else:
-        select(dtype, bits, 0, n, standard(p), dy, dx)
+        kernels.select[<int> dtype](bits, 0, n, standard(p), by_one(dtype, n, dy, dx), dy, dx)
 
 
-cdef inline void repeat(
-    Dtype dtype, const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
-    Affine plan, const void* x, void* y,
+# -------------------------------- what a kernel does, and what is of a dtype
+
+# written by tools/write_interface.py: functions
+cdef void dropcore_keep_bits(
+    const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
+    uint8_t* bits,  # OUT
 ) noexcept nogil:
-    cdef Py_ssize_t n = decisions * times
-    if n > 0:
-        kernels.repeat[<int> dtype](
-            bits, first, decisions, times, plan, by_one(dtype, n, x, y), x, y
-        )
+    kernels.keep(draw, p, start, n, bits)
 
 
-cdef inline void tile(
-    Dtype dtype, const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
-    Affine plan, const void* x, void* y,
+cdef void dropcore_words(
+    const dropcore_draw* draw, uint64_t start, Py_ssize_t n,
+    uint64_t* words,  # OUT
 ) noexcept nogil:
-    cdef Py_ssize_t n = decisions * times
-    if n > 0:
-        kernels.tile[<int> dtype](
-            bits, first, decisions, times, plan, by_one(dtype, n, x, y), x, y
-        )
+    kernels.words(draw, start, n, words)
 
-
-# ------------------------------------------------------------------ each dtype
 
 cdef void dropcore_forward_float32(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const float* x, float* y, uint8_t* bits,
 ) noexcept nogil:
-    forward(FLOAT32, draw, p, start, n, standard(p), x, y, bits)
+    forward(FLOAT32, draw, p, start, n, x, y, bits)
 
 
 cdef void dropcore_backward_float32(
@@ -147,35 +125,41 @@ cdef void dropcore_forward_plan_float32(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const dropcore_plan* plan, const float* x, float* y, uint8_t* bits,
 ) noexcept nogil:
-    forward(FLOAT32, draw, p, start, n, plan[0], x, y, bits)
+    kernels.forward[<int> FLOAT32](draw, p, start, n, plan[0], by_one(FLOAT32, n, x, y), x, y, bits)
 
 
 cdef void dropcore_select_float32(
     const uint8_t* bits, uint64_t first, Py_ssize_t n,
     const dropcore_plan* plan, const float* x, float* y,
 ) noexcept nogil:
-    select(FLOAT32, bits, first, n, plan[0], x, y)
+    kernels.select[<int> FLOAT32](bits, first, n, plan[0], by_one(FLOAT32, n, x, y), x, y)
 
 
 cdef void dropcore_repeat_float32(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
     const dropcore_plan* plan, const float* x, float* y,
 ) noexcept nogil:
-    repeat(FLOAT32, bits, first, decisions, times, plan[0], x, y)
+    if decisions * times > 0:
+        kernels.repeat[<int> FLOAT32](
+            bits, first, decisions, times, plan[0], by_one(FLOAT32, decisions * times, x, y), x, y
+        )
 
 
 cdef void dropcore_tile_float32(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
     const dropcore_plan* plan, const float* x, float* y,
 ) noexcept nogil:
-    tile(FLOAT32, bits, first, decisions, times, plan[0], x, y)
+    if decisions * times > 0:
+        kernels.tile[<int> FLOAT32](
+            bits, first, decisions, times, plan[0], by_one(FLOAT32, decisions * times, x, y), x, y
+        )
 
 
 cdef void dropcore_forward_float64(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const double* x, double* y, uint8_t* bits,
 ) noexcept nogil:
-    forward(FLOAT64, draw, p, start, n, standard(p), x, y, bits)
+    forward(FLOAT64, draw, p, start, n, x, y, bits)
 
 
 cdef void dropcore_backward_float64(
@@ -189,35 +173,41 @@ cdef void dropcore_forward_plan_float64(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const dropcore_plan* plan, const double* x, double* y, uint8_t* bits,
 ) noexcept nogil:
-    forward(FLOAT64, draw, p, start, n, plan[0], x, y, bits)
+    kernels.forward[<int> FLOAT64](draw, p, start, n, plan[0], by_one(FLOAT64, n, x, y), x, y, bits)
 
 
 cdef void dropcore_select_float64(
     const uint8_t* bits, uint64_t first, Py_ssize_t n,
     const dropcore_plan* plan, const double* x, double* y,
 ) noexcept nogil:
-    select(FLOAT64, bits, first, n, plan[0], x, y)
+    kernels.select[<int> FLOAT64](bits, first, n, plan[0], by_one(FLOAT64, n, x, y), x, y)
 
 
 cdef void dropcore_repeat_float64(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
     const dropcore_plan* plan, const double* x, double* y,
 ) noexcept nogil:
-    repeat(FLOAT64, bits, first, decisions, times, plan[0], x, y)
+    if decisions * times > 0:
+        kernels.repeat[<int> FLOAT64](
+            bits, first, decisions, times, plan[0], by_one(FLOAT64, decisions * times, x, y), x, y
+        )
 
 
 cdef void dropcore_tile_float64(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
     const dropcore_plan* plan, const double* x, double* y,
 ) noexcept nogil:
-    tile(FLOAT64, bits, first, decisions, times, plan[0], x, y)
+    if decisions * times > 0:
+        kernels.tile[<int> FLOAT64](
+            bits, first, decisions, times, plan[0], by_one(FLOAT64, decisions * times, x, y), x, y
+        )
 
 
 cdef void dropcore_forward_float16(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const uint16_t* x, uint16_t* y, uint8_t* bits,
 ) noexcept nogil:
-    forward(FLOAT16, draw, p, start, n, standard(p), x, y, bits)
+    forward(FLOAT16, draw, p, start, n, x, y, bits)
 
 
 cdef void dropcore_backward_float16(
@@ -231,35 +221,41 @@ cdef void dropcore_forward_plan_float16(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y, uint8_t* bits,
 ) noexcept nogil:
-    forward(FLOAT16, draw, p, start, n, plan[0], x, y, bits)
+    kernels.forward[<int> FLOAT16](draw, p, start, n, plan[0], by_one(FLOAT16, n, x, y), x, y, bits)
 
 
 cdef void dropcore_select_float16(
     const uint8_t* bits, uint64_t first, Py_ssize_t n,
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
 ) noexcept nogil:
-    select(FLOAT16, bits, first, n, plan[0], x, y)
+    kernels.select[<int> FLOAT16](bits, first, n, plan[0], by_one(FLOAT16, n, x, y), x, y)
 
 
 cdef void dropcore_repeat_float16(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
 ) noexcept nogil:
-    repeat(FLOAT16, bits, first, decisions, times, plan[0], x, y)
+    if decisions * times > 0:
+        kernels.repeat[<int> FLOAT16](
+            bits, first, decisions, times, plan[0], by_one(FLOAT16, decisions * times, x, y), x, y
+        )
 
 
 cdef void dropcore_tile_float16(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
 ) noexcept nogil:
-    tile(FLOAT16, bits, first, decisions, times, plan[0], x, y)
+    if decisions * times > 0:
+        kernels.tile[<int> FLOAT16](
+            bits, first, decisions, times, plan[0], by_one(FLOAT16, decisions * times, x, y), x, y
+        )
 
 
 cdef void dropcore_forward_bfloat16(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const uint16_t* x, uint16_t* y, uint8_t* bits,
 ) noexcept nogil:
-    forward(BFLOAT16, draw, p, start, n, standard(p), x, y, bits)
+    forward(BFLOAT16, draw, p, start, n, x, y, bits)
 
 
 cdef void dropcore_backward_bfloat16(
@@ -273,25 +269,34 @@ cdef void dropcore_forward_plan_bfloat16(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y, uint8_t* bits,
 ) noexcept nogil:
-    forward(BFLOAT16, draw, p, start, n, plan[0], x, y, bits)
+    kernels.forward[<int> BFLOAT16](
+        draw, p, start, n, plan[0], by_one(BFLOAT16, n, x, y), x, y, bits
+    )
 
 
 cdef void dropcore_select_bfloat16(
     const uint8_t* bits, uint64_t first, Py_ssize_t n,
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
 ) noexcept nogil:
-    select(BFLOAT16, bits, first, n, plan[0], x, y)
+    kernels.select[<int> BFLOAT16](bits, first, n, plan[0], by_one(BFLOAT16, n, x, y), x, y)
 
 
 cdef void dropcore_repeat_bfloat16(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
 ) noexcept nogil:
-    repeat(BFLOAT16, bits, first, decisions, times, plan[0], x, y)
+    if decisions * times > 0:
+        kernels.repeat[<int> BFLOAT16](
+            bits, first, decisions, times, plan[0], by_one(BFLOAT16, decisions * times, x, y), x, y
+        )
 
 
 cdef void dropcore_tile_bfloat16(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
 ) noexcept nogil:
-    tile(BFLOAT16, bits, first, decisions, times, plan[0], x, y)
+    if decisions * times > 0:
+        kernels.tile[<int> BFLOAT16](
+            bits, first, decisions, times, plan[0], by_one(BFLOAT16, decisions * times, x, y), x, y
+        )
+# end of functions

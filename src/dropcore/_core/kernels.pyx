@@ -8,7 +8,7 @@ from cpython.pycapsule cimport PyCapsule_New
 
 from dropcore._core.table cimport (
     BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Affine, DrawAddress, KernelTable, forward_kernel,
-    select_kernel, shared_kernel,
+    repeat_kernel, select_kernel, tile_kernel,
 )
 
 cdef extern from "machine.h":
@@ -70,8 +70,8 @@ include "kernels/shared.pxi"
 include "kernels/forward.pxi"
 
 
+# written by tools/write_interface.py: table
 cdef KernelTable table
-
 table.keep = keep_bits
 table.words = words
 table.forward[<int> FLOAT32] = <forward_kernel> forward[float]
@@ -82,13 +82,14 @@ table.select[<int> FLOAT32] = <select_kernel> select[float]
 table.select[<int> FLOAT64] = <select_kernel> select[double]
 table.select[<int> FLOAT16] = <select_kernel> select[float16]
 table.select[<int> BFLOAT16] = <select_kernel> select[bfloat16]
-table.repeat[<int> FLOAT32] = <shared_kernel> repeat[float]
-table.repeat[<int> FLOAT64] = <shared_kernel> repeat[double]
-table.repeat[<int> FLOAT16] = <shared_kernel> repeat[float16]
-table.repeat[<int> BFLOAT16] = <shared_kernel> repeat[bfloat16]
-table.tile[<int> FLOAT32] = <shared_kernel> tile[float]
-table.tile[<int> FLOAT64] = <shared_kernel> tile[double]
-table.tile[<int> FLOAT16] = <shared_kernel> tile[float16]
-table.tile[<int> BFLOAT16] = <shared_kernel> tile[bfloat16]
+table.repeat[<int> FLOAT32] = <repeat_kernel> repeat[float]
+table.repeat[<int> FLOAT64] = <repeat_kernel> repeat[double]
+table.repeat[<int> FLOAT16] = <repeat_kernel> repeat[float16]
+table.repeat[<int> BFLOAT16] = <repeat_kernel> repeat[bfloat16]
+table.tile[<int> FLOAT32] = <tile_kernel> tile[float]
+table.tile[<int> FLOAT64] = <tile_kernel> tile[double]
+table.tile[<int> FLOAT16] = <tile_kernel> tile[float16]
+table.tile[<int> BFLOAT16] = <tile_kernel> tile[bfloat16]
+# end of table
 
 kernel_table = PyCapsule_New(&table, "dropcore.kernel_table", NULL)

@@ -1,14 +1,6 @@
 from libc.stdint cimport uint8_t, uint64_t
 
-from dropcore._core.table cimport DrawAddress
-
-
-# The hash after some items, named as in dropcore.h.
-cdef struct Path "dropcore_path":
-    uint64_t hash[8]
-    uint8_t block[128]
-    uint64_t length
-
+from dropcore._core.table cimport DrawAddress, Path
 
 cdef void begin(
     Path* path,  # OUT

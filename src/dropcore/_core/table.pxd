@@ -1,21 +1,39 @@
-# What every floor of the compiled core agrees on: the address of a mask, what
-# an element becomes, and the table of kernels that one instruction set fills.
+# What every floor of the compiled core agrees on: the structs that are passed, and the table of
+# kernels that one instruction set fills. tools/interface.py is where it is changed.
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 # Named to the C compiler as dropcore.h names them.
+
+# written by tools/write_interface.py: structs
+# The address of one mask: 40 bytes that are to be passed, not looked into.
 cdef struct DrawAddress "dropcore_draw":
     uint32_t key[8]
     uint64_t index
 
 
-# kept: x * scale + shift; dropped: the constant. Rounded to the computing dtype.
+# What becomes of an element: x * scale + shift where kept, `drop` where dropped. Multiplied
+# and added in the computing dtype, each rounded by itself.
 cdef struct Affine "dropcore_plan":
     double scale
     double shift
     double drop
 
 
+# A seed and the parts of a path that were added to it.
+cdef struct Path "dropcore_path":
+    uint64_t hash[8]
+    uint8_t block[128]
+    uint64_t length
+# end of structs
+
+
+# A plan's numbers are rounded to the computing dtype. `stream`: store past the caches; y is not x
+# then. x, dy and bits are IN, but for the bits of forward; y and dx are OUT and may be x and dy.
+# Bits may be NULL where forward keeps none. All that a kernel writes is there for other threads
+# when it returns.
+
+# written by tools/write_interface.py: kernels
 # The order of the arrays in KernelTable.
 cdef enum Dtype:
     FLOAT32
@@ -24,38 +42,32 @@ cdef enum Dtype:
     BFLOAT16
     DTYPES
 
-
-# `stream`: store past the caches; y is not x then. All that a kernel writes is there
-# for other threads when it returns.
-
 ctypedef void (*keep_kernel)(
-    const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n,
-    uint8_t* bits,  # OUT
+    const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n, uint8_t* bits,
 ) noexcept nogil
 
 ctypedef void (*words_kernel)(
-    const DrawAddress* draw, uint64_t start, Py_ssize_t n,
-    uint64_t* words,  # OUT
+    const DrawAddress* draw, uint64_t start, Py_ssize_t n, uint64_t* words,
 ) noexcept nogil
 
 ctypedef void (*forward_kernel)(
     const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n, Affine plan, bint stream,
-    const void* x,  # IN
-    void* y,  # OUT, may be x
-    uint8_t* bits,  # OUT, or NULL
+    const void* x, void* y, uint8_t* bits,
 ) noexcept nogil
 
 ctypedef void (*select_kernel)(
-    const uint8_t* bits, uint64_t first, Py_ssize_t n, Affine plan, bint stream,
-    const void* x,  # IN
-    void* y,  # OUT, may be x
+    const uint8_t* bits, uint64_t first, Py_ssize_t n, Affine plan, bint stream, const void* x,
+    void* y,
 ) noexcept nogil
 
-ctypedef void (*shared_kernel)(
+ctypedef void (*repeat_kernel)(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times, Affine plan,
-    bint stream,
-    const void* x,  # IN
-    void* y,  # OUT, may be x
+    bint stream, const void* x, void* y,
+) noexcept nogil
+
+ctypedef void (*tile_kernel)(
+    const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times, Affine plan,
+    bint stream, const void* x, void* y,
 ) noexcept nogil
 
 
@@ -64,5 +76,6 @@ cdef struct KernelTable:
     words_kernel words
     forward_kernel[<int> DTYPES] forward
     select_kernel[<int> DTYPES] select
-    shared_kernel[<int> DTYPES] repeat
-    shared_kernel[<int> DTYPES] tile
+    repeat_kernel[<int> DTYPES] repeat
+    tile_kernel[<int> DTYPES] tile
+# end of kernels

@@ -1,0 +1,72 @@
+"""The files that declare the compiled interface are what tools/interface.py says."""
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+TOOLS = Path(__file__).parents[2] / "tools"
+if not (TOOLS / "write_interface.py").is_file():
+    pytest.skip("the tools are not beside the tests", allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def writer():
+    """`tools/write_interface.py` as a module; its table is a module of its own beside it."""
+    spec = importlib.util.spec_from_file_location("write_interface", TOOLS / "write_interface.py")
+    module = importlib.util.module_from_spec(spec)
+    path = [*sys.path]
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path[:] = path
+        sys.modules.pop("interface", None)
+    return module
+
+
+def texts(writer):
+    return {path: (writer.SOURCE / path).read_text("utf-8") for path in writer.FILES}
+
+
+def test_no_file_is_stale(writer):
+    stale = [path for path, text in texts(writer).items() if writer.written(path, text) != text]
+    assert not stale, f"run `make interface`: {', '.join(stale)}"
+
+
+def test_a_stale_line_is_found(writer):
+    path = "_core/api.pxd"
+    text = texts(writer)[path]
+    changed = text.replace("double p, uint64_t start", "float p, uint64_t start", 1)
+    assert changed != text
+    assert writer.written(path, changed) == text
+
+
+def test_lost_marks_are_an_error(writer):
+    text = texts(writer)["c_api.pyx"].replace("# end of table\n", "")
+    with pytest.raises(ValueError, match=r"c_api.pyx must have the lines .*end of table"):
+        writer.written("c_api.pyx", text)
+
+
+def test_a_new_function_is_one_entry(writer, monkeypatch):
+    entry = writer.Function(
+        "flip", "const uint8_t* bits, Py_ssize_t n, element* y", "New.", kernel="flip"
+    )
+    block = writer.Block("later", (entry,))
+    monkeypatch.setattr(writer, "BLOCKS", (*writer.BLOCKS, block))
+    found = {path: writer.written(path, text) for path, text in texts(writer).items()}
+    for path, text in texts(writer).items():
+        assert found[path] != text, path
+    for dtype in ("float32", "float64", "float16", "bfloat16"):
+        name = f"dropcore_flip_{dtype}"
+        assert all(name in found[path] for path in ("_core/api.pxd", "_core/api.pyx", "c_api.pyx"))
+        assert f"kernels.flip[<int> {dtype.upper()}](bits, n, y)" in found["_core/api.pyx"]
+        assert name in found["__init__.pxd"]
+    # The table of C grows at its end.
+    fields = found["dropcore.h"].partition("typedef struct dropcore_api")[2]
+    before = texts(writer)["dropcore.h"].partition("typedef struct dropcore_api")[2]
+    kept = before.partition("} dropcore_api;")[0]
+    assert fields.startswith(kept)
+    added = re.findall(r"\S.*", fields.partition("} dropcore_api;")[0][len(kept) :])
+    assert added[0] == "DROPCORE_OF_DTYPE_2(float32, float)"

@@ -1,0 +1,246 @@
+"""The compiled interface, told once: dtypes, structs, kernels, exported functions.
+
+`python tools/write_interface.py` (`make interface`) writes all that follows from this table into
+the files that declare it: `_core/table.pxd`, `_core/kernels.pyx`, `_core/api.pxd`, `_core/api.pyx`,
+`c_api.pyx`, `dropcore.h` and `__init__.pxd`, each between two marks. A test says when they are
+stale.
+
+A new exported function is an entry in the last block, and its kernel; or its body in
+`_core/api.pyx`, where kernels that are there do its work.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Dtype:
+    """A dtype: its name, the C type of its pointers outside, and its type inside the kernels."""
+
+    name: str
+    passed: str
+    kernel: str
+
+
+# In the order of the enum Dtype.
+DTYPES = (
+    Dtype("float32", "float", "float"),
+    Dtype("float64", "double", "double"),
+    Dtype("float16", "uint16_t", "float16"),
+    Dtype("bfloat16", "uint16_t", "bfloat16"),
+)
+
+
+@dataclass(frozen=True)
+class Struct:
+    """A struct: its name outside, its name in the core, its fields and what it is."""
+
+    name: str
+    inside: str
+    fields: tuple[str, ...]
+    says: str
+
+
+STRUCTS = (
+    Struct(
+        "dropcore_draw",
+        "DrawAddress",
+        ("uint32_t key[8]", "uint64_t index"),
+        "The address of one mask: 40 bytes that are to be passed, not looked into.",
+    ),
+    Struct(
+        "dropcore_plan",
+        "Affine",
+        ("double scale", "double shift", "double drop"),
+        "What becomes of an element: x * scale + shift where kept, `drop` where dropped. "
+        "Multiplied and added in the computing dtype, each rounded by itself.",
+    ),
+    Struct(
+        "dropcore_path",
+        "Path",
+        ("uint64_t hash[8]", "uint8_t block[128]", "uint64_t length"),
+        "A seed and the parts of a path that were added to it.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Function:
+    """An exported function.
+
+    Attributes
+    ----------
+    name : str
+        In Cython with `dropcore_` before it.
+    arguments : str
+        As Cython declares them. With `element` in it there is one function for each dtype.
+    says : str
+        For the declarations; empty where the function before has said it.
+    kernel : str
+        The kernel that does it, "" where the body is in `_core/api.pyx`. A kernel has the
+        function's arguments, but for the plan: by value, and with a flag for non-temporal stores.
+    elements : str
+        How many elements a kernel reads and writes, if that is not `n`.
+    result : str
+    where : str
+        The module that exports it.
+    in_c : bool
+        Whether it has a field in the table of `dropcore.h`.
+    """
+
+    name: str
+    arguments: str
+    says: str = ""
+    kernel: str = ""
+    elements: str = "n"
+    result: str = "void"
+    where: str = "dropcore._core.api"
+    in_c: bool = True
+
+    @property
+    def of_dtype(self) -> bool:
+        """Whether there is one for each dtype."""
+        return "element" in self.arguments
+
+
+@dataclass(frozen=True)
+class Block:
+    """Functions that follow each other in the table of `dropcore.h`: all of a dtype, or none."""
+
+    title: str
+    functions: tuple[Function, ...]
+
+    @property
+    def of_dtype(self) -> bool:
+        """Whether its functions are there for each dtype."""
+        return self.functions[0].of_dtype
+
+
+# Fields of the C table are only added at its end within one DROPCORE_ABI: a new function goes into
+# the last block, or into a new one behind it.
+BLOCKS = (
+    Block(
+        "keys and draws",
+        (
+            Function(
+                "abi",
+                "",
+                "DROPCORE_ABI of the installed dropcore, for callers whose calls no compiler "
+                "checks.",
+                result="uint32_t",
+                in_c=False,
+            ),
+            Function(
+                "path_of_integer",
+                "uint64_t seed,\ndropcore_path* path,  # OUT",
+                "A path begins with a seed; each part leads one child further. A path can go on "
+                "after a draw was taken from it, and can be copied.",
+            ),
+            Function(
+                "path_of_bytes",
+                "const uint8_t* seed, Py_ssize_t n,\ndropcore_path* path,  # OUT",
+            ),
+            Function(
+                "path_add_integer",
+                "dropcore_path* path,  # INOUT\nuint64_t part,",
+            ),
+            Function(
+                "path_add_text",
+                "dropcore_path* path,  # INOUT\nconst char* utf8, Py_ssize_t n,",
+            ),
+            Function(
+                "draw_at",
+                "const dropcore_path* path, uint64_t index,\ndropcore_draw* draw,  # OUT",
+            ),
+            Function(
+                "set_index",
+                "dropcore_draw* draw,  # INOUT\nuint64_t index,",
+            ),
+        ),
+    ),
+    Block(
+        "decisions, raw words, the scale",
+        (
+            Function(
+                "keep_bits",
+                "const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,\n"
+                "uint8_t* bits,  # OUT",
+                "Decisions alone.",
+                kernel="keep",
+            ),
+            Function(
+                "words",
+                "const dropcore_draw* draw, uint64_t start, Py_ssize_t n,\nuint64_t* words,  # OUT",
+                "Raw 64-bit words for other noise.",
+                kernel="words",
+            ),
+            Function(
+                "scale",
+                "double p",
+                "1 / (1 - p) as forward takes it, 0 for p == 1: the scale of standard dropout.",
+                result="double",
+            ),
+        ),
+    ),
+    Block(
+        "for each dtype",
+        (
+            Function(
+                "forward",
+                "const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,\n"
+                "const element* x, element* y, uint8_t* bits,",
+                "Standard dropout; bits: OUT, or NULL.",
+            ),
+            Function(
+                "backward",
+                "const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,\n"
+                "const element* dy, element* dx, const uint8_t* bits,",
+                "Its gradient; bits: what forward wrote, or NULL: made again from the draw.",
+            ),
+            Function(
+                "forward_plan",
+                "const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,\n"
+                "const dropcore_plan* plan, const element* x, element* y, uint8_t* bits,",
+                "As forward, by a plan. The gradient of it is `select` with shift = drop = 0.",
+                kernel="forward",
+            ),
+            Function(
+                "select",
+                "const uint8_t* bits, uint64_t first, Py_ssize_t n,\n"
+                "const dropcore_plan* plan, const element* x, element* y,",
+                "n elements by n bits, from bit `first` on.",
+                kernel="select",
+            ),
+            Function(
+                "repeat",
+                "const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,\n"
+                "const dropcore_plan* plan, const element* x, element* y,",
+                "Inner axes shared: each of `decisions` holds for `times` neighbours.",
+                kernel="repeat",
+                elements="decisions * times",
+            ),
+            Function(
+                "tile",
+                "const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,\n"
+                "const dropcore_plan* plan, const element* x, element* y,",
+                "Outer axes shared: the row of `decisions` holds for each of `times` rows.",
+                kernel="tile",
+                elements="decisions * times",
+            ),
+        ),
+    ),
+    Block(
+        "with the GIL",
+        (
+            Function(
+                "draw_of",
+                "object rng,\ndropcore_draw* draw,  # OUT",
+                "With the GIL: the draw that an `rng=` of dropcore.dropout names; a Stream gives "
+                "its next one. Returns 0, or -1 with a Python exception set.",
+                result="int",
+                where="dropcore.stream",
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,358 @@
+"""Write what `interface.py` says into the files that declare the compiled interface.
+
+    python tools/write_interface.py
+
+Only what stands between two marks is written; all around it is the file's own.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from interface import BLOCKS, DTYPES, STRUCTS, Block, Dtype, Function
+
+SOURCE = Path(__file__).resolve().parent.parent / "src" / "dropcore"
+WIDTH = 100
+
+# ------------------------------------------------------------------ the pieces
+
+
+def functions(*, in_c: bool = False) -> Iterator[tuple[Block, Function, Dtype | None]]:
+    """Each exported function, in the order of the C table."""
+    for block in BLOCKS:
+        for dtype in DTYPES if block.of_dtype else (None,):
+            for function in block.functions:
+                if function.in_c or not in_c:
+                    yield block, function, dtype
+
+
+def name_of(function: Function, dtype: Dtype | None) -> str:
+    """The function's name without `dropcore_`."""
+    return function.name if dtype is None else f"{function.name}_{dtype.name}"
+
+
+def arguments_of(function: Function, dtype: Dtype | None = None) -> list[str]:
+    """The arguments, one by one, without comments."""
+    text = re.sub(r"#.*", "", function.arguments)
+    if dtype is not None:
+        text = re.sub(r"\belement\b", dtype.passed, text)
+    return [" ".join(argument.split()) for argument in text.split(",") if argument.strip()]
+
+
+def argument_name(argument: str) -> str:
+    """`y` for `float* y`."""
+    return argument.split()[-1].lstrip("*")
+
+
+def as_c(argument: str) -> str:
+    """An argument or a field as C writes it: the star beside the name, an object as PyObject."""
+    return argument.replace("* ", " *").replace("object ", "PyObject *")
+
+
+def wrapped(
+    words: list[str], indent: str, *, first: str = "", last: str = "", width: int = WIDTH
+) -> str:
+    """Words with commas between them, as lines that break after commas alone."""
+    joined = ", ".join(word.replace(" ", "\0") for word in words)
+    lines = textwrap.fill(
+        first.replace(" ", "\0") + joined + last,
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent + ("    " if first else ""),
+        break_long_words=False,
+    )
+    return lines.replace("\0", " ")
+
+
+def comment(text: str, indent: str = "") -> str:
+    """A Cython comment."""
+    return textwrap.fill(text, 92, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
+
+
+def heading(title: str, mark: str = "-") -> str:
+    """A line that begins a part of a file."""
+    return f"# {mark * (77 - len(title))} {title}"
+
+
+# --------------------------------------------------------------- _core/table.pxd
+
+
+def core_structs() -> str:
+    """The structs, named to the C compiler as outside."""
+    parts = []
+    for struct in STRUCTS:
+        fields = "\n".join(f"    {field}" for field in struct.fields)
+        parts.append(
+            f'{comment(struct.says)}\ncdef struct {struct.inside} "{struct.name}":\n{fields}\n'
+        )
+    return "\n\n".join(parts)
+
+
+def kernel_arguments(function: Function) -> list[str]:
+    """Of the kernel that does what a function asks for."""
+    found = []
+    for argument in arguments_of(function):
+        for struct in STRUCTS:
+            argument = re.sub(rf"\b{struct.name}\b", struct.inside, argument)
+        if argument == "const Affine* plan":
+            found += ["Affine plan", "bint stream"]
+        else:
+            found.append(re.sub(r"\belement\b", "void", argument))
+    return found
+
+
+def kernels() -> list[tuple[str, Function]]:
+    """The name of each kernel in the table, and the function that it does."""
+    return [(f.kernel, f) for block in BLOCKS for f in block.functions if f.kernel]
+
+
+def kernel_table() -> str:
+    """The enum of dtypes, the kernels' types and their table."""
+    lines = ["# The order of the arrays in KernelTable.", "cdef enum Dtype:"]
+    lines += [f"    {dtype.name.upper()}" for dtype in DTYPES]
+    lines += ["    DTYPES", ""]
+    for name, function in kernels():
+        lines += [
+            f"ctypedef void (*{name}_kernel)(",
+            wrapped(kernel_arguments(function), "    ", last=","),
+            ") noexcept nogil",
+            "",
+        ]
+    lines += ["", "cdef struct KernelTable:"]
+    for name, function in kernels():
+        places = "[<int> DTYPES]" if function.of_dtype else ""
+        lines.append(f"    {name}_kernel{places} {name}")
+    return "\n".join(lines) + "\n"
+
+
+# -------------------------------------------------------------- _core/kernels.pyx
+
+
+def filled_table() -> str:
+    """The table of one instruction set."""
+    lines = ["cdef KernelTable table"]
+    for name, function in kernels():
+        if not function.of_dtype:
+            lines.append(f"table.{name} = {function.name}")
+            continue
+        lines += [
+            f"table.{name}[<int> {dtype.name.upper()}] = <{name}_kernel> {name}[{dtype.kernel}]"
+            for dtype in DTYPES
+        ]
+    return "\n".join(lines) + "\n"
+
+
+# ------------------------------------------------- _core/api.pxd and _core/api.pyx
+
+
+def declarations() -> str:
+    """Every exported function, as other Cython code sees it."""
+    parts = []
+    for block in BLOCKS:
+        inside = [f for f in block.functions if f.where == "dropcore._core.api"]
+        if inside:
+            parts.append(heading(block.title) + "\n")
+        for function in inside:
+            for dtype in DTYPES if block.of_dtype else (None,):
+                first = dtype in (None, DTYPES[0])
+                says = comment(function.says) + "\n" if function.says and first else ""
+                parts.append(says + declaration(function, dtype))
+    return "\n".join(parts)
+
+
+def declaration(function: Function, dtype: Dtype | None, end: str = "") -> str:
+    """One function's, with the comments of its arguments."""
+    head = f"cdef {function.result} dropcore_{name_of(function, dtype)}("
+    text = function.arguments
+    if dtype is not None:
+        text = re.sub(r"\belement\b", dtype.passed, text)
+    if not text or ("\n" not in text and len(text) < 40):
+        return f"{head}{text}) noexcept nogil{end}\n"
+    return f"{head}\n{textwrap.indent(text, '    ')}\n) noexcept nogil{end}\n"
+
+
+def bodies() -> str:
+    """The exported functions that a kernel does, or that `_core/api.pyx` does for any dtype."""
+    parts = []
+    for _, function, dtype in functions():
+        if dtype is None and not function.kernel:
+            continue
+        names = [argument_name(argument) for argument in arguments_of(function)]
+        place = "" if dtype is None else dtype.name.upper()
+        if not function.kernel:
+            call = f"{function.name}({', '.join([place, *names])})"
+        elif dtype is None:
+            call = f"kernels.{function.kernel}({', '.join(names)})"
+        else:
+            flag = f"by_one({place}, {function.elements}, x, y)"
+            names = [f"plan[0], {flag}" if name == "plan" else name for name in names]
+            call = f"kernels.{function.kernel}[<int> {place}]({', '.join(names)})"
+        parts.append(definition(function, dtype, call))
+    return "\n\n".join(parts)
+
+
+def sizes() -> str:
+    """The bytes of an element of each dtype."""
+    each = wrapped([f"sizeof({dtype.passed})" for dtype in DTYPES], "    ", last=",")
+    return f"cdef size_t[<int> DTYPES] SIZES = [\n{each}\n]\n"
+
+
+def definition(function: Function, dtype: Dtype | None, call: str) -> str:
+    """One function's, that is one call."""
+    indent = "    "
+    guard = ""
+    if function.elements != "n":
+        guard = f"{indent}if {function.elements} > 0:\n"
+        indent += "    "
+    if len(indent + call) > WIDTH:
+        head, _, rest = call.partition("(")
+        call = f"{head}(\n{indent}    {rest[:-1]}\n{indent})"
+    return declaration(function, dtype, ":") + f"{guard}{indent}{call}\n"
+
+
+# ------------------------------------------------------------------- __init__.pxd
+
+
+def imported() -> str:
+    """What `from dropcore cimport` finds."""
+    names: dict[str, list[str]] = {}
+    for _, function, dtype in functions():
+        names.setdefault(function.where, []).append(f"dropcore_{name_of(function, dtype)}")
+    names["dropcore._core.api"] += ["DROPCORE_ABI", *(struct.name for struct in STRUCTS)]
+    parts = []
+    for module, exported in names.items():
+        line = f"from {module} cimport {', '.join(exported)}"
+        if len(line) > WIDTH:
+            line = f"from {module} cimport (\n{wrapped(sorted(exported), '    ', last=',')}\n)"
+        parts.append(line)
+    return "\n".join(parts) + "\n"
+
+
+# ---------------------------------------------------------------------- c_api.pyx
+
+
+def c_table() -> str:
+    """The table of `dropcore.h`, as a struct, and what it is filled with."""
+    head = ("abi", "size", "stream_version", "reserved")
+    lines = ["cdef struct Table:", *(f"    uint32_t {field}" for field in head)]
+    for _, function, dtype in functions(in_c=True):
+        how = "except -1" if function.result == "int" else "noexcept nogil"
+        lines += [
+            f"    {function.result} (*{name_of(function, dtype)})(",
+            wrapped(arguments_of(function, dtype), " " * 8),
+            f"    ) {how}",
+        ]
+    lines += ["", "", "cdef Table table"]
+    for _, function, dtype in functions(in_c=True):
+        name, module = name_of(function, dtype), function.where.rpartition(".")[2]
+        lines.append(f"table.{name} = {module}.dropcore_{name}")
+    return "\n".join(lines) + "\n"
+
+
+# --------------------------------------------------------------------- dropcore.h
+
+
+def c_comment(text: str, indent: str = "") -> str:
+    """A C comment."""
+    return textwrap.fill(
+        f"/* {text} */", 88, initial_indent=indent, subsequent_indent=f"{indent}   "
+    )
+
+
+def c_structs() -> str:
+    """The structs."""
+    parts = []
+    for struct in STRUCTS:
+        fields = "\n".join(f"    {field};" for field in struct.fields)
+        typedef = f"typedef struct {struct.name} {{\n{fields}\n}} {struct.name};\n"
+        parts.append(f"{c_comment(struct.says)}\n{typedef}")
+    return "\n".join(parts)
+
+
+def c_field(function: Function, name: str) -> str:
+    """One function's place in the table, its comment before it."""
+    arguments = [as_c(argument) for argument in arguments_of(function)]
+    says = c_comment(function.says, "    ") + "\n" if function.says else ""
+    first = f"{function.result} (*{name})("
+    return says + wrapped(arguments, "    ", first=first, last=");", width=84)
+
+
+def c_macro(block: Block) -> str:
+    """The functions of a block for one dtype, as a macro."""
+    lines = [f"#define {macro_name(block)}(name, element)"]
+    for function in block.functions:
+        lines += c_field(function, f"{function.name}_##name").splitlines()
+    return "\n".join(f"{line:<88}\\" for line in lines[:-1]) + f"\n{lines[-1]}\n"
+
+
+def macro_name(block: Block) -> str:
+    """DROPCORE_OF_DTYPE, and with a number where there are several."""
+    place = [other for other in BLOCKS if other.of_dtype].index(block)
+    return "DROPCORE_OF_DTYPE" + (f"_{place + 1}" if place else "")
+
+
+def c_api() -> str:
+    """The macros of the dtypes, and the table."""
+    parts = [c_macro(block) for block in BLOCKS if block.of_dtype]
+    lines = ["typedef struct dropcore_api {"]
+    lines += [
+        "    uint32_t abi;            /* DROPCORE_ABI of the installed dropcore */",
+        "    uint32_t size;           /* bytes of its table */",
+        "    uint32_t stream_version; /* of the promise about masks: 1 */",
+        "    uint32_t reserved;",
+    ]
+    for block in BLOCKS:
+        lines.append("")
+        if block.of_dtype:
+            lines += [f"    {macro_name(block)}({d.name}, {d.passed})" for d in DTYPES]
+        else:
+            lines += [c_field(f, f.name) for f in block.functions if f.in_c]
+    lines.append("} dropcore_api;")
+    return "\n".join([*parts, "\n".join(lines) + "\n"])
+
+
+# ----------------------------------------------------------------------- the files
+
+FILES = {
+    "_core/table.pxd": {"structs": core_structs, "kernels": kernel_table},
+    "_core/kernels.pyx": {"table": filled_table},
+    "_core/api.pxd": {"declarations": declarations},
+    "_core/api.pyx": {"sizes": sizes, "functions": bodies},
+    "__init__.pxd": {"imports": imported},
+    "c_api.pyx": {"table": c_table},
+    "dropcore.h": {"structs": c_structs, "table": c_api},
+}
+
+
+def written(path: str, text: str) -> str:
+    """The text of a file of `FILES`, with what stands between its marks written anew."""
+    begin, end = ("/* ", " */") if path.endswith(".h") else ("# ", "")
+    for name, make in FILES[path].items():
+        first = f"{begin}written by tools/write_interface.py: {name}{end}\n"
+        last = f"{begin}end of {name}{end}\n"
+        before, found, rest = text.partition(first)
+        _, ended, after = rest.partition(last)
+        if not found or not ended:
+            raise ValueError(f"{path} must have the lines {first!r} and {last!r}")
+        text = f"{before}{first}{make()}{last}{after}"
+    return text
+
+
+def main() -> None:
+    """Write all files."""
+    for path in FILES:
+        file = SOURCE / path
+        text = file.read_text("utf-8")
+        new = written(path, text)
+        if new != text:
+            file.write_text(new, "utf-8")
+            print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    main()
