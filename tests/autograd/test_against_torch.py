@@ -112,6 +112,16 @@ def test_each_function(name):
     assert_same(getattr(Ours, name)(x), getattr(Theirs, name)(other), [(x, other)])
 
 
+@pytest.mark.parametrize("name", ["relu", "selu", "max"])
+def test_gradients_at_nan(name):
+    data = [np.nan, 1.0, -1.0, 0.0]
+    ours = Tensor(data, requires_grad=True)
+    theirs = torch.tensor(data, dtype=torch.float64, requires_grad=True)
+    for lib, x in ((Ours, ours), (Theirs, theirs)):
+        (x.max() if name == "max" else getattr(lib, name)(x).sum()).backward()
+    np.testing.assert_allclose(ours.grad, theirs.grad.numpy(), rtol=1e-14)
+
+
 @pytest.mark.parametrize(
     ("a", "b"),
     [

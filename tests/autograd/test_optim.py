@@ -199,7 +199,7 @@ TWICE = parameter(1)
         (lambda: SGD([TWICE, TWICE], 0.1), ValueError, "parameters: one of them comes twice"),
         # A tensor gives its rows, which are other tensors.
         (lambda: SGD(parameter(1, 2), 0.1), TypeError, "computed from others"),
-        (lambda: SGD(parameter(1)[0], 0.1), ValueError, "parameters: none"),
+        (lambda: SGD(parameter(1)[0], 0.1), TypeError, "cannot be iterated over"),
     ],
 )
 def test_wrong_arguments_are_named(make, error, message):

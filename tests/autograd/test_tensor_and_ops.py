@@ -139,7 +139,21 @@ def test_nan_goes_through():
     for f in (relu, selu, sigmoid, tanh, exp):
         np.testing.assert_array_equal(np.isnan(f(Tensor(nan)).data), [True, False])
     assert np.isnan(Tensor(nan).max().data)
-    gradient(lambda x: x.max(), nan)  # no division by zero
+
+
+def test_gradients_at_nan():
+    """The maximum is the nan; relu and selu hand their gradient on, as PyTorch's do."""
+    nan, x = np.nan, [np.nan, 1.0, -1.0]
+    np.testing.assert_array_equal(gradient(relu, x), [1, 1, 0])
+    scale, slope = 1.0507009873554805, 1.7580993408473766
+    np.testing.assert_allclose(gradient(selu, x), [scale, scale, slope * np.exp(-1)])
+    np.testing.assert_array_equal(gradient(lambda x: x.max(), x), [1, 0, 0])
+    np.testing.assert_array_equal(gradient(lambda x: x.max(), [nan, 1.0, nan]), [0.5, 0, 0.5])
+    rows = [[nan, 1.0], [3.0, 2.0], [nan, nan], [np.inf, np.inf]]
+    expected = [[1, 0], [1, 0], [0.5, 0.5], [0.5, 0.5]]
+    np.testing.assert_array_equal(gradient(lambda x: x.max(axis=1), rows), expected)
+    for f in (abs, sigmoid, tanh, exp):
+        assert np.isnan(gradient(f, x)[0])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -93,11 +93,11 @@ class Module(Stateful):
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
         """Yield all parameters with their qualified names, shared ones once."""
-        seen: set[Tensor] = set()
+        seen: set[int] = set()
         for path, module in self.named_modules():
             for name, value in module._public(Tensor):
-                if value not in seen:
-                    seen.add(value)
+                if id(value) not in seen:
+                    seen.add(id(value))
                     yield _join(path, name), value
 
     def parameters(self) -> Iterator[Tensor]:

@@ -28,7 +28,7 @@ def log(x: Tensor | ArrayLike) -> Tensor:
 
 
 def relu(x: Tensor | ArrayLike) -> Tensor:
-    """Return max(x, 0), element by element; the derivative at 0 is 0.
+    """Return max(x, 0), element by element; the derivative at 0 is 0, at nan 1.
 
     Examples
     --------
@@ -37,8 +37,8 @@ def relu(x: Tensor | ArrayLike) -> Tensor:
     Tensor([0., 0., 2.])
     """
     x = as_tensor(x)
-    positive = x.data > 0  # a byte an element, where the values are four or eight
-    return apply_op(np.maximum(x.data, 0), (x,), lambda dy: dy * positive)
+    passed = ~(x.data <= 0)  # a byte an element, where the values are four or eight
+    return apply_op(np.maximum(x.data, 0), (x,), lambda dy: dy * passed)
 
 
 def sigmoid(x: Tensor | ArrayLike) -> Tensor:
@@ -64,7 +64,7 @@ def selu(x: Tensor | ArrayLike) -> Tensor:
     x = as_tensor(x)
     a, slope = x.data, _SELU_SCALE * _SELU_ALPHA
     y = np.where(a > 0, _SELU_SCALE * a, slope * np.expm1(np.minimum(a, 0)))
-    return apply_op(y, (x,), lambda dy: dy * np.where(a > 0, _SELU_SCALE, y + slope))
+    return apply_op(y, (x,), lambda dy: dy * np.where(a <= 0, y + slope, _SELU_SCALE))
 
 
 def softmax(x: Tensor | ArrayLike, axis: int = -1) -> Tensor:

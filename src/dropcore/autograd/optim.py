@@ -47,7 +47,7 @@ class Optimizer(Stateful):
                     f"parameters: {parameter!r}, expected tensors that require a gradient "
                     "and were not computed from others"
                 )
-        if len(set(self.parameters)) < len(self.parameters):
+        if len(set(map(id, self.parameters))) < len(self.parameters):
             raise ValueError("parameters: one of them comes twice, and would be changed twice")
         self._set_number("lr", lr)
         self._set_number("weight_decay", weight_decay)

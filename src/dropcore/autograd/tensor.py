@@ -7,20 +7,22 @@ whose parent requires a gradient.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, SupportsIndex
 from weakref import ref
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from dropcore.autograd.checks import of_shape
+from dropcore.autograd.protocols import ArrayProtocols, Number, operand, unmasked
 from dropcore.autograd.tape import Array, Gradient, Node, Rule, is_recording
 
 Axis = int | tuple[int, ...] | None
 
 
-class Tensor:
+class Tensor(ArrayProtocols):
     """An array that remembers how it was computed.
 
     Parameters
@@ -44,13 +46,17 @@ class Tensor:
     Raises
     ------
     TypeError
-        If `data` is of another dtype.
+        If `data` is of another dtype, or a masked array.
 
     Notes
     -----
-    ``+ - * / @``, unary minus and ``[...]`` follow NumPy, with arrays and Python numbers on
-    either side; ``**`` takes a number as the exponent. A Python number takes the tensor's dtype.
-    Comparisons are made on ``.data``.
+    ``+ - * / @``, unary ``-`` and ``+``, `abs`, ``[...]`` and iteration follow NumPy, with arrays
+    and numbers on either side; ``**`` takes a number as the exponent. A number, of Python or of
+    NumPy, takes the tensor's dtype; arrays of integers and bools are promoted as NumPy does.
+
+    Comparisons, `float`, `int`, `bool`, `len` and ``in`` look at the values, as NumPy does, and
+    have no gradient. In-place operators, hashing, and NumPy's functions, but for those of the
+    operators above, raise TypeError. A copy, or a pickle, is a leaf of its own.
 
     Examples
     --------
@@ -66,10 +72,9 @@ class Tensor:
     """
 
     __slots__ = ("__weakref__", "_node", "data", "grad", "requires_grad")
-    __array_ufunc__ = None  # so that `array + tensor` asks Tensor.__radd__
 
     def __init__(self, data: ArrayLike, requires_grad: bool = False) -> None:
-        array = np.asarray(data)
+        array = unmasked("data", data)
         if array.dtype.kind == "i" and not isinstance(data, np.ndarray | np.generic):
             array = array.astype(np.float64)
         self.data = _floating("data", array)
@@ -77,42 +82,9 @@ class Tensor:
         self.requires_grad = requires_grad
         self._node: Node | None = None
 
-    def __getstate__(self) -> tuple[None, dict[str, Any]]:  # a copy, or a pickle, is a leaf
-        names = ("data", "grad", "requires_grad")
-        return None, {name: getattr(self, name) for name in names} | {"_node": None}
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the data."""
-        return self.data.shape
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return self.data.ndim
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return self.data.size
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """float32 or float64."""
-        return self.data.dtype
-
-    def item(self) -> float:
-        """Return the only element as a Python number."""
-        return float(self.data.item())
-
     def detach(self) -> Tensor:
         """Return a tensor of the same memory that has no history and requires no gradient."""
         return Tensor(self.data)
-
-    def __repr__(self) -> str:
-        text = np.array2string(self.data, separator=", ", prefix="Tensor(")
-        dtype = "" if self.data.dtype == np.float64 else f", dtype={self.data.dtype}"
-        return f"Tensor({text}{dtype}{', requires_grad=True' if self.requires_grad else ''})"
 
     # The tape
 
@@ -209,10 +181,10 @@ class Tensor:
         return apply_op(y, (self, other), (lambda dy: dy / b, lambda dy: -dy * y / b))
 
     def __pow__(self, exponent: float) -> Tensor:
-        if not isinstance(exponent, int | float | np.integer | np.floating):
+        if not isinstance(exponent, Number):
             raise TypeError(
-                f"exponent: {exponent!r}, expected a number; for a tensor's power "
-                "write exp(exponent * log(x))"
+                f"exponent must be a number, not {exponent!r}; for other powers write "
+                "exp(exponent * log(base))"
             )
         x, n = self.data, float(exponent)
         # Without the exception x**0 would have a derivative of 0 * inf at 0.
@@ -220,6 +192,13 @@ class Tensor:
 
     def __neg__(self) -> Tensor:
         return apply_op(-self.data, (self,), lambda dy: -dy)
+
+    def __pos__(self) -> Tensor:
+        return apply_op(+self.data, (self,), lambda dy: dy)
+
+    def __abs__(self) -> Tensor:
+        x = self.data
+        return apply_op(abs(x), (self,), lambda dy: dy * np.sign(x))
 
     def __matmul__(self, other: Tensor | ArrayLike) -> Tensor:
         other = as_tensor(other, like=self)
@@ -246,6 +225,9 @@ class Tensor:
     def __rmatmul__(self, other: ArrayLike) -> Tensor:
         return as_tensor(other, like=self) @ self
 
+    def __rpow__(self, base: ArrayLike) -> Tensor:
+        return as_tensor(base, like=self) ** self  # type: ignore[operator]  # says what to write
+
     # Reductions
 
     def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -268,7 +250,7 @@ class Tensor:
         y = x.max(axis=axis, keepdims=True)
 
         def backward(dy: Array) -> Array:
-            reached = ~(x < y)  # not `x == y`, which is nowhere true if y is nan
+            reached = (x == y) | (x != x)  # where there is a nan, it is the maximum
             share: Array = reached / reached.sum(axis=axis, keepdims=True, dtype=x.dtype)
             return share * _restore_axes(dy, axis, keepdims)
 
@@ -276,17 +258,18 @@ class Tensor:
 
     # Shapes
 
-    def reshape(self, *shape: int) -> Tensor:
-        """Give the elements another shape; one length may be -1."""
+    def reshape(self, *shape: Any) -> Tensor:
+        """Give the elements another shape, integers or a tuple of them; one of them may be -1."""
         before = self.data.shape
-        return apply_op(self.data.reshape(shape), (self,), lambda dy: dy.reshape(before))
+        return apply_op(self.data.reshape(*shape), (self,), lambda dy: dy.reshape(before))
 
-    def transpose(self, *axes: int) -> Tensor:
-        """Permute the axes; reverse them if none is given."""
-        order = axes or tuple(reversed(range(self.ndim)))
-        y = self.data.transpose(order)
-        back = np.argsort([axis % self.ndim for axis in order])
-        return apply_op(y, (self,), lambda dy: dy.transpose(back))
+    def transpose(self, *axes: Any) -> Tensor:
+        """Permute the axes, integers or a tuple of them; reverse them if none is given."""
+        y = self.data.transpose(*axes)
+        if len(axes) == 1 and not isinstance(axes[0], SupportsIndex):
+            axes = axes[0] or ()
+        order = [operator.index(axis) % self.ndim for axis in axes] or range(self.ndim)[::-1]
+        return apply_op(y, (self,), lambda dy: dy.transpose(np.argsort(order)))
 
     @property
     def T(self) -> Tensor:
@@ -296,6 +279,8 @@ class Tensor:
     def __getitem__(self, index: Any) -> Tensor:
         x, shape, dtype = self.data, self.data.shape, self.data.dtype
         parts = index if isinstance(index, tuple) else (index,)
+        if any(isinstance(part, Tensor) for part in parts):
+            raise TypeError("an index must be integers, slices or bools, not a Tensor of floats")
         repeats = not all(
             part is None or part is ... or isinstance(part, int | slice) for part in parts
         )
@@ -377,7 +362,13 @@ def as_tensor(x: Tensor | ArrayLike, like: Tensor | None = None) -> Tensor:
     x : Tensor or array_like
         As for `Tensor`.
     like : Tensor, optional
-        A Python number takes its dtype.
+        What `x` is to be computed with. Then a number takes its dtype, and an array of integers,
+        bools or other floats the dtype that NumPy's arithmetic would give the two.
+
+    Raises
+    ------
+    TypeError
+        If `x` is of another kind or dtype.
 
     Examples
     --------
@@ -385,12 +376,14 @@ def as_tensor(x: Tensor | ArrayLike, like: Tensor | None = None) -> Tensor:
     >>> from dropcore.autograd import Tensor, as_tensor
     >>> as_tensor(2, like=Tensor(np.zeros(3, np.float32)))
     Tensor(2., dtype=float32)
+    >>> as_tensor(np.array([True, False]), like=Tensor([1.0, 2.0]))
+    Tensor([1., 0.])
     """
     if isinstance(x, Tensor):
         return x
-    if like is not None and isinstance(x, int | float):
-        return Tensor(np.asarray(x, dtype=like.data.dtype))
-    return Tensor(x)
+    if like is None:
+        return Tensor(x)
+    return Tensor(operand(x, like.data.dtype))
 
 
 def _floating(name: str, array: Array) -> Array:
