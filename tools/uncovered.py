@@ -1,22 +1,29 @@
 """Print the lines of .pyx and .pxi files that no test ran: `make coverage`.
 
 gcov knows how often each line of the generated C ran, and Cython's line directives say which line
-of which file it came from. gcovr looks for the generated files where the compiler ran, finds none,
-and gives up; so gcov's JSON is read here.
+of which file it came from. gcov takes the C lines after such a line for the next lines of the same
+file, so only lines that a directive names are counted. gcovr looks for the generated files where
+the compiler ran, finds none, and gives up; so gcov's JSON is read here.
 
     python tools/uncovered.py BUILD_FOLDER
 """
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter, defaultdict
 from itertools import groupby
 from pathlib import Path
 
+DIRECTIVE = re.compile(r'^#line (\d+) "(.*)"', re.MULTILINE)
+
 
 def counts(build):
     """How often each line of each file ran, over all instruction sets."""
+    named = {
+        found for path in build.rglob("*.pyx.c") for found in DIRECTIVE.findall(path.read_text())
+    }
     ran = defaultdict(Counter)
     for notes in sorted(build.rglob("*.gcno")):
         done = subprocess.run(
@@ -28,8 +35,8 @@ def counts(build):
         for line in done.stdout.splitlines():
             for file in json.loads(line)["files"]:
                 path = source_of(file["file"], build)
-                if path is not None:
-                    for each in file["lines"]:
+                for each in file["lines"] if path else ():
+                    if (str(each["line_number"]), file["file"]) in named:
                         ran[path][each["line_number"]] += each["count"]
     return ran
 
