@@ -64,20 +64,6 @@ def test_other_devices(ours):
         assert ours(0.4)(x).device == x.device
 
 
-@pytest.mark.parametrize(("ours", "rank"), [(Dropout1d, 4), (Dropout2d, 3), (Dropout3d, 3)])
-def test_a_rank_they_are_not_for_is_warned_of(ours, rank):
-    with pytest.warns(UserWarning, match="samples, channels"):
-        y = ours(0.5)(ones(rank))
-    kept = y.flatten(2)
-    assert torch.equal(kept, kept[..., :1].expand_as(kept))
-
-
-@pytest.mark.parametrize("ours", [Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout])
-def test_a_rank_without_channels_is_refused(ours):
-    with pytest.raises(ValueError, match="input must have at least 2 dimensions, not 1"):
-        ours(0.5)(ones(1))
-
-
 def test_axes_and_variants_of_their_own():
     x = ones(4)
     y, _ = core(x, 0.4, next_draw(STREAM), shared_axes=0)
@@ -98,7 +84,7 @@ def test_evaluation_is_the_identity_and_p_can_be_set():
     module.p = 1.0
     assert torch.equal(module(x), torch.zeros(1000))
     module.p = 1.5
-    with pytest.raises(ValueError, match="p must be in"):
+    with pytest.raises(ValueError, match="between 0 and 1"):
         module(x)
 
 

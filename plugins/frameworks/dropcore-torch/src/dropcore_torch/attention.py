@@ -47,7 +47,8 @@ class MultiheadAttention(nn.MultiheadAttention):
         """As that of PyTorch's module."""
         masks: dict[str, Any] = {"key_padding_mask": key_padding_mask, "attn_mask": attn_mask}
         any_nested = query.is_nested or key.is_nested or value.is_nested
-        if not self.training or self.dropout == 0 or any_nested:
+        hint_alone = is_causal and attn_mask is None  # which PyTorch refuses
+        if not self.training or self.dropout == 0 or any_nested or hint_alone:
             return super().forward(
                 query,
                 key,
@@ -57,8 +58,6 @@ class MultiheadAttention(nn.MultiheadAttention):
                 is_causal=is_causal,
                 **masks,
             )
-        if is_causal and attn_mask is None:
-            raise RuntimeError("is_causal is a hint about attn_mask, which is then needed")
         self._check(query, key, value, **masks)
         mask = self._mask(query, **masks)
         if not need_weights and mask is not None and mask.dtype is torch.float32:
@@ -67,7 +66,7 @@ class MultiheadAttention(nn.MultiheadAttention):
         scores = _scores(q, k, mask)
         weights = scores.softmax(-1) if need_weights else _softmax_of_some(scores)
         weights = apply((weights,), self.dropout, True, False, self.rule, self.source)
-        y = (weights @ v).transpose(1, 2).flatten(2)
+        y = (weights @ v).permute(2, 0, 1, 3).flatten(2)  # places come first in PyTorch's output
         y = self._as_given(F.linear(y, self.out_proj.weight, self.out_proj.bias), query)
         if not need_weights:
             return y, None
@@ -122,17 +121,17 @@ class MultiheadAttention(nn.MultiheadAttention):
         padding = torch.atleast_2d(padding).unsqueeze(1).repeat_interleave(self.num_heads, 0)
         return padding if mask is None else mask + padding
 
-    # Below, samples come first.
-
     def _given(self, x: Tensor) -> Tensor:
+        # (sample, place, feature)
         if x.dim() == 2:
             return x.unsqueeze(0)
         return x if self.batch_first else x.transpose(0, 1)
 
     def _as_given(self, y: Tensor, query: Tensor) -> Tensor:
+        # From (place, sample, feature).
         if query.dim() == 2:
-            return y.squeeze(0)
-        return y if self.batch_first else y.transpose(0, 1)
+            return y.squeeze(1)
+        return y.transpose(0, 1) if self.batch_first else y
 
     def _project(self, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
         # Heads of queries, keys and values: (sample, head, place, feature).

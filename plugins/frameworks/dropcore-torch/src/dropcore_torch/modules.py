@@ -2,19 +2,25 @@
 
 Each is a subclass of PyTorch's module of its name, so that what looks for dropout in a model
 finds it, and it has no parameter and no buffer: state dictionaries stay what they were.
+
+Where nothing is dropped, in inference and with p = 0, a module runs the code of PyTorch's module.
+So it does, for the errors, with a p or an input that PyTorch's module refuses.
 """
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 import dropcore
 from dropcore_torch import _standard
 from dropcore_torch.functional import apply, in_order, is_compiling
-from dropcore_torch.rule import rule_of
+from dropcore_torch.rule import Rule, rule_of
 from dropcore_torch.source import DEFAULT, RNG, source_of_layer
 
 
@@ -26,6 +32,7 @@ class _Module(nn.Module):
     p : float, default: 0.5
         The probability that an element is dropped. It can be set between calls.
     inplace : bool, default: False
+        Write to the input, and return it. The alpha modules ignore it, as PyTorch's do.
     rng : None, Stream, Draw, int, SeedSequence, Generator or BitGenerator, optional
         What fixes the key of the module's draws; see `functional.dropout`. A Generator gives
         32 bytes for a key when the module is built.
@@ -44,6 +51,7 @@ class _Module(nn.Module):
     """
 
     own_variant = "standard"
+    takes_inplace = True
     p: float
     inplace: bool
 
@@ -87,15 +95,22 @@ class _Module(nn.Module):
 
     def forward(self, input: Tensor, **inputs: Tensor) -> Tensor:
         """Drop elements of `input` in training; `inputs` are the variant's further ones."""
-        rule = self.rule
+        rule, inplace = self.rule, self.inplace and self.takes_inplace
         if not (inputs or is_compiling()):  # at once, where that is possible
-            y = _standard.dropout(input, self.p, self.training, self.inplace, rule, self.source)
+            y = _standard.dropout(input, self.p, self.training, inplace, rule, self.source)
             if y is not None:
                 return y
+        if self.as_in_torch and self.drops_nothing_of(input):
+            return super().forward(input)
         tensors: tuple[Tensor, ...] = (input,)
         if inputs or len(rule.inputs) > 1:
             tensors += in_order(rule, inputs)
-        return apply(tensors, self.p, self.training, self.inplace, rule, self.source)
+        return apply(tensors, self.p, self.training, inplace, rule, self.source)
+
+    def drops_nothing_of(self, input: Tensor) -> bool:
+        """Whether PyTorch's module gives its input, or refuses p."""
+        drops = self.training and 0 < self.p <= 1
+        return not drops or (isinstance(input, Tensor) and input.numel() == 0)
 
     def extra_repr(self) -> str:
         """What PyTorch's module shows, and what differs from it."""
@@ -123,59 +138,66 @@ class AlphaDropout(_Module, nn.AlphaDropout):
     """Dropped elements go to selu's lower limit; mean and variance are kept."""
 
     own_variant = "alpha"
+    takes_inplace = False
 
 
 class _Channels(_Module):
     """Whole channels are dropped: axes 0 and 1 are sample and channel, the rest is shared."""
 
-    ranks: tuple[int, ...] = ()  # those that are not a mistake; () for all from 2 on
-    unbatched: int | None = None  # the rank of a single sample
+    in_pytorch: Callable[..., Tensor]  # the function that PyTorch's module calls
+    ranks: tuple[int, ...] = ()  # those that it takes in silence; () for all
+    batched: int | None = None  # the rank of several samples, where all others are of one
 
     def forward(self, input: Tensor, **inputs: Tensor) -> Tensor:
         """Drop channels of `input` in training."""
         if not self.as_in_torch:
             return super().forward(input, **inputs)
-        return apply(
-            (input,),
-            self.p,
-            self.training,
-            self.inplace,
-            rule_of(self.variant, {"shared_axes": self.axes(input.dim())}),
-            self.source,
-        )
-
-    def axes(self, rank: int) -> tuple[int, ...]:
-        """The axes that are shared in a tensor of that rank."""
-        if rank < 2:
-            raise ValueError(f"input must have at least 2 dimensions, not {rank}")
+        if self.drops_nothing_of(input):
+            return super(_Module, self).forward(input)
+        rank = input.dim()
+        channel = 1 if self.batched in (None, rank) else 0
+        if channel >= rank:
+            return super(_Module, self).forward(input)  # which refuses it
         if self.ranks and rank not in self.ranks:
-            warnings.warn(
-                f"{type(self).__name__} is for inputs of {self.ranks} dimensions; this one of "
-                f"{rank} is taken for samples, channels and what is shared",
-                stacklevel=4,
-            )
-        return tuple(range(1 if rank == self.unbatched else 2, rank))
+            self.in_pytorch(input, training=False)  # it warns, or raises
+        rule = _rule_of_channels(self.own_variant, channel, rank)
+        inplace = self.inplace and self.takes_inplace
+        return apply((input,), self.p, self.training, inplace, rule, self.source)
+
+
+@torch.compiler.assume_constant_result
+def _rule_of_channels(variant: str, channel: int, rank: int) -> Rule:
+    return _kept_rule_of_channels(variant, channel, rank)
+
+
+@lru_cache
+def _kept_rule_of_channels(variant: str, channel: int, rank: int) -> Rule:
+    return rule_of(variant, {"shared_axes": tuple(range(channel + 1, rank))})
 
 
 class Dropout1d(_Channels, nn.Dropout1d):
     """Whole channels of (N, C, L) or (C, L) are dropped."""
 
-    ranks, unbatched = (2, 3), 2
+    in_pytorch = staticmethod(F.dropout1d)
+    ranks, batched = (2, 3), 3
 
 
 class Dropout2d(_Channels, nn.Dropout2d):
     """Whole channels of (N, C, H, W) are dropped; three axes are (N, C, L), with a warning."""
 
+    in_pytorch = staticmethod(F.dropout2d)
     ranks = (4,)
 
 
 class Dropout3d(_Channels, nn.Dropout3d):
     """Whole channels of (N, C, D, H, W) or (C, D, H, W) are dropped."""
 
-    ranks, unbatched = (4, 5), 4
+    in_pytorch = staticmethod(F.dropout3d)
+    ranks, batched = (4, 5), 5
 
 
 class FeatureAlphaDropout(_Channels, nn.FeatureAlphaDropout):
     """Whole channels of (N, C, ...) go to selu's lower limit."""
 
     own_variant = "alpha"
+    takes_inplace = False

@@ -67,7 +67,9 @@ class _Recurrent(nn.RNNBase):
         # look where the input is packed; here all are looked at.
         self.check_forward_args(data, hx, sizes)
         directions = 2 if self.bidirectional else 1
-        layout = () if sizes is not None else (self.batch_first,)
+        layout = () if sizes is not None else (False,)
+        turned = sizes is None and self.batch_first  # once, and not in each layer
+        data = data.transpose(0, 1) if turned else data
         ends = []
         for layer in range(self.num_layers):
             own = slice(layer * directions, (layer + 1) * directions)
@@ -86,6 +88,7 @@ class _Recurrent(nn.RNNBase):
             ends.append(end)
             if layer < self.num_layers - 1:
                 data = apply((data,), self.dropout, True, False, self.rule, self.source)
+        data = data.transpose(0, 1) if turned else data
         states = tuple(torch.cat(each) for each in zip(*ends, strict=True))
         return data, states if self.mode == "LSTM" else states[0]
 
