@@ -62,6 +62,18 @@ def test_all_are_counted_each_with_its_probability(variant):
     assert every.geometric_gap > 1e-4
 
 
+def test_each_is_returned_under_its_number():
+    model = Sequential(linear(6, 3), ReLU(), Dropout(0.2), linear(3, 2, 1), Dropout(0.7))
+    outputs, weights = by_hand(model, [(3, 0.2), (2, 0.7)], ROWS)
+    every = subnetworks(model, ROWS, each=True)
+    for number, (y, weight) in enumerate(zip(every.outputs, every.weights, strict=True)):
+        bits = [number >> d & 1 for d in range(5)]
+        place = int("".join(map(str, bits)), 2)  # by hand, the first decision is the highest bit
+        np.testing.assert_allclose(y, outputs[place], rtol=1e-12)
+        assert weight == pytest.approx(weights[place], rel=1e-12)
+    assert subnetworks(model, ROWS).outputs is None
+
+
 def test_one_pass_is_the_mean_of_a_linear_network():
     model = Sequential(
         Dropout(0.1), linear(6, 5), Dropout(0.5), linear(5, 4, 1), Dropout(0.9), linear(4, 2, 2)

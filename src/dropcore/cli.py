@@ -19,6 +19,7 @@ from dropcore.plugins import PluginWarning, registry
 # point in the group "dropcore.commands" is a function of the remaining arguments.
 ELSEWHERE = {
     "experiment": ("see for yourself what dropout does", "dropcore-lab"),
+    "lab": ("a page in the browser: build a network, train it, see its masks", "dropcore-lab"),
 }
 
 

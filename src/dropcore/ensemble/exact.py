@@ -42,12 +42,20 @@ class SubNetworks:
         The model's output in inference mode.
     arithmetic_mean, geometric_mean : ndarray, float64
         Over all sub-networks, each weighted by its probability.
+    outputs : ndarray, shape (2**n, rows, ...), or None
+        What each predicts: sub-network s keeps with decision d where bit d of s is 1. The
+        decisions are in the order of the modules' calls, C order within one. None but for
+        ``each=True``.
+    weights : ndarray, shape (2**n,), float64, or None
+        The probability of each. None but for ``each=True``.
     """
 
     decisions: int
     one_pass: Array
     arithmetic_mean: Array
     geometric_mean: Array
+    outputs: Array | None = None
+    weights: Array | None = None
 
     @property
     def arithmetic_gap(self) -> float:
@@ -71,7 +79,9 @@ class _Call:
     stop: int
 
 
-def subnetworks(model: Module, x: Tensor | ArrayLike, *, output: Output = None) -> SubNetworks:
+def subnetworks(
+    model: Module, x: Tensor | ArrayLike, *, output: Output = None, each: bool = False
+) -> SubNetworks:
     """Run every sub-network of a small model, and compare them with one pass.
 
     A sub-network with k of its n decisions dropped, all of one p, has the probability
@@ -87,6 +97,8 @@ def subnetworks(model: Module, x: Tensor | ArrayLike, *, output: Output = None) 
         Applied to what the model returns, before averaging. Then the geometric mean is
         normalised: over the last axis for "softmax", over an event and its complement for
         "sigmoid". Otherwise it is that of the values themselves, nan where one is negative.
+    each : bool, default: False
+        Whether to return what each of them predicts, too: 2**n times the outputs of one pass.
 
     Returns
     -------
@@ -129,16 +141,22 @@ def subnetworks(model: Module, x: Tensor | ArrayLike, *, output: Output = None) 
         _check_count(calls, n)
         arithmetic: Any = 0.0
         logarithms: Any = 0.0
+        outputs: list[Array] = []
+        probabilities: list[Array] = []
         at_once = max(1, ROWS_AT_ONCE // len(x.data))
         for first in range(0, 2**n, at_once):
             keep = _bits(first, min(first + at_once, 2**n), n)
             y = Tensor(_run(model, x, calls, keep).data.astype(np.float64))
-            weights = _probabilities(calls, keep)
-            arithmetic = arithmetic + np.tensordot(weights, means.value(y).data, 1)
+            weights, values = _probabilities(calls, keep), means.value(y).data
+            arithmetic = arithmetic + np.tensordot(weights, values, 1)
+            if each:
+                outputs.append(values)
+                probabilities.append(weights)
             with np.errstate(divide="ignore", invalid="ignore"):
                 logarithms = logarithms + np.tensordot(weights, means.logarithm(y).data, 1)
     geometric = means.back(Tensor(logarithms)).data
-    return SubNetworks(n, means.value(one_pass).data, arithmetic, geometric)
+    every = (np.concatenate(outputs), np.concatenate(probabilities)) if each else (None, None)
+    return SubNetworks(n, means.value(one_pass).data, arithmetic, geometric, *every)
 
 
 def _record(model: Module, x: Tensor) -> tuple[Tensor, list[_Call]]:

@@ -4,7 +4,7 @@ import argparse
 
 import numpy as np
 import pytest
-from dropcore_lab import experiments
+from dropcore_lab import experiments, variance
 from dropcore_lab.experiments import engine, placement
 from dropcore_lab.experiments.figures import Figures
 from dropcore_lab.experiments.placement import PLACES
@@ -61,9 +61,9 @@ def test_dropout_in_front_of_a_norm_shifts_the_variance_by_its_formula():
     y = model.conv1(x).data
     # Of a mask's two values, 0 and 2 y: the mean square doubles, and the mean stays.
     expected = 2 * (y**2).mean(axis=(0, 2, 3)) - y.mean(axis=(0, 2, 3)) ** 2
-    first, _ = placement._variances(model.train(), x)
+    first, _ = variance._variances(model.train(), x)
     np.testing.assert_allclose(first, expected, rtol=0.03)
-    first, _ = placement._variances(model.eval(), x)
+    first, _ = variance._variances(model.eval(), x)
     np.testing.assert_allclose(first, y.var(axis=(0, 2, 3)), rtol=1e-4)
     assert placement.variance_shift(model, x) > 1.5
 
@@ -133,6 +133,6 @@ def test_the_same_seeds_give_the_same_figures(nowhere):
 
 
 def test_a_channel_that_is_dead_has_no_part_in_the_shift():
-    ratio = placement._ratio(np.array([2.0, 5.0, 1.0]), np.array([1.0, 0.0, 1.0]))
+    ratio = variance._ratio(np.array([2.0, 5.0, 1.0]), np.array([1.0, 0.0, 1.0]))
     assert ratio == 1.5
-    assert np.isnan(placement._ratio(np.ones(2), np.zeros(2)))
+    assert np.isnan(variance._ratio(np.ones(2), np.zeros(2)))

@@ -4,12 +4,7 @@ Two networks of two convolutions and a linear layer, one with batch normalisatio
 convolution and relu and one without, each trained without dropout and with it in every place; a
 seed fixes rows, wrong labels, initial weights and the order of the batches.
 
-In front of batch normalisation dropout changes the variance of what is normalised, in training
-only: inference then normalises with a variance that its own input does not have (Li, Chen, Hu,
-Yang, "Understanding the disharmony between dropout and batch normalization by variance shift",
-CVPR 2019). The shift measured here is the variance of a normalisation's input in training mode
-over that in inference mode, over all training rows: the median over the channels, of that
-normalisation where it is farthest from 1.
+The variance shift (see `dropcore_lab.variance`) is measured over all training rows.
 """
 
 from __future__ import annotations
@@ -30,6 +25,7 @@ from dropcore.autograd import BatchNorm, Conv2d, Flatten, Linear, Module, ReLU, 
 from dropcore_lab.experiments import data, engine, figures, options, plot, report, spread
 from dropcore_lab.experiments.figures import Figures, Run
 from dropcore_lab.experiments.spread import Spread
+from dropcore_lab.variance import variance_shift
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -197,35 +193,6 @@ def network(place: Place, channels: int, p: float, rng: np.random.Generator) -> 
     add("flat", Flatten())
     add("last", Linear(2 * channels * 16, data.DIGITS_CLASSES, rng=rng))
     return Sequential(**modules)
-
-
-def variance_shift(model: Sequential, x: NDArray[Any]) -> float:
-    """Compare the variances that batch normalisation meets in training and in inference."""
-    if not any(isinstance(module, BatchNorm) for module in model):
-        return float("nan")
-    before = model.state_dict()
-    pairs = zip(_variances(model.train(), x), _variances(model.eval(), x), strict=True)
-    shifts = [_ratio(training, inference) for training, inference in pairs]
-    model.load_state_dict(before)  # the pass in training mode moved the running statistics
-    return max(shifts, key=lambda shift: abs(np.log(shift)))
-
-
-def _ratio(training: NDArray[Any], inference: NDArray[Any]) -> float:
-    """Compare channel by channel; one that is dead in inference has no ratio."""
-    alive = inference > 0
-    return float(np.median(training[alive] / inference[alive])) if alive.any() else float("nan")
-
-
-def _variances(model: Sequential, x: NDArray[Any]) -> list[NDArray[Any]]:
-    """Measure the variance of each channel in front of each batch normalisation."""
-    variances = []
-    with autograd.no_grad():
-        value = autograd.as_tensor(x)
-        for module in model:
-            if isinstance(module, BatchNorm):
-                variances.append(value.data.var(axis=(0, 2, 3)))
-            value = module(value)
-    return variances
 
 
 def print_table(out: Console, config: Config, measured: Mapping[str, Measured]) -> None:

@@ -1,0 +1,81 @@
+"""The command ``dropcore lab``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+
+from dropcore_lab import limits, link
+from dropcore_lab.fields import Faults
+from dropcore_lab.server import Server
+from dropcore_lab.spec import Spec
+
+
+def main(argv: Sequence[str]) -> int:
+    """Serve the Lab until it is interrupted; the result is the exit status."""
+    args = _parser().parse_args(argv)
+    logging.basicConfig(format="dropcore lab: %(message)s", level=logging.WARNING)
+    try:
+        spec = None if args.spec is None else _read(args.spec)
+    except (Faults, OSError, UnicodeDecodeError) as error:
+        print(f"dropcore lab: {args.spec}: {error}", file=sys.stderr)
+        return 1
+    try:
+        asyncio.run(_serve(args.port, spec, args.browser))
+    except OSError as error:
+        print(f"dropcore lab: port {args.port}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dropcore lab",
+        description="Build a small network in the browser, train it, and see what dropout does.",
+    )
+    parser.add_argument("--port", type=_port, default=0, help="default: any that is free")
+    parser.add_argument(
+        "--no-browser", dest="browser", action="store_false", help="only print the address"
+    )
+    parser.add_argument(
+        "--spec", metavar="FILE", help="a saved network to begin with, or a link to one"
+    )
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else -1
+    if not 0 <= port < 2**16:
+        raise argparse.ArgumentTypeError(f"a port from 0 to 65535, not {text!r}")
+    return port
+
+
+def _read(name: str) -> Spec:
+    if link.MARK in name and not Path(name).exists():
+        return link.read_text(name)
+    with Path(name).open(encoding="utf-8") as file:
+        return link.read_text(file.read(limits.MESSAGE + 1))
+
+
+async def _serve(port: int, spec: Spec | None, browser: bool) -> None:
+    server = Server(port, spec)
+    print(f"The Lab is at {server.address}\nCtrl+C ends it.", flush=True)
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # Windows: Ctrl+C raises instead
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    if browser:
+        webbrowser.open(server.address)
+    try:
+        await stopped.wait()
+    except asyncio.CancelledError:
+        pass
+    finally:
+        await server.close()

@@ -1,0 +1,33 @@
+"""How much of everything the Lab takes. All of it is measured against the machine of a laptop."""
+
+from __future__ import annotations
+
+MESSAGE = 256 * 1024  # bytes of one message of the page
+HIDDEN = 8  # layers
+UNITS = 1024  # of a layer
+CHANNELS = 64  # of a convolution
+PARAMETERS = 1_000_000
+VALUES = 4_000_000  # numbers in the largest array of one pass
+RUNS = 4
+STEPS = 100_000
+POINTS = 10_000  # of a curve
+BATCH = 1024
+ROWS = 10_000
+CSV_TEXT = 128 * 1024  # characters
+CSV_COLUMNS = 64
+CLASSES = 20
+LINK = 8000  # characters
+SAMPLES = 200
+MASK = 1 << 20  # decisions of a mask that is replayed
+DECISIONS = 20  # 2**20 sub-networks are enumerated
+EACH_SUBNETWORK = 12  # and up to 2**12 are shown one by one
+DRAWN_UNITS = 256
+DRAWN_EDGES = 4000
+MASKS_A_SECOND = 3
+SEEDS = 20
+TEXT = 2000  # characters of an address or a record
+
+
+def described() -> dict[str, int]:
+    """What the page has to know of them, by their names in lower case."""
+    return {name.lower(): value for name, value in globals().items() if name.isupper()}

@@ -1,0 +1,105 @@
+"""The training process as the session sees it: start it, send to it, notice its end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import IO, Any
+
+from dropcore_lab import wire
+from dropcore_lab.wire import Message
+
+# Several threads would slow down small matrices, and change how large ones round.
+ONE_THREAD = dict.fromkeys(
+    (
+        "OPENBLAS_NUM_THREADS",
+        "OMP_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "VECLIB_MAXIMUM_THREADS",
+        "DROPCORE_NUM_THREADS",
+    ),
+    "1",
+)
+PATIENCE = 2.0  # seconds that a process gets to end by itself
+
+Call = Callable[[Callable[[], None]], Any]
+
+
+class Process:
+    """A training process.
+
+    Parameters
+    ----------
+    on_message : callable
+        Called with a message and its buffers.
+    on_end : callable
+        Called once with the exit status, but not after `stop`.
+    call : callable
+        Takes a function without arguments and runs it where the callbacks are to run: an event
+        loop's ``call_soon_threadsafe``. It is called from another thread.
+    """
+
+    def __init__(
+        self,
+        on_message: Callable[[Message, list[bytes]], None],
+        on_end: Callable[[int], None],
+        call: Call,
+    ) -> None:
+        self._on_message, self._on_end, self._call = on_message, on_end, call
+        self._stopped = False
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "dropcore_lab.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **ONE_THREAD},
+        )
+        assert self._process.stdout is not None
+        self._reader = threading.Thread(
+            target=self._listen, args=(self._process.stdout,), daemon=True
+        )
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    def send(self, message: Message) -> None:
+        """Send a message; to a process that has ended, none."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError, ValueError):  # its end is noticed by the reader
+            wire.write(self._process.stdin, message)
+
+    def stop(self) -> None:
+        """End it, whatever it computes."""
+        self._stopped = True
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+        self._process.kill()
+        self._process.wait(PATIENCE)
+
+    def _listen(self, pipe: IO[bytes]) -> None:
+        while (read := wire.read(pipe)) is not None:
+            self._later(partial(self._received, *read))
+        status = self._process.wait()
+        pipe.close()
+        self._later(partial(self._ended, status))
+
+    def _later(self, function: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the event loop is closed
+            self._call(function)
+
+    def _received(self, message: Message, buffers: list[bytes]) -> None:
+        if not self._stopped:
+            self._on_message(message, buffers)
+
+    def _ended(self, status: int) -> None:
+        if not self._stopped:
+            self._stopped = True
+            self._on_end(status)

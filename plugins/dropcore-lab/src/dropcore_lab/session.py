@@ -1,0 +1,199 @@
+"""The session: what is between a page and the training process. It knows no transport.
+
+`Session.handle` takes a message and its buffers, checks it, answers what needs no computing, and
+hands on the rest. It holds the specification, so that nothing is lost when the process ends.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from dropcore_lab import catalogue, link, messages, shapes
+from dropcore_lab.cards import CARDS
+from dropcore_lab.fields import Fault, Faults
+from dropcore_lab.spec import Spec, read
+from dropcore_lab.wire import Message
+
+log = logging.getLogger("dropcore_lab")
+
+Send = Callable[[Message, list[bytes]], None]
+
+
+class Worker(Protocol):
+    """What a session needs of a training process; `process.Process` is one."""
+
+    def send(self, message: Message) -> None:
+        """Send it a message."""
+
+    def stop(self) -> None:
+        """End it."""
+
+
+Start = Callable[[Callable[[Message, list[bytes]], None], Callable[[int], None]], Worker]
+
+
+class Session:
+    """One person's Lab.
+
+    Parameters
+    ----------
+    start : callable
+        Starts a training process; takes what to call with its messages and at its end.
+    spec : Spec, optional
+        To begin with. By default the first preset.
+    """
+
+    def __init__(self, start: Start, spec: Spec | None = None) -> None:
+        self.spec = spec or catalogue.default()
+        self._start = start
+        self._send: Send | None = None
+        self._greeted = False
+        self._worker: Worker | None = None
+        self._page = 0  # a worker's message is for the page that it was made for
+        self._start_worker()
+
+    # ----------------------------------------------------------- who is there
+
+    def attach(self, send: Send) -> None:
+        """Serve a page from now on; the one before gets nothing more."""
+        self._send, self._greeted = send, False
+
+    def detach(self, send: Send) -> None:
+        """Stop serving a page, if it is still the one that is served."""
+        if self._send is send:
+            self._send = None
+            self._to_worker({"type": "detach"})
+
+    def close(self) -> None:
+        """End the training process."""
+        self._send = None
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
+
+    # --------------------------------------------------------------- messages
+
+    def handle(self, message: Any, buffers: Sequence[Any] = ()) -> None:
+        """Take a message of the page that is served."""
+        re = message.get("id") if isinstance(message, dict) else None
+        try:
+            if buffers:
+                raise Faults([Fault("/buffers", len(buffers), "absent: no message has any")])
+            checked = messages.read(message)
+        except Faults as found:
+            self._refuse(re, found)
+            return
+        if checked["type"] != "hello" and not self._greeted:
+            self._error(checked["id"], "order", "The first message must be hello.")
+            return
+        own = getattr(self, f"_on_{checked['type']}", None)
+        if own is not None:
+            own(checked)
+        elif self._worker is None:
+            self._say_dead(checked["id"])
+        else:
+            self._to_worker(checked)
+
+    def _on_hello(self, message: Message) -> None:
+        self._greeted = True
+        self._answer(message, {"type": "ready", **catalogue.ready()})
+        notice = None
+        if message["text"] is not None:
+            try:
+                self.spec = link.read_text(message["text"])
+            except Faults as found:
+                notice = "The link is broken, so this is the network that was here before."
+                errors = {"type": "spec_error", "errors": found.messages(), "notice": notice}
+                self._answer(message, errors)
+        self._say_spec(message, notice)
+        if self._worker is None:
+            self._say_dead(message["id"])
+        self._attach_worker()
+
+    def _on_spec(self, message: Message) -> None:
+        try:
+            given = message["text"] is not None
+            self.spec = link.read_text(message["text"]) if given else read(message["spec"])
+        except Faults as found:
+            errors = {"type": "spec_error", "errors": found.messages(), "notice": None}
+            self._answer(message, errors)
+            return
+        self._say_spec(message, None)
+        if self._worker is None:
+            self._say_dead(message["id"])
+        self._to_worker({"type": "spec", "id": message["id"], "spec": self.spec.canonical()})
+
+    def _on_card(self, message: Message) -> None:
+        card = CARDS.get(message["card"])
+        if card is None:
+            known = "one of " + ", ".join(CARDS)
+            self._refuse(message["id"], Faults([Fault("/card", message["card"], known)]))
+        elif card.reason is not None:
+            self._error(message["id"], "not_possible", f"This card cannot run: {card.reason}")
+        elif self._worker is None:
+            self._say_dead(message["id"])
+        else:
+            self._to_worker(message)
+
+    def _on_restart(self, message: Message) -> None:
+        if self._worker is not None:
+            self._worker.stop()
+        self._start_worker()
+        self._say_spec(message, None)
+        self._attach_worker()
+
+    # ----------------------------------------------------------------- worker
+
+    def _start_worker(self) -> None:
+        self._worker = self._start(self._from_worker, self._worker_ended)
+
+    def _to_worker(self, message: Message) -> None:
+        if self._worker is not None:
+            self._worker.send(message)
+
+    def _attach_worker(self) -> None:
+        """Let it begin anew for the page that is here now."""
+        self._page += 1
+        spec = self.spec.canonical()
+        self._to_worker({"type": "attach", "page": self._page, "spec": spec})
+
+    def _from_worker(self, message: Message, buffers: list[bytes]) -> None:
+        page = message.pop("page")
+        if self._send is not None and self._greeted and page == self._page:
+            self._send(message, buffers)
+
+    def _worker_ended(self, status: int) -> None:
+        log.warning("the training process ended with status %d", status)
+        self._worker = None
+        self._say_dead(None)
+
+    # ---------------------------------------------------------------- answers
+
+    def _answer(self, message: Message, answer: Message) -> None:
+        if self._send is not None:
+            self._send({**answer, "re": message["id"]}, [])
+
+    def _say_spec(self, message: Message, notice: str | None) -> None:
+        answer = {
+            "type": "spec_ok",
+            "spec": self.spec.canonical(),
+            "link": link.link_of(self.spec),
+            "notice": notice,
+            "analysis": shapes.analysis(self.spec),
+        }
+        self._answer(message, answer)
+
+    def _say_dead(self, re: Any) -> None:
+        text = "The training process ended. Restart it: the network and all settings are kept."
+        self._error(re, "worker_died", text)
+
+    def _refuse(self, re: Any, found: Faults) -> None:
+        text = f"A message was refused: {found}"
+        log.warning("%s", text[:300])
+        self._error(re if isinstance(re, int | str) else None, "malformed", text, found.messages())
+
+    def _error(self, re: Any, code: str, text: str, errors: list[Any] | None = None) -> None:
+        message = {"type": "error", "code": code, "text": text, "errors": errors or []}
+        self._answer({"id": re}, message)

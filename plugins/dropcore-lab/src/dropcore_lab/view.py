@@ -1,0 +1,35 @@
+"""What the page looks at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from dropcore_lab.shapes import columns
+from dropcore_lab.training import Training
+from dropcore_lab.wire import Message
+
+
+@dataclass(frozen=True)
+class View:
+    """What the page looks at."""
+
+    run: int = 0
+    row: int = 0
+    mode: str = "training"
+    layer: str | None = None
+    unit: int | None = None
+
+    def within(self, training: Training) -> View:
+        """Return it for a network that may have less than it looks at."""
+        run = min(self.run, len(training.networks) - 1)
+        row = min(self.row, len(training.shown.rows) - 1)
+        found = next((c for c in columns(training.spec) if c.name == self.layer), None)
+        if found is None:
+            return replace(self, run=run, row=row, layer=None, unit=None)
+        unit = None if self.unit is None else min(self.unit, found.units - 1)
+        return replace(self, run=run, row=row, unit=unit)
+
+    def message(self) -> Message:
+        """Return it as the page gets it."""
+        focus = None if self.layer is None else {"layer": self.layer, "unit": self.unit}
+        return {"run": self.run, "row": self.row, "mode": self.mode, "focus": focus}
