@@ -76,13 +76,38 @@ def found(model, x=None, **known):
 
 
 def two_streams(one, other):
-    return Sequential(a=Dropout(0.1, rng=one), b=Dropout(0.2, rng=other), out=Linear(6, 2, rng=0))
+    return Sequential(
+        a=Dropout(0.1, rng=one),
+        mid=Linear(6, 6, rng=0),
+        b=Dropout(0.2, rng=other),
+        out=Linear(6, 2, rng=0),
+    )
+
+
+def three(first, second, third):
+    mid, out = Linear(6, 6, rng=0), Linear(6, 2, rng=1)
+    return Sequential(
+        mid, Dropout(first), mid, Dropout(second), mid, Dropout(third), out
+    )  # fmt: skip
+
+
+def starting(*first):
+    return Sequential(*first, Linear(6, 6, rng=0), ReLU(), Linear(6, 2))
+
+
+def in_a_row(*between):
+    """Two dropouts with something in between, but for a linear map."""
+    return Sequential(Linear(6, 6, rng=0), Dropout(0.2), *between, Dropout(0.5), Linear(6, 2))
 
 
 OUTPUTS = "dropout on the outputs"
 CONVOLUTION = "element-wise dropout behind a convolution"
 NORM = "dropout in front of batch normalisation"
+ROW = "two dropouts in a row"
+PARAMETER = "dropout on a parameter"
+INPUT = "p of 0.5 or more on the input"
 HIGH = "p above 0.7"
+ALL = "p is 1"
 ONE_P = "one p everywhere"
 ALPHA = "alpha dropout without selu"
 SELU_ALONE = "selu without alpha dropout"
@@ -140,12 +165,24 @@ def test_a_good_model_gets_no_finding(model, wrap, predicting):
         ),
         (dense(drop=Dropout(0.71)), dense(drop=Dropout(0.7)), HIGH, ("drop",), ROWS),
         (
-            Sequential(Dropout(0.3), Dropout(0.3), Dropout(0.3), Linear(6, 2)),
-            Sequential(Dropout(0.3), Dropout(0.3), Dropout(0.2), Linear(6, 2)),
+            three(0.3, 0.3, 0.3),
+            three(0.3, 0.3, 0.2),
             ONE_P,
-            ("0", "1", "2"),
+            ("1", "3", "5"),
             ROWS,
         ),
+        (in_a_row(), in_a_row(Linear(6, 6)), ROW, ("1", "2"), ROWS),
+        (in_a_row(Sigmoid(), Flatten()), in_a_row(ReLU(), Linear(6, 6)), ROW, ("1", "4"), ROWS),
+        (in_a_row(Dropout(0)), in_a_row(Dropout(0), Linear(6, 6)), ROW, ("1", "3"), ROWS),
+        (starting(Dropout(0.5)), starting(Dropout(0.4)), INPUT, ("0",), ROWS),
+        (
+            starting(Flatten(), Dropout(0.6)),
+            starting(Linear(6, 6), Dropout(0.6)),
+            INPUT,
+            ("1",),
+            ROWS,
+        ),
+        (dense(drop=Dropout(1.0)), dense(drop=Dropout(0.7)), ALL, ("drop",), ROWS),
         (selu_net(ReLU()), selu_net(), ALPHA, ("drop",), ROWS),
         (selu_net(variant="standard"), selu_net(), SELU_ALONE, ("drop",), ROWS),
         (two_streams(3, 3), two_streams(3, 4), STREAM, ("a", "b"), ROWS),
@@ -182,6 +219,21 @@ def test_few_rows(rows):
     assert not found(dense(drop=None), n_samples=rows)
 
 
+def test_what_two_in_a_row_drop_together():
+    (finding,) = advise(in_a_row()).findings
+    assert "p = 0.6." in finding.why
+    drop = Dropout(0.5)
+
+    class Twice(Module):
+        def __init__(self):
+            self.a, self.drop, self.out = Linear(6, 6), drop, Linear(6, 2)
+
+        def forward(self, x):
+            return self.out(self.drop(self.drop(self.a(x))))
+
+    assert found(Twice(), ROWS) == {(ROW, ("drop",))}
+
+
 def test_training_mode_while_predicting():
     model = dense()
     assert found(model, predicting=True) == {(PREDICTING, ("norm", "drop"))}
@@ -195,7 +247,9 @@ def test_training_mode_while_predicting():
 def test_the_variance_shift_is_measured(p):
     # The variance of x * keep / (1 - p), of x with mean 0, is 1 / (1 - p) times that of x.
     x = RNG.standard_normal((20_000, 6))
-    model = Sequential(drop=Dropout(p), norm=BatchNorm(6), out=Linear(6, 2))
+    same = Linear(6, 6, dtype=np.float64)
+    same.weight.data[...], same.bias.data[...] = np.eye(6), 0
+    model = Sequential(same=same, drop=Dropout(p), norm=BatchNorm(6), out=Linear(6, 2))
     (finding,) = advise(model, x).findings
     ratio = float(finding.why.split(" times ")[0].split()[-1])
     assert ratio == pytest.approx(1 / (1 - p), rel=0.02)
@@ -208,7 +262,8 @@ def test_the_variance_shift_is_measured(p):
 def test_the_shift_is_that_of_the_module_alone():
     x = RNG.standard_normal((20_000, 6))
     model = Sequential(Dropout(0.2), Dropout(0.5), BatchNorm(6), Linear(6, 2))
-    ratios = [float(f.why.split(" times ")[0].split()[-1]) for f in advise(model, x).findings]
+    found = [finding for finding in advise(model, x).findings if finding.check == NORM]
+    ratios = [float(f.why.split(" times ")[0].split()[-1]) for f in found]
     assert ratios == pytest.approx([1.25, 2], rel=0.02)
 
 
@@ -216,7 +271,8 @@ def test_what_cannot_be_looked_at_is_skipped():
     report = advise(Custom(dense(end=Dropout(0.9))))
     assert [f.check for f in report.findings] == [HIGH]
     skipped = {s.check: s.reason for s in report.skipped}
-    assert skipped.keys() == {OUTPUTS, CONVOLUTION, NORM, ALPHA, SELU_ALONE, FEW, PREDICTING}
+    order = {OUTPUTS, CONVOLUTION, NORM, ROW, PARAMETER, INPUT, ALPHA, SELU_ALONE}
+    assert skipped.keys() == order | {FEW, PREDICTING}
     assert "needs x" in skipped[OUTPUTS]
     assert skipped[FEW] == "needs n_samples"
     assert all(str(s) in str(report) for s in report.skipped)

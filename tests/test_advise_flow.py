@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dropcore import advise
-from dropcore.adapters.autograd import Dropout
+from dropcore import Stream, advise
+from dropcore.adapters.autograd import Dropout, dropout
 from dropcore.autograd import (
     BatchNorm,
     Conv2d,
@@ -22,6 +22,8 @@ ROWS = RNG.standard_normal((64, 6)).astype(np.float32)
 IMAGES = RNG.standard_normal((8, 1, 5, 5)).astype(np.float32)
 
 OUTPUTS = "dropout on the outputs"
+PARAMETER = "dropout on a parameter"
+PREDICTING = "training mode while predicting"
 CONVOLUTION = "element-wise dropout behind a convolution"
 
 
@@ -68,7 +70,7 @@ def test_a_parameter_used_by_a_function_is_one():
 def test_a_parameter_may_be_computed():
     class Scaled(Module):
         def __init__(self):
-            self.drop = Dropout(0.5)
+            self.drop = Dropout(0.4)
             self.w = Tensor(RNG.standard_normal((6, 3)), requires_grad=True)
             self.g = Tensor(np.ones(3), requires_grad=True)
 
@@ -115,7 +117,139 @@ def test_branches_are_followed():
 
 
 def test_a_module_in_two_places_is_seen_in_both():
-    drop = Dropout(0.5)
+    drop = Dropout(0.4)
     model = Sequential(drop, Linear(6, 6, rng=0), drop)
     assert advise(model).findings[0].check == OUTPUTS
     assert found(model, ROWS) == {(OUTPUTS, ("0",))}
+
+
+def weight(*shape, requires_grad=True):
+    return Tensor(RNG.standard_normal(shape).astype(np.float32), requires_grad)
+
+
+class DropConnect(Module):
+    def __init__(self, computed=False):
+        self.weight, self.drop = weight(6, 2), Dropout(0.5)
+        self.computed = computed
+
+    def forward(self, x):
+        return x @ self.drop(self.weight * 2.0 if self.computed else self.weight)
+
+
+@pytest.mark.parametrize("computed", [True, False])
+def test_dropout_on_a_parameter_is_seen_as_that(computed):
+    assert found(DropConnect(computed), ROWS) == {(PARAMETER, ("drop",))}
+    behind = Sequential(Linear(6, 6, rng=0), Dropout(0.5), DropConnect(computed))
+    assert found(behind, ROWS) == {(PARAMETER, ("2.drop",))}
+
+
+@pytest.mark.parametrize("requires_grad", [True, False])
+def test_a_frozen_parameter_is_one(requires_grad):
+    class Raw(Module):
+        def __init__(self):
+            self.a, self.drop = Linear(6, 6, rng=0), Dropout(0.5)
+            self.weight = weight(6, 2, requires_grad=requires_grad)
+
+        def forward(self, x):
+            return self.drop(self.a(x)) @ self.weight
+
+    model = Raw()
+    assert not found(model, ROWS)
+    assert model.weight.requires_grad is requires_grad
+    for parameter in model.parameters():
+        parameter.requires_grad = requires_grad
+    assert not found(model, ROWS)
+    model.weight = np.ones((6, 2), np.float32)  # nothing that is learned
+    assert found(model, ROWS) == {(OUTPUTS, ("drop",))}
+
+
+def test_modules_in_containers_are_followed():
+    class Listed(Module):
+        def __init__(self):
+            self.blocks = [(Linear(6, 6, rng=k), Dropout(0.5)) for k in range(2)]
+
+        def forward(self, x):
+            for linear, drop in self.blocks:
+                x = drop(linear(x))
+            return x
+
+    assert found(Listed(), ROWS) == {(OUTPUTS, ("blocks.1.1",))}
+
+
+def test_modules_of_several_results():
+    class Split(Module):
+        def forward(self, x):
+            return x[:, :3], {"rest": x[:, 3:]}
+
+    class Two(Module):
+        def __init__(self):
+            self.split, self.drop, self.out = Split(), Dropout(0.4), Linear(3, 2, rng=0)
+
+        def forward(self, x):
+            first, others = self.split(x)
+            return self.out(first) + self.drop(others["rest"])[:, :2]
+
+    assert found(Two(), ROWS) == {(OUTPUTS, ("drop",))}
+
+
+# Dropout that is no module of the model
+
+
+class Functional(Module):
+    """Calls dropout as a function, and a module that it is not made of."""
+
+    def __init__(self, training=None, p=0.5, hidden=None):
+        self.a, self.b = Linear(6, 6, rng=0), Linear(6, 2, rng=1)
+        self.of_call, self.p, self._hidden = training, p, hidden
+
+    def forward(self, x):
+        training = self.training if self.of_call is None else self.of_call
+        h = dropout(self.a(x), self.p, training=training, rng=STREAM)
+        return self.b(h if self._hidden is None else self._hidden(h))
+
+
+STREAM = Stream(1)
+
+
+def predicting(model, x=ROWS):
+    report = advise(model, x, predicting=True)
+    skipped = {skipped.check for skipped in report.skipped}
+    return {f.modules: f.why for f in report.findings if f.check == PREDICTING}, skipped
+
+
+def test_dropout_as_a_function_while_predicting():
+    model = Sequential(block=Functional())
+    (modules,) = predicting(model)[0]
+    assert modules == ("block",)
+    assert not predicting(model.eval())[0]
+    assert not predicting(Sequential(block=Functional(p=0)))[0]
+    for training in (True, False):
+        ((modules, why),) = predicting(Sequential(block=Functional(True)).train(training))[
+            0
+        ].items()
+        assert modules == ("block",)
+        assert "calls dropout, which model.eval() does not reach" in why
+    assert not predicting(Sequential(block=Functional(False)).eval())[0]
+    ((modules, why),) = predicting(Functional(False, hidden=Dropout(0.3)).eval())[0].items()
+    assert modules == ("",)
+    assert "calls Dropout(0.3" in why
+    assert STREAM.position == 0
+
+
+def test_dropout_as_a_function_is_only_seen_with_x():
+    found, skipped = predicting(Functional().eval(), None)
+    assert not found
+    assert PREDICTING in skipped
+    found, skipped = predicting(Sequential(Linear(6, 6), Dropout(0.4), Linear(6, 2)), None)
+    assert ("1",) in found
+    assert PREDICTING not in skipped
+
+
+def test_a_shift_is_measured_beside_dropout_as_a_function():
+    model = Sequential(
+        block=Functional(True), drop=Dropout(0.5), norm=BatchNorm(2), out=Linear(2, 2)
+    )
+    before = model.block.p
+    findings = [f for f in advise(model, ROWS).findings if "batch normalisation" in f.check]
+    assert "On x the variance" in findings[0].why
+    assert (STREAM.position, before) == (0, 0.5)

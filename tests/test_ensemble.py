@@ -1,5 +1,6 @@
 """The ensemble of sub-networks: some of them, and all of them."""
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,7 +10,7 @@ from unplanned_variants import Half, Noise
 
 import dropcore
 from dropcore import Stream
-from dropcore.adapters.autograd import Dropout, seed
+from dropcore.adapters.autograd import Dropout, dropout, seed
 from dropcore.autograd import (
     BatchNorm,
     Flatten,
@@ -198,7 +199,79 @@ def test_several_calls_in_a_pass_decide_each_for_itself():
     assert every.arithmetic_gap < 1e-15
 
 
+def test_modules_in_containers_take_part():
+    class Listed(Module):
+        def __init__(self):
+            self.layers = [linear(6, 6, k) for k in range(2)]
+            self.drops = {"first": Dropout(0.5), "second": (Dropout(0.5),)}
+
+        def forward(self, x):
+            h = self.drops["first"](self.layers[0](x))
+            return self.drops["second"][0](self.layers[1](h))
+
+    model = Listed()
+    same = Sequential(
+        a=model.layers[0],
+        drops=Sequential(first=model.drops["first"]),
+        b=model.layers[1],
+        c=Sequential(Dropout(0.5)),
+    )
+    assert subnetworks(model, ROWS).decisions == 12
+    assert (mc_predict(model, ROWS, 5, rng=1).samples == 0).any()
+    model.drops["second"][0].p = 0
+    same.c[0].p = 0
+    np.testing.assert_array_equal(
+        mc_predict(model, ROWS, 5, rng=1).samples, mc_predict(same, ROWS, 5, rng=1).samples
+    )
+
+
+def test_results_are_short_to_print():
+    model = network()
+    prediction = mc_predict(model, ROWS, 300, rng=0)
+    assert repr(prediction).startswith("<Prediction: 300 samples of shape (12, 2), std up to ")
+    assert len(repr(prediction)) < 100
+    assert "no rows" in repr(mc_predict(model, ROWS[:0], 3))
+    assert prediction != mc_predict(model, ROWS, 300, rng=0)  # and no error
+    assert "3 decisions, outputs of shape (12, 2), arith" in repr(
+        subnetworks(Sequential(linear(6, 3), Dropout(0.5), linear(3, 2)), ROWS)
+    )
+
+
 # What cannot be
+
+
+class Calling(Module):
+    """Calls dropout that it is not made of."""
+
+    def __init__(self, hidden):
+        self.drop, self._hidden = Dropout(0.5), hidden
+
+    def forward(self, x):
+        return self._hidden(self, self.drop(x))
+
+
+STREAM = Stream(1)
+OUTSIDE = {
+    "dropout as a function": lambda self, x: dropout(x, 0.5, training=self.training, rng=STREAM),
+    "dropout as a function, always": lambda self, x: dropout(x, 0.5, training=True, rng=STREAM),
+    "Dropout(0.25, Standard(shared_axes=()))": lambda self, x: Dropout(0.25, rng=STREAM)(x),
+}
+
+
+@pytest.mark.parametrize("function", [lambda *a: mc_predict(*a, 3), subnetworks])
+@pytest.mark.parametrize("what", OUTSIDE)
+def test_dropout_that_is_no_module_of_the_model_is_named(function, what):
+    model, few = Sequential(inner=Calling(OUTSIDE[what])), ROWS[:, :3]
+    expected = re.escape(f"module 'inner' calls {what.split(', always')[0]}, which is no module")
+    with pytest.raises(ValueError, match=expected):
+        function(model, few)
+    assert STREAM.position == 0
+    model(few)  # as ever
+    assert model.inner.drop.mask is not None
+    STREAM.state = Stream(1).state
+    off = Sequential(inner=Calling(lambda self, x: dropout(x, 0, training=True, rng=STREAM)))
+    function(off, few)
+    assert STREAM.position == 0
 
 
 def test_a_variant_that_cannot_share_is_named():

@@ -6,6 +6,10 @@ needs nothing of this file.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
@@ -83,10 +87,13 @@ def dropout(
     >>> bool((x.grad == y.data).all())
     True
     """
-    return _on_tape(as_tensor(x), p, training, rng, variant, store, options, None)[0]
+    x, answer = as_tensor(x), _answer.get()
+    if answer is not None:
+        return answer(Call(None, x, p, training, variant, options))
+    return on_tape(x, p, training, rng, variant, store, options)[0]
 
 
-def _on_tape(
+def on_tape(
     x: Tensor,
     p: float,
     training: bool,
@@ -94,8 +101,9 @@ def _on_tape(
     variant: str | Variant,
     store: Store,
     options: dict[str, Any],
-    spare: SpareArrays | None,
+    spare: SpareArrays | None = None,
 ) -> tuple[Tensor, Mask]:
+    """`dropout`, by position and whatever `answered` says, with its mask."""
     parents: tuple[Tensor, ...] = (x,)
     arrays = options
     if options:  # the variant's own, or further inputs
@@ -117,7 +125,61 @@ def _on_tape(
     return apply_op(y, parents, backward), mask
 
 
-# By a stream, what a loaded state put in its place.
+@dataclass(frozen=True)
+class Call:
+    """A call of dropout.
+
+    Attributes
+    ----------
+    module : Dropout or None
+        None where `dropout` was called, the function.
+    x : Tensor
+    p : float
+    training : bool
+    variant : str or Variant
+    options : dict
+        As for `dropout`; of a module, the variant's further inputs alone.
+    """
+
+    module: Dropout | None
+    x: Tensor
+    p: float
+    training: bool
+    variant: str | Variant
+    options: dict[str, Any]
+
+    def infer(self) -> Tensor:
+        """Return what it gives in inference."""
+        return on_tape(self.x, self.p, False, None, self.variant, "bits", self.options)[0]
+
+
+_answer: ContextVar[Callable[[Call], Tensor] | None] = ContextVar("answer", default=None)
+
+
+@contextmanager
+def answered(answer: Callable[[Call], Tensor]) -> Iterator[None]:
+    """Within the block, let a function answer for dropout, of the function and of the modules.
+
+    Examples
+    --------
+    >>> from dropcore.adapters.autograd import Dropout, answered, dropout
+    >>> def say(call):
+    ...     print(call.module, call.p)
+    ...     return call.x
+    >>> with answered(say):
+    ...     y = dropout([1.0], 0.5, training=True)
+    ...     y = Dropout(0.25)([1.0])
+    None 0.5
+    Dropout(0.25, Standard(shared_axes=())) 0.25
+    """
+    token = _answer.set(answer)
+    try:
+        yield
+    finally:
+        _answer.reset(token)
+
+
+# Maps a stream to its replacement after a state was loaded.
 _heirs: WeakKeyDictionary[Stream, Stream] = WeakKeyDictionary()
 
 
@@ -208,8 +270,11 @@ class Dropout(Module):
         **inputs
             The variant's further inputs, by name.
         """
-        y, self.mask = _on_tape(
-            as_tensor(x),
+        x, answer = as_tensor(x), _answer.get()
+        if answer is not None:
+            return answer(Call(self, x, self._p, self.training, self.variant, inputs))
+        y, self.mask = on_tape(
+            x,
             self._p,
             self.training,
             self.rng,

@@ -91,10 +91,11 @@ def advise(
     """Look for what is often wrong where dropout is used.
 
     Looked for: dropout on the outputs; element-wise dropout behind a convolution; dropout in
-    front of batch normalisation; p above 0.7; one p in three modules or more; alpha dropout
-    without selu, and selu with dropout that does not keep its moments; fewer than about a
-    thousand rows; a model in training mode while predicting; modules that share a stream.
-    Modules with p = 0 are passed over.
+    front of batch normalisation; two dropouts in a row; dropout on a parameter; p of 0.5 or more
+    on the input, p above 0.7, p of 1; one p in three modules or more; alpha dropout without selu,
+    and selu with dropout that does not keep its moments; fewer than about a thousand rows; a model
+    in training mode while predicting, or dropout that its mode does not reach; modules that share
+    a stream. Modules with p = 0 are passed over.
 
     Parameters
     ----------
@@ -102,7 +103,8 @@ def advise(
         With `dropcore.adapters.autograd.Dropout` modules.
     x : Tensor or array_like, optional
         Some rows that the model takes. They tell the order of modules in a model that is not
-        a `Sequential`, and how far dropout shifts the variance that batch normalisation sees.
+        a `Sequential`, how far dropout shifts the variance that batch normalisation sees, and,
+        with `predicting`, which modules call dropout as a function.
     n_samples : int, optional
         How many rows the model is trained on.
     predicting : bool, default: False

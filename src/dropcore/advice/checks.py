@@ -19,12 +19,13 @@ import numpy as np
 
 from dropcore.adapters.autograd import Dropout
 from dropcore.advice.flow import Flow, Step, has_parameters, run, sequential_flow, traced_flow
-from dropcore.autograd import SELU, BatchNorm, Conv2d, Flatten, Module
+from dropcore.autograd import SELU, BatchNorm, Conv2d, Flatten, Module, ReLU, Sigmoid, Tanh
 from dropcore.stream import Stream
 from dropcore.variants.alpha import Alpha
 from dropcore.variants.base import Array
 
 HIGH_P = 0.7
+INPUT_P = 0.5
 FEW_ROWS = 1000
 SEVERAL = 3  # modules of one p; two are ordinary
 SHIFT_DRAWS = 8
@@ -165,13 +166,71 @@ def _variance(case: Case, norm: Step, on: Dropout | None, stream: Stream) -> Arr
 
 def _high_p(case: Case) -> Found:
     for name, module in case.dropouts:
-        if module.p > HIGH_P:
+        if HIGH_P < module.p < 1:
             yield (
                 (name,),
                 f"p = {module.p:g} leaves {100 * (1 - module.p):.3g} % of its input. p is the "
                 "probability of being dropped; some libraries and papers state that of being kept.",
                 "Check that p is not 1 - p. Usual are 0.2 for inputs, up to 0.5 for hidden layers.",
                 f"{SRIVASTAVA}, section 7.3 and appendix A.4",
+            )
+
+
+def _drops_all(case: Case) -> Found:
+    for name, module in case.dropouts:
+        if module.p == 1:
+            yield (
+                (name,),
+                "In training nothing of its input gets through, and no gradient comes back.",
+                "p is the probability of being dropped: p = 0 switches dropout off.",
+                "",
+            )
+
+
+def _high_p_on_input(case: Case) -> Found:
+    flow = case.flow
+    for step, module in case.dropout_steps():
+        if INPUT_P <= module.p < 1 and flow.is_on_input(step):
+            yield (
+                (step.name,),
+                f"It drops the model's input with p = {module.p:g}. What is lost there no other "
+                "unit can stand in for; p = 0.5 is usual for hidden layers.",
+                "Usual for inputs is p = 0.2 or less.",
+                f"{SRIVASTAVA}, appendix A.4",
+            )
+
+
+def _in_a_row(case: Case) -> Found:
+    flow = case.flow
+    for step, module in case.dropout_steps():
+        before = flow.chain(step, lambda m: isinstance(m, _KEEP_UNITS) or _is_off(m))
+        if before is not None and isinstance(before.module, Dropout):
+            p = 1 - (1 - before.module.p) * (1 - module.p)
+            yield (
+                tuple(dict.fromkeys([before.name, step.name])),
+                f"Both drop the same units, with nothing to be learned in between: together that "
+                f"is p = {p:.3g}.",
+                "Keep one of them, with the p that is meant.",
+                "",
+            )
+
+
+_KEEP_UNITS = (Flatten, ReLU, SELU, Sigmoid, Tanh)
+
+
+def _is_off(module: Module) -> bool:
+    return isinstance(module, Dropout) and module.p == 0
+
+
+def _on_parameters(case: Case) -> Found:
+    for step, _ in case.dropout_steps():
+        if step.of_parameters:
+            yield (
+                (step.name,),
+                "It drops elements of a parameter: that is DropConnect, with one mask for all rows "
+                "of a batch, where the authors have one for each row.",
+                "If units are meant, drop what the layer is called with.",
+                "Wan et al. 2013, ICML",
             )
 
 
@@ -239,18 +298,36 @@ def _few_rows(case: Case) -> Found:
 def _training_while_predicting(case: Case) -> Found:
     if not case.predicting:
         raise Lacking("needs predicting=True")
-    names = tuple(
+    modules = dict(case.model.named_modules())
+    names = [
         name
-        for name, module in case.model.named_modules()
+        for name, module in modules.items()
         if module.training and (isinstance(module, BatchNorm) or (name, module) in case.dropouts)
-    )
+    ]
+    strays = [(n, c) for n, c in case.flow.strays if c.p != 0] if case.x is not None else []
+    names += [n for n, c in strays if c.module is None and not c.training and modules[n].training]
     if names:
         yield (
-            names,
+            tuple(dict.fromkeys(names)),
             "They are in training mode, so predictions are random or depend on the other rows.",
             "Call model.eval() first. For a spread of predictions: dropcore.ensemble.mc_predict.",
             "",
         )
+    for name, call in strays:
+        if call.training:
+            what = "calls dropout" if call.module is None else f"calls {call.module!r}"
+            yield (
+                (name,),
+                f"It {what}, which model.eval() does not reach, so predictions are random.",
+                "Make it a Dropout module of the model, or pass training=self.training.",
+                "",
+            )
+    if case.x is None and any(type(m).__module__ not in OWN for m in modules.values()):
+        raise Lacking("needs x, to see dropout that is called as a function")
+
+
+OWN = (Module.__module__, Flatten.__module__, Dropout.__module__)
+"""Where modules come from that call nothing but what they are made of."""
 
 
 def _one_stream(case: Case) -> Found:
@@ -278,7 +355,11 @@ CHECKS: dict[str, Callable[[Case], Found]] = {
     "dropout on the outputs": _on_outputs,
     "element-wise dropout behind a convolution": _behind_convolution,
     "dropout in front of batch normalisation": _before_batch_norm,
+    "two dropouts in a row": _in_a_row,
+    "dropout on a parameter": _on_parameters,
+    "p of 0.5 or more on the input": _high_p_on_input,
     "p above 0.7": _high_p,
+    "p is 1": _drops_all,
     "one p everywhere": _one_p,
     "alpha dropout without selu": _alpha_without_selu,
     "selu without alpha dropout": _selu_without_alpha,

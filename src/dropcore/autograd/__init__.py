@@ -4,11 +4,13 @@ A `Tensor` is an array that remembers how it was computed; `Tensor.backward` wal
 record from the newest result to the oldest and adds up the chain rule. The files, lowest first:
 
 - ``tape.py``: the engine: what is recorded, and how gradients flow back through it;
+- ``protocols.py``: what Python and NumPy ask of a tensor's values, and get without a gradient;
 - ``tensor.py``: `Tensor` with NumPy's arithmetic, each value beside its gradient rule, and
   `apply_op`, by which any package puts an operation of its own on the tape;
 - ``ops.py``, ``conv.py``, ``norm.py``, ``losses.py``: more values beside their rules;
-- ``nn.py``, ``optim.py``, ``batches.py``: modules, optimisers, mini-batches in random order;
-- ``state.py``: what these three save and take back; ``checks.py``: of arguments;
+- ``members.py``, ``module.py``: what a module is made of, and modules; ``nn.py``: the layers;
+- ``optim.py``, ``batches.py``: optimisers, mini-batches in random order;
+- ``state.py``: what modules and these save and take back; ``checks.py``: of arguments;
 - ``contexts.py``: a model in inference mode for a while, its calls looked at from outside;
 - ``check.py``: the gradient checker.
 
@@ -50,15 +52,14 @@ from dropcore.autograd.batches import Batches
 from dropcore.autograd.check import gradcheck
 from dropcore.autograd.conv import conv2d
 from dropcore.autograd.losses import binary_cross_entropy_with_logits, cross_entropy
+from dropcore.autograd.module import Module, Sequential
 from dropcore.autograd.nn import (
     SELU,
     BatchNorm,
     Conv2d,
     Flatten,
     Linear,
-    Module,
     ReLU,
-    Sequential,
     Sigmoid,
     Tanh,
 )

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from dropcore.autograd.nn import Module
+from dropcore.autograd.module import Module
 
 
 def check_model(model: object) -> None:

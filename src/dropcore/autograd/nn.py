@@ -1,208 +1,20 @@
-"""Modules: functions with parameters, made of other modules."""
+"""Layers: the modules that come with the engine."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from dropcore.autograd.checks import at_least
 from dropcore.autograd.conv import conv2d
+from dropcore.autograd.module import Module
 from dropcore.autograd.norm import batch_norm
 from dropcore.autograd.ops import relu, selu, sigmoid, tanh
-from dropcore.autograd.state import Setter, Stateful
-from dropcore.autograd.tape import Array
 from dropcore.autograd.tensor import Tensor, as_tensor
 
 Seed = int | np.random.Generator | np.random.SeedSequence | None
-
-
-class Module(Stateful):
-    """A function with parameters. Subclasses write `forward`; calling the module calls it.
-
-    What a module is made of is read from its attributes, in the order in which they were set:
-
-    - a `Tensor` is a parameter, and so part of the state;
-    - an ndarray is a buffer: part of the state, but not trained;
-    - a `Module` is a child;
-    - names that begin with an underscore are private, and none of these;
-    - whatever else must survive in a checkpoint, `get_extra_state` returns; in the state of a
-      model it is under the module's qualified name and ``._extra_state``.
-
-    Modules in a list or dict are not found: put them in a `Sequential`.
-
-    Attributes
-    ----------
-    training : bool
-        Set by `train` and `eval`, for this module and all below it. True at first.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from dropcore.autograd import Module, Tensor
-    >>> class Scale(Module):
-    ...     def __init__(self, n):
-    ...         self.factor = Tensor(np.ones(n), requires_grad=True)
-    ...     def forward(self, x):
-    ...         return x * self.factor
-    >>> dict(Scale(2).named_parameters())
-    {'factor': Tensor([1., 1.], requires_grad=True)}
-    """
-
-    training: bool = True
-
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute the module's value."""
-        raise NotImplementedError(f"{type(self).__name__} has no forward")
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Return `forward` of the arguments."""
-        return self.forward(*args, **kwargs)
-
-    def get_extra_state(self) -> Any:
-        """Return state that is neither parameter nor buffer; None: there is none."""
-        return None
-
-    def set_extra_state(self, state: Any) -> None:
-        """Take back what `get_extra_state` returned."""
-        raise NotImplementedError(f"{type(self).__name__} has no extra state")
-
-    def named_children(self) -> Iterator[tuple[str, Module]]:
-        """Yield the modules that are attributes of this one, with their names."""
-        yield from self._public(Module)
-
-    def named_modules(self) -> Iterator[tuple[str, Module]]:
-        """Yield this module (as "") and all below it with their qualified names ("block.conv").
-
-        Parents come before children, children in order; a module that is in several places comes
-        once, under its first name.
-        """
-        seen: set[Module] = set()
-        stack: list[tuple[str, Module]] = [("", self)]
-        while stack:
-            name, module = stack.pop()
-            if module in seen:
-                continue
-            seen.add(module)
-            yield name, module
-            children = [(_join(name, child), below) for child, below in module.named_children()]
-            stack.extend(reversed(children))
-
-    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
-        """Yield all parameters with their qualified names, shared ones once."""
-        seen: set[int] = set()
-        for path, module in self.named_modules():
-            for name, value in module._public(Tensor):
-                if id(value) not in seen:
-                    seen.add(id(value))
-                    yield _join(path, name), value
-
-    def parameters(self) -> Iterator[Tensor]:
-        """Yield all parameters, shared ones once."""
-        return (parameter for _, parameter in self.named_parameters())
-
-    def train(self, mode: bool = True) -> Self:
-        """Set training mode here and in all modules below; return the module itself."""
-        for _, module in self.named_modules():
-            module.training = mode
-        return self
-
-    def eval(self) -> Self:
-        """Set inference mode here and in all modules below; return the module itself."""
-        return self.train(False)
-
-    def __repr__(self) -> str:
-        parts = [
-            f"{name}={value.shape if isinstance(value, Tensor) else value!r}"
-            for name, value in self._public((Tensor, Module))
-        ]
-        return f"{type(self).__name__}({', '.join(parts)})"
-
-    def _public(self, kind: type | tuple[type, ...]) -> list[tuple[str, Any]]:
-        return [
-            (name, value)
-            for name, value in vars(self).items()
-            if isinstance(value, kind) and not name.startswith("_")
-        ]
-
-    def _arrays(self) -> dict[str, Array]:
-        return {
-            _join(path, name): value.data if isinstance(value, Tensor) else value
-            for path, module in self.named_modules()
-            for name, value in module._public((Tensor, np.ndarray))
-        }
-
-    def _values(self) -> dict[str, tuple[Stateful, Any, Setter]]:
-        return {
-            _join(path, "_extra_state"): (module, extra, module.set_extra_state)
-            for path, module in self.named_modules()
-            if (extra := module.get_extra_state()) is not None
-        }
-
-
-class Sequential(Module):
-    """Modules called one after the other.
-
-    Parameters
-    ----------
-    *modules : Module
-        Named "0", "1", ... by their position.
-    **named : Module
-        Further modules, with names; each is an attribute too.
-
-    Raises
-    ------
-    TypeError
-        If something is not a `Module`.
-    ValueError
-        If a name is empty or private, has a dot, is a position that is taken, or is one that
-        `Sequential` uses itself.
-
-    Examples
-    --------
-    >>> from dropcore.autograd import Linear, ReLU, Sequential
-    >>> model = Sequential(hidden=Linear(4, 8), act=ReLU(), out=Linear(8, 2, bias=False))
-    >>> model
-    Sequential(hidden=Linear(weight=(4, 8), bias=(8,)), act=ReLU(), out=Linear(weight=(8, 2)))
-    >>> model.out is model[2]
-    True
-    >>> [name for name, _ in model.named_parameters()]
-    ['hidden.weight', 'hidden.bias', 'out.weight']
-    """
-
-    def __init__(self, *modules: Module, **named: Module) -> None:
-        by_position = [(str(position), module) for position, module in enumerate(modules)]
-        for name, module in [*by_position, *named.items()]:
-            if not isinstance(module, Module):
-                raise TypeError(f"{name}: {module!r}, expected a Module")
-            taken = name in vars(self) or hasattr(Module, name)
-            if taken or not name or name.startswith("_") or "." in name:
-                raise ValueError(
-                    f"{name!r}: not possible as the name of a module: it is empty, private, "
-                    "has a dot, is another's, or is an attribute that every module has"
-                )
-            setattr(self, name, module)
-
-    def forward(self, x: Any) -> Any:
-        """Pass `x` through all modules in order."""
-        for module in self:
-            x = module(x)
-        return x
-
-    def __iter__(self) -> Iterator[Module]:
-        return (module for _, module in self.named_children())
-
-    def __getitem__(self, position: int) -> Module:
-        return list(self)[position]
-
-    def __getattr__(self, name: str) -> Module:  # only called, and only raises, for unknown names
-        raise AttributeError(
-            f"Sequential has no module {name!r}; it has "
-            f"{[child for child, _ in self.named_children()]}"
-        )
 
 
 class Linear(Module):
@@ -379,10 +191,6 @@ class SELU(Module):
     """`selu` as a module."""
 
     forward = staticmethod(selu)
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
 
 
 def _uniform(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dropcore.adapters.autograd import Dropout
+from dropcore.adapters.autograd import Call, Dropout, answered
 from dropcore.autograd import Module, Tensor, as_tensor, exp, log, log_softmax, sigmoid, softmax
-from dropcore.autograd.contexts import check_model
+from dropcore.autograd.contexts import check_model, intercepted
 from dropcore.variants.base import Array
 
 Output = Literal["softmax", "sigmoid"] | None
@@ -46,10 +47,45 @@ def means_of(output: Output) -> Means:
 
 
 def check_drops(model: Module) -> None:
-    """Refuse a model without dropout, and what is no model."""
+    """Refuse a model without dropout modules, and what is no model."""
     check_model(model)
     if not any(isinstance(module, Dropout) for _, module in model.named_modules()):
         raise ValueError(f"model has no Dropout module: {model!r}")
+
+
+@contextmanager
+def dropout_answered(
+    model: Module, answer: Callable[[str, Dropout, dict[str, Array]], Array]
+) -> Iterator[None]:
+    """Within the block, let a function answer for the model's dropout modules.
+
+    It is called as ``answer(name, module, inputs)``, with the arrays by the names of the inputs.
+    Dropout that is no module of the model raises ValueError when it runs.
+    """
+    running = [""]  # names of the modules that have called one another
+
+    def call(
+        name: str, module: Module, forward: Callable[..., Any], *args: Any, **inputs: Any
+    ) -> Any:
+        if isinstance(module, Dropout):
+            return Tensor(answer(name, module, arrays_of(*args, **inputs)))
+        running.append(name)
+        try:
+            return forward(*args, **inputs)
+        finally:
+            running.pop()
+
+    def refuse(call: Call) -> Tensor:
+        if call.p == 0:
+            return call.infer()
+        what = "dropout as a function" if call.module is None else f"{call.module!r}"
+        raise ValueError(
+            f"module {running[-1]!r} calls {what}, which is no module of the model: make it one, "
+            "as an attribute or in a list, tuple or dict that is one"
+        )
+
+    with intercepted(model, call), answered(refuse):
+        yield
 
 
 def rows_of(x: Tensor) -> Array:

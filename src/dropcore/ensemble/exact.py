@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dropcore.adapters.autograd import Dropout, dropout
+from dropcore import functional
+from dropcore.adapters.autograd import Dropout
 from dropcore.autograd import Module, Tensor, as_tensor, no_grad
-from dropcore.autograd.contexts import inference_mode, intercepted
+from dropcore.autograd.contexts import inference_mode
 from dropcore.ensemble.common import (
     Output,
-    arrays_of,
     check_drops,
     check_rows,
+    dropout_answered,
     means_of,
     rows_of,
 )
@@ -30,7 +30,7 @@ MOST_DECISIONS = 20
 ROWS_AT_ONCE = 8192  # of sub-networks times rows of x, in one pass through the model
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class SubNetworks:
     """What all sub-networks of a model predict together.
 
@@ -56,6 +56,11 @@ class SubNetworks:
     geometric_mean: Array
     outputs: Array | None = None
     weights: Array | None = None
+
+    def __repr__(self) -> str:
+        gaps = f"arithmetic_gap={self.arithmetic_gap:.3g}, geometric_gap={self.geometric_gap:.3g}"
+        shape = self.one_pass.shape
+        return f"<SubNetworks: {self.decisions} decisions, outputs of shape {shape}, {gaps}>"
 
     @property
     def arithmetic_gap(self) -> float:
@@ -109,7 +114,8 @@ def subnetworks(
     TypeError
         If a module's variant is not a planned one.
     ValueError
-        If there are more than 20 decisions, no dropout module, or no rows.
+        If there are more than 20 decisions, no dropout module, or no rows, or the model runs
+        dropout that is no module of it.
 
     Notes
     -----
@@ -163,27 +169,21 @@ def _record(model: Module, x: Tensor) -> tuple[Tensor, list[_Call]]:
     """One pass in inference mode, and which decisions would be made on its way."""
     calls: list[_Call] = []
 
-    def call(
-        name: str, module: Module, forward: Callable[..., Any], *args: Any, **inputs: Any
-    ) -> Any:
-        if isinstance(module, Dropout):
-            variant = module.variant
-            if not isinstance(variant, PlannedVariant):
-                raise TypeError(
-                    f"module {name!r}: variant {variant!r} is not a planned one, and has no "
-                    "independent keep decisions to enumerate"
-                )
-            data = arrays_of(*args, **inputs)["x"]
-            shape = data.shape
-            check_rows(name, shape, len(x.data))
-            units = variant.independent_unit((1, *shape[1:]))
-            start = calls[-1].stop if calls else 0
-            count = math.prod(units) if 0 < module.p < 1 else 0
-            calls.append(_Call(name, module, units, start, start + count))
-            return dropout(Tensor(data), module.p, training=False, variant=variant)
-        return forward(*args, **inputs)
+    def answer(name: str, module: Dropout, arrays: dict[str, Array]) -> Array:
+        variant, shape = module.variant, arrays["x"].shape
+        if not isinstance(variant, PlannedVariant):
+            raise TypeError(
+                f"module {name!r}: variant {variant!r} is not a planned one, and has no "
+                "independent keep decisions to enumerate"
+            )
+        check_rows(name, shape, len(x.data))
+        units = variant.independent_unit((1, *shape[1:]))
+        start = calls[-1].stop if calls else 0
+        count = math.prod(units) if 0 < module.p < 1 else 0
+        calls.append(_Call(name, module, units, start, start + count))
+        return functional.dropout(arrays["x"], module.p, training=False, variant=variant)[0]
 
-    with intercepted(model, call):
+    with dropout_answered(model, answer):
         return as_tensor(model(x)), calls
 
 
@@ -192,19 +192,17 @@ def _run(model: Module, x: Tensor, calls: list[_Call], keep: Array) -> Tensor:
     rows = len(x.data)
     turns = iter(calls)
 
-    def call(_: str, module: Module, forward: Callable[..., Any], *args: Any, **inputs: Any) -> Any:
-        if not isinstance(module, Dropout):
-            return forward(*args, **inputs)
-        turn, data = next(turns), arrays_of(*args, **inputs)["x"]
+    def answer(_: str, module: Dropout, arrays: dict[str, Array]) -> Array:
+        turn, data = next(turns), arrays["x"]
         if turn.start == turn.stop:
             decisions = np.full((1,) * data.ndim, module.p == 0)
         else:
             bits = keep[:, turn.start : turn.stop].reshape(-1, *turn.units[1:])
             decisions = np.repeat(bits, rows, axis=0)
         mask = Mask.from_keep(decisions, module.p, shape=data.shape, variant=module.variant)
-        return Tensor(mask.forward(data))
+        return mask.forward(data)
 
-    with intercepted(model, call):
+    with dropout_answered(model, answer):
         y = as_tensor(model(Tensor(np.concatenate([x.data] * len(keep)))))
     return y.reshape(len(keep), rows, *y.shape[1:])
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dropcore import functional
 from dropcore.adapters.autograd import Dropout
 from dropcore.autograd import Module, Tensor, as_tensor, no_grad
-from dropcore.autograd.contexts import inference_mode, intercepted
+from dropcore.autograd.contexts import inference_mode
 from dropcore.ensemble.common import (
     Output,
-    arrays_of,
     check_drops,
     check_rows,
+    dropout_answered,
     means_of,
     rows_of,
 )
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from dropcore.stream import _RNG
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Prediction:
     """What sampled sub-networks predict.
 
@@ -46,6 +45,10 @@ class Prediction:
     samples: Array
     mean: Array
     std: Array
+
+    def __repr__(self) -> str:
+        spread = f"std up to {self.std.max():.3g}" if self.std.size else "no rows"
+        return f"<Prediction: {len(self.samples)} samples of shape {self.mean.shape}, {spread}>"
 
 
 def mc_predict(
@@ -87,7 +90,8 @@ def mc_predict(
         If a module's variant cannot share decisions among rows: it decides neither by plan,
         nor for each row by itself, nor for a tensor as a whole.
     ValueError
-        If the model has no dropout module, or an argument is out of range.
+        If the model has no dropout module, or runs dropout that is no module of it (a function's,
+        or that of a module it is not made of), or an argument is out of range.
 
     Notes
     -----
@@ -105,8 +109,10 @@ def mc_predict(
     >>> model = Sequential(Linear(4, 64, rng=0), ReLU(), Dropout(0.5), Linear(64, 1, rng=1))
     >>> x = np.ones((3, 4), np.float32)
     >>> prediction = mc_predict(model, x, 50, rng=42)
-    >>> prediction.mean.shape, bool((prediction.std > 0).all())
-    ((3, 1), True)
+    >>> prediction
+    <Prediction: 50 samples of shape (3, 1), std up to 0.336>
+    >>> bool((prediction.std > 0).all())
+    True
     >>> bool((prediction.samples[:, 0] == prediction.samples[:, 1]).all())   # equal rows
     True
     """
@@ -120,7 +126,7 @@ def mc_predict(
     ys = []
     with inference_mode(model), no_grad():
         for sample in range(samples):
-            with intercepted(model, _Shared(ensemble_seed, sample, rows)):
+            with dropout_answered(model, _Shared(ensemble_seed, sample, rows)):
                 ys.append(value(as_tensor(model(x))).data)
     mean, std = _mean_and_std(ys)
     return Prediction(np.stack(ys), mean, std)
@@ -135,17 +141,9 @@ class _Shared:
         self.rows = rows
         self.streams: dict[str, Stream] = {}
 
-    def __call__(
-        self, name: str, module: Module, forward: Callable[..., Any], *args: Any, **inputs: Any
-    ) -> Any:
-        if not isinstance(module, Dropout):
-            return forward(*args, **inputs)
-        arrays = arrays_of(*args, **inputs)
+    def __call__(self, name: str, module: Dropout, arrays: dict[str, Array]) -> Array:
         check_rows(name, arrays["x"].shape, self.rows)
         _check_shares(name, module, arrays["x"].shape)
-        return Tensor(self.forward(name, module, arrays))
-
-    def forward(self, name: str, module: Dropout, arrays: dict[str, Array]) -> Array:
         if name not in self.streams:
             path = (*(name.split(".") if name else ()), self.sample)
             self.streams[name] = Stream(self.ensemble_seed, path)

@@ -1,0 +1,74 @@
+"""What an object is made of: its attributes, and what is in its containers, by name."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from numbers import Integral
+from typing import Any
+
+Kind = type | tuple[type, ...]
+
+
+def members(owner: object, kind: Kind) -> Iterator[tuple[str, Any]]:
+    """Yield what is of a kind among the public attributes of `owner`, in order, with its name.
+
+    Lists, tuples, deques and dicts are looked into, also one in another. What they hold is named
+    by attribute and keys: "drops.0", "blocks.encoder.1".
+
+    Raises
+    ------
+    TypeError, ValueError
+        If something of the kind has no name of its own: it is in a set, a key is neither text
+        nor an integer, is empty or has a dot, or two keys read alike.
+    """
+    names: set[str] = set()
+    for attribute, value in vars(owner).items():
+        if attribute.startswith("_"):
+            continue
+        for keys, member in _found(value, kind, ()):
+            name = _name(attribute, keys)
+            if name in names:
+                raise ValueError(f"{name}: two keys must not read alike")
+            names.add(name)
+            yield name, member
+
+
+def _found(
+    value: Any, kind: Kind, inside: tuple[Any, ...]
+) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Yield what is of a kind in `value`, or `value` itself, with the keys that lead to it."""
+    if isinstance(value, kind):
+        yield (), value
+        return
+    pairs: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        pairs = value.items()
+    elif isinstance(value, list | tuple | deque):
+        pairs = enumerate(value)
+    elif isinstance(value, set | frozenset):
+        pairs = ((_InSet, each) for each in value)
+    if any(value is each for each in inside):  # it holds itself
+        return
+    for key, each in pairs:
+        for keys, member in _found(each, kind, (*inside, value)):
+            yield (key, *keys), member
+
+
+class _InSet:
+    """The key of what is in a set."""
+
+
+def _name(attribute: str, keys: tuple[Any, ...]) -> str:
+    for key in keys:
+        if key is _InSet:
+            raise TypeError(
+                f"{attribute}: what a module is made of must not be in a set, which has no order: "
+                "use a list"
+            )
+        if not isinstance(key, str | Integral) or not str(key) or "." in str(key):
+            raise ValueError(
+                f"{attribute}: the key {key!r} must be an integer or a text without dots, for it "
+                "is part of a name; an attribute that begins with an underscore is private"
+            )
+    return ".".join([attribute, *map(str, keys)])
