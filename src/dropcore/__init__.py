@@ -15,7 +15,7 @@ from dropcore.functional import dropout, keep_mask
 from dropcore.hookspecs import hookimpl
 from dropcore.mask import Mask
 from dropcore.plugins import PluginWarning, get_variant, variants
-from dropcore.stream import STREAM_VERSION, Draw, Stream
+from dropcore.stream import STREAM_VERSION, Draw, RNGLike, Stream, stream_of
 from dropcore.variants.base import (
     DecidingVariant,
     FreeVariant,
@@ -24,6 +24,9 @@ from dropcore.variants.base import (
     Variant,
     axes_option,
     axis_option,
+    bool_option,
+    integer_option,
+    kept_scale,
     real_option,
 )
 
@@ -41,6 +44,7 @@ __all__ = [
     "Plan",
     "PlannedVariant",
     "PluginWarning",
+    "RNGLike",
     "Stream",
     "Variant",
     "__version__",
@@ -48,16 +52,20 @@ __all__ = [
     "autograd",
     "axes_option",
     "axis_option",
+    "bool_option",
     "dropout",
     "ensemble",
     "get_include",
     "get_num_threads",
     "get_variant",
     "hookimpl",
+    "integer_option",
     "keep_mask",
+    "kept_scale",
     "num_threads",
     "real_option",
     "set_num_threads",
+    "stream_of",
     "testing",
     "variants",
 ]

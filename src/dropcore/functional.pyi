@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dropcore.mask import Mask
-from dropcore.stream import _RNG, _Int
+from dropcore.stream import RNGLike, _Int
 from dropcore.variants.base import Array, Variant
 
 _Bool: TypeAlias = bool | np.bool_
@@ -15,7 +15,7 @@ def dropout(
     p: _Real,
     *,
     training: _Bool,
-    rng: _RNG = None,
+    rng: RNGLike = None,
     variant: str | Variant = "standard",
     out: Array | None = None,
     store: Literal["bits", "draw"] = "bits",
@@ -25,7 +25,7 @@ def forward(
     x: npt.ArrayLike,
     p: _Real,
     training: _Bool,
-    rng: _RNG,
+    rng: RNGLike,
     variant: str | Variant,
     out: Array | None,
     store: Literal["bits", "draw"],
@@ -35,7 +35,7 @@ def keep_mask(
     shape: _Int | tuple[int, ...] | list[int],
     p: _Real,
     *,
-    rng: _RNG = None,
+    rng: RNGLike = None,
     packed: _Bool = False,
     start: _Int = 0,
 ) -> Array: ...

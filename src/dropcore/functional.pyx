@@ -153,6 +153,12 @@ def dropout(x, p, *, training, rng=None, variant="standard", out=None, store="bi
     OverflowError
         If the stream has no draw left.
 
+    Notes
+    -----
+    Where a thread flushes subnormal numbers to zero, as after ``torch.set_flush_denormal``
+    or with a library built for fast mathematics, subnormal elements become 0 in it here as
+    in all its arithmetic. Decisions and all other elements stay the same to the bit.
+
     Examples
     --------
     >>> import dropcore, numpy as np

@@ -29,7 +29,7 @@ import pluggy
 
 from dropcore import hookspecs
 from dropcore._version import __version__
-from dropcore.variants.base import Variant
+from dropcore.variants.base import Variant, check_plain, plain
 
 GROUP = "dropcore.variants"
 BUILT_IN = {
@@ -261,7 +261,8 @@ def get_variant(name: str | Variant, /, **options: Any) -> Variant:
     name : str or Variant
         A Variant is returned as it is, and takes no options.
     **options
-        The variant's own; ``dropcore variants NAME`` lists them.
+        The variant's own; ``dropcore variants NAME`` lists them. NumPy's scalars become
+        Python's, lists tuples.
 
     Returns
     -------
@@ -273,7 +274,8 @@ def get_variant(name: str | Variant, /, **options: Any) -> Variant:
         If no variant has that name, or its plugin failed; the message says what is
         close, what is installed, or the cause.
     TypeError, ValueError
-        If an option is not the variant's, or not what it accepts.
+        If an option is not the variant's, or not what it accepts; or if the variant holds
+        what JSON cannot, such as an array, so that no `Mask.record` could be saved.
 
     Examples
     --------
@@ -284,6 +286,7 @@ def get_variant(name: str | Variant, /, **options: Any) -> Variant:
     if isinstance(name, Variant):
         if options:
             raise TypeError(f"options {sorted(options)} belong in the Variant that was passed")
+        check_plain(name)
         return name
     if not isinstance(name, str):
         raise TypeError(f"variant must be a name or a Variant, not {name!r}")
@@ -298,4 +301,6 @@ def get_variant(name: str | Variant, /, **options: Any) -> Variant:
     for field in fields(variant):
         if field.name not in options and field.default is field.default_factory is MISSING:
             raise TypeError(f"variant {name!r} needs the option {field.name}")
-    return variant(**options)
+    built = variant(**{option: plain(value) for option, value in options.items()})
+    check_plain(built)
+    return built

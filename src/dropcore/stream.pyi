@@ -7,8 +7,7 @@ import numpy.typing as npt
 _Int: TypeAlias = int | np.integer[Any]
 _Seed: TypeAlias = _Int | bytes | np.random.SeedSequence | None
 
-# What `rng=` takes, here and in the modules above; for type checkers alone.
-_RNG: TypeAlias = (
+RNGLike: TypeAlias = (
     Stream
     | Draw
     | _Int

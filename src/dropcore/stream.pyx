@@ -489,6 +489,21 @@ def check_version(name, value):
 
 # ------------------------------------------------------------ the rng argument
 
+cdef str STREAMS = "None, a Stream, an integer >= 0, a SeedSequence, a Generator or a BitGenerator"
+cdef str RNGS = STREAMS.replace("a Stream", "a Stream, a Draw")
+
+# What `rng=` takes (SPEC 7); for annotations, and for isinstance.
+RNGLike = (
+    Stream
+    | Draw
+    | int
+    | np.integer
+    | np.random.SeedSequence
+    | np.random.Generator
+    | np.random.BitGenerator
+    | None
+)
+
 cdef Stream default_stream = Stream()
 
 
@@ -512,20 +527,48 @@ cdef int check_rng(object rng) except -1:
 
 
 def stream_of(rng):
-    """The stream that `rng=` names (SPEC 7), made on the spot from a seed or a generator.
+    """The stream that `rng=` names, for what takes more than one draw of it: a layer, a model.
 
-    None gives None, for the stream of the process, which a forked child makes anew.
+    Parameters
+    ----------
+    rng : None, Stream, int, SeedSequence, Generator or BitGenerator
+        A Stream is returned as it is; an int or a SeedSequence is the seed of a new one.
+        A Generator gives 32 bytes for the seed of a new one, so ask once for each layer.
+
+    Returns
+    -------
+    Stream or None
+        None for None: the stream of the process, which a forked child makes anew. It has
+        no Stream of its own to return; pass None on as ``rng=``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `rng` is none of these; a Draw is one mask, and no stream.
+
+    Examples
+    --------
+    >>> import dropcore
+    >>> dropcore.stream_of(42)
+    <Stream seed=42 path=() position=0>
     """
     if rng is None or isinstance(rng, Stream):
         return rng
+    if isinstance(rng, Draw):
+        raise TypeError(
+            f"rng must be {STREAMS} where more than one draw is taken, not the one draw {str(rng)}"
+        )
+    if isinstance(rng, np.random.RandomState):
+        raise TypeError(
+            f"rng must be {RNGS}, not a RandomState: pass dropcore.Stream(rng.bytes(32))"
+        )
     if isinstance(rng, np.random.BitGenerator):
         rng = np.random.Generator(rng)
     if isinstance(rng, np.random.Generator):
         return Stream(rng.bytes(32))
     if isinstance(rng, np.random.SeedSequence):
         return Stream(rng)
-    what = "None, a Stream, a Draw, an integer >= 0, a SeedSequence, a Generator or a BitGenerator"
-    return Stream(_integer("rng", rng, what))
+    return Stream(_integer("rng", rng, RNGS))
 
 
 cdef DrawAddress take_draw(object rng) except *:

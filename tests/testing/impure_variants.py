@@ -140,6 +140,12 @@ class OptionWithoutHash(Standard):
     factors: Any = None
 
 
+@caught_by("options", 2)
+@dataclass(frozen=True)
+class OptionAsItComes(Standard):
+    width: int = 1
+
+
 @caught_by("declaration")
 class OptionWithoutDecorator(Standard):
     factor: float = 1.0

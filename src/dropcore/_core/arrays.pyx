@@ -12,6 +12,8 @@ import numpy as np
 
 from dropcore._core.table cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
 
+from dropcore._core.elsewhere import refuse, refuse_objects
+
 cdef extern from "numpy/arrayobject.h":
     object PyArray_NewLikeArray(cnp.ndarray like, cnp.NPY_ORDER order, void* dtype, int subok)
 
@@ -31,6 +33,8 @@ cdef cnp.ndarray as_array(str name, object value):
         return value
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} must not be a masked array: pass {name}.data, or fill it")
+    if value is None:
+        raise TypeError(f"{name} must be an array, not None")
     try:
         return _from_elsewhere(value)
     except (BufferError, RuntimeError, TypeError, ValueError) as error:
@@ -49,9 +53,12 @@ cdef cnp.ndarray _from_elsewhere(object value):
             raise TypeError(f"it is on device {DEVICES.get(device, device)}, not on the CPU")
     if PyObject_CheckBuffer(value) or any([hasattr(value, way) for way in SHARED]):
         return np.asarray(value)
+    refuse(value)
     if has_dlpack and "bfloat16" not in str(getattr(value, "dtype", "")):
         return np.from_dlpack(value)
-    return np.asarray(value)
+    array = np.asarray(value)
+    refuse_objects(array)
+    return array
 
 
 cdef Dtype dtype_of(str name, cnp.ndarray array) except *:

@@ -26,7 +26,7 @@ from dropcore.variants.base import Variant
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from dropcore.stream import _RNG
+    from dropcore.stream import RNGLike
 
     Store = Literal["bits", "draw"]
 
@@ -36,7 +36,7 @@ def dropout(
     p: float,
     *,
     training: bool,
-    rng: _RNG = None,
+    rng: RNGLike = None,
     variant: str | Variant = "standard",
     store: Store = "bits",
     **options: Any,
@@ -97,7 +97,7 @@ def on_tape(
     x: Tensor,
     p: float,
     training: bool,
-    rng: _RNG,
+    rng: RNGLike,
     variant: str | Variant,
     store: Store,
     options: dict[str, Any],
@@ -238,7 +238,7 @@ class Dropout(Module):
         self,
         p: float,
         variant: str | Variant = "standard",
-        rng: _RNG = None,
+        rng: RNGLike = None,
         *,
         store: Store = "bits",
         reuse: bool = True,
@@ -320,7 +320,7 @@ class Dropout(Module):
         return f"Dropout({self.p}, {self.variant!r})"
 
 
-def seed(model: Module, rng: _RNG) -> None:
+def seed(model: Module, rng: RNGLike) -> None:
     """Give every dropout module of a model a stream of its own, by its qualified name.
 
     The module ``encoder.drop1`` gets ``stream.child("encoder").child("drop1")``. So where

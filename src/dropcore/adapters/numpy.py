@@ -14,7 +14,7 @@ from dropcore.variants.base import Array, Variant
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from dropcore.stream import _RNG
+    from dropcore.stream import RNGLike
 
 
 class Dropout:
@@ -71,7 +71,7 @@ class Dropout:
         self,
         p: float,
         variant: str | Variant = "standard",
-        rng: _RNG = None,
+        rng: RNGLike = None,
         *,
         store: Literal["bits", "draw"] = "bits",
         reuse: bool = True,

@@ -25,7 +25,7 @@ from dropcore.variants.base import Array, PlannedVariant
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from dropcore.stream import _RNG
+    from dropcore.stream import RNGLike
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -56,7 +56,7 @@ def mc_predict(
     x: Tensor | ArrayLike,
     samples: int,
     *,
-    rng: _RNG = None,
+    rng: RNGLike = None,
     output: Output = None,
 ) -> Prediction:
     """Predict with sampled sub-networks: dropout on, everything else in inference mode.
@@ -176,7 +176,7 @@ def _check_shares(name: str, module: Dropout, shape: tuple[int, ...]) -> None:
         )
 
 
-def _draw(rng: _RNG) -> Draw:
+def _draw(rng: RNGLike) -> Draw:
     """One draw of what `rng` names."""
     if isinstance(rng, Draw):
         return rng

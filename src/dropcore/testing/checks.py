@@ -22,6 +22,7 @@ CHECKS: dict[str, Check] = {
     check.__name__: check
     for check in (
         declaration.declaration,
+        declaration.options,
         moments.expectation,
         moments.variance,
         moments.kept_moments,

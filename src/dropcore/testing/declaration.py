@@ -1,17 +1,21 @@
-"""The check of what a variant says of itself."""
+"""The checks of what a variant says of itself: its declaration, and its options."""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
+from typing import Any
 
-from dropcore.testing.subject import Subject
+import numpy as np
+
+from dropcore.testing.subject import Skipped, Subject
 from dropcore.variants.base import (
     DecidingVariant,
     FreeVariant,
     PlannedVariant,
     Shape,
     Variant,
+    is_plain,
 )
 
 KINDS = (PlannedVariant, DecidingVariant, FreeVariant)
@@ -30,6 +34,31 @@ def declaration(subject: Subject) -> None:
     for shape in subject.shapes:
         unit = tuple(variant.independent_unit(shape))
         _claim(_broadcasts(unit, shape), f"independent_unit is {unit} for shape {shape}")
+
+
+def options(subject: Subject) -> None:
+    """Options are held as JSON has them, also those that come as NumPy's scalars."""
+    variant = subject.variant
+    as_they_are = variant.options()
+    if not as_they_are:
+        raise Skipped("it has no options")
+    for given in (as_they_are, {name: _of_numpy(value) for name, value in as_they_are.items()}):
+        built = type(variant)(**given)
+        for name, value in built.options().items():
+            _claim(
+                is_plain(value),
+                f"{name} is {value!r} where it was given as {given[name]!r}: keep what "
+                "axis_option and the like return, by object.__setattr__",
+            )
+        _claim(built == variant, f"{built!r}, built from {given}, is not equal to {variant!r}")
+
+
+def _of_numpy(value: Any) -> Any:
+    # Another form of the same option, as a caller's arithmetic gives it.
+    if isinstance(value, tuple):
+        return tuple(map(_of_numpy, value))
+    kinds = {bool: np.bool_, int: np.int64, float: np.float64, str: np.str_}
+    return kinds.get(type(value), lambda same: same)(value)
 
 
 def _claim(true: bool, otherwise: str) -> None:

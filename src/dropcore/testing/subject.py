@@ -46,7 +46,10 @@ class Subject:
         p_values: Sequence[float] | None = None,
         shapes: Sequence[Shape] | None = None,
     ) -> None:
-        self.variant = get_variant(variant, **(options or {}))
+        if isinstance(variant, Variant) and not options:  # the checks judge what it holds
+            self.variant = variant
+        else:
+            self.variant = get_variant(variant, **(options or {}))
         self.p_values = tuple(P_VALUES if p_values is None else p_values)
         if not self.p_values or not all(RANGE[0] <= p <= RANGE[1] for p in self.p_values):
             raise ValueError(f"p_values must be one or more p in {list(RANGE)}, not {p_values!r}")

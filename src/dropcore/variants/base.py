@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from dropcore._core import apply
+
 if TYPE_CHECKING:
     from dropcore.stream import Draw
 
@@ -31,6 +33,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Shape = tuple[int, ...]
 
 MAX_AXES = 64  # of a NumPy array
+PLAIN = "None, a bool, an integer, a finite real number, a str or a tuple of those"  # for JSON
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,12 @@ class Variant:
     def options(self) -> dict[str, Any]:
         """The options and their values, in the order in which they are declared."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @property
+    def has_default_inference(self) -> bool:
+        """Whether inference is x itself: neither `infer` nor `infer_backward` is its own."""
+        kind = type(self)
+        return kind.infer is Variant.infer and kind.infer_backward is Variant.infer_backward
 
     def independent_unit(self, shape: Shape) -> Shape:
         """Shape of the array of units that are decided independently of each other.
@@ -167,16 +176,87 @@ class FreeVariant(Variant):
         """The gradient of each input: an array for one, a tuple for several."""
 
 
+# ------------------------------------------------------------ what plans are made of
+
+
+def kept_scale(p: float) -> float:
+    """The scale of kept elements that keeps the mean: 1 / (1 - p), and 0 where p is 1.
+
+    Parameters
+    ----------
+    p : float
+        The probability that an element is dropped, in [0, 1].
+
+    Returns
+    -------
+    float
+        For the p that the core drops by, which is ``floor(p * 2**64) / 2**64``: so it is
+        finite for every p, and the scale of standard dropout to the bit.
+
+    Raises
+    ------
+    ValueError
+        If p is outside [0, 1], or nan.
+
+    Examples
+    --------
+    >>> import dropcore
+    >>> dropcore.kept_scale(0.75), dropcore.kept_scale(1.0)
+    (4.0, 0.0)
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"p must be in [0, 1], not {p!r}")
+    return apply.kept_scale(p)
+
+
 # ------------------------------------------------------------ options, checked
+
+
+def plain(value: Any) -> Any:
+    """An option as Python has it: NumPy's scalars as Python's, a list as a tuple."""
+    if isinstance(value, tuple | list):
+        return tuple(map(plain, value))
+    return value.item() if isinstance(value, np.bool_ | np.number | np.str_) else value
+
+
+def is_plain(value: Any) -> bool:
+    """Whether an option hashes and JSON can hold it, so that `Mask.record` can."""
+    if isinstance(value, tuple):
+        return all(map(is_plain, value))
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, bool | int | str)
+
+
+def check_plain(variant: Variant) -> None:
+    """Refuse a variant of which an option is not plain."""
+    for name, value in variant.options().items():
+        if not is_plain(value):
+            raise TypeError(f"{name} of variant {variant.name!r} must be {PLAIN}, not {value!r}")
+
+
+def bool_option(name: str, value: Any) -> bool:
+    """An option that is True or False, as a bool."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return bool(value)
+
+
+def integer_option(name: str, value: Any, *, least: int | None = None) -> int:
+    """An option that is an integer, and not below `least`, as an int."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an integer, not {value!r}")
+    if least is not None and value < least:
+        raise ValueError(f"{name} must be at least {least}, not {value}")
+    return int(value)
 
 
 def axis_option(name: str, value: Any) -> int:
     """An option that is one axis, as an int."""
-    if not isinstance(value, int | np.integer) or isinstance(value, bool):
-        raise TypeError(f"{name} must be an integer, not {value!r}")
-    if not -MAX_AXES <= value < MAX_AXES:
+    axis = integer_option(name, value)
+    if not -MAX_AXES <= axis < MAX_AXES:
         raise ValueError(f"{name} must be in [-{MAX_AXES}, {MAX_AXES}), not {value}")
-    return int(value)
+    return axis
 
 
 def axes_option(name: str, value: Any) -> tuple[int, ...]:

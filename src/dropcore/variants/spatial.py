@@ -14,9 +14,15 @@ from typing import ClassVar
 
 from numpy.lib.array_utils import normalize_axis_index
 
-from dropcore._core.apply import kept_scale
 from dropcore.hookspecs import hookimpl
-from dropcore.variants.base import Plan, PlannedVariant, Shape, Variant, axis_option
+from dropcore.variants.base import (
+    Plan,
+    PlannedVariant,
+    Shape,
+    Variant,
+    axis_option,
+    kept_scale,
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,9 +13,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from dropcore._core.apply import kept_scale
 from dropcore.hookspecs import hookimpl
-from dropcore.variants.base import Plan, PlannedVariant, Shape, Variant, axes_option
+from dropcore.variants.base import (
+    Plan,
+    PlannedVariant,
+    Shape,
+    Variant,
+    axes_option,
+    kept_scale,
+)
 
 
 @dataclass(frozen=True, kw_only=True)

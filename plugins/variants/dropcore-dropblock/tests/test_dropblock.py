@@ -1,5 +1,6 @@
 import doctest
 import itertools
+import json
 import re
 from pathlib import Path
 
@@ -163,6 +164,19 @@ def test_channel_and_batch_must_be_two_axes():
 def test_bad_options_are_refused_when_they_are_given(options, error):
     with pytest.raises(error, match=next(iter(options))):
         dropcore.get_variant("dropblock", **{"block_size": 2, "channel_axis": 1, **options})
+
+
+def test_options_of_numpy_are_held_as_pythons():
+    given = {"block_size": np.int64(3), "channel_axis": np.int8(1), "batch_axis": np.uint8(0)}
+    for share_channels in (True, np.True_):
+        options = {**given, "share_channels": share_channels}
+        y, mask = dropcore.dropout(
+            np.ones((2, 3, 9)), 0.3, training=True, rng=1, variant="dropblock", **options
+        )
+        again = dropcore.Mask.from_record(json.loads(json.dumps(mask.record())))
+        np.testing.assert_array_equal(again.forward(np.ones((2, 3, 9))), y)
+        held = dropcore_dropblock.DropBlock(**options).options()
+        assert [type(value) for value in held.values()] == [int, int, int, bool]
 
 
 def test_the_examples_run():

@@ -1,4 +1,5 @@
 import doctest
+import json
 import re
 from pathlib import Path
 
@@ -52,6 +53,26 @@ def test_an_array_without_the_axis_is_refused(shape, axis):
 def test_a_bad_option_is_refused_when_it_is_given(axis):
     with pytest.raises(TypeError, match="batch_axis"):
         dropcore.get_variant("droppath", batch_axis=axis)
+
+
+def test_without_a_scale_kept_samples_stay_as_they_are():
+    x = np.random.default_rng(0).normal(size=(50, 3))
+    y, mask = drop(x, scale_by_keep=False)
+    np.testing.assert_array_equal(mask.keep, drop(x)[1].keep)
+    np.testing.assert_array_equal(y, np.where(mask.keep, x, 0))
+    np.testing.assert_array_equal(mask.backward(x), y)
+    y, _ = dropcore.dropout(x, 0.4, training=False, variant="droppath", scale_by_keep=False)
+    np.testing.assert_array_equal(y, x)
+    with pytest.raises(TypeError, match="scale_by_keep must be True or False, not 1"):
+        drop(x, scale_by_keep=1)
+
+
+def test_options_of_numpy_are_held_as_pythons():
+    variant = dropcore_droppath.DropPath(batch_axis=np.int64(1), scale_by_keep=np.False_)
+    _, mask = dropcore.dropout(np.ones((3, 8)), 0.5, training=True, rng=1, variant=variant)
+    options = json.loads(json.dumps(mask.record()))["options"]
+    assert options == {"batch_axis": 1, "scale_by_keep": False}
+    assert linear_rates(np.float32(0.5), np.int64(2)) == [0.25, 0.5]
 
 
 @pytest.mark.parametrize("p_max", [0, 0.2, 0.3, 1])

@@ -1,5 +1,6 @@
 import doctest
 import itertools
+import json
 import math
 import re
 import threading
@@ -167,6 +168,12 @@ def test_an_array_without_the_axis_is_refused(shape, axis):
 def test_a_bad_option_is_refused_when_it_is_given(axis):
     with pytest.raises(TypeError, match="axis"):
         dropcore.get_variant("exactcount", axis=axis)
+
+
+def test_an_axis_of_numpy_is_held_as_pythons():
+    variant = dropcore_exactcount.ExactCount(axis=np.int64(-2))
+    _, mask = dropcore.dropout(np.ones((3, 8)), 0.5, training=True, rng=1, variant=variant)
+    assert json.loads(json.dumps(mask.record()))["options"] == {"axis": -2}
 
 
 def test_the_examples_run():

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -30,7 +31,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from numpy.typing import NDArray
 
 import dropcore
-from dropcore import axis_option
+from dropcore import axis_option, bool_option, integer_option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,15 +77,12 @@ class DropBlock(dropcore.DecidingVariant):
     share_channels: bool = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.block_size, int) or isinstance(self.block_size, bool):
-            raise TypeError(f"block_size must be an integer, not {self.block_size!r}")
-        if self.block_size < 1:
-            raise ValueError(f"block_size must be at least 1, not {self.block_size}")
-        axis_option("channel_axis", self.channel_axis)
+        hold = partial(object.__setattr__, self)
+        hold("block_size", integer_option("block_size", self.block_size, least=1))
+        hold("channel_axis", axis_option("channel_axis", self.channel_axis))
         if self.batch_axis is not None:
-            axis_option("batch_axis", self.batch_axis)
-        if not isinstance(self.share_channels, bool):
-            raise TypeError(f"share_channels must be True or False, not {self.share_channels!r}")
+            hold("batch_axis", axis_option("batch_axis", self.batch_axis))
+        hold("share_channels", bool_option("share_channels", self.share_channels))
 
     def decide(self, draw: dropcore.Draw, p: float, shape: tuple[int, ...]) -> NDArray[np.bool]:
         spatial = self._spatial_axes(shape)

@@ -18,12 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
+from numpy.typing import NDArray
 
 import dropcore
-from dropcore import axis_option, real_option
+from dropcore import axis_option, bool_option, integer_option, kept_scale, real_option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,9 @@ class DropPath(dropcore.PlannedVariant):
     ----------
     batch_axis : int, default: 0
         Where the samples are.
+    scale_by_keep : bool, default: True
+        Whether kept samples are scaled by 1 / (1 - p), which keeps the mean. Without it
+        they stay as they are in training, and so they do in inference.
 
     Raises
     ------
@@ -52,14 +57,22 @@ class DropPath(dropcore.PlannedVariant):
     name: ClassVar[str] = "droppath"
 
     batch_axis: int = 0
+    scale_by_keep: bool = True
 
     def __post_init__(self) -> None:
-        axis_option("batch_axis", self.batch_axis)
+        object.__setattr__(self, "batch_axis", axis_option("batch_axis", self.batch_axis))
+        scaled = bool_option("scale_by_keep", self.scale_by_keep)
+        object.__setattr__(self, "scale_by_keep", scaled)
 
     def plan(self, p: float, shape: tuple[int, ...]) -> dropcore.Plan:
         batch = normalize_axis_index(self.batch_axis, len(shape), "batch_axis")
         others = tuple(axis for axis in range(len(shape)) if axis != batch)
-        return dropcore.Plan(scale=1 / (1 - p) if p < 1 else 0.0, shared_axes=others)
+        scale = kept_scale(p) if self.scale_by_keep else 1.0
+        return dropcore.Plan(scale=scale, shared_axes=others)
+
+    def expectation(self, p: float, *inputs: NDArray[Any]) -> NDArray[Any]:
+        mean = super().expectation(p, *inputs)
+        return mean if self.scale_by_keep else np.asarray((1 - p) * mean)
 
 
 def linear_rates(p_max: float, depth: int) -> list[float]:
@@ -90,11 +103,9 @@ def linear_rates(p_max: float, depth: int) -> list[float]:
     >>> linear_rates(0.5, 5)
     [0.1, 0.2, 0.3, 0.4, 0.5]
     """
-    if not isinstance(depth, int) or isinstance(depth, bool):
-        raise TypeError(f"depth must be an integer, not {depth!r}")
-    if depth < 1:
-        raise ValueError(f"depth must be at least 1, not {depth}")
-    if not 0 <= real_option("p_max", p_max) <= 1:
+    depth = integer_option("depth", depth, least=1)
+    p_max = real_option("p_max", p_max)
+    if not 0 <= p_max <= 1:
         raise ValueError(f"p_max must be in [0, 1], not {p_max!r}")
     return [p_max * (block / depth) for block in range(1, depth + 1)]
 

@@ -59,7 +59,7 @@ class ExactCount(dropcore.DecidingVariant):
     axis: int = -1
 
     def __post_init__(self) -> None:
-        axis_option("axis", self.axis)
+        object.__setattr__(self, "axis", axis_option("axis", self.axis))
 
     def decide(self, draw: dropcore.Draw, p: float, shape: tuple[int, ...]) -> NDArray[np.bool]:
         axis = normalize_axis_index(self.axis, len(shape), "axis")
