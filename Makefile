@@ -10,6 +10,7 @@
 #   make interface   write the compiled interface anew from tools/interface.py
 #   make check     test, and count instructions under valgrind
 #   make check-large   arrays of more than 2^31 elements
+#   make check-random   test batteries read the mask stream: five minutes, or an hour with HOUR=1
 #   make test-peers    the autograd engine against PyTorch
 #   make test-frameworks   the packages for PyTorch, JAX, Keras and HIPS autograd
 #   make check-sanitize check-threads check-debug   sanitizers, and Cython's checks
@@ -46,7 +47,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint lint-text lint-types docs interface pytest plugins test-plugins test-peers test-frameworks bench \
-    bench-report bench-compilers coverage check check-large check-sanitize check-threads check-debug check-plain check-pythons \
+    bench-report bench-compilers coverage check check-random check-large check-sanitize check-threads check-debug check-plain check-pythons \
     check-free-threading check-clang check-foreign clean
 
 help:
@@ -192,6 +193,10 @@ bench-with-%:
 # What `test` does not: instruction counts, under valgrind.
 check: test
 	$(BIN)/python bench/instructions.py --allow-missing
+
+# dieharder and ent are Debian packages.
+check-random: $(VENV)/test.stamp
+	$(BIN)/python tools/randomness/check.py $(if $(HOUR),--hour)
 
 check-large: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m large

@@ -35,6 +35,7 @@ FLOORS = {
     "ensemble": 6,
     "advice": 6,
     "testing": 6,
+    "feed": 6,
     "cli": 6,
     "__main__": 6,
     "__init__": 6,  # `import dropcore`: the public names

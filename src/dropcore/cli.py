@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 
+from dropcore import feed
 from dropcore._core import dispatch, threads
 from dropcore._version import __version__
 from dropcore.plugins import PluginWarning, registry
@@ -79,6 +80,30 @@ def plugins(args: argparse.Namespace) -> int:
     return 0
 
 
+def stream(args: argparse.Namespace) -> int:
+    """Write the stream to the standard output."""
+    feed.write(sys.stdout.buffer, args.kind, args.seed, args.p, args.bytes)
+    return 0
+
+
+def whole(text: str) -> int:
+    """Read a whole number >= 0."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"must be a whole number >= 0, not {text!r}")
+    return int(text)
+
+
+def inside(text: str) -> float:
+    """Read a number between 0 and 1, and neither."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"must be between 0 and 1, and neither, not {text!r}")
+    return value
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="dropcore", description="Dropout done right on the CPU.")
@@ -94,6 +119,23 @@ def parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("plugins", help="where the variants come from, and their state")
     command.set_defaults(run=plugins)
+
+    command = commands.add_parser(
+        "stream",
+        help="random bytes of the mask stream, for test batteries that read a pipe",
+        description="Write random bytes of the mask stream, for ever or --bytes of them.",
+        epilog="dropcore stream raw | RNG_test stdin64",
+    )
+    command.add_argument(
+        "kind",
+        choices=feed.KINDS,
+        help="raw words; packed masks; words of 1024 draws, or of 1024 sibling streams, in turn; "
+        "what ties decide",
+    )
+    command.add_argument("--seed", type=whole, default=0, help="of the stream (default: 0)")
+    command.add_argument("--p", type=inside, default=0.5, help="of the masks (default: 0.5)")
+    command.add_argument("--bytes", type=whole, metavar="N", help="how many (default: no end)")
+    command.set_defaults(run=stream)
 
     for name, (summary, distribution) in ELSEWHERE.items():
         commands.add_parser(name, help=f"{summary} (package {distribution})")

@@ -1,0 +1,106 @@
+"""The stream as bytes, for test batteries that read them from a pipe: ``dropcore stream``.
+
+Each kind of bytes is made of one part of the mask stream, so that a battery which finds a fault
+says where it lies. All are uniform random bits if the stream is ideal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dropcore.functional import keep_mask
+from dropcore.stream import Draw, Stream
+
+Bytes = NDArray[np.uint8]
+
+PIECE = 2**24  # decisions, or 2**18 words, that are made at a time
+SIDE_BY_SIDE = 1024  # draws, or streams, whose words are interleaved
+
+
+def raw(seed: int, p: float) -> Iterator[Bytes]:
+    """Give the raw words of draw 0, in order."""
+    draw, n = Stream(seed).at(0), PIECE // 64
+    for start in count(0, n):
+        yield draw.words(n, start=start).astype("<u8").view(np.uint8)
+
+
+def masks(seed: int, p: float) -> Iterator[Bytes]:
+    """Give the packed masks of draws 0, 1, 2, ..., PIECE decisions of each.
+
+    For p other than 0.5 von Neumann's extractor makes the decisions uniform: of each pair of
+    decisions that differ the first counts. For independent decisions its bits are exactly fair.
+    """
+    for draw in _draws(seed):
+        packed = keep_mask(PIECE, p, rng=draw, packed=True)
+        if p != 0.5:
+            pairs = np.unpackbits(packed, bitorder="little").reshape(-1, 2)
+            packed = _packed(pairs[pairs[:, 0] != pairs[:, 1], 0])
+        yield packed
+
+
+def draws(seed: int, p: float) -> Iterator[Bytes]:
+    """Give words of 1024 draws in turn: word 0 of each, then word 1 of each, ..."""
+    stream = Stream(seed)
+    return _interleaved([stream.at(index) for index in range(SIDE_BY_SIDE)])
+
+
+def siblings(seed: int, p: float) -> Iterator[Bytes]:
+    """Give words of the first draws of 1024 sibling streams in turn."""
+    stream = Stream(seed)
+    return _interleaved([stream.child(part).at(0) for part in range(SIDE_BY_SIDE)])
+
+
+def ties(seed: int, p: float) -> Iterator[Bytes]:
+    """Give what ties decide: one bit of each tie, one element in 256.
+
+    At p = 2**-8 the elements whose eight bits are 0 are dropped; at half of that p the same
+    elements are ties, and each is dropped with probability 1/2.
+    """
+    for draw in _draws(seed):
+        tied = ~keep_mask(PIECE, 2.0**-8, rng=draw, packed=True)
+        kept = keep_mask(PIECE, 2.0**-9, rng=draw, packed=True)
+        some = np.flatnonzero(tied)  # few bytes have a tie: only those are unpacked
+        bits = np.unpackbits(kept[some], bitorder="little")
+        yield _packed(bits[np.unpackbits(tied[some], bitorder="little").view(bool)])
+
+
+KINDS = {"raw": raw, "masks": masks, "draws": draws, "siblings": siblings, "ties": ties}
+
+
+def write(
+    out: BinaryIO, kind: str, seed: int = 0, p: float = 0.5, limit: int | None = None
+) -> None:
+    """Write bytes of a kind to `out`: `limit` of them, or until the reader closes the pipe."""
+    left = limit
+    try:
+        for piece in KINDS[kind](seed, p):
+            if left is not None:
+                piece = piece[:left]
+                left -= piece.size
+            out.write(piece.data)
+            if left == 0:
+                break
+        out.flush()
+    except BrokenPipeError:
+        pass
+
+
+def _draws(seed: int) -> Iterator[Draw]:
+    return map(Stream(seed).at, count())
+
+
+def _packed(bits: Bytes | NDArray[np.bool_]) -> Bytes:
+    # Whole bytes: zeros that fill up the last one would not be random.
+    return np.packbits(bits[: bits.size // 8 * 8], bitorder="little")
+
+
+def _interleaved(draws: list[Draw]) -> Iterator[Bytes]:
+    n = PIECE // 64 // len(draws)
+    for start in count(0, n):
+        words = np.stack([draw.words(n, start=start) for draw in draws], axis=1)
+        yield words.astype("<u8").reshape(-1).view(np.uint8)

@@ -1,0 +1,85 @@
+"""Published batteries, fed by a pipe: dieharder and ent. Each test gives a p-value.
+
+dieharder's own advice is followed: its tests 5, 6, 7 (called suspect) and 14 (not to be used) are
+left out. `-Y 1` repeats a test with more samples until its p-value is clearly inside or outside.
+No suite of NIST SP 800-22 on the index of Python packages gave the right p-values for NumPy's
+generator, so dieharder's three tests of that suite (100, 101, 102) stand for it.
+"""
+
+import shutil
+import subprocess
+import sys
+import threading
+from math import sqrt
+
+from scipy.stats import chi2, norm
+
+FIRST = (0, 1, 2, 3, 4, 8, 9)
+ALL = (*FIRST, 10, 11, 12, 13, 15, 16, 17, 100, 101, 102, *range(200, 210))
+COLUMNS = ("test_name", "ntuple", "pvalues")
+ENT_BYTES = 2**28
+
+
+class Feed:
+    """The bytes of `dropcore stream`, counted on their way to another program."""
+
+    def __init__(self):
+        self.bytes = 0
+
+    def into(self, words, command):
+        """Run `command` with those bytes as its input; gives what it printed."""
+        source = subprocess.Popen(
+            [sys.executable, "-m", "dropcore", "stream", *words], stdout=subprocess.PIPE
+        )
+        sink = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        printed = []
+        reader = threading.Thread(target=lambda: printed.append(sink.stdout.read()))
+        reader.start()
+        try:
+            while piece := source.stdout.read(2**20):
+                sink.stdin.write(piece)
+                self.bytes += len(piece)
+            sink.stdin.close()
+        except BrokenPipeError:  # it has read enough
+            pass
+        source.kill()
+        source.communicate()
+        reader.join()
+        if sink.wait():
+            raise RuntimeError(f"{' '.join(command)}: {printed[0].decode()}")
+        return printed[0].decode()
+
+
+def need(*programs):
+    """Say which programs are missing, and end."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    if missing:
+        sys.exit(f"not installed: {', '.join(missing)} (Debian packages of the same names)")
+
+
+def dieharder(feed, words, tests):
+    """Run tests of dieharder on those bytes: pairs of a name and a p-value."""
+    for number in tests:
+        command = ["dieharder", "-g", "200", "-d", str(number), "-Y", "1", "-k", "2", "-c", ","]
+        for column in COLUMNS:
+            command += ["-D", column]
+        for line in feed.into(words, command).splitlines():
+            fields = [field.strip() for field in line.split(",")]
+            if len(fields) == len(COLUMNS) and not fields[0].startswith("#"):
+                name, ntuple, p = fields
+                yield f"dieharder {name} {ntuple}, {' '.join(words)}", float(p)
+
+
+def ent(feed, words):
+    """Run ent on 256 MiB: its chi-square of bytes, its mean and its serial correlation."""
+    report = feed.into([*words, "--bytes", str(ENT_BYTES)], ["ent", "-t"]).splitlines()
+    values = dict(zip(report[0].split(","), report[1].split(","), strict=True))
+    n = int(values["File-bytes"])
+    mean = (float(values["Mean"]) - 127.5) / sqrt((256**2 - 1) / 12 / n)
+    correlation = float(values["Serial-Correlation"]) * sqrt(n)
+    name = f", {' '.join(words)}"
+    yield f"ent chi-square{name}", float(chi2(255).sf(float(values["Chi-square"])))
+    yield f"ent mean{name}", 2 * float(norm.sf(abs(mean)))
+    yield f"ent serial correlation{name}", 2 * float(norm.sf(abs(correlation)))
