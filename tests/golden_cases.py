@@ -1,0 +1,82 @@
+"""The cases of tests/data/golden_dropout.json: inputs, addresses and options; no answers.
+
+tools/write_golden.py computes the answers with the oracle alone; test_golden.py holds dropcore to
+them. What both need of a case is here, so that neither takes it from the other.
+"""
+
+import hashlib
+from itertools import product
+
+import ml_dtypes
+import numpy as np
+
+DTYPES = {
+    "float32": np.float32,
+    "float64": np.float64,
+    "float16": np.float16,
+    "bfloat16": ml_dtypes.bfloat16,
+}
+RATES = (0.0, 2.0**-64, 0.1, 0.25, 0.5, 2 / 3, 0.9, 1.0)
+SPECIAL = (np.inf, -np.inf, np.nan, -0.0, 1e-40, 6e-8, 60000.0, -3e38)
+
+# Shape, and the axes of `shared_axes` or None for a variant that has its own options.
+PATTERNS = (
+    ((1500,), ()),
+    ((3, 5, 70), ()),
+    ((), ()),
+    ((0, 4), ()),
+    ((6, 5, 7, 8), (2, 3)),
+    ((6, 5, 7, 8), (0,)),
+    ((4, 300), (1,)),
+    ((5, 4, 3, 2, 3), (0, 2, 4)),
+    ((40, 9), (0, 1)),
+)
+
+
+def cases():
+    """All cases, as dicts for JSON."""
+    number = 0
+    for (shape, shared), p, dtype in product(PATTERNS, RATES, DTYPES):
+        # The address changes with the case, past 2^32 too.
+        number += 1
+        address = {"seed": number % 7, "path": ["golden", number], "index": number * 2**31}
+        common = {**address, "p": p, "shape": list(shape), "dtype": dtype}
+        yield {**common, "variant": "standard", "options": {"shared_axes": list(shared)}}
+        if p in (0.1, 0.5, 1.0):
+            alpha = {"shared_axes": list(shared)}
+            if number % 2:
+                alpha |= {"fixed_mean": 0.5, "fixed_var": 2.0}
+            yield {
+                **common,
+                "variant": "alpha",
+                "options": {"shared_axes": list(shared), **moments},
+            }
+    for p, dtype in product((0.1, 0.5), DTYPES):
+        number += 1
+        address = {"seed": 2**100 + number, "path": [], "index": number}
+        common = {**address, "p": p, "dtype": dtype, "variant": "spatial"}
+        yield {**common, "shape": [3, 4, 5, 6], "options": {"channel_axis": 1}}
+        yield {**common, "shape": [3, 5, 6, 4], "options": {"channel_axis": -1}}
+        yield {**common, "shape": [4, 5, 6], "options": {"channel_axis": 0, "batch_axis": None}}
+
+
+def values(case):
+    """The input of a case, and a gradient: fixed numbers of both signs, with special ones."""
+    n = int(np.prod(case["shape"]))
+    steps = np.arange(n, dtype=np.uint64)
+    arrays = []
+    for factor in (2654435761, 2246822519):
+        x = (steps * np.uint64(factor) % np.uint64(2**32)).astype(np.float64) / 2**30 - 2
+        x[::11] = np.resize(SPECIAL, x[::11].size)
+        with np.errstate(all="ignore"):
+            arrays.append(x.astype(DTYPES[case["dtype"]]).reshape(case["shape"]))
+    return arrays
+
+
+def digest(array):
+    """SHA-256 of an array's little-endian bytes, with one kind of nan."""
+    array = np.array(array)
+    if array.dtype != np.uint8:
+        array[np.isnan(array)] = np.nan
+        array = array.view(f"<u{array.dtype.itemsize}") if array.ndim else array
+    return hashlib.sha256(array.tobytes()).hexdigest()
