@@ -1,4 +1,5 @@
 import copy
+import functools
 
 import numpy as np
 import pytest
@@ -6,6 +7,8 @@ import torch
 from dropcore_torch import Dropout, convert, revert
 from expected import SEED, core, next_draw, same_bits
 from torch import nn
+from torch.nn import functional as F
+from torch.nn.modules.dropout import _DropoutNd
 
 import dropcore
 
@@ -55,7 +58,7 @@ def test_all_modules_with_dropout_are_swapped_in_place_and_back():
     assert set(revert(whole).swapped) == swapped
     assert {name: type(module) for name, module in whole.named_modules()} == types
     assert all(vars(module).keys() == vars(after[name]).keys() for name, module in before.items())
-    assert revert(whole).swapped == ()
+    assert str(revert(whole)) == "nothing to swap"
 
 
 def test_converted_modules_drop_what_dropcore_drops():
@@ -71,12 +74,14 @@ def test_the_model_may_be_one_dropout_module_and_rng_a_generator():
     ys = []
     for _ in range(2):
         module = nn.Dropout(0.5)
-        assert str(convert(module, rng=np.random.default_rng(1))) == "swapped: the model itself"
+        report = convert(module, rng=np.random.default_rng(1))
+        assert report.swapped == {"": "Dropout -> dropcore_torch.Dropout"}
+        assert str(report).startswith("the model itself: Dropout -> dropcore_torch.Dropout\n")
         assert isinstance(module, Dropout)
         torch.manual_seed(SEED)
         ys.append(module(torch.ones(50)))
     assert torch.equal(*ys)
-    assert str(convert(nn.Linear(2, 2))) == "nothing to swap"
+    assert str(convert(nn.Linear(2, 2))).startswith("nothing to swap\nnot seen: ")
 
 
 def test_hooks_and_modes_stay():
@@ -92,7 +97,7 @@ def test_hooks_and_modes_stay():
 def test_what_pytorch_does_not_have_is_not_reverted():
     whole = nn.Sequential(Dropout(0.5, shared_axes=0), Dropout(0.5), Dropout(0.5, variant="alpha"))
     report = revert(whole)
-    assert report.swapped == ("1",)
+    assert report.swapped == {"1": "dropcore_torch.Dropout -> Dropout"}
     assert list(report.left) == ["0", "2"]
     assert type(whole[1]) is nn.Dropout
 
@@ -126,9 +131,12 @@ def test_what_is_converted_already_gets_a_new_key_where_one_is_given():
     model = nn.Sequential(nn.Dropout(0.5), nn.LSTM(4, 4, 2, dropout=0.5))
     convert(model, rng=1)
     keys = [module.source for module in model]
-    assert str(convert(model)) == "nothing to swap"
+    assert convert(model).swapped == {}
     assert [module.source for module in model] == keys
-    assert convert(model, rng=2).swapped == ("0", "1")
+    assert convert(model, rng=2).swapped == {
+        "0": "dropcore_torch.Dropout, with a new key",
+        "1": "dropcore_torch.recurrent.LSTM, with a new key",
+    }
     other = nn.Sequential(nn.Dropout(0.5), nn.LSTM(4, 4, 2, dropout=0.5))
     convert(other, rng=2)
     assert [module.source for module in model] == [module.source for module in other]
@@ -139,3 +147,108 @@ def test_what_is_converted_already_gets_a_new_key_where_one_is_given():
 def test_what_is_no_module_is_refused(swap):
     with pytest.raises(TypeError, match="model"):
         swap([nn.Dropout(0.5)])
+
+
+# ------------------------------------------------------------ what a report says
+
+
+class DropPath(nn.Module):
+    """As those of timm and torchvision: rows dropped by random numbers of its own."""
+
+    def __init__(self, drop_prob):
+        super().__init__()
+        self.drop_prob = drop_prob
+
+    def forward(self, x):
+        keep = 1 - self.drop_prob
+        return x * x.new_empty(x.shape[0], *(1,) * (x.dim() - 1)).bernoulli_(keep) / keep
+
+
+class StochasticDepth(DropPath):
+    pass
+
+
+class WordDropout(_DropoutNd):
+    def forward(self, x):
+        return F.dropout(x, self.p, self.training)
+
+
+class Dropping(nn.Module):
+    """A container, which drops nothing itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Dropout(0.5)
+
+
+class Reader(nn.Module):
+    """Reads p of one module and calls the other."""
+
+    def __init__(self):
+        super().__init__()
+        self.read, self.called, self.unread = nn.Dropout(0.5), nn.Dropout(0.5), nn.Dropout(0.0)
+
+    def forward(self, x):
+        p = self.read.p if self.training else 0.0
+        x = F.scaled_dot_product_attention(x, x, x, dropout_p=p + self.unread.p)
+        return self.called(x)
+
+
+def replaced(module):
+    module.forward = functools.partial(type(module).forward, module)  # as hooks of others do
+    return module
+
+
+def test_a_report_names_what_it_left_and_why():
+    whole = nn.ModuleDict(
+        {
+            "path": DropPath(0.1),
+            "depth": StochasticDepth(0.1),
+            "word": WordDropout(0.5),
+            "container": Dropping(),
+            "own": Own(0.5),
+            "replaced": replaced(nn.Dropout(0.5)),
+            "none": DropPath(0.0),
+            "idle": Own(0.0),
+        }
+    )
+    report = convert(whole)
+    assert report.swapped == {"container.inner": "Dropout -> dropcore_torch.Dropout"}
+    assert report.left == {
+        "path": "DropPath looks like dropout, and is no module of PyTorch's",
+        "depth": "StochasticDepth looks like dropout, and is no module of PyTorch's",
+        "word": "WordDropout is a subclass of PyTorch's _DropoutNd with code of its own",
+        "own": "Own is a subclass with code of its own",
+        "replaced": "its forward was replaced in the module itself, so its class says nothing",
+    }
+    lines = str(report).splitlines()
+    assert lines[0] == "container.inner: Dropout -> dropcore_torch.Dropout"
+    assert "left: word: WordDropout is a subclass of PyTorch's _DropoutNd" in str(report)
+    assert lines[-1].startswith("not seen: functions that the model's code calls")
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_a_report_names_what_is_scripted():
+    whole = nn.Sequential(
+        torch.jit.script(nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5))),
+        torch.jit.trace(nn.Dropout(0.5).eval(), torch.ones(2)),
+    )
+    report = convert(whole)
+    assert report.swapped == {}
+    assert list(report.left) == ["0.1", "1"]
+    assert all("Dropout is TorchScript" in why for why in report.left.values())
+
+
+def test_a_report_doubts_a_module_whose_p_is_read():
+    report = convert(nn.Sequential(Reader()))
+    assert list(report.swapped) == ["0.read", "0.called", "0.unread"]
+    assert list(report.doubtful) == ["0.read"]
+    assert "in doubt: 0.read: Reader reads its p and does not call it; what it drops" in str(report)
+
+
+def test_a_report_names_classes_where_they_are():
+    whole = nn.ModuleList([nn.GRU(4, 4, 2, dropout=0.5), nn.MultiheadAttention(4, 2)])
+    assert list(convert(whole).swapped.values()) == [
+        "GRU -> dropcore_torch.recurrent.GRU",
+        "MultiheadAttention -> dropcore_torch.attention.MultiheadAttention",
+    ]

@@ -12,7 +12,7 @@ TEXT = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
 def test_the_example(capsys):
     (example,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     exec(example, {})
-    assert "swapped: 3.self_attn" in capsys.readouterr().out
+    assert "3.self_attn: MultiheadAttention -> dropcore_torch" in capsys.readouterr().out
 
 
 def test_the_commands():

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import nn
 
 import dropcore
-from dropcore_torch import modules
-from dropcore_torch.attention import MultiheadAttention
-from dropcore_torch.recurrent import GRU, LSTM, RNN
+from dropcore_torch.classes import OURS, PYTORCHS, in_its_place, name_of
+from dropcore_torch.names import named_modules
 from dropcore_torch.source import RNG, source_of_layer, stream_of
+from dropcore_torch.suspects import why_doubtful, why_left
 
-# Swapped by their class, so that whoever holds a module holds it still.
-OURS: dict[type[nn.Module], Any] = {
-    nn.Dropout: modules.Dropout,
-    nn.Dropout1d: modules.Dropout1d,
-    nn.Dropout2d: modules.Dropout2d,
-    nn.Dropout3d: modules.Dropout3d,
-    nn.AlphaDropout: modules.AlphaDropout,
-    nn.FeatureAlphaDropout: modules.FeatureAlphaDropout,
-    nn.MultiheadAttention: MultiheadAttention,
-    nn.LSTM: LSTM,
-    nn.GRU: GRU,
-    nn.RNN: RNN,
-}
-PYTORCHS = {ours: torchs for torchs, ours in OURS.items()}
+UNSEEN = (
+    "not seen: functions that the model's code calls (torch.nn.functional.dropout, "
+    "scaled_dot_product_attention with dropout_p, random numbers of its own)"
+)
 
 
 @dataclass(frozen=True)
@@ -35,20 +25,33 @@ class Report:
 
     Attributes
     ----------
-    swapped : tuple of str
+    swapped : dict of str to str
         The qualified names of the modules that were swapped, or were dropcore's before and have
-        a new key; "" is the model itself.
+        a new key, each with what became of it; "" is the model itself.
     left : dict of str to str
-        Those with dropout that stay as they are, each with the reason.
+        Those that drop, or look like it, and stay as they are, each with the reason.
+    doubtful : dict of str to str
+        Those of the swapped whose p is read by code that may drop by a function, which no swap
+        of a module reaches.
+    unseen : str
+        What such a report cannot see; "" for `revert`.
     """
 
-    swapped: tuple[str, ...]
+    swapped: dict[str, str]
     left: dict[str, str]
+    doubtful: dict[str, str] = field(default_factory=dict)
+    unseen: str = ""
 
     def __str__(self) -> str:
-        lines = [f"swapped: {name or 'the model itself'}" for name in self.swapped]
-        lines += [f"left: {name or 'the model itself'}: {why}" for name, why in self.left.items()]
-        return "\n".join(lines) or "nothing to swap"
+        lines = [f"{_shown(name)}: {what}" for name, what in self.swapped.items()]
+        lines = lines or ["nothing to swap"]
+        lines += [f"in doubt: {_shown(name)}: {why}" for name, why in self.doubtful.items()]
+        lines += [f"left: {_shown(name)}: {why}" for name, why in self.left.items()]
+        return "\n".join([*lines, self.unseen] if self.unseen else lines)
+
+
+def _shown(name: str) -> str:
+    return name or "the model itself"
 
 
 def convert(model: nn.Module, rng: RNG = None) -> Report:
@@ -64,16 +67,20 @@ def convert(model: nn.Module, rng: RNG = None) -> Report:
     model : torch.nn.Module
     rng : optional
         As for the modules. Each module gets a key of its own, from its qualified name: that
-        of ``stream.child("encoder").child("drop1")`` for ``encoder.drop1``. With None all
-        share one key. In either case ``torch.manual_seed`` says which draws they take.
-        Modules that are dropcore's already get the new key too; with None they keep theirs.
+        of ``stream.child("encoder").child("drop1")`` for ``encoder.drop1``. What wrappers add
+        to a name is no part of it: ``DistributedDataParallel``, ``DataParallel``, FSDP,
+        ``torch.compile``, ``AveragedModel`` and activation checkpointing leave all keys as
+        they are. With None all share one key. In either case ``torch.manual_seed`` says which
+        draws they take. Modules that are dropcore's already get the new key too; with None
+        they keep theirs.
 
     Returns
     -------
     Report
-        Left are subclasses of PyTorch's modules, whose code is not known. Calls of functions
-        in a model's code, such as ``torch.nn.functional.dropout``, are not modules: they stay,
-        and no report names them.
+        Left are subclasses of PyTorch's modules, whose code is not known, TorchScript, and
+        modules of others that look like dropout by their name. Calls of functions in a model's
+        code, such as ``torch.nn.functional.dropout``, are not modules: they stay, and no report
+        names them.
 
     Examples
     --------
@@ -81,29 +88,36 @@ def convert(model: nn.Module, rng: RNG = None) -> Report:
     >>> from dropcore_torch import convert, revert
     >>> model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Dropout(0.1))
     >>> print(convert(model, rng=42))
-    swapped: 1
+    1: Dropout -> dropcore_torch.Dropout
+    not seen: ...
     >>> model[1]
     Dropout(p=0.1, inplace=False, key=...)
     >>> print(revert(model))
-    swapped: 1
+    1: dropcore_torch.Dropout -> Dropout
     """
     _check_model(model)
     if isinstance(rng, dropcore.Draw):
         raise TypeError(f"rng must be None or what a Stream is made of, not a Draw, {rng!r}")
     stream = None if rng is None else stream_of(rng)
-    swapped, left = [], {}
-    for name, module in model.named_modules():
-        ours = OURS.get(type(module))
+    swapped, left, doubtful = {}, {}, {}
+    modules = list(named_modules(model))
+    by_name = {name: module for name, _, module in modules}
+    for name, path, module in modules:
+        before = type(module)
+        ours = None if "forward" in vars(module) else in_its_place(before, OURS)
         if ours is not None:
             module.__class__ = ours
-            module.adopt(_child(stream, name))
-            swapped.append(name)
-        elif stream is not None and type(module) in PYTORCHS:
-            module.source = source_of_layer(_child(stream, name))
-            swapped.append(name)
-        elif why := _why_left(module):
+            module.adopt(_child(stream, path))
+            swapped[name] = _change(before, OURS)
+        elif isinstance(module, tuple(PYTORCHS)) and stream is not None:
+            module.source = source_of_layer(_child(stream, path))
+            swapped[name] = f"{name_of(before)}, with a new key"
+        elif not isinstance(module, tuple(PYTORCHS)) and (why := why_left(module)):
             left[name] = why
-    return Report(tuple(swapped), left)
+        above, _, part = name.rpartition(".")
+        if name in swapped and (why := why_doubtful(by_name.get(above), part, module)):
+            doubtful[name] = why
+    return Report(swapped, left, doubtful, UNSEEN)
 
 
 def revert(model: nn.Module) -> Report:
@@ -116,21 +130,25 @@ def revert(model: nn.Module) -> Report:
     Returns
     -------
     Report
-        Left are modules of a variant, or with options, that PyTorch does not have.
+        Left are modules of a variant, or with options, that PyTorch does not have, and
+        subclasses of dropcore's modules.
     """
     _check_model(model)
-    swapped, left = [], {}
+    swapped, left = {}, {}
     for name, module in model.named_modules():
-        torchs = PYTORCHS.get(type(module))
+        if not isinstance(module, tuple(PYTORCHS)):
+            continue
+        before = type(module)
+        torchs = in_its_place(before, PYTORCHS)
         if torchs is None:
-            continue
-        if not getattr(module, "as_in_torch", True):
+            left[name] = f"{name_of(before)} is a subclass with code of its own"
+        elif not getattr(module, "as_in_torch", True):
             left[name] = f"PyTorch has no {module}"
-            continue
-        module.abandon()
-        module.__class__ = torchs
-        swapped.append(name)
-    return Report(tuple(swapped), left)
+        else:
+            module.abandon()
+            module.__class__ = torchs
+            swapped[name] = _change(before, PYTORCHS)
+    return Report(swapped, left)
 
 
 def _check_model(model: nn.Module) -> None:
@@ -138,15 +156,14 @@ def _check_model(model: nn.Module) -> None:
         raise TypeError(f"model must be a torch.nn.Module, not {type(model).__name__}")
 
 
-def _why_left(module: nn.Module) -> str:
-    drops = getattr(module, "dropout", getattr(module, "p", 0))
-    if drops and type(module) not in PYTORCHS and isinstance(module, tuple(OURS)):
-        return f"{type(module).__qualname__} is a subclass with code of its own"
-    return ""
+def _change(before: type[nn.Module], table: dict[type[nn.Module], Any]) -> str:
+    known = next(base for base in before.__mro__ if base in table)
+    within = "" if known is before else f", in {before.__name__}"
+    return f"{name_of(known)} -> {name_of(table[known])}{within}"
 
 
-def _child(stream: dropcore.Stream | None, name: str) -> dropcore.Stream | None:
+def _child(stream: dropcore.Stream | None, path: tuple[str, ...]) -> dropcore.Stream | None:
     if stream is not None:
-        for part in name.split(".") if name else ():
+        for part in path:
             stream = stream.child(part)
     return stream

@@ -1,0 +1,73 @@
+"""What `convert` does not swap although it seems to drop, and what a swap does not reach.
+
+A module's class is all there is to judge by, so some of this is a guess from names.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from functools import lru_cache
+
+import torch
+from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
+
+from dropcore_torch.classes import OURS, PYTORCHS, name_of
+
+_LIKE_DROPOUT = re.compile("drop|stochastic_?depth", re.IGNORECASE)
+_PROBABILITIES = ("p", "drop_prob", "drop_rate", "drop_p", "dropout", "rate", "prob")
+
+
+def why_left(module: nn.Module) -> str:
+    """Why a module that seems to drop stays as it is; "" if it seems not to."""
+    if isinstance(module, torch.jit.ScriptModule):
+        name = module.original_name
+        if name in {cls.__name__ for cls in OURS} or _LIKE_DROPOUT.search(name):
+            return f"{name} is TorchScript, whose code is fixed; convert the model before"
+        return ""
+    cls = type(module)
+    if not _may_drop(module):
+        return ""
+    if "forward" in vars(module) and cls in OURS:
+        return "its forward was replaced in the module itself, so its class says nothing"
+    if isinstance(module, tuple(OURS)):
+        return f"{name_of(cls)} is a subclass with code of its own"
+    if isinstance(module, _DropoutNd):
+        return f"{name_of(cls)} is a subclass of PyTorch's _DropoutNd with code of its own"
+    if _LIKE_DROPOUT.search(cls.__name__) and not any(True for _ in module.children()):
+        return f"{name_of(cls)} looks like dropout, and is no module of PyTorch's"
+    return ""
+
+
+def _may_drop(module: nn.Module) -> bool:
+    # Whether the probability that a module keeps, if it keeps one, is above 0.
+    for name in _PROBABILITIES:
+        value = getattr(module, name, None)
+        if isinstance(value, int | float):
+            return value != 0
+    return isinstance(module, _DropoutNd) or bool(_LIKE_DROPOUT.search(type(module).__name__))
+
+
+def why_doubtful(parent: nn.Module | None, part: str, module: nn.Module) -> str:
+    """What a swapped module may not reach: code that reads its p and drops by a function."""
+    if parent is None or type(module) not in PYTORCHS or not getattr(module, "p", 0):
+        return ""
+    source = _source_of(type(parent))
+    if not re.search(rf"\bself\.{re.escape(part)}\.p\b", source):
+        return ""
+    called = re.search(rf"\bself\.{re.escape(part)}\(", source)
+    return (
+        f"{type(parent).__name__} reads its p{'' if called else ' and does not call it'}; "
+        "what it drops by a function stays PyTorch's"
+    )
+
+
+@lru_cache(maxsize=1024)
+def _source_of(cls: type) -> str:
+    if cls.__module__.startswith("torch."):
+        return ""
+    try:
+        return inspect.getsource(cls)
+    except (OSError, TypeError):  # it was typed in, or is compiled
+        return ""
