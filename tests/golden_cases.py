@@ -46,11 +46,7 @@ def cases():
             alpha = {"shared_axes": list(shared)}
             if number % 2:
                 alpha |= {"fixed_mean": 0.5, "fixed_var": 2.0}
-            yield {
-                **common,
-                "variant": "alpha",
-                "options": {"shared_axes": list(shared), **moments},
-            }
+            yield {**common, "variant": "alpha", "options": alpha}
     for p, dtype in product((0.1, 0.5), DTYPES):
         number += 1
         address = {"seed": 2**100 + number, "path": [], "index": number}
