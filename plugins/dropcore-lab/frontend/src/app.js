@@ -1,0 +1,119 @@
+// The page: a bar, three columns, and what lies over them. Narrow, the columns are tabs.
+
+import { Menu } from "./base/menu.js";
+import { useId } from "preact/hooks";
+import { html, useEffect, useRef } from "./base/html.js";
+import { LabContext, useLab } from "./lab/context.js";
+import { Dialogs } from "./dialogs/dialogs.js";
+import { Network } from "./network/network.js";
+import { Curves } from "./panels/curves.js";
+import { Details } from "./panels/details.js";
+import { Notices, StateLine } from "./panels/notices.js";
+import { Picture } from "./panels/picture.js";
+import { Setup } from "./panels/setup.js";
+import { Strip } from "./panels/strip.js";
+import { TopBar } from "./panels/topbar.js";
+
+/** @typedef {import("./lab/lab.js").Lab} Lab */
+
+const NARROW = 900; // pixels
+
+/** @param {{lab: Lab}} properties */
+export function App({ lab }) {
+  const root = useRef(/** @type {any} */ (null));
+  const { state } = lab;
+  useEffect(() => {
+    const observer = new ResizeObserver(() => {
+      state.size.value = root.current.clientWidth < NARROW ? "narrow" : "wide";
+    });
+    observer.observe(root.current);
+    return () => observer.disconnect();
+  }, []);
+  const keys = (/** @type {KeyboardEvent} */ event) => {
+    if (!(event.ctrlKey || event.metaKey) || isText(event.target)) return;
+    const key = event.key.toLowerCase();
+    if (key === "z" && !event.shiftKey) lab.undo();
+    else if (key === "y" || key === "z") lab.redo();
+    else return;
+    event.preventDefault();
+  };
+  const narrow = state.size.value === "narrow";
+  return html`<${LabContext.Provider} value=${lab}>
+    <div class=${`dropcore-lab ${state.size.value}`} ref=${root} onKeyDown=${keys}>
+      <${TopBar} />
+      <div class="messages"><${StateLine} /><${Notices} /></div>
+      ${narrow ? html`<${Tabs} />` : html`<${Columns} />`}
+      ${state.menu.value &&
+      html`<${Menu}
+        menu=${state.menu.value}
+        onClose=${() => {
+          state.menu.value = null;
+        }}
+      />`}
+      <${Dialogs} />
+    </div>
+  <//>`;
+}
+
+function Columns() {
+  return html`<div class="columns">
+    <${Setup} />
+    <main class="middle">
+      <${Network} /><${Strip} />
+      <div class="bottom"><${Curves} /><${Picture} /></div>
+    </main>
+    <${Details} />
+  </div>`;
+}
+
+const TABS = [
+  ["setup", "Set-up"],
+  ["network", "Network"],
+  ["results", "Results"],
+  ["details", "Details"],
+];
+
+function Tabs() {
+  const lab = useLab();
+  const { tab } = lab.state;
+  const own = useId();
+  const bodies = {
+    setup: html`<${Setup} />`,
+    network: html`<main class="middle"><${Network} /><${Strip} /></main>`,
+    results: html`<main class="middle"><${Curves} /><${Picture} /></main>`,
+    details: html`<${Details} />`,
+  };
+  const go = (/** @type {KeyboardEvent} */ event) => {
+    const here = TABS.findIndex(([id]) => id === tab.value);
+    const to = { ArrowRight: here + 1, ArrowLeft: here - 1, Home: 0, End: -1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    tab.value = /** @type {string[]} */ (TABS.at(to % TABS.length))[0];
+    requestAnimationFrame(() => /** @type {any} */ (document.getElementById(`${own}-${tab.value}`))?.focus());
+  };
+  return html`
+    <div class="tabs" role="tablist" aria-label="Parts of the page" onKeyDown=${go}>
+      ${TABS.map(
+        ([id, text]) => html`<button
+          key=${id}
+          id=${`${own}-${id}`}
+          type="button"
+          role="tab"
+          aria-selected=${String(tab.value === id)}
+          aria-controls=${`${own}-panel`}
+          tabindex=${tab.value === id ? 0 : -1}
+          onClick=${() => {
+            tab.value = id;
+          }}
+        >
+          ${text}
+        </button>`,
+      )}
+    </div>
+    <div id=${`${own}-panel`} role="tabpanel" aria-labelledby=${`${own}-${tab.value}`} class="tab-panel">${bodies[/** @type {"setup"} */ (tab.value)]}</div>
+  `;
+}
+
+/** @param {EventTarget | null} target */
+const isText = (target) => target instanceof HTMLTextAreaElement || (target instanceof HTMLInputElement && target.type === "text");
+

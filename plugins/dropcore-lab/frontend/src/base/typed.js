@@ -1,0 +1,51 @@
+// What a person types in a field, and the value that it stands for. What is not a value of the
+// field's kind goes to the server as it is: its answer says what is accepted.
+
+/** @typedef {import("../types.js").Field} Field */
+
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+/**
+ * @param {string} text
+ * @returns {number | string}
+ */
+function numberOrText(text) {
+  const plain = text.trim().replace("−", "-");
+  return NUMBER.test(plain) ? Number(plain) : text;
+}
+
+/**
+ * @param {Field} field
+ * @param {string} text
+ * @returns {unknown}
+ */
+export function valueOf(field, text) {
+  if (field.nullable && text.trim() === "") return null;
+  if (field.kind === "integer" || field.kind === "number") return numberOrText(text);
+  if (field.kind === "integers") {
+    const parts = text.split(/[\s,]+/).filter(Boolean).map(numberOrText);
+    return parts.every((part) => typeof part === "number") ? parts : text;
+  }
+  return text;
+}
+
+/**
+ * @param {unknown} value
+ * @returns {string}
+ */
+export function textOf(value) {
+  if (value === null || value === undefined) return "";
+  if (Array.isArray(value)) return value.join(", ");
+  return String(value);
+}
+
+/**
+ * The value one step up or down, within the field's bounds.
+ * @param {Field} field
+ * @param {unknown} value
+ * @param {number} by
+ */
+export function stepped(field, value, by) {
+  const from = typeof value === "number" ? value : Number(field.default ?? 0);
+  return Math.min(field.max ?? Infinity, Math.max(field.min ?? -Infinity, from + by));
+}

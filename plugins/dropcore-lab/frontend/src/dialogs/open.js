@@ -1,0 +1,42 @@
+// A specification from a file, a link, or pasted text.
+
+import { Button } from "../base/buttons.js";
+import { html, useState } from "../base/html.js";
+import { useLab } from "../lab/context.js";
+
+export function Open() {
+  const lab = useLab();
+  const [text, setText] = useState("");
+  const [problem, setProblem] = useState("");
+  const most = lab.state.catalogue.value?.limits.message ?? 262144;
+  const read = (/** @type {string} */ from) => {
+    // Quotes and line ends take two characters within a message.
+    if (JSON.stringify(from).length > most - 200) setProblem("That is more than one message may hold.");
+    else {
+      setProblem("");
+      lab.read(from);
+    }
+  };
+  const file = async (/** @type {any} */ event) => {
+    const chosen = event.currentTarget.files[0];
+    if (chosen?.size > most) setProblem("The file is larger than one message may hold.");
+    else if (chosen) read(await chosen.text());
+  };
+  const faults = lab.state.faults.value;
+  return html`
+    <label class="field">
+      <span>A file that was saved here</span>
+      <input type="file" accept=".json,application/json" onChange=${file} />
+    </label>
+    <label class="field">
+      <span>Or a link, or the text of a specification</span>
+      <textarea rows="5" spellcheck=${false} value=${text} onInput=${(/** @type {any} */ event) => setText(event.currentTarget.value)}></textarea>
+    </label>
+    ${problem && html`<p class="fault" role="alert">${problem}</p>`}
+    ${faults.length > 0 &&
+    html`<ul class="fault-list" role="alert">
+      ${faults.map((fault) => html`<li key=${fault.path}><code>${fault.path || "the whole"}</code> ${fault.text}</li>`)}
+    </ul>`}
+    <div class="buttons"><${Button} label="Open it" kind="primary" disabled=${!text.trim()} onClick=${() => read(text.trim())} /></div>
+  `;
+}

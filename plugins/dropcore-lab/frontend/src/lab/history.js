@@ -1,0 +1,44 @@
+// Undo and redo over specifications that were good.
+
+/** @typedef {import("../types.js").Spec} Spec */
+/** @typedef {{past: Spec[], future: Spec[]}} History */
+
+const MOST = 100;
+
+/** @type {History} */
+export const EMPTY = { past: [], future: [] };
+
+/**
+ * After an edit: `before` can come back; what was undone cannot.
+ * @param {History} history
+ * @param {Spec} before
+ * @returns {History}
+ */
+export const edited = (history, before) => ({ past: [...history.past, before].slice(-MOST), future: [] });
+
+/**
+ * After an undo: the newest of the past is shown, `shown` is the first of the future.
+ * @param {History} history
+ * @param {Spec} shown
+ * @returns {History}
+ */
+export const undone = (history, shown) => ({
+  past: history.past.slice(0, -1),
+  future: [shown, ...history.future],
+});
+
+/**
+ * @param {History} history
+ * @param {Spec} shown
+ * @returns {History}
+ */
+export const redone = (history, shown) => ({
+  past: [...history.past, shown],
+  future: history.future.slice(1),
+});
+
+/**
+ * @param {Spec | null} a
+ * @param {Spec | null} b
+ */
+export const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);

@@ -1,0 +1,287 @@
+// The page's end of the session: what a person does goes out, what the session says comes in.
+
+import { batch, effect } from "@preact/signals";
+import { throttle } from "../base/throttle.js";
+import { edited, redone, same, undone } from "./history.js";
+import { pace } from "./pace.js";
+import * as receive from "./receive.js";
+import { createState } from "./state.js";
+
+/** @typedef {import("../types.js").Spec} Spec */
+/** @typedef {import("../types.js").Focus} Focus */
+/** @typedef {import("../connect/socket.js").Connection} Connection */
+/** @typedef {{kind: "edit" | "undo" | "redo" | "text", select?: Focus}} Sent */
+
+const FRAME_GAP = 80; // milliseconds between frames while playing: training needs the processor too
+const LOOK_GAP = 60; // between two inspects
+
+export class Lab {
+  /**
+   * @param {Connection} connection
+   * @param {string | null} text of a specification to begin with, as hello takes it
+   */
+  constructor(connection, text = null) {
+    this.state = createState();
+    this.connection = connection;
+    this.text = text;
+    this.lastId = 0;
+    /** @type {Map<number, {resolve: (message: any) => void, reject: (error: Error) => void}>} */
+    this.asked = new Map();
+    /** @type {Map<number, Sent>} */
+    this.sent = new Map();
+    this.lastFrame = 0;
+    /** @type {Array<() => void>} */
+    this.ends = [];
+  }
+
+  // ------------------------------------------------------------------ life
+
+  start() {
+    const look = throttle(() => this.inspect(), LOOK_GAP);
+    const { run, row, mode, focus } = this.state;
+    this.masks = pace((shown) => {
+      this.state.masks.value = shown;
+    }, 3);
+    this.ends.push(
+      effect(() => {
+        void [run.value, row.value, mode.value, focus.value];
+        look.call(undefined);
+      }),
+      effect(() => this.offerMasks()),
+      () => look.stop(),
+      () => this.masks?.stop(),
+    );
+    const hidden = () => {
+      if (document.hidden && this.state.playing.peek()) this.pause("hidden");
+    };
+    document.addEventListener("visibilitychange", hidden);
+    this.ends.push(() => document.removeEventListener("visibilitychange", hidden));
+    this.connect();
+  }
+
+  end() {
+    for (const end of this.ends) end();
+    this.connection.close();
+  }
+
+  connect() {
+    this.state.status.value = { kind: "connecting", code: 0, reason: "" };
+    this.connection.open({
+      hello: () => ({ type: "hello", protocol: 1, text: this.text }),
+      message: (message) => this.receive(message),
+      closed: (code, reason) => this.closed(code, reason),
+    });
+  }
+
+  /**
+   * @param {number} code
+   * @param {string} reason
+   */
+  closed(code, reason) {
+    this.state.status.value = { kind: "closed", code, reason };
+    for (const { reject } of this.asked.values()) reject(new Error("The connection was closed."));
+    this.asked.clear();
+    this.sent.clear();
+  }
+
+  // -------------------------------------------------------------- messages
+
+  /** @param {object} message */
+  send(message) {
+    this.connection.send(message);
+  }
+
+  /**
+   * Send a message that has one result.
+   * @param {object} message
+   * @returns {Promise<any>}
+   */
+  ask(message) {
+    const id = this.nextId();
+    return new Promise((resolve, reject) => {
+      this.asked.set(id, { resolve, reject });
+      this.send({ ...message, id });
+    });
+  }
+
+  nextId() {
+    this.lastId += 1;
+    return this.lastId;
+  }
+
+  /** @param {any} message */
+  receive(message) {
+    const { state } = this;
+    switch (message.type) {
+      case "ready":
+        this.text = null;
+        return receive.ready(state, message);
+      case "spec_ok":
+        return this.specOk(message);
+      case "spec_error":
+        return this.specError(message);
+      case "frame":
+        return this.frame(message);
+      case "result":
+        receive.result(state, message);
+        return this.settle(message.re, (waiting) => waiting.resolve(message), message.done !== false);
+      case "error":
+        if (!this.settle(message.re, (waiting) => waiting.reject(new Error(message.text)), true)) {
+          receive.error(state, message);
+        } else if (message.code === "worker_died") receive.error(state, message);
+    }
+  }
+
+  /**
+   * @param {number} id
+   * @param {(waiting: {resolve: (message: any) => void, reject: (error: Error) => void}) => void} how
+   * @param {boolean} last
+   */
+  settle(id, how, last) {
+    const waiting = this.asked.get(id);
+    if (!waiting || !last) return false;
+    this.asked.delete(id);
+    how(waiting);
+    return true;
+  }
+
+  /** @param {any} message */
+  frame(message) {
+    receive.frame(this.state, message);
+    const rest = this.state.playing.peek() ? this.lastFrame + FRAME_GAP - performance.now() : 0;
+    const ack = () => {
+      this.lastFrame = performance.now();
+      this.send({ type: "ack", frame: message.frame });
+    };
+    const painted = () => (rest > 0 ? setTimeout(ack, rest) : ack());
+    if (document.hidden) setTimeout(painted, 0);
+    else requestAnimationFrame(() => painted());
+  }
+
+  offerMasks() {
+    const frame = this.state.frame.value;
+    if (!frame) return;
+    const { row, run, mode } = frame.view;
+    const columns = frame.columns.map(({ name, mask }) => ({ name, mask }));
+    const first = columns.find(({ mask }) => mask)?.mask?.address;
+    const key = first ? `${run}/${mode}/${row}/${first}` : null;
+    this.masks?.offer(key, { columns, row });
+  }
+
+  // --------------------------------------------------------- specification
+
+  /**
+   * Ask for a changed specification.
+   * @param {Spec} spec
+   * @param {Focus} [select] what to look at once it is good
+   */
+  edit(spec, select) {
+    this.state.draft.value = spec;
+    this.submit({ kind: "edit", select }, { spec });
+  }
+
+  /**
+   * Read a specification from a file's text or a link.
+   * @param {string} text
+   */
+  read(text) {
+    this.submit({ kind: "text" }, { text });
+  }
+
+  undo() {
+    const before = this.state.history.value.past.at(-1);
+    if (before) this.submit({ kind: "undo" }, { spec: before });
+  }
+
+  redo() {
+    const after = this.state.history.value.future[0];
+    if (after) this.submit({ kind: "redo" }, { spec: after });
+  }
+
+  /** Leave what is typed and go back to the last good specification. */
+  discard() {
+    batch(() => {
+      this.state.draft.value = this.state.spec.value;
+      this.state.faults.value = [];
+    });
+  }
+
+  /**
+   * @param {Sent} sent
+   * @param {object} what
+   */
+  submit(sent, what) {
+    const id = this.nextId();
+    this.sent.set(id, sent);
+    this.send({ type: "spec", ...what, id });
+  }
+
+  /** @param {any} message */
+  specOk(message) {
+    const { state } = this;
+    const sent = this.sent.get(message.re);
+    this.sent.delete(message.re);
+    const before = state.spec.value;
+    batch(() => {
+      receive.specOk(state, message);
+      if (![...this.sent.values()].length) {
+        state.draft.value = message.spec;
+        state.faults.value = [];
+      }
+      if (before && !same(before, message.spec)) {
+        const step = { undo: undone, redo: redone, edit: edited, text: edited }[sent?.kind ?? "edit"];
+        state.history.value = step(state.history.value, before);
+      }
+      if (sent?.select) state.pinned.value = sent.select;
+      if (sent?.kind === "text" && state.dialog.value?.kind === "open") state.dialog.value = null;
+    });
+  }
+
+  /** @param {any} message */
+  specError(message) {
+    this.sent.delete(message.re);
+    batch(() => {
+      this.state.faults.value = message.errors;
+      if (message.notice) receive.note(this.state, message.notice, "bad");
+    });
+  }
+
+  // ------------------------------------------------------------------- run
+
+  play() {
+    this.send({ type: "run", action: "play", speed: this.state.speed.value });
+  }
+
+  /** @param {"user" | "hidden"} reason */
+  pause(reason = "user") {
+    this.send({ type: "run", action: "pause", reason });
+  }
+
+  toggle() {
+    if (this.state.playing.peek()) this.pause();
+    else this.play();
+  }
+
+  /** @param {"step" | "again" | "reset"} action */
+  run(action) {
+    if (action === "again" && this.state.mode.value !== "training") this.state.mode.value = "training";
+    this.send({ type: "run", action });
+  }
+
+  /** @param {number | null} speed steps a second; null: as fast as it goes */
+  setSpeed(speed) {
+    this.state.speed.value = speed;
+    if (this.state.playing.peek()) this.play();
+  }
+
+  restart() {
+    this.state.notices.value = [];
+    this.send({ type: "restart" });
+  }
+
+  inspect() {
+    const { status, run, row, mode, focus } = this.state;
+    if (status.peek().kind !== "open") return;
+    this.send({ type: "inspect", run: run.peek(), row: row.peek(), mode: mode.peek(), focus: focus.peek() });
+  }
+}

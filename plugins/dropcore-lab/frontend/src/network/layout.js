@@ -1,0 +1,117 @@
+// Where the columns and units of a network are drawn, in units of its own.
+
+/** @typedef {import("../types.js").ColumnFacts} ColumnFacts */
+/** @typedef {{x: number, y: number}} Point */
+/**
+ * @typedef {object} Block a column as it is drawn
+ * @property {string} name
+ * @property {number} x its middle
+ * @property {number} left
+ * @property {number} right
+ * @property {number} top
+ * @property {number} bottom
+ * @property {number} radius of a unit
+ * @property {"units" | "maps" | "strip"} kind
+ * @property {Point[]} units empty for a strip
+ * @property {number} count of units, also of those that are not drawn
+ */
+
+const ROWS = 16; // units above one another
+const GAP = 96; // between columns
+const HEIGHT = 320;
+
+/**
+ * @param {ColumnFacts[]} columns
+ * @param {number} mostUnits that are drawn of a column, one by one
+ * @returns {Block[]}
+ */
+export function layout(columns, mostUnits) {
+  /** @type {Block[]} */
+  const blocks = [];
+  let left = 0;
+  for (const column of columns) {
+    const block = placed(column, left, mostUnits);
+    blocks.push(block);
+    left = block.right + GAP;
+  }
+  return blocks;
+}
+
+/**
+ * @param {ColumnFacts} column
+ * @param {number} left
+ * @param {number} mostUnits
+ * @returns {Block}
+ */
+function placed(column, left, mostUnits) {
+  const { name, units: count } = column;
+  if (count > mostUnits) {
+    const right = left + 28;
+    return { name, x: left + 14, left, right, top: -HEIGHT / 2, bottom: HEIGHT / 2, radius: 0, kind: "strip", units: [], count };
+  }
+  const maps = column.shape.length === 3;
+  const across = Math.ceil(count / ROWS);
+  const rows = Math.ceil(count / across);
+  const pitch = Math.min(maps ? 44 : 38, Math.max(HEIGHT / ROWS, HEIGHT / rows));
+  const radius = Math.min(maps ? 18 : 11, pitch * 0.4);
+  const units = Array.from({ length: count }, (_, unit) => {
+    const inColumn = Math.floor(unit / rows);
+    const here = inColumn === across - 1 ? count - inColumn * rows : rows;
+    return {
+      x: left + radius + inColumn * pitch,
+      y: ((unit % rows) - (here - 1) / 2) * pitch,
+    };
+  });
+  const right = left + 2 * radius + (across - 1) * pitch;
+  const half = ((rows - 1) / 2) * pitch + radius;
+  const kind = maps ? "maps" : "units";
+  return { name, x: (left + right) / 2, left, right, top: -half, bottom: half, radius, kind, units, count };
+}
+
+/**
+ * The transform that shows all blocks in a window, with room for their heads.
+ * @param {Block[]} blocks
+ * @param {{width: number, height: number}} size
+ * @param {{top: number, side: number, bottom: number}} room
+ */
+export function fitted(blocks, { width, height }, room) {
+  if (blocks.length === 0) return { x: 0, y: 0, k: 1 };
+  const right = blocks[blocks.length - 1].right;
+  const top = Math.min(...blocks.map((block) => block.top));
+  const bottom = Math.max(...blocks.map((block) => block.bottom));
+  const wide = Math.max(40, width - 2 * room.side);
+  const high = Math.max(40, height - room.top - room.bottom);
+  const k = Math.min(wide / Math.max(right, 1), high / Math.max(bottom - top, 1), 2);
+  const x = (width - right * k) / 2;
+  return { x, y: room.top + high / 2 - ((top + bottom) / 2) * k, k };
+}
+
+/**
+ * The unit that an arrow key leads to.
+ * @param {Block[]} blocks
+ * @param {{column: number, unit: number}} from
+ * @param {string} key
+ * @returns {{column: number, unit: number} | null}
+ */
+export function neighbour(blocks, { column, unit }, key) {
+  const last = (/** @type {number} */ at) => Math.max(blocks[at].units.length - 1, 0);
+  switch (key) {
+    case "ArrowUp":
+      return unit > 0 ? { column, unit: unit - 1 } : null;
+    case "ArrowDown":
+      return unit < last(column) ? { column, unit: unit + 1 } : null;
+    case "ArrowLeft":
+    case "ArrowRight": {
+      const to = column + (key === "ArrowLeft" ? -1 : 1);
+      if (to < 0 || to >= blocks.length) return null;
+      const share = last(column) === 0 ? 0.5 : unit / last(column);
+      return { column: to, unit: Math.round(share * last(to)) };
+    }
+    case "Home":
+      return { column, unit: 0 };
+    case "End":
+      return { column, unit: last(column) };
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,101 @@
+// What has to be said: of the connection, of the run, of a specification that is not accepted.
+
+import { Button } from "../base/buttons.js";
+import { Icon } from "../base/icons.js";
+import { listed, whole } from "../base/format.js";
+import { html } from "../base/html.js";
+import { useLab } from "../lab/context.js";
+
+export function Notices() {
+  const lab = useLab();
+  const { state } = lab;
+  const drop = (/** @type {any} */ notice) => () => {
+    state.notices.value = state.notices.value.filter((other) => other !== notice);
+  };
+  return html`<div class="notices">
+    <${Closed} />
+    ${state.notices.value.map(
+      (notice) => html`<${Line} key=${notice.text} tone=${notice.tone} text=${notice.text}>
+        ${notice.action === "restart" && html`<${Button} label="Start again" kind="primary" onClick=${() => lab.restart()} />`}
+        <${Button} icon="close" label="Close this notice" bare kind="quiet" onClick=${drop(notice)} />
+      <//>`,
+    )}
+    <${Faults} />
+  </div>`;
+}
+
+/** @param {{tone: "note" | "bad", text: any, children?: any}} properties */
+function Line({ tone, text, children }) {
+  return html`<div class=${`notice ${tone}`} role=${tone === "bad" ? "alert" : "status"}>
+    ${tone === "bad" && html`<${Icon} name="warning" />`}
+    <p>${text}</p>
+    ${children}
+  </div>`;
+}
+
+/** The connection is closed: why, and what to do. */
+function Closed() {
+  const lab = useLab();
+  const { kind, code, reason } = lab.state.status.value;
+  if (kind !== "closed") return null;
+  const known = {
+    4001: ["Another tab uses the Lab now.", "Use it here"],
+    4003: [reason || "This tab has no key. Open the address that `dropcore lab` printed in the terminal.", "Try again"],
+    1009: ["That was more than one message may hold. Nothing was changed.", "Connect again"],
+  }[code] ?? [
+    `The connection to the Lab has ended${reason ? `: ${reason}` : "."} If its terminal is closed, start it again with “dropcore lab”.`,
+    "Connect again",
+  ];
+  return html`<${Line} tone="bad" text=${known[0]}>
+    <${Button} label=${known[1]} kind="primary" onClick=${() => lab.connect()} />
+  <//>`;
+}
+
+/** All faults of what was asked for; each is also said beside its field. */
+function Faults() {
+  const lab = useLab();
+  const { faults } = lab.state;
+  if (faults.value.length === 0) return null;
+  const text = html`<strong>${faults.value.length === 1 ? "This is not accepted" : "These are not accepted"}, so the last good network stays.</strong>
+    <ul>
+      ${faults.value.map((fault) => html`<li key=${fault.path}><code>${fault.path || "the whole"}</code> ${fault.text}</li>`)}
+    </ul>`;
+  return html`<div class="notice bad" role="alert">
+    <${Icon} name="warning" />
+    <div class="text">${text}</div>
+    <${Button} label="Back to the last good one" onClick=${() => lab.discard()} />
+  </div>`;
+}
+
+/** One line under the controls: why it stands, what a change did to the masks. */
+export function StateLine() {
+  const { state } = useLab();
+  const frame = state.frame.value;
+  if (!frame) return html`<p class="state-line" role="status">${opening(state.status.value.kind)}</p>`;
+  const parts = [frame.state.text, again(frame), moved(state.moved.value)].filter(Boolean);
+  return html`<p class=${`state-line${frame.state.reason === "not_finite" ? " bad" : ""}`} role="status">${parts.join(" ")}</p>`;
+}
+
+/** @param {string} kind */
+const opening = (kind) => (kind === "closed" ? "" : "The training process starts…");
+
+/** @param {import("../types.js").Frame} frame */
+function again({ again: result, shown }) {
+  if (!result) return "";
+  const same = result.losses && result.masks;
+  return same
+    ? `Step ${whole(shown)} again: the same masks and the same losses, to the bit.`
+    : `Step ${whole(shown)} again: ${result.masks ? "the same masks" : "other masks"}, ${result.losses ? "the same losses" : "other losses"}.`;
+}
+
+/** @param {{step: number, columns: Record<string, string>} | null} change */
+function moved(change) {
+  if (!change) return "";
+  const of = (/** @type {string} */ what) => Object.keys(change.columns).filter((name) => change.columns[name] === what);
+  const parts = [
+    of("same").length ? `${listed(of("same"))} the same to the bit` : "",
+    of("moved").length ? `${listed(of("moved"))} changed` : "",
+    of("new").length ? `${listed(of("new"))} new` : "",
+  ].filter(Boolean);
+  return parts.length ? `Masks of step ${whole(change.step)} after the change: ${parts.join("; ")}.` : "";
+}
