@@ -17,6 +17,7 @@ import { TopBar } from "./panels/topbar.js";
 /** @typedef {import("./lab/lab.js").Lab} Lab */
 
 const NARROW = 900; // pixels
+const SMALL = 560;
 
 /** @param {{lab: Lab}} properties */
 export function App({ lab }) {
@@ -24,7 +25,8 @@ export function App({ lab }) {
   const { state } = lab;
   useEffect(() => {
     const observer = new ResizeObserver(() => {
-      state.size.value = root.current.clientWidth < NARROW ? "narrow" : "wide";
+      const width = root.current.clientWidth;
+      state.size.value = width < SMALL ? "small" : width < NARROW ? "narrow" : "wide";
     });
     observer.observe(root.current);
     return () => observer.disconnect();
@@ -37,9 +39,9 @@ export function App({ lab }) {
     else return;
     event.preventDefault();
   };
-  const narrow = state.size.value === "narrow";
+  const narrow = state.size.value !== "wide";
   return html`<${LabContext.Provider} value=${lab}>
-    <div class=${`dropcore-lab ${state.size.value}`} ref=${root} onKeyDown=${keys}>
+    <div class=${`dropcore-lab ${narrow ? "narrow" : "wide"} ${state.size.value}`} ref=${root} onKeyDown=${keys}>
       <${TopBar} />
       <div class="messages"><${StateLine} /><${Notices} /></div>
       ${narrow ? html`<${Tabs} />` : html`<${Columns} />`}

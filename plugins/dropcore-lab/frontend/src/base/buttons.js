@@ -9,12 +9,12 @@ import { Icon } from "./icons.js";
 /**
  * A button. With `bare`, its label is for screen readers and the tooltip alone.
  * @param {{icon?: IconName, label: string, bare?: boolean, kind?: "primary" | "quiet" | "plain",
- *   onClick?: (event: MouseEvent) => void, [attribute: string]: any}} properties
+ *   class?: string, title?: string, onClick?: (event: MouseEvent) => void, [attribute: string]: any}} properties
  */
-export function Button({ icon, label, bare = false, kind = "plain", title, ...rest }) {
+export function Button({ icon, label, bare = false, kind = "plain", title, class: more = "", ...rest }) {
   return html`<button
     type="button"
-    class=${`button ${kind}${bare ? " bare" : ""}`}
+    class=${`button ${kind}${bare ? " bare" : ""} ${more}`.trim()}
     aria-label=${bare ? label : undefined}
     title=${title ?? (bare ? label : undefined)}
     ...${rest}
@@ -25,7 +25,7 @@ export function Button({ icon, label, bare = false, kind = "plain", title, ...re
 
 /**
  * One of a few, side by side: a group of radio buttons.
- * @param {{label: string, value: string, choices: {id: string, text: string, title?: string}[],
+ * @param {{label: string, value: string, choices: {id: string, text: string, title?: string, class?: string}[],
  *   onChoose: (id: string) => void, disabled?: boolean}} properties
  */
 export function Segmented({ label, value, choices, onChoose, disabled = false }) {
@@ -40,7 +40,7 @@ export function Segmented({ label, value, choices, onChoose, disabled = false })
           value=${choice.id}
           checked=${choice.id === value}
           onChange=${() => onChoose(choice.id)}
-        /><span>${choice.text}</span>
+        /><span class=${choice.class}>${choice.class && html`<i class="swatch" aria-hidden="true"></i>`}${choice.text}</span>
       </label>`,
     )}
   </fieldset>`;

@@ -69,5 +69,16 @@ export function ramp(through, count = 256) {
  */
 export const diverging = (colours) => ramp([channels(colours.low), channels(colours.mid), channels(colours.high)]);
 
+/**
+ * Ink or paper, whichever is read better on a colour.
+ * @param {[number, number, number]} rgb
+ * @param {Palette} colours
+ */
+export function readable(rgb, colours) {
+  const light = (/** @type {[number, number, number]} */ [red, green, blue]) => 0.3 * red + 0.59 * green + 0.11 * blue;
+  const away = (/** @type {string} */ colour) => Math.abs(light(channels(colour)) - light(rgb));
+  return away(colours.ink) >= away(colours.paper) ? colours.ink : colours.paper;
+}
+
 /** @param {[number, number, number]} rgb */
 export const css = ([red, green, blue]) => `rgb(${red},${green},${blue})`;

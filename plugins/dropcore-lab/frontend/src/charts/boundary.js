@@ -7,6 +7,8 @@ import { drawPoints } from "./points.js";
 /** @typedef {import("../types.js").Matrix} Matrix */
 /** @typedef {import("../base/canvas.js").Painter} Painter */
 
+const PALE = 52; // of the ramp's ends are for the points alone
+
 /**
  * @param {Matrix} values [grid, grid], row 0 is the least y
  * @param {any} data as the result tells it
@@ -16,10 +18,11 @@ import { drawPoints } from "./points.js";
 export function boundary(values, data, row) {
   return (context, size, colours) => {
     const colour = diverging(colours);
+    const pale = colour.slice(PALE, 256 - PALE);
     const [rows, columns] = values.shape;
     drawGrid(context, size, { columns, rows, smooth: true }, (column, at) => {
       const value = values.values[(rows - 1 - at) * columns + column];
-      return colour[Math.round(255 * Math.min(1, Math.max(0, value)))] ?? colour[127];
+      return pale[Math.round((pale.length - 1) * Math.min(1, Math.max(0, value)))] ?? colour[127];
     });
     drawRows(context, size, data, row, colours, (one) => css(colour[one ? 255 : 0]));
   };

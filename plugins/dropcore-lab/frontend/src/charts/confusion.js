@@ -1,6 +1,6 @@
 // Classes: how many validation rows of each were taken for which.
 
-import { channels, css, ramp } from "../base/colours.js";
+import { channels, css, ramp, readable } from "../base/colours.js";
 import { runColour } from "./fit.js";
 
 /**
@@ -14,6 +14,7 @@ export function confusion(counts, classes, run) {
     const n = classes.length;
     const margin = 14;
     const side = Math.min((width - margin) / n, (height - margin) / n);
+    const left = (width - margin - n * side) / 2 + margin;
     const colour = ramp([channels(colours.paper), channels(runColour(colours, run))]);
     const wrong = ramp([channels(colours.paper), channels(colours.high)]);
     context.textAlign = "center";
@@ -22,17 +23,17 @@ export function confusion(counts, classes, run) {
     for (let row = 0; row < n; row += 1) {
       const whole = Array.from({ length: n }, (_, column) => counts.values[row * n + column]).reduce((a, b) => a + b, 0);
       context.fillStyle = colours["ink-2"];
-      context.fillText(classes[row], margin / 2, margin + (row + 0.5) * side);
-      context.fillText(classes[row], margin + (row + 0.5) * side, margin / 2);
+      context.fillText(classes[row], left - margin / 2, margin + (row + 0.5) * side);
+      context.fillText(classes[row], left + (row + 0.5) * side, margin / 2);
       for (let column = 0; column < n; column += 1) {
         const count = counts.values[row * n + column];
         const share = whole ? count / whole : 0;
-        const shade = Math.round(255 * Math.min(1, row === column ? 0.75 * share : Math.min(1, 3 * share)));
-        context.fillStyle = css((row === column ? colour : wrong)[shade]);
-        context.fillRect(margin + column * side, margin + row * side, side - 1, side - 1);
+        const fill = (row === column ? colour : wrong)[Math.round(220 * Math.sqrt(share))];
+        context.fillStyle = css(fill);
+        context.fillRect(left + column * side, margin + row * side, side - 1, side - 1);
         if (count === 0 || side < 15) continue;
-        context.fillStyle = shade > 140 ? colours.paper : colours.ink;
-        context.fillText(String(count), margin + (column + 0.5) * side, margin + (row + 0.5) * side);
+        context.fillStyle = readable(fill, colours);
+        context.fillText(String(count), left + (column + 0.5) * side, margin + (row + 0.5) * side);
       }
     }
   };

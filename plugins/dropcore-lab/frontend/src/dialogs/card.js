@@ -88,13 +88,14 @@ function Arms({ arms, figures }) {
         (arm, run) => html`<tr key=${arm.label} class=${`run-${run}`}>
           <th scope="row"><span class="swatch" aria-hidden="true"></span>${arm.label}</th>
           ${arm.figures.map((/** @type {any} */ figure, /** @type {number} */ i) => {
+            const places = figures[i].includes("%") ? 1 : 3;
             const all = arms.flatMap((each) => each.figures[i].values);
             const range = /** @type {[number, number]} */ ([Math.min(...all), Math.max(...all)]);
             return html`<td key=${i}>
-              ${decimal(figure.mean)} <small>± ${decimal(figure.sd)}</small>
+              ${decimal(figure.mean, places)} <small>± ${decimal(figure.sd, places)}</small>
               <${Canvas}
                 height=${18}
-                label=${`each seed: ${figure.values.map((/** @type {number} */ value) => decimal(value)).join(", ")}`}
+                label=${`each seed: ${figure.values.map((/** @type {number} */ value) => decimal(value, places)).join(", ")}`}
                 paint=${dotLine({ values: figure.values, run, marks: [{ at: figure.mean }], range })}
               />
             </td>`;

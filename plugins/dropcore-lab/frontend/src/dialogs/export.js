@@ -23,7 +23,7 @@ export function Export() {
     };
   }, [run]);
   return html`
-    <p>The script needs dropcore and NumPy alone. It prints the losses and the addresses of this page's run, to the last digit.</p>
+    <p>The script trains the same network with dropcore, without the Lab. It prints the losses and the addresses of the masks, as this page has them.</p>
     ${runs.length > 1 &&
     html`<label class="field">
       <span>Which run</span>

@@ -10,7 +10,7 @@ import { createState } from "./state.js";
 /** @typedef {import("../types.js").Spec} Spec */
 /** @typedef {import("../types.js").Focus} Focus */
 /** @typedef {import("../connect/socket.js").Connection} Connection */
-/** @typedef {{kind: "edit" | "undo" | "redo" | "text", select?: Focus}} Sent */
+/** @typedef {{kind: "edit" | "load" | "undo" | "redo" | "text", select?: Focus}} Sent */
 
 const FRAME_GAP = 80; // milliseconds between frames while playing: training needs the processor too
 const LOOK_GAP = 60; // between two inspects
@@ -181,6 +181,15 @@ export class Lab {
   }
 
   /**
+   * Ask for a specification that need not be whole: a preset's, a card's.
+   * @param {object} spec
+   */
+  load(spec) {
+    this.state.pinned.value = null;
+    this.submit({ kind: "load" }, { spec });
+  }
+
+  /**
    * Read a specification from a file's text or a link.
    * @param {string} text
    */
@@ -223,13 +232,13 @@ export class Lab {
     this.sent.delete(message.re);
     const before = state.spec.value;
     batch(() => {
-      receive.specOk(state, message);
+      receive.specOk(state, message, sent === undefined || ["load", "text"].includes(sent.kind));
       if (![...this.sent.values()].length) {
         state.draft.value = message.spec;
         state.faults.value = [];
       }
       if (before && !same(before, message.spec)) {
-        const step = { undo: undone, redo: redone, edit: edited, text: edited }[sent?.kind ?? "edit"];
+        const step = { undo: undone, redo: redone, edit: edited, load: edited, text: edited }[sent?.kind ?? "edit"];
         state.history.value = step(state.history.value, before);
       }
       if (sent?.select) state.pinned.value = sent.select;

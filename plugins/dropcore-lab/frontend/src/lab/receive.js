@@ -20,8 +20,9 @@ export function ready(state, message) {
 /**
  * @param {State} state
  * @param {any} message
+ * @param {boolean} anew whether it is another network, not an edit of the one before
  */
-export function specOk(state, message) {
+export function specOk(state, message, anew) {
   batch(() => {
     state.spec.value = message.spec;
     state.link.value = message.link;
@@ -31,8 +32,17 @@ export function specOk(state, message) {
     const names = message.analysis.columns.map((/** @type {any} */ column) => column.name);
     if (!names.includes(state.pinned.value?.layer)) state.pinned.value = null;
     state.hovered.value = null;
-    if (state.run.value >= message.spec.runs.length) state.run.value = 0;
+    if (anew || state.run.value >= message.spec.runs.length) state.run.value = droppingRun(message.analysis);
   });
+}
+
+/**
+ * The run that drops most: there is something to see.
+ * @param {import("../types.js").Analysis} analysis
+ */
+function droppingRun(analysis) {
+  const decisions = analysis.runs.map((run) => run.decisions);
+  return decisions.indexOf(Math.max(...decisions));
 }
 
 /**
@@ -45,6 +55,7 @@ export function frame(state, frame) {
     state.frame.value = frame;
     state.curves.value = grown(state.curves.value, frame.curves);
     if (frame.picture) state.picture.value = frame.picture;
+    if (frame.state.playing) state.moved.value = null;
     // A spread is of weights that a step replaces.
     if (old && old.step !== frame.step) state.spread.value = null;
   });
@@ -66,7 +77,7 @@ export function result(state, message) {
         state.advice.value = message;
         break;
       case "edit":
-        state.moved.value = message.moved;
+        state.moved.value = telling(message.moved);
         if (message.restarted) {
           state.curves.value = NO_CURVES;
           state.spread.value = null;
@@ -80,6 +91,14 @@ export function result(state, message) {
         break;
     }
   });
+}
+
+/**
+ * What an edit did to the masks, where some are still there to compare.
+ * @param {{step: number, columns: Record<string, string>} | null} moved
+ */
+function telling(moved) {
+  return moved && Object.values(moved.columns).some((what) => what !== "new") ? moved : null;
 }
 
 /**

@@ -61,7 +61,7 @@ export function createState() {
     dialog: signal(/** @type {Dialog | null} */ (null)),
     menu: signal(/** @type {any} */ (null)),
     tab: signal("network"),
-    size: signal(/** @type {"wide" | "narrow"} */ ("wide")),
+    size: signal(/** @type {"wide" | "narrow" | "small"} */ ("wide")),
   };
 }
 

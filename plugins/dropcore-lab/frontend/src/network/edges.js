@@ -14,7 +14,7 @@ import { palette } from "../base/colours.js";
  * @property {number} mostEdges
  */
 
-const WIDTHS = [0.4, 0.8, 1.3, 1.9, 2.6]; // pixels
+const WIDTHS = [0.5, 0.8, 1.2, 1.7, 2.4]; // pixels
 const DASH = [5, 4];
 
 /**
@@ -32,7 +32,9 @@ export function drawEdges(canvas, transform, drawn) {
   const { blocks, focus } = drawn;
   const count = drawn.weights.reduce((sum, weights) => sum + (weights?.values.length ?? 0), 0);
   context.strokeStyle = colours.edge;
-  context.globalAlpha = focus && focus.unit !== null ? 0.35 : 1;
+  // The more edges, the fainter each: the network stays quiet.
+  const quiet = Math.min(1, 7 / Math.sqrt(Math.max(count, 1)) + 0.1);
+  context.globalAlpha = focus && focus.unit !== null ? 0.4 * quiet : quiet;
   for (let column = 1; column < blocks.length; column += 1) {
     const weights = count <= drawn.mostEdges ? strengths(drawn.weights[column], blocks[column - 1], blocks[column]) : null;
     if (weights) all(context, blocks[column - 1], blocks[column], weights, transform.k);
@@ -182,7 +184,7 @@ function stroke(context, paths, k) {
  */
 function band(context, before, after) {
   context.save();
-  context.globalAlpha *= 0.18;
+  context.globalAlpha *= 0.35;
   context.fillStyle = context.strokeStyle;
   context.beginPath();
   context.moveTo(before.right, before.top);

@@ -13,7 +13,7 @@ import { buildUnits, paintUnits } from "./units.js";
 /** @typedef {import("../lab/lab.js").Lab} Lab */
 /** @typedef {import("./layout.js").Block} Block */
 
-const ROOM = { top: 64, side: 56, bottom: 20 }; // pixels around a fitted network
+const ROOM = { top: 58, side: 64, bottom: 32 }; // pixels around a fitted network
 const SCALES = /** @type {[number, number]} */ ([0.1, 8]);
 
 export class Graph {
@@ -46,6 +46,7 @@ export class Graph {
     this.layer = /** @type {SVGGElement} */ (svg.querySelector("g"));
     this.zoom = zoom()
       .scaleExtent(SCALES)
+      .extent(() => [[0, 0], [host.clientWidth, host.clientHeight]])
       .on("zoom", ({ transform, sourceEvent }) => {
         if (sourceEvent) this.own = true;
         this.transform.value = { x: transform.x, y: transform.y, k: transform.k };
@@ -85,8 +86,27 @@ export class Graph {
     const scale = Math.min(devicePixelRatio || 1, 2);
     this.canvas.width = Math.round(width * scale);
     this.canvas.height = Math.round(height * scale);
-    if (!this.own) this.fit();
+    if (!this.own) {
+      this.rebuild();
+      this.fit();
+    }
     this.paintLater();
+  }
+
+  /** How many pixels of an image lie side by side, where the input is one; else 0. */
+  imageWidth() {
+    const { catalogue, spec } = this.lab.state;
+    const shape = catalogue.peek().datasets.find((/** @type {any} */ each) => each.name === spec.peek()?.data.name)?.shape;
+    return shape?.length === 3 ? shape[2] : 0;
+  }
+
+  /** The room for the network itself. */
+  inner() {
+    const { clientWidth = 0, clientHeight = 0 } = this.host ?? {};
+    return {
+      width: Math.max(clientWidth - 2 * ROOM.side, 40),
+      height: Math.max(clientHeight - ROOM.top - ROOM.bottom, 40),
+    };
   }
 
   fit() {
@@ -143,8 +163,9 @@ export class Graph {
     const { analysis, catalogue } = this.lab.state;
     const facts = analysis.value;
     if (!facts || !this.layer) return;
-    const blocks = layout(facts.columns, catalogue.peek().limits.drawn_units);
-    const shape = (/** @type {Block[]} */ all) => all.map(({ name, count, kind }) => [name, count, kind].join()).join(";");
+    const { width, height } = this.inner();
+    const blocks = layout(facts.columns, catalogue.peek().limits.drawn_units, { aspect: width / height, imageWidth: this.imageWidth() });
+    const shape = (/** @type {Block[]} */ all) => all.map(({ name, count, kind, x }) => [name, count, kind, x].join()).join(";");
     if (shape(blocks) === shape(this.blocks.peek())) return;
     this.units = buildUnits(this.layer, blocks);
     batch(() => {
@@ -180,25 +201,26 @@ export class Graph {
   }
 
   paint() {
-    if (!this.canvas || this.canvas.width === 0) return;
+    if (!this.canvas || this.canvas.width === 0 || this.blocks.peek().length === 0) return;
     const { frame, masks, fast, focus } = this.lab.state;
     const blocks = this.blocks.peek();
     const shown = frame.peek();
-    const columns = blocks.map((block, i) => (shown?.columns[i]?.name === block.name ? shown.columns[i] : null));
+    const columns = blocks.map((block, i) => fitting(shown?.columns[i], block));
+    const whole = columns.every(Boolean); // else the frame is of the network before the edit
     const looked = focus.peek();
     const column = blocks.findIndex((block) => block.name === looked?.layer);
     const same = shown?.focus && shown.focus.layer === looked?.layer && shown.focus.unit === looked?.unit;
     drawEdges(this.canvas, this.transform.peek(), {
       blocks,
-      weights: columns.map((each) => each?.weights ?? null),
+      weights: columns.map((each) => (whole ? (each?.weights ?? null) : null)),
       focus:
         column < 0
           ? null
           : {
               column,
               unit: looked?.unit ?? null,
-              incoming: same ? shown.focus.incoming : null,
-              outgoing: same ? shown.focus.outgoing : null,
+              incoming: same && whole ? shown.focus.incoming : null,
+              outgoing: same && whole ? shown.focus.outgoing : null,
             },
       mostEdges: this.lab.state.catalogue.peek().limits.drawn_edges,
     });
@@ -229,6 +251,16 @@ export class Graph {
 }
 
 /**
+ * What a frame says of a block; null where it is of another network.
+ * @param {import("../types.js").ColumnState | undefined} column
+ * @param {Block} block
+ */
+function fitting(column, block) {
+  if (column?.name !== block.name) return null;
+  return !column.activation || column.activation.shape[0] === block.count ? column : null;
+}
+
+/**
  * The colour of a unit, from blue for the least to vermilion for the largest of its column.
  * @param {import("../types.js").ColumnState | null} state
  * @param {[number, number, number][]} ramp
@@ -245,4 +277,4 @@ function filler(state, ramp) {
 }
 
 /** @param {import("../types.js").ColumnState} state */
-const shares = (state) => Float32Array.from(/** @type {any} */ (state.kept).values, (kept) => kept / state.passes);
+const shares = (state) => state.mask?.p === 0 ? null : Float32Array.from(/** @type {any} */ (state.kept).values, (kept) => kept / state.passes);

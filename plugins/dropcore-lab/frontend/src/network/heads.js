@@ -16,20 +16,23 @@ export function Heads({ graph }) {
   const blocks = graph.blocks.value;
   const columns = state.analysis.value?.columns ?? [];
   if (columns.length !== blocks.length) return null;
-  const top = (/** @type {{top: number}} */ block) => block.top * k + y;
+  const top = Math.min(...blocks.map((block) => block.top)) * k + y;
+  const across = blocks.slice(1).map((block, i) => (block.x - blocks[i].x) * k);
+  const tight = Math.min(...across) < 148;
   return html`<div class="heads">
     ${blocks.map((block, i) => {
       const next = blocks[i + 1];
-      const across = next ? (next.x - block.x) * k : 120;
       return html`
-        <${Head} key=${block.name} column=${columns[i]} left=${block.x * k + x} top=${top(block)} tight=${across < 84} />
+        <${Head} key=${block.name} column=${columns[i]} left=${block.x * k + x} top=${top} tight=${tight} />
         ${next &&
+        across[i] > 116 &&
+        (next.left - block.right) * k > 56 &&
         html`<${Gap}
           key=${`${block.name}>`}
           place=${i}
           between=${[block.name, next.name]}
           left=${((block.right + next.left) / 2) * k + x}
-          top=${Math.min(top(block), top(next))}
+          top=${top}
         />`}
       `;
     })}
@@ -52,17 +55,15 @@ function Head({ column, left, top, tight }) {
     const at = event.type === "contextmenu" ? { x: event.clientX, y: event.clientY } : { x: box.left, y: box.bottom + 4 };
     state.menu.value = { ...columnMenu(lab, name), ...at, opener: event.currentTarget };
   };
+  const dots = html`<button type="button" class="dots" aria-haspopup="menu" aria-label=${`Change ${name}`} onClick=${open}>
+    <${Icon} name="more" />
+  </button>`;
   return html`<div
     class=${`head${looked ? " looked-at" : ""}${tight ? " tight" : ""}`}
     style=${{ left: `${left}px`, top: `${top}px` }}
     onContextMenu=${open}
   >
-    <div class="head-name">
-      <span title=${name}>${name}</span>
-      <button type="button" class="dots" aria-haspopup="menu" aria-label=${`Change ${name}`} onClick=${open}>
-        <${Icon} name="more" />
-      </button>
-    </div>
+    <div class="head-name"><span title=${name}>${name}</span>${!tight && dots}</div>
     <div class="head-facts">
       ${!tight && html`<span>${size}${column.activation === "none" ? "" : ` · ${column.activation}`}</span>`}
       ${column.norm && html`<span class="tag" title="batch normalisation">norm</span>`}
@@ -77,7 +78,7 @@ function Head({ column, left, top, tight }) {
       >
         <${Icon} name="warning" />
       </button>`}
-      ${unfit && html`<span class="tag bad">not finite</span>`}
+      ${unfit && html`<span class="tag bad">not finite</span>`} ${tight && dots}
     </div>
   </div>`;
 }

@@ -17,22 +17,40 @@
  */
 
 const ROWS = 16; // units above one another
-const GAP = 96; // between columns
+const GAPS = [120, 400]; // between columns, at least and at most
 const HEIGHT = 320;
 
 /**
  * @param {ColumnFacts[]} columns
  * @param {number} mostUnits that are drawn of a column, one by one
+ * @param {{aspect?: number, imageWidth?: number}} [window] `aspect`: columns stand as far apart as it allows;
+ *   `imageWidth`: pixels of the input that lie side by side
  * @returns {Block[]}
  */
-export function layout(columns, mostUnits) {
+export function layout(columns, mostUnits, { aspect = 0, imageWidth = 0 } = {}) {
+  const close = row(columns, mostUnits, GAPS[0], imageWidth);
+  if (close.length < 2) return close;
+  const high = Math.max(...close.map((block) => block.bottom - block.top), HEIGHT * 0.8);
+  const free = high * aspect - close[close.length - 1].right;
+  const gap = Math.min(GAPS[1], Math.max(GAPS[0], GAPS[0] + free / (close.length - 1)));
+  return row(columns, mostUnits, gap, imageWidth);
+}
+
+/**
+ * @param {ColumnFacts[]} columns
+ * @param {number} mostUnits
+ * @param {number} gap
+ * @param {number} imageWidth
+ */
+function row(columns, mostUnits, gap, imageWidth) {
   /** @type {Block[]} */
   const blocks = [];
   let left = 0;
   for (const column of columns) {
-    const block = placed(column, left, mostUnits);
+    const image = column.type === "input" && column.shape.length === 1 ? imageWidth : 0;
+    const block = image ? pixels(column, left, image) : placed(column, left, mostUnits);
     blocks.push(block);
-    left = block.right + GAP;
+    left = block.right + gap;
   }
   return blocks;
 }
@@ -66,6 +84,26 @@ function placed(column, left, mostUnits) {
   const half = ((rows - 1) / 2) * pitch + radius;
   const kind = maps ? "maps" : "units";
   return { name, x: (left + right) / 2, left, right, top: -half, bottom: half, radius, kind, units, count };
+}
+
+/**
+ * An image that is given as a row of units: they lie as its pixels do.
+ * @param {ColumnFacts} column
+ * @param {number} left
+ * @param {number} across
+ * @returns {Block}
+ */
+function pixels({ name, units: count }, left, across) {
+  const pitch = HEIGHT / ROWS;
+  const radius = pitch * 0.4;
+  const rows = Math.ceil(count / across);
+  const units = Array.from({ length: count }, (_, unit) => ({
+    x: left + radius + (unit % across) * pitch,
+    y: (Math.floor(unit / across) - (rows - 1) / 2) * pitch,
+  }));
+  const right = left + 2 * radius + (across - 1) * pitch;
+  const half = ((rows - 1) / 2) * pitch + radius;
+  return { name, x: (left + right) / 2, left, right, top: -half, bottom: half, radius, kind: "units", units, count };
 }
 
 /**

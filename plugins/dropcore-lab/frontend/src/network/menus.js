@@ -113,9 +113,9 @@ function sizes(lab, name, pointer) {
   const to = (/** @type {number} */ size) => () =>
     draft && lab.edit(put(draft, `${pointer}/${key}`, size), { layer: name, unit: null });
   return [
-    { label: `One of the ${key} more`, act: to(now + 1), keys: "+" },
-    { label: `One of the ${key} less`, act: to(now - 1), keys: "−", disabled: now <= 1 },
-    { label: `Twice the ${key}`, act: to(2 * now) },
+    { label: `One ${key.slice(0, -1)} more`, act: to(now + 1), keys: "+" },
+    { label: `One ${key.slice(0, -1)} less`, act: to(now - 1), keys: "−", disabled: now <= 1 },
+    { label: `Twice as many ${key}`, act: to(2 * now) },
   ];
 }
 
@@ -148,7 +148,7 @@ function rates(lab, name, pointer) {
 function activations(lab, pointer) {
   const { draft, catalogue } = lab.state;
   const now = at(draft.value, `${pointer}/activation`);
-  const choices = catalogue.value.fields["layers.dense.activation"]?.choices ?? [];
+  const choices = catalogue.value.fields["layers.activation"]?.choices ?? [];
   return [
     { label: "Activation" },
     ...choices.map((/** @type {string} */ name) => ({

@@ -32,7 +32,7 @@ export function Network() {
         <${Button} icon="plus" label="Zoom in" bare kind="quiet" onClick=${() => graph.scaleBy(1.25)} />
       </div>
     </header>
-    <div class=${`graph${lab.state.fast.value ? " fast" : ""}`} ref=${host}>
+    <div class=${`graph run-${lab.state.run.value}`} ref=${host}>
       <canvas ref=${canvas} aria-hidden="true"></canvas>
       <svg
         ref=${svg}
@@ -62,7 +62,7 @@ function RunChoice() {
   return html`<${Segmented}
     label="Whose network is drawn"
     value=${String(state.run.value)}
-    choices=${runs.map((run, i) => ({ id: String(i), text: run.p === null ? run.name : `${run.name} · p = ${run.p}` }))}
+    choices=${runs.map((run, i) => ({ id: String(i), text: run.name, class: `run-${i}` }))}
     onChoose=${(/** @type {string} */ id) => {
       state.run.value = Number(id);
     }}
@@ -80,7 +80,10 @@ function History() {
 
 /** What the signs mean. */
 function Key() {
-  const { fast } = useLab().state;
+  const { fast, analysis, catalogue } = useLab().state;
+  const edges = (analysis.value?.columns ?? []).map((column) => column.edges);
+  const most = catalogue.value?.limits.drawn_edges ?? Infinity;
+  const tooMany = edges.some((count) => count > most) || edges.reduce((a, b) => a + b, 0) > most;
   return html`<div class="key" aria-hidden="true">
     <svg viewBox="-8 -8 16 16"><circle class="key-kept" r="6" /></svg><span>kept</span>
     ${fast.value
@@ -88,5 +91,6 @@ function Key() {
       : html`<svg viewBox="-8 -8 16 16" class="dropped"><circle class="key-dropped" r="6" /><path d="M-3-3 3 3M3-3-3 3" /></svg><span>dropped</span>`}
     <svg viewBox="0 0 22 8"><path d="M1 4h20" /></svg><span>weight above 0</span>
     <svg viewBox="0 0 22 8"><path d="M1 4h20" stroke-dasharray="5 4" /></svg><span>below 0</span>
+    ${tooMany && html`<i class="shade"></i><span>too many weights to draw: point at a unit</span>`}
   </div>`;
 }

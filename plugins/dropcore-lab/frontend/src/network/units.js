@@ -99,7 +99,7 @@ export function paintUnits(units, look) {
       /** @type {SVGElement} */ (unit.body).style.fill = fill;
     }
     if (unit.group.classList.contains("dropped") !== dropped) unit.group.classList.toggle("dropped", dropped);
-    const share = look.shares ? `${(100 * look.shares[i]).toFixed(0)} 100` : "";
+    const share = look.shares && Number.isFinite(look.shares[i]) ? `${(100 * look.shares[i]).toFixed(0)} 100` : "";
     if (unit.arc && unit.share !== share) {
       unit.share = share;
       unit.arc.style.strokeDasharray = share;

@@ -38,39 +38,76 @@ export function Curves() {
   </section>`;
 }
 
-/** @param {{at: number | null}} properties */
-function Table({ at }) {
-  const { state } = useLab();
-  const runs = state.spec.value?.runs ?? [];
+/**
+ * What the table says of each run.
+ * @param {import("../lab/state.js").State} state
+ * @param {number | null} at
+ */
+function rowsOf(state, at) {
   const numbers = state.frame.value?.numbers ?? [];
+  return (state.spec.value?.runs ?? []).map((run, i) => {
+    const now = numbers.find((each) => each.run === i);
+    const [on, off, validation] = MEASURES.map(({ id }) => (at === null ? now?.[id] : state.curves.value.runs[i]?.[id][at]));
+    const gap = at === null ? now?.gap : difference(validation, off);
+    return { name: run.name, losses: [on, off, validation], gap, accuracy: at === null ? now?.accuracy : null };
+  });
+}
+
+/** @param {{name: string}} properties */
+const RunName = ({ name }) => html`<span class="swatch" aria-hidden="true"></span>${name}`;
+
+/** Where there is little room: a column each run. @param {{at: number | null}} properties */
+function TallTable({ at }) {
+  const { state } = useLab();
+  const rows = rowsOf(state, at);
   const classes = state.analysis.value?.task !== "number";
   return html`<table class="losses">
     <thead>
+      <tr><td></td>${rows.map(({ name }, i) => html`<th key=${i} scope="col" class=${`run-${i}`}><${RunName} name=${name} /></th>`)}</tr>
+    </thead>
+    <tbody>
+      ${MEASURES.map(
+        ({ id }, place) => html`<tr key=${id}>
+          <th scope="row"><span class=${id}>${TITLES[id].join(" ")}</span></th>
+          ${rows.map(({ losses }, i) => html`<td key=${i}>${decimal(losses[place])}</td>`)}
+        </tr>`,
+      )}
+      <tr><th scope="row">gap</th>${rows.map(({ gap }, i) => html`<td key=${i} class="gap">${decimal(gap)}</td>`)}</tr>
+      ${classes && html`<tr><th scope="row">accuracy</th>${rows.map(({ accuracy }, i) => html`<td key=${i}>${percent(accuracy)}</td>`)}</tr>`}
+    </tbody>
+  </table>`;
+}
+
+/** @param {{at: number | null}} properties */
+function Table({ at }) {
+  const { state } = useLab();
+  const classes = state.analysis.value?.task !== "number";
+  if (state.size.value === "small") return html`<${TallTable} at=${at} />`;
+  return html`<table class="losses">
+    <thead>
+      <tr>
+        <td></td>
+        <th scope="colgroup" colspan="2">training rows</th>
+        <th scope="colgroup">validation rows</th>
+        <td></td>
+        ${classes && html`<td></td>`}
+      </tr>
       <tr>
         <th scope="col"><span class="unseen">Run</span></th>
-        ${MEASURES.map(
-          ({ id, dash, width }) => html`<th key=${id} scope="col">
-            <svg viewBox="0 0 24 6" aria-hidden="true"><path d="M1 3h22" stroke-dasharray=${dash.join(" ")} stroke-width=${width} /></svg>
-            <span>${TITLES[id][0]}<br />${TITLES[id][1]}</span>
-          </th>`,
-        )}
+        ${MEASURES.map(({ id }) => html`<th key=${id} scope="col"><span class=${id}>${TITLES[id][1]}</span></th>`)}
         <th scope="col" title="validation minus training, both with dropout off">gap</th>
         ${classes && html`<th scope="col" title="of the validation rows, dropout off">accuracy</th>`}
       </tr>
     </thead>
     <tbody>
-      ${runs.map((run, i) => {
-        const now = numbers.find((each) => each.run === i);
-        const value = (/** @type {"training_on" | "training_off" | "validation_off"} */ id) =>
-          at === null ? now?.[id] : state.curves.value.runs[i]?.[id][at];
-        const gap = at === null ? now?.gap : difference(value("validation_off"), value("training_off"));
-        return html`<tr key=${i} class=${`run-${i}`}>
-          <th scope="row"><span class="swatch" aria-hidden="true"></span>${run.name}${run.p === null ? "" : html` <small>p ${run.p}</small>`}</th>
-          ${MEASURES.map(({ id }) => html`<td key=${id}>${decimal(value(id))}</td>`)}
+      ${rowsOf(state, at).map(
+        ({ name, losses, gap, accuracy }, i) => html`<tr key=${i} class=${`run-${i}`}>
+          <th scope="row"><${RunName} name=${name} /></th>
+          ${losses.map((loss, place) => html`<td key=${place}>${decimal(loss)}</td>`)}
           <td class="gap">${decimal(gap)}</td>
-          ${classes && html`<td>${percent(at === null ? now?.accuracy : null)}</td>`}
-        </tr>`;
-      })}
+          ${classes && html`<td>${percent(accuracy)}</td>`}
+        </tr>`,
+      )}
     </tbody>
   </table>`;
 }

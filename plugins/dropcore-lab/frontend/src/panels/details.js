@@ -5,14 +5,12 @@ import { listed, powerOfTwo, whole } from "../base/format.js";
 import { Icon } from "../base/icons.js";
 import { html } from "../base/html.js";
 import { useLab } from "../lab/context.js";
-import { Outline } from "./outline.js";
-import { Prediction } from "./prediction.js";
 import { Selection } from "./selection.js";
 import { Section } from "./setup.js";
 
 export function Details() {
   return html`<aside class="side details" aria-label="Details">
-    <${Analysis} /><${Findings} /><${Selection} /><${Prediction} /><${Deeper} /><${Outline} />
+    <${Analysis} /><${Findings} /><${Deeper} /><${Selection} />
   </aside>`;
 }
 
@@ -21,15 +19,15 @@ function Analysis() {
   const facts = analysis.value;
   if (!facts) return null;
   const decisions = facts.runs[run.value]?.decisions ?? 0;
-  const several = (spec.value?.runs.length ?? 1) > 1;
+  const name = (spec.value?.runs.length ?? 1) > 1 ? spec.value?.runs[run.value]?.name : null;
   const rows = [
     ["hidden layers", whole(facts.hidden)],
     ["hidden units", whole(facts.units)],
     ["parameters", whole(facts.parameters)],
-    [`decisions a row${several ? ` (run ${spec.value?.runs[run.value]?.name})` : ""}`, whole(decisions)],
+    ["decisions a row", whole(decisions)],
     ["sub-networks", powerOfTwo(decisions)],
   ];
-  return html`<${Section} title="Analysis">
+  return html`<${Section} title=${html`Analysis${name && html` <small>of run ${name}</small>`}`}>
     <dl class="facts-list">
       ${rows.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}
     </dl>
@@ -37,21 +35,28 @@ function Analysis() {
 }
 
 function Findings() {
-  const { advice, spec } = useLab().state;
-  const findings = advice.value?.findings ?? [];
-  const names = spec.value?.runs ?? [];
+  const { advice } = useLab().state;
   if (!advice.value) return null;
-  return html`<${Section} title=${findings.length ? `Findings (${findings.length})` : "Findings"}>
-    ${findings.length === 0 && html`<p class="hint">Nothing that is often wrong was found.</p>`}
-    ${findings.map((finding, i) => {
-      const runs = finding.runs.length < names.length ? `, run ${listed(finding.runs.map((run) => names[run]?.name ?? ""))}` : "";
-      return html`<details class="finding" key=${i}>
-        <summary><${Icon} name="warning" /><span>${finding.check}</span><small>${listed(finding.layers)}${runs}</small></summary>
-        <p>${finding.why}${finding.source && html` <cite>${finding.source}</cite>`}</p>
-        <p><strong>What to do:</strong> ${finding.advice}</p>
-      </details>`;
-    })}
+  const { findings } = advice.value;
+  const checks = [...new Set(findings.map((finding) => finding.check))];
+  return html`<${Section} title=${checks.length ? `Findings (${checks.length})` : "Findings"}>
+    ${checks.length === 0 && html`<p class="hint">Nothing that is often wrong was found.</p>`}
+    ${checks.map((check) => html`<${Check} key=${check} check=${check} findings=${findings.filter((each) => each.check === check)} />`)}
   <//>`;
+}
+
+/** @param {{check: string, findings: import("../types.js").Finding[]}} properties */
+function Check({ check, findings }) {
+  const runs = useLab().state.spec.value?.runs ?? [];
+  const layers = [...new Set(findings.flatMap((finding) => finding.layers))];
+  const found = [...new Set(findings.flatMap((finding) => finding.runs))].sort();
+  const where = `${listed(layers)}${found.length < runs.length ? `, run ${listed(found.map((run) => runs[run]?.name ?? ""))}` : ""}`;
+  const unlike = findings.filter((finding, i) => findings.findIndex((other) => other.why === finding.why) === i);
+  return html`<details class="finding">
+    <summary><${Icon} name="warning" /><span>${check}</span><small>${where}</small></summary>
+    ${unlike.map((finding) => html`<p key=${finding.why}>${finding.why}${finding.source && html` <cite>${finding.source}</cite>`}</p>`)}
+    <p><strong>What to do:</strong> ${findings[0].advice}</p>
+  </details>`;
 }
 
 function Deeper() {
@@ -66,8 +71,9 @@ function Deeper() {
   const why = decisions === 0 ? "This run drops nothing: there is one network only." : `${decisions} decisions a row are too many: ${most} is the most.`;
   return html`<${Section} title="Deeper">
     <div class="buttons">
-      <${Button} label="Replay a mask" onClick=${open("replay")} />
-      <${Button} label="All sub-networks" disabled=${!possible} title=${possible ? "Every network that dropout can leave, for one row" : why} onClick=${open("subnetworks")} />
+      <${Button} label="Replay" title="A mask by its address, or of any step" onClick=${open("replay")} />
+      <${Button} label="In words" title="Every figure as text" onClick=${open("outline")} />
+      <${Button} label="Sub-networks" disabled=${!possible} title=${possible ? "Every network that dropout can leave, for one row" : why} onClick=${open("subnetworks")} />
     </div>
   <//>`;
 }

@@ -78,8 +78,10 @@ function VariantChoice({ path, dropout }) {
   const { catalogue, draft, faults } = lab.state;
   const variants = /** @type {any[]} */ (catalogue.value?.variants ?? []);
   const now = variants.find((each) => each.name === dropout.variant);
-  const choose = (/** @type {any} */ event) =>
-    draft.value && lab.edit(put(draft.value, path, { ...dropout, variant: event.currentTarget.value, options: {} }));
+  const choose = (/** @type {any} */ event) => {
+    const next = variants.find((each) => each.name === event.currentTarget.value);
+    if (draft.value && next) lab.edit(put(draft.value, path, { ...dropout, variant: next.name, options: firstOptions(next) }));
+  };
   const wrong = faults.value.filter((fault) => fault.path === `${path}/variant` || fault.path === `${path}/options`);
   return html`
     <div class="field choice">
@@ -102,3 +104,10 @@ function VariantChoice({ path, dropout }) {
     )}
   `;
 }
+
+/**
+ * Options that have no default. An axis: 1 is where the units or the channels are.
+ * @param {{options: {name: string, kind: string, required: boolean}[]}} variant
+ */
+const firstOptions = ({ options }) =>
+  Object.fromEntries(options.filter(({ required, kind }) => required && kind === "integer").map(({ name }) => [name, 1]));

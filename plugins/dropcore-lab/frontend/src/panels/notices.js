@@ -5,6 +5,7 @@ import { Icon } from "../base/icons.js";
 import { listed, whole } from "../base/format.js";
 import { html } from "../base/html.js";
 import { useLab } from "../lab/context.js";
+import { Progress } from "./topbar.js";
 
 export function Notices() {
   const lab = useLab();
@@ -71,9 +72,12 @@ function Faults() {
 export function StateLine() {
   const { state } = useLab();
   const frame = state.frame.value;
-  if (!frame) return html`<p class="state-line" role="status">${opening(state.status.value.kind)}</p>`;
-  const parts = [frame.state.text, again(frame), moved(state.moved.value)].filter(Boolean);
-  return html`<p class=${`state-line${frame.state.reason === "not_finite" ? " bad" : ""}`} role="status">${parts.join(" ")}</p>`;
+  if (!frame) return html`<div class="state-line"><p role="status">${opening(state.status.value.kind)}</p></div>`;
+  const parts = [again(frame) || frame.state.text, moved(state.moved.value)].filter(Boolean);
+  return html`<div class=${`state-line${frame.state.reason === "not_finite" ? " bad" : ""}`}>
+    <${Progress} />
+    <p role="status">${parts.join(" ")}</p>
+  </div>`;
 }
 
 /** @param {string} kind */

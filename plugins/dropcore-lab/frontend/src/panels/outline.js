@@ -1,19 +1,9 @@
 // The page in words: every figure has its text here, for screen readers and for anybody.
 
-import { decimal, listed, percent, whole } from "../base/format.js";
+import { decimal, listed, percent, short, whole } from "../base/format.js";
 import { keptUnits } from "../base/bits.js";
 import { html } from "../base/html.js";
 import { useLab } from "../lab/context.js";
-
-export function Outline() {
-  const { state } = useLab();
-  const open = () => {
-    state.dialog.value = { kind: "outline" };
-  };
-  return html`<section class="section outline">
-    <button type="button" class="button plain" onClick=${open}>The page in words</button>
-  </section>`;
-}
 
 /** What is on the page now, as text. */
 export function Words() {
@@ -28,11 +18,7 @@ export function Words() {
     <h3>Losses</h3>
     <ul>
       ${frame.numbers.map(
-        (each) => html`<li key=${each.run}>
-          Run ${runs[each.run]}: training rows, dropout on ${decimal(each.training_on)}; training rows, dropout off
-          ${decimal(each.training_off)}; validation rows, dropout off ${decimal(each.validation_off)}; gap
-          ${decimal(each.gap)}${each.accuracy === null ? "" : `; accuracy ${percent(each.accuracy)}`}.
-        </li>`,
+        (each) => html`<li key=${each.run}>${lossWords(runs[each.run], each)}</li>`,
       )}
     </ul>
     <h3>Network of run ${runs[frame.view.run]}, row ${frame.view.row + 1}</h3>
@@ -42,6 +28,21 @@ export function Words() {
     <h3>One row</h3>
     <p>${predictionWords(frame.prediction)}</p>
   `;
+}
+
+/**
+ * @param {string} name
+ * @param {import("../types.js").Numbers} numbers
+ */
+function lossWords(name, { training_on, training_off, validation_off, gap, accuracy }) {
+  const losses = [
+    `training rows, dropout on ${decimal(training_on)}`,
+    `training rows, dropout off ${decimal(training_off)}`,
+    `validation rows, dropout off ${decimal(validation_off)}`,
+    `gap ${decimal(gap)}`,
+    ...(accuracy === null ? [] : [`accuracy ${percent(accuracy)}`]),
+  ];
+  return `Run ${name}: ${losses.join("; ")}.`;
 }
 
 /**
@@ -63,7 +64,7 @@ function columnWords(column, frame, place) {
   const activations = values && values.length <= 32 ? ` Activations: ${Array.from(values, (value) => decimal(value, 2)).join(", ")}.` : "";
   const kept = now?.mask ? keptUnits(now.mask, frame.view.row, column.units) : null;
   const dropped = kept ? [...kept].flatMap((share, unit) => (share === 0 ? [String(unit + 1)] : [])) : [];
-  const masks = !kept ? "" : dropped.length ? ` Dropped for this row: unit ${listed(dropped)}.` : " Nothing is dropped for this row.";
+  const masks = !kept ? "" : dropped.length ? ` Dropped for this row: unit${dropped.length === 1 ? "" : "s"} ${listed(dropped)}.` : " Nothing is dropped for this row.";
   return `${facts.join(", ")}.${activations}${masks}${now?.mask ? ` Address ${now.mask.address}.` : ""}`;
 }
 
@@ -73,5 +74,5 @@ function predictionWords(prediction) {
   const left = prediction.left_on
     ? ` With dropout left on, ${prediction.left_on.values.length} passes gave ${decimal(prediction.low)} to ${decimal(prediction.high)}.`
     : "";
-  return `Row ${prediction.row + 1}, ${prediction.what}: ${decimal(prediction.inference)} with dropout off; the truth is ${decimal(prediction.target)}.${left}`;
+  return `Row ${prediction.row + 1}, ${prediction.what}: ${decimal(prediction.inference)} with dropout off; the truth is ${short(prediction.target)}.${left}`;
 }

@@ -19,7 +19,7 @@ export function Picture() {
   return html`<section class="panel picture" aria-label="What the networks make of the data">
     <header>
       <h2>${spread ? "Monte Carlo" : TITLES[/** @type {"fit"} */ (kind)]}</h2>
-      <span class="facts">${spread ? `run ${state.spec.value?.runs[spread.run]?.name}, ${spread.samples} passes, dropout on` : "dropout off"}</span>
+      ${spread && html`<span class="facts">run ${state.spec.value?.runs[spread.run]?.name}, ${spread.samples} passes, dropout on</span>`}
       <span class="spring"></span>
       <${SpreadButton} />
     </header>
@@ -77,7 +77,7 @@ function Pictures() {
       const name = runs[run]?.name ?? "";
       return html`<figure key=${run} class=${`run-${run}`}>
         <${Canvas} label=${`${TITLES[/** @type {"fit"} */ (picture.kind)]}, run ${name}`} paint=${painter(picture.kind, values, run, data, row)} />
-        <figcaption><span class="swatch" aria-hidden="true"></span>${name}</figcaption>
+        <figcaption><span class="swatch" aria-hidden="true"></span>${name}, dropout off</figcaption>
       </figure>`;
     })}
   </div>`;

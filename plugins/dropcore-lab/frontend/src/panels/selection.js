@@ -75,25 +75,25 @@ function LayerForm({ name }) {
   const place = Number(pointer.split("/")[2]);
   const layer = draft.value.layers[place];
   if (!layer) return null;
-  const fields = Object.keys(state.catalogue.value.fields)
-    .filter((key) => key.startsWith(`layers.${layer.type}.`))
-    .map((key) => key.split(".")[2])
-    .filter((key) => key !== "name" && key !== "type");
+  const all = state.catalogue.value.fields;
+  const sizes = Object.keys(all).filter((key) => key.startsWith(`layers.${layer.type}.`));
+  const fields = [...sizes, "layers.activation", "layers.norm"];
   return html`<div class="selection-form">
     <${SpecField}
       path=${`${pointer}/name`}
-      field=${fieldOf(state.catalogue.value, `layers.${layer.type}.name`, { kind: "text", title: "name" })}
+      field=${{ ...fieldOf(state.catalogue.value, "layers.name", { kind: "text" }), help: undefined }}
       label="name"
       edit=${(/** @type {any} */ value) => lab.edit(renameLayer(/** @type {any} */ (draft.value), place, value), { layer: String(value), unit: null })}
     />
-    ${fields.map(
-      (key) => html`<${SpecField}
+    ${fields.map((key) => {
+      const name = key.split(".").at(-1);
+      return html`<${SpecField}
         key=${key}
-        path=${`${pointer}/${key}`}
-        field=${state.catalogue.value.fields[`layers.${layer.type}.${key}`]}
-        steppers=${key === "units" || key === "channels"}
-      />`,
-    )}
+        path=${`${pointer}/${name}`}
+        field=${all[key]}
+        steppers=${name === "units" || name === "channels"}
+      />`;
+    })}
     <${DropoutForm} name=${name} pointer=${pointer} />
     <${Button} icon="remove" label="Remove this layer" onClick=${() => draft.value && lab.edit(removeLayer(draft.value, layer.name))} />
   </div>`;

@@ -13,17 +13,17 @@ export function Setup() {
   </aside>`;
 }
 
-/** @param {{title: string, children?: any, [more: string]: any}} properties */
+/** @param {{title: any, children?: any, [more: string]: any}} properties */
 export function Section({ title, children, ...rest }) {
   return html`<section class="section" ...${rest}><h2>${title}</h2>${children}</section>`;
 }
 
 function Experiments() {
   const lab = useLab();
-  const { catalogue, draft, card } = lab.state;
+  const { catalogue, card } = lab.state;
   const open = (/** @type {any} */ each) => () => {
     card.value = null;
-    if (draft.value) lab.edit(each.spec);
+    lab.load(each.spec);
     lab.state.dialog.value = { kind: "card", id: each.id };
   };
   return html`<${Section} title="Experiments">
@@ -46,7 +46,7 @@ function Presets() {
   const choose = (/** @type {any} */ event) => {
     const preset = catalogue.value.presets.find((/** @type {any} */ each) => each.id === event.currentTarget.value);
     event.currentTarget.value = "";
-    if (preset) lab.edit(preset.spec);
+    if (preset) lab.load(preset.spec);
   };
   return html`<${Section} title="Start from">
     <select class="whole" aria-label="Start from a network that is ready" onChange=${choose}>

@@ -8,6 +8,7 @@ import { html } from "../base/html.js";
 import { copyText } from "../base/files.js";
 import { maskGrid, maskPicture } from "../charts/masks.js";
 import { useLab } from "../lab/context.js";
+import { Prediction } from "./prediction.js";
 
 /** @typedef {import("../types.js").Mask} Mask */
 
@@ -23,7 +24,7 @@ export function Strip() {
       ${masked.length === 1 && html`<span class="facts">${now?.name}</span>`}
       ${now?.mask && html`<${Facts} mask=${now.mask} />`}
     </header>
-    <${RowSlider} />
+    <div class="one-row"><${RowSlider} /><${Prediction} /></div>
     ${now?.mask?.packed ? html`<${Rows} name=${now.name} mask=${now.mask} />` : html`<${Nothing} mask=${now?.mask ?? null} />`}
   </section>`;
 }

@@ -7,10 +7,10 @@ import { useLab } from "../lab/context.js";
 
 const SPEEDS = [
   { id: "1", text: "1 step a second" },
-  { id: "2", text: "2 steps a second" },
-  { id: "20", text: "20 steps a second" },
-  { id: "200", text: "200 steps a second" },
-  { id: "", text: "as fast as it goes" },
+  { id: "2", text: "2 a second" },
+  { id: "20", text: "20 a second" },
+  { id: "200", text: "200 a second" },
+  { id: "", text: "full speed" },
 ];
 
 const MODES = [
@@ -28,7 +28,6 @@ export function TopBar() {
   return html`<header class="topbar">
     <h1>The Lab</h1>
     <${Playback} />
-    <${Progress} />
     <${Segmented}
       label="What the network does with the rows"
       value=${state.mode.value}
@@ -82,16 +81,15 @@ function Playback() {
   </div>`;
 }
 
-function Progress() {
+/** How far the training is. */
+export function Progress() {
   const { frame } = useLab().state;
   const now = frame.value;
   if (!now) return html`<div class="progress"></div>`;
   const rate = now.rate === null ? "" : `, ${whole(Math.round(now.rate))} steps a second`;
   return html`<div class="progress">
-    <div class="figures">
-      <span>step ${whole(now.step)} of ${whole(now.steps)}</span>
-      <span title=${`${now.epoch.toFixed(1)} passes over the training rows${rate}`}>${now.percent.toFixed(0)} %</span>
-    </div>
-    <progress max="100" value=${now.percent} aria-label="Training done">${now.percent} %</progress>
+    <span class="steps">step ${whole(now.step)} of ${whole(now.steps)}</span>
+    <progress max="100" value=${now.percent} aria-label="Training done" title=${`${now.epoch.toFixed(1)} passes over the training rows${rate}`}>${now.percent} %</progress>
+    <span>${now.percent.toFixed(0)} %</span>
   </div>`;
 }
