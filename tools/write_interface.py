@@ -100,7 +100,7 @@ def kernel_arguments(function: Function) -> list[str]:
         for struct in STRUCTS:
             argument = re.sub(rf"\b{struct.name}\b", struct.inside, argument)
         if argument == "const Affine* plan":
-            found += ["Affine plan", "bint stream"]
+            found += ["Affine plan", "bint nontemporal"]
         else:
             found.append(re.sub(r"\belement\b", "void", argument))
     return found

@@ -12,7 +12,7 @@ from dropcore._core.caches import last_level_cache
 cdef extern from "Python.h":
     Py_ssize_t PY_SSIZE_T_MAX
 
-cdef extern from "machine.h":
+cdef extern from "machine/processor.h":
     bint has_v3 "dropcore_has_v3" () noexcept
     bint has_v4 "dropcore_has_v4" () noexcept
 

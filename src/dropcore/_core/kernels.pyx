@@ -16,8 +16,8 @@ cdef extern from "machine.h":
         unsigned short bits
     ctypedef struct bfloat16 "dropcore_bfloat16":
         unsigned short bits
-    # Registers of 32-bit words, with the operators of one. (For Cython of two sizes, or it
-    # would not tell the two apart.)
+    # Registers of 32-bit words, with the operators of one. Declared with different widths, or the
+    # fused type could not tell the two apart.
     ctypedef unsigned long long lanes "dropcore_lanes"
     ctypedef unsigned int row "dropcore_row"
     row row_at "dropcore_row_at" (const uint32_t*) noexcept nogil
@@ -56,8 +56,8 @@ cdef enum:
     DECISIONS = 1024  # the same, in decisions
     FEW = 2  # so many blocks are cheaper one by one than a whole group
     LINE = 64  # bytes in a line of the cache
-    PAGE = 4096  # bytes: as much of an address as loads are told from waiting stores by
-    BEHIND = 768  # bytes from y's place in a page to where groups leave what they decided
+    PAGE = 4096  # bytes: loads are compared with pending stores by these bits of an address
+    BEHIND = 768  # bytes from y's place in a page to the pipeline's scratch memory
     AHEAD = 256  # elements that the select prefetches
     SHORT = 16  # so many elements are cheaper one by one than a whole word of them
     STAGE = 256  # keep words laid out at a time by select, repeat and tile
@@ -67,6 +67,7 @@ include "kernels/cipher.pxi"
 include "kernels/decide.pxi"
 include "kernels/select.pxi"
 include "kernels/shared.pxi"
+include "kernels/pipeline.pxi"
 include "kernels/forward.pxi"
 
 

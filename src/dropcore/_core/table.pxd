@@ -28,10 +28,9 @@ cdef struct Path "dropcore_path":
 # end of structs
 
 
-# A plan's numbers are rounded to the computing dtype. `stream`: store past the caches; y is not x
-# then. x, dy and bits are IN, but for the bits of forward; y and dx are OUT and may be x and dy.
-# Bits may be NULL where forward keeps none. All that a kernel writes is there for other threads
-# when it returns.
+# `nontemporal`: store past the caches; y is not x then. x, dy and bits are IN, but for the bits of
+# keep_bits and forward; y and dx are OUT, and may be x and dy. Bits may be NULL where forward keeps
+# none. All that a kernel writes is there for other threads when it returns.
 
 # written by tools/write_interface.py: kernels
 # The order of the arrays in KernelTable.
@@ -51,23 +50,23 @@ ctypedef void (*words_kernel)(
 ) noexcept nogil
 
 ctypedef void (*forward_kernel)(
-    const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n, Affine plan, bint stream,
+    const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n, Affine plan, bint nontemporal,
     const void* x, void* y, uint8_t* bits,
 ) noexcept nogil
 
 ctypedef void (*select_kernel)(
-    const uint8_t* bits, uint64_t first, Py_ssize_t n, Affine plan, bint stream, const void* x,
+    const uint8_t* bits, uint64_t first, Py_ssize_t n, Affine plan, bint nontemporal, const void* x,
     void* y,
 ) noexcept nogil
 
 ctypedef void (*repeat_kernel)(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times, Affine plan,
-    bint stream, const void* x, void* y,
+    bint nontemporal, const void* x, void* y,
 ) noexcept nogil
 
 ctypedef void (*tile_kernel)(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times, Affine plan,
-    bint stream, const void* x, void* y,
+    bint nontemporal, const void* x, void* y,
 ) noexcept nogil
 
 

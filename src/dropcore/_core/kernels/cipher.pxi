@@ -5,11 +5,10 @@
 #    words of the state are sixteen registers, at any width.
 # B. One block alone: a register holds a row of its state, and the four quarter rounds of a
 #    round are one. Half as long as a group, and all that a small array needs.
-# C. In the first round only the first column meets the number of the block: the other
-#    three are the same for all blocks, and done once a draw (`begun`).
-# D. The rounds wait for themselves more than for the processor's units, and the core does
-#    not overlap a group's cipher with the select of another by itself. So the select of
-#    elements whose decisions are there is an errand, run between the quarter rounds.
+# C. In the first round only the first column depends on the block's number: the other
+#    three are the same for all blocks, and computed once a draw (`begun`).
+# D. The quarter rounds have names of their own, so that pipeline.pxi can do other work
+#    between them.
 
 ctypedef fused word:
     lanes
@@ -19,12 +18,6 @@ cdef struct Blocks:
     uint32_t[16] first  # the state before the first round
     uint32_t[16] begun  # the same with three columns of the first round done
     bint has_begun  # for the high word of the counter that `first` has
-
-
-# What there is to select while the cipher runs: 1024 elements.
-cdef struct Errand:
-    const uint32_t* keep
-    Affine plan
 
 
 cdef inline word rotate(word a, int by) noexcept nogil:
@@ -110,69 +103,52 @@ cdef inline void encipher_rows(
         r[k] = r[k] + first[k]
 
 
-cdef inline void run(
-    const Errand* errand, bint linear, bint stream, int step, int turn,
-    const element* x,  # IN
-    element* y,  # OUT, may be x
-) noexcept nogil:
-    # Turn 0 ... 7 of a double round, 32 turns a step: a word each at sixteen lanes, at fewer
-    # a word every so many turns. (Half words would be unrolled before they are vectorised.)
-    cdef int turns = LANES // <int> WIDTH
-    cdef int word = (step + turn) // turns
-    if errand != NULL and (step + turn) % turns == 0:
-        select_word(
-            errand.keep[word], errand.plan, linear, stream, x + 32 * word, y + 32 * word
-        )
+cdef inline void column(lanes* s, int k) noexcept nogil:
+    quarter_round[lanes](s + k, s + 4 + k, s + 8 + k, s + 12 + k)
 
 
-cdef inline void encipher_lanes(
+cdef inline void diagonal(lanes* s, int k) noexcept nogil:
+    quarter_round[lanes](s + k, s + 4 + (k + 1) % 4, s + 8 + (k + 2) % 4, s + 12 + (k + 3) % 4)
+
+
+cdef inline void begin_lanes(
     const Blocks* blocks, lanes counter,
-    lanes* s,  # OUT
-    const Errand* errand, bint linear, bint stream, int step,
-    const element* x,  # IN
-    element* y,  # OUT, may be x
+    lanes* s,  # OUT: 16, after all columns of the first round
 ) noexcept nogil:
     cdef int k
     for k in range(16):
         s[k] = spread(blocks.begun[k])
     s[12] = counter
-    quarter_round[lanes](s, s + 4, s + 8, s + 12)
-    quarter_round[lanes](s, s + 5, s + 10, s + 15)
-    run(errand, linear, stream, step, 0, x, y)
-    run(errand, linear, stream, step, 1, x, y)
-    quarter_round[lanes](s + 1, s + 6, s + 11, s + 12)
-    run(errand, linear, stream, step, 2, x, y)
-    run(errand, linear, stream, step, 3, x, y)
-    quarter_round[lanes](s + 2, s + 7, s + 8, s + 13)
-    run(errand, linear, stream, step, 4, x, y)
-    run(errand, linear, stream, step, 5, x, y)
-    quarter_round[lanes](s + 3, s + 4, s + 9, s + 14)
-    run(errand, linear, stream, step, 6, x, y)
-    run(errand, linear, stream, step, 7, x, y)
-    for k in range(3):
-        step += 8
-        quarter_round[lanes](s, s + 4, s + 8, s + 12)
-        run(errand, linear, stream, step, 0, x, y)
-        quarter_round[lanes](s + 1, s + 5, s + 9, s + 13)
-        run(errand, linear, stream, step, 1, x, y)
-        quarter_round[lanes](s + 2, s + 6, s + 10, s + 14)
-        run(errand, linear, stream, step, 2, x, y)
-        quarter_round[lanes](s + 3, s + 7, s + 11, s + 15)
-        run(errand, linear, stream, step, 3, x, y)
-        quarter_round[lanes](s, s + 5, s + 10, s + 15)
-        run(errand, linear, stream, step, 4, x, y)
-        quarter_round[lanes](s + 1, s + 6, s + 11, s + 12)
-        run(errand, linear, stream, step, 5, x, y)
-        quarter_round[lanes](s + 2, s + 7, s + 8, s + 13)
-        run(errand, linear, stream, step, 6, x, y)
-        quarter_round[lanes](s + 3, s + 4, s + 9, s + 14)
-        run(errand, linear, stream, step, 7, x, y)
+    column(s, 0)
+
+
+cdef inline void end_lanes(
+    const Blocks* blocks, lanes counter,
+    lanes* s,  # INOUT
+) noexcept nogil:
+    cdef int k
     for k in range(16):
         s[k] = s[k] + (counter if k == 12 else spread(blocks.first[k]))
 
 
+cdef inline void encipher_lanes(
+    const Blocks* blocks, lanes counter,
+    lanes* s,  # OUT: 16
+) noexcept nogil:
+    cdef int k, double_round
+    begin_lanes(blocks, counter, s)
+    for k in range(4):
+        diagonal(s, k)
+    for double_round in range(3):
+        for k in range(4):
+            column(s, k)
+        for k in range(4):
+            diagonal(s, k)
+    end_lanes(blocks, counter, s)
+
+
 cdef inline void set_counter(Blocks* blocks, uint64_t block) noexcept nogil:
-    # For encipher_lanes: all but the low word of it.
+    # For begin_lanes: all but the low word of it.
     if not blocks.has_begun or blocks.first[13] != <uint32_t> (block >> 32):
         begin(blocks, <uint32_t> (block >> 32))
 
@@ -186,9 +162,7 @@ cdef inline void cipher_block(
     cdef int k
     if WIDTH == 1:
         set_counter(blocks, block)
-        encipher_lanes[float](
-            blocks, numbered(<uint32_t> block), s, NULL, True, False, 0, NULL, NULL
-        )
+        encipher_lanes(blocks, numbered(<uint32_t> block), s)
         for k in range(16):
             put_lanes(W + k, s[k])
     else:
@@ -206,8 +180,6 @@ cdef inline void cipher_group(
     cdef int k, lane
     set_counter(blocks, block)
     for lane from 0 <= lane < <int> LANES by <int> WIDTH:
-        encipher_lanes[float](
-            blocks, numbered(<uint32_t> block + lane), s, NULL, True, False, 0, NULL, NULL
-        )
+        encipher_lanes(blocks, numbered(<uint32_t> block + lane), s)
         for k in range(16):
             put_lanes(W + 16 * k + lane, s[k])

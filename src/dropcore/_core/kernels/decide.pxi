@@ -12,9 +12,7 @@
 # A. The planes are folded with and, or, xor, in the registers that the cipher leaves them
 #    in. No element is ever compared by itself, but for the one in 256 that ties.
 # B. Ties are found in a map of words and settled in one loop: a branch on each word
-#    would be mispredicted once in eight. Where groups follow each other, those of one
-#    are settled between the cipher of the next and its planes: what the processor then does
-#    in vain, the cipher's last rounds hide.
+#    would be mispredicted once in eight.
 
 cdef struct Decider:
     Blocks blocks
@@ -149,39 +147,49 @@ cdef inline uint32_t one_of(lanes words) noexcept nogil:
     return stored[0]
 
 
+cdef inline uint32_t fold_lanes(
+    const lanes* s, int lane, int planes, const uint32_t* clear,  # IN: what the cipher left
+    uint32_t* keep,  # OUT: the words of these lanes among 256 // planes
+    Ties* ties,  # OUT, at eight planes: the same words
+) noexcept nogil:
+    # Returns which of the words have ties.
+    cdef lanes kept, tied
+    cdef uint32_t open = 0
+    cdef int apart = 16 // planes
+    cdef int k
+    for k in range(apart):
+        fold(s + k, apart, planes, clear, &kept, &tied)
+        put_lanes(keep + 16 * k + lane, kept)
+        if planes == 8:
+            put_lanes(ties.word + 16 * k + lane, tied)
+            open |= nonzero(tied) << (16 * k + lane)
+    return open
+
+
+cdef inline void note_ties(
+    uint64_t group, uint32_t open, uint32_t* keep,
+    Ties* ties,  # OUT
+) noexcept nogil:
+    ties.first = group * DECISIONS
+    ties.open = open
+    ties.keep = keep
+
+
 cdef inline void decide_whole(
     Decider* d, int planes, uint64_t group,
     uint32_t* keep,  # OUT: 256 // planes words
     Ties* ties,  # OUT, at eight planes
-    Ties* before,  # of the group before, to be settled; or NULL
-    const Errand* errand, bint linear, bint stream,  # errand: or NULL
-    const element* x,  # IN
-    element* y,  # OUT, may be x
 ) noexcept nogil:
     cdef lanes[16] s
-    cdef lanes kept, tied
     cdef uint64_t block = LANES * group
     cdef uint32_t open = 0
-    cdef int apart = 16 // planes
-    cdef int k, lane
+    cdef int lane
     set_counter(&d.blocks, block)
     for lane from 0 <= lane < <int> LANES by <int> WIDTH:
-        encipher_lanes(
-            &d.blocks, numbered(<uint32_t> block + lane), s, errand, linear, stream,
-            32 * lane // <int> WIDTH, x, y,
-        )
-        if before != NULL and lane + <int> WIDTH == <int> LANES:
-            settle(d, before)
-        for k in range(apart):
-            fold(s + k, apart, planes, d.clear, &kept, &tied)
-            put_lanes(keep + 16 * k + lane, kept)
-            if planes == 8:
-                put_lanes(ties.word + 16 * k + lane, tied)
-                open |= nonzero(tied) << (16 * k + lane)
+        encipher_lanes(&d.blocks, numbered(<uint32_t> block + lane), s)
+        open |= fold_lanes(s, lane, planes, d.clear, keep, ties)
     if planes == 8:
-        ties.first = group * DECISIONS
-        ties.open = open
-        ties.keep = keep
+        note_ties(group, open, keep, ties)
 
 
 cdef inline void decide_group(
@@ -194,11 +202,9 @@ cdef inline void decide_group(
     cdef Ties ties
     cdef int place, j
     if end - begin > FEW:
-        decide_whole[float](d, planes, group, keep, &ties, NULL, NULL, True, False, NULL, NULL)
+        decide_whole(d, planes, group, keep, &ties)
     else:
-        ties.first = group * DECISIONS
-        ties.open = 0
-        ties.keep = keep
+        note_ties(group, 0, keep, &ties)
         for place in range(begin, end):
             cipher_block(&d.blocks, LANES * group + (place & 15), W)
             for j in range(planes):

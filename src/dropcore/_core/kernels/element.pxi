@@ -89,9 +89,9 @@ cdef inline void dropped(
 
 
 cdef inline void select_word(
-    uint32_t keep, Affine plan, bint linear, bint stream,
+    uint32_t keep, Affine plan, bint linear, bint nontemporal,
     const element* x,  # IN: 32 elements
-    element* y,  # OUT: 32 elements, may be x; stream: whole lines
+    element* y,  # OUT: 32 elements, may be x; nontemporal: whole lines
 ) noexcept nogil:
     # linear: shift and drop are 0; the select is then a single and.
     cdef element[32] kept
@@ -101,7 +101,7 @@ cdef inline void select_word(
         memset(&drop, 0, sizeof(drop))
     else:
         dropped(plan, &drop)
-    if stream:
+    if nontemporal:
         prefetch(x + AHEAD)
         prefetch(x + AHEAD + 16)
     if element is float16 and HAS_F16C:
@@ -109,4 +109,4 @@ cdef inline void select_word(
     else:
         for k in range(32):
             keep_element(x[k], plan, linear, &kept[k])
-    choose(keep, sizeof(element), stream, kept, &drop, y)
+    choose(keep, sizeof(element), nontemporal, kept, &drop, y)

@@ -1,93 +1,7 @@
 # Decisions made and used: keep bits, forward, raw words.
 #
-# A. Whole groups run one behind another. While group g is in the cipher, the decisions of
-#    group g-2 are selected between its quarter rounds; then the ties of g-1 are settled. So
-#    nothing waits for the cipher that can go before it.
-# B. Where the select goes by the lines of y, it takes the last word of the group before
-#    along, and leaves its own last word to the next.
-# C. A group of float32 is a page of y, so what groups leave each other meets the stores that
-#    still wait for memory at the same place in a page each time, and a load is told from a waiting
-#    store by its place in a page alone. Where arrays were stored past the caches, the stack lay so
-#    in one process of five that all of it took a fifth longer. So it gets a place by y's, one of
-#    those that measured well (with GCC 12, float32 and float16; some are as bad).
-# D. What is no whole group, or has fewer planes than eight, whose cipher is cheap, goes
-#    a group at a time: decide, then select.
-
-cdef struct Decided:
-    uint32_t[1 + <int> GROUP_WORDS] keep  # the last word of the group before, then its own
-    Ties ties
-
-
-# What groups leave each other.
-cdef struct Left:
-    Decided[3] decided
-    uint32_t[<int> GROUP_WORDS] shifted  # to the lines of y
-
-
-cdef inline Left* placed(Left* room, const void* y) noexcept nogil:
-    # Where in the room a line begins that is a little behind y's place in a page.
-    cdef size_t place = (<size_t> y + BEHIND) // LINE * LINE
-    return <Left*> (<char*> room + (place - <size_t> room) % PAGE)
-
-
-cdef inline void whole_groups(
-    Decider* d, uint64_t first, Py_ssize_t count, const Errand* select, bint linear,
-    bint stream,
-    const element* x,  # IN
-    element* y,  # OUT, may be x
-    uint8_t* bits,  # OUT, or NULL
-) noexcept nogil:
-    # select: NULL, where there is nothing to select, or the plan of it.
-    cdef Left[6] room  # a page, and one more
-    cdef Left* left = placed(room, y)
-    cdef Decided* now  # group g
-    cdef Decided* before  # g-1
-    cdef Errand errand
-    cdef int ahead = 0, word
-    cdef Py_ssize_t g, at
-    left.decided[2].ties.open = 0
-    if select != NULL:
-        errand = select[0]
-        ahead = ahead_of(y)
-    for g in range(count + 1):
-        now = &left.decided[g % 3]
-        before = &left.decided[(g + 2) % 3]
-        if g < count:
-            if select != NULL and g > 2:
-                at = DECISIONS * (g - 2)
-                errand.keep = left.decided[(g + 1) % 3].keep + 1
-                if ahead:
-                    at += ahead - 32
-                    for word in range(GROUP_WORDS):
-                        left.shifted[word] = across(errand.keep + word - 1, ahead)
-                    errand.keep = left.shifted
-                decide_whole(
-                    d, 8, first + g, now.keep + 1, &now.ties, &before.ties,
-                    &errand, linear, stream, x + at, y + at,
-                )
-            else:
-                decide_whole[float](
-                    d, 8, first + g, now.keep + 1, &now.ties, &before.ties,
-                    NULL, True, False, NULL, NULL,
-                )
-            if d.remainder == 0:
-                now.ties.open = 0
-        else:
-            settle(d, &before.ties)
-        if g > 0:
-            now.keep[0] = before.keep[<int> GROUP_WORDS]
-            if bits != NULL:
-                store_bits(before.keep + 1, DECISIONS, bits + DECISIONS // 8 * (g - 1))
-        if select != NULL and g == 1:
-            select_words(before.keep + 1, DECISIONS, select.plan, stream, False, count > 1, x, y)
-    if select != NULL:
-        for g in range(max(count - 2, <Py_ssize_t> 1), count):
-            at = DECISIONS * g
-            select_words(
-                left.decided[g % 3].keep + 1, DECISIONS, select.plan, stream, True, g < count - 1,
-                x + at, y + at,
-            )
-
+# Whole groups at eight planes go through the pipeline. What is no whole group, or has fewer
+# planes, whose cipher is cheap, goes a group at a time: decide, then select.
 
 cdef void keep_bits(
     const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n,
@@ -105,9 +19,7 @@ cdef void keep_bits(
     while word < end:
         groups = (n - done) // DECISIONS
         if d.planes == 8 and shift == 0 and word % GROUP_WORDS == 0 and groups > 1:
-            whole_groups[float](
-                &d, word // GROUP_WORDS, groups, NULL, True, False, NULL, NULL, bits + (done >> 3)
-            )
+            decide_groups(&d, word // GROUP_WORDS, groups, bits + (done >> 3))
             done += DECISIONS * groups
             word += GROUP_WORDS * groups
             continue
@@ -127,24 +39,8 @@ cdef void keep_bits(
         store_bits(&waiting, n - done, bits + (done >> 3))
 
 
-cdef void forward_groups(
-    Decider* d, uint64_t first, Py_ssize_t count, Affine plan, bint stream,
-    const element* x,  # IN
-    element* y,  # OUT, may be x
-    uint8_t* bits,  # OUT, or NULL
-) noexcept nogil:
-    cdef Errand errand
-    errand.plan = plan
-    if not is_linear(plan):
-        whole_groups(d, first, count, &errand, False, False, x, y, bits)
-    elif HAS_MASKS and stream:
-        whole_groups(d, first, count, &errand, True, True, x, y, bits)
-    else:
-        whole_groups(d, first, count, &errand, True, False, x, y, bits)
-
-
 cdef void forward(
-    const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n, Affine plan, bint stream,
+    const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n, Affine plan, bint nontemporal,
     const element* x,  # IN
     element* y,  # OUT, may be x
     uint8_t* bits,  # OUT, or NULL
@@ -163,19 +59,19 @@ cdef void forward(
         while done < n:
             m = min(n - done, 32 * <Py_ssize_t> STAGE)
             keep_bits(draw, p, start + done, m, piece)
-            select(piece, 0, m, plan, stream, x + done, y + done)
+            select(piece, 0, m, plan, nontemporal, x + done, y + done)
             if bits != NULL:
                 memcpy(bits + (done >> 3), piece, (m + 7) >> 3)
             done += m
         return
-    stream = stream and can_stream(y)
+    nontemporal = nontemporal and can_go_nontemporal(y)
     decider(draw, p, start + n, &d)
-    joined = d.planes != 8  # there, the pieces are what whole groups leave
+    joined = d.planes != 8  # there, pieces are what the pipeline leaves over
     while word < end:
         groups = (n - done) // DECISIONS
         if d.planes == 8 and word % GROUP_WORDS == 0 and groups > 1:
             forward_groups(
-                &d, word // GROUP_WORDS, groups, plan, stream, x + done, y + done,
+                &d, word // GROUP_WORDS, groups, plan, nontemporal, x + done, y + done,
                 bits + (done >> 3) if bits != NULL else NULL,
             )
             done += DECISIONS * groups
@@ -185,7 +81,7 @@ cdef void forward(
         m = min(n - done, 32 * <Py_ssize_t> count)
         keep[-1] = last
         select_words(
-            keep, m, plan, stream, joined and done > 0, joined and done + m < n,
+            keep, m, plan, nontemporal, joined and done > 0, joined and done + m < n,
             x + done, y + done,
         )
         last = keep[count - 1]
@@ -193,7 +89,7 @@ cdef void forward(
             store_bits(keep, m, bits + (done >> 3))
         done += m
         word += count
-    if stream:
+    if nontemporal:
         fence()
 
 

@@ -2,12 +2,12 @@
 #
 # A. NumPy's arrays begin 16 bytes into a line of the cache, and a store across two
 #    lines costs two: the select goes by the lines of y, with the keep words shifted.
-# B. `stream`: whole lines are stored past the caches. What was not asked for is not
+# B. `nontemporal`: whole lines are stored past the caches. What was not asked for is not
 #    read first, and throws nothing out. What is read is prefetched there, and only there:
 #    a prefetch beside ordinary stores costs more than it saves.
 # C. An array that is selected in pieces is stored as if it were one: what the last line of a
-#    piece lacks comes with the first word of the next (`leads`, `follows`). Half a line more,
-#    after it was stored past the caches, would first be read from memory.
+#    piece lacks comes with the first word of the next (`leads`, `follows`). To complete a
+#    line after a non-temporal store of its first half would force a read from memory.
 
 cdef inline int ahead_of(const element* y) noexcept nogil:
     # How many elements before the first whole line of y.
@@ -19,7 +19,7 @@ cdef inline uint32_t across(const uint32_t* keep, int ahead) noexcept nogil:
     return (keep[0] >> ahead) | (keep[1] << (32 - ahead))
 
 
-cdef inline bint can_stream(const element* y) noexcept nogil:
+cdef inline bint can_go_nontemporal(const element* y) noexcept nogil:
     return HAS_MASKS and <size_t> y % sizeof(element) == 0
 
 
@@ -58,7 +58,7 @@ cdef void select_rest(
 
 
 cdef inline void select_full_words(
-    const uint32_t* keep, Py_ssize_t count, Affine plan, bint linear, bint stream,
+    const uint32_t* keep, Py_ssize_t count, Affine plan, bint linear, bint nontemporal,
     bint follows, bint leads,
     const element* x,  # IN
     element* y,  # OUT, may be x
@@ -68,35 +68,35 @@ cdef inline void select_full_words(
     if ahead == 0 or count < 4 and not follows and not leads:
         for word in range(count):
             select_word(
-                keep[word], plan, linear, stream and ahead == 0, x + 32 * word, y + 32 * word
+                keep[word], plan, linear, nontemporal and ahead == 0, x + 32 * word, y + 32 * word
             )
         return
     if not follows:
         select_rest(keep[0], ahead, plan, x, y)
     for word in range(-1 if follows else 0, last):
         at = 32 * word + ahead
-        select_word(across(keep + word, ahead), plan, linear, stream, x + at, y + at)
+        select_word(across(keep + word, ahead), plan, linear, nontemporal, x + at, y + at)
     if not leads:
         at = 32 * last + ahead
         select_rest(keep[last] >> ahead, 32 - ahead, plan, x + at, y + at)
 
 
 cdef void select_many(
-    const uint32_t* keep, Py_ssize_t count, Affine plan, bint stream, bint follows, bint leads,
+    const uint32_t* keep, Py_ssize_t count, Affine plan, bint nontemporal, bint follows, bint leads,
     const element* x,  # IN
     element* y,  # OUT, may be x
 ) noexcept nogil:
     # A call for each, so that the flags are constants in the loops.
     if not is_linear(plan):
         select_full_words(keep, count, plan, False, False, follows, leads, x, y)
-    elif HAS_MASKS and stream:
+    elif HAS_MASKS and nontemporal:
         select_full_words(keep, count, plan, True, True, follows, leads, x, y)
     else:
         select_full_words(keep, count, plan, True, False, follows, leads, x, y)
 
 
 cdef inline void select_words(
-    const uint32_t* keep, Py_ssize_t n, Affine plan, bint stream, bint follows, bint leads,
+    const uint32_t* keep, Py_ssize_t n, Affine plan, bint nontemporal, bint follows, bint leads,
     const element* x,  # IN
     element* y,  # OUT, may be x
 ) noexcept nogil:
@@ -104,6 +104,6 @@ cdef inline void select_words(
     # a call that follows is to come.
     cdef Py_ssize_t full = n >> 5
     if full or follows:
-        select_many(keep, full, plan, stream, follows, leads, x, y)
+        select_many(keep, full, plan, nontemporal, follows, leads, x, y)
     if n & 31:
         select_rest(keep[full], n & 31, plan, x + 32 * full, y + 32 * full)

@@ -1,0 +1,226 @@
+# The software pipeline: elements of one group are selected while another is in the cipher.
+#
+# Three groups of 1024 decisions are under way at a time:
+#
+#     group g       cipher, then its planes are folded
+#     group g-1     its ties are settled, between the cipher of g and the planes of g
+#     group g-2     its elements are selected, between the quarter rounds of g
+#
+# A. Why: the rounds are latency-bound, and the processor does not overlap the cipher of one
+#    group with the select of another by itself, since a group is longer than its window. The
+#    select fills the gaps. Branch mispredictions of the ties overlap with the last rounds.
+# B. A double round has eight quarter rounds, a cipher four double rounds, and there are as many
+#    ciphers to a group as sixteen lanes need registers. So a word of 32 elements is selected
+#    every so many quarter rounds: after each one at sixteen lanes, which need 32 for 32 words.
+#    (Half words would be unrolled before they are vectorised.)
+# C. Where the select goes by the lines of y, it takes the last word of the group before
+#    along, and leaves its own last word to the next.
+# D. One float32 group is a page of y, so loads from the scratch memory can alias pending
+#    stores to y: the processor compares loads with pending stores by the low 12 bits of the
+#    address alone. So the scratch memory is placed relative to y, at an offset that
+#    measured well (GCC 12, float32 and float16; some offsets are as bad as none). Without it,
+#    an array stored past the caches took a fifth longer in one process of five.
+
+# A group on its way.
+cdef struct Group:
+    uint32_t[1 + <int> GROUP_WORDS] keep  # the last word of the group before, then its own
+    Ties ties
+
+
+cdef struct Pipeline:
+    Group[3] groups  # group g in place g % 3
+    uint32_t[<int> GROUP_WORDS] shifted  # keep words by the lines of y
+
+
+cdef inline Pipeline* placed(Pipeline* scratch, const void* y) noexcept nogil:
+    # Where in the scratch memory a line begins that is a little behind y's place in a page.
+    cdef size_t place = (<size_t> y + BEHIND) // LINE * LINE
+    return <Pipeline*> (<char*> scratch + (place - <size_t> scratch) % PAGE)
+
+
+cdef inline Group* group_at(Pipeline* pipe, Py_ssize_t g) noexcept nogil:
+    return &pipe.groups[g % 3]
+
+
+cdef inline void select_at(
+    const uint32_t* keep, Affine plan, bint linear, bint nontemporal, int turn,
+    const element* x,  # IN: 1024 elements
+    element* y,  # OUT, may be x
+) noexcept nogil:
+    # After quarter round `turn` of a group: the word whose turn it is, if any.
+    cdef int apart = LANES // <int> WIDTH
+    cdef int word = turn // apart
+    if turn % apart == 0:
+        select_word(keep[word], plan, linear, nontemporal, x + 32 * word, y + 32 * word)
+
+
+cdef inline void encipher_and_select(
+    const Blocks* blocks, lanes counter,
+    lanes* s,  # OUT: 16
+    const uint32_t* keep, Affine plan, bint linear, bint nontemporal, int turn,
+    const element* x,  # IN: 1024 elements
+    element* y,  # OUT, may be x
+) noexcept nogil:
+    # encipher_lanes, with the words of 32 turns selected. Written out: state that a loop
+    # indexes would not be kept in registers.
+    cdef int double_round
+    begin_lanes(blocks, counter, s)
+    diagonal(s, 0)
+    select_at(keep, plan, linear, nontemporal, turn, x, y)
+    select_at(keep, plan, linear, nontemporal, turn + 1, x, y)
+    diagonal(s, 1)
+    select_at(keep, plan, linear, nontemporal, turn + 2, x, y)
+    select_at(keep, plan, linear, nontemporal, turn + 3, x, y)
+    diagonal(s, 2)
+    select_at(keep, plan, linear, nontemporal, turn + 4, x, y)
+    select_at(keep, plan, linear, nontemporal, turn + 5, x, y)
+    diagonal(s, 3)
+    select_at(keep, plan, linear, nontemporal, turn + 6, x, y)
+    select_at(keep, plan, linear, nontemporal, turn + 7, x, y)
+    for double_round in range(3):
+        turn += 8
+        column(s, 0)
+        select_at(keep, plan, linear, nontemporal, turn, x, y)
+        column(s, 1)
+        select_at(keep, plan, linear, nontemporal, turn + 1, x, y)
+        column(s, 2)
+        select_at(keep, plan, linear, nontemporal, turn + 2, x, y)
+        column(s, 3)
+        select_at(keep, plan, linear, nontemporal, turn + 3, x, y)
+        diagonal(s, 0)
+        select_at(keep, plan, linear, nontemporal, turn + 4, x, y)
+        diagonal(s, 1)
+        select_at(keep, plan, linear, nontemporal, turn + 5, x, y)
+        diagonal(s, 2)
+        select_at(keep, plan, linear, nontemporal, turn + 6, x, y)
+        diagonal(s, 3)
+        select_at(keep, plan, linear, nontemporal, turn + 7, x, y)
+    end_lanes(blocks, counter, s)
+
+
+cdef inline void advance(
+    Decider* d, uint64_t group, Group* now, Group* before,
+    bint selecting, const uint32_t* keep, Affine plan, bint linear, bint nontemporal,
+    const element* x,  # IN: 1024 elements, if selecting
+    element* y,  # OUT, may be x
+) noexcept nogil:
+    # A group goes in, the ties of the one before are settled, and the elements of `keep` selected.
+    cdef lanes[16] s
+    cdef lanes counter
+    cdef uint64_t block = LANES * group
+    cdef uint32_t open = 0
+    cdef int lane
+    set_counter(&d.blocks, block)
+    for lane from 0 <= lane < <int> LANES by <int> WIDTH:
+        counter = numbered(<uint32_t> block + lane)
+        if selecting:
+            encipher_and_select(
+                &d.blocks, counter, s, keep, plan, linear, nontemporal, 32 * lane // <int> WIDTH,
+                x, y,
+            )
+        else:
+            encipher_lanes(&d.blocks, counter, s)
+        if lane + <int> WIDTH == <int> LANES:
+            settle(d, &before.ties)
+        open |= fold_lanes(s, lane, 8, d.clear, now.keep + 1, &now.ties)
+    note_ties(group, open if d.remainder else 0, now.keep + 1, &now.ties)
+    now.keep[0] = before.keep[<int> GROUP_WORDS]
+
+
+cdef inline void advance_only(Decider* d, uint64_t group, Group* now, Group* before) noexcept nogil:
+    cdef Affine unused = Affine(scale=0, shift=0, drop=0)
+    advance[float](d, group, now, before, False, NULL, unused, True, False, NULL, NULL)
+
+
+cdef inline void keep_settled(
+    const Group* group, Py_ssize_t g,
+    uint8_t* bits,  # OUT, or NULL
+) noexcept nogil:
+    if bits != NULL:
+        store_bits(group.keep + 1, DECISIONS, bits + DECISIONS // 8 * g)
+
+
+cdef void decide_groups(
+    Decider* d, uint64_t first, Py_ssize_t count,
+    uint8_t* bits,  # OUT
+) noexcept nogil:
+    # Nothing is selected: a group is through when its ties are settled.
+    cdef Pipeline pipe
+    cdef Py_ssize_t g
+    group_at(&pipe, 2).ties.open = 0
+    for g in range(count):
+        advance_only(d, first + g, group_at(&pipe, g), group_at(&pipe, g + 2))
+        if g > 0:
+            keep_settled(group_at(&pipe, g - 1), g - 1, bits)
+    settle(d, &group_at(&pipe, count - 1).ties)
+    keep_settled(group_at(&pipe, count - 1), count - 1, bits)
+
+
+cdef inline const uint32_t* by_lines(
+    Pipeline* pipe, const uint32_t* keep, int ahead,
+) noexcept nogil:
+    # The keep words of a group, shifted to the lines of y.
+    cdef int word
+    if ahead == 0:
+        return keep
+    for word in range(GROUP_WORDS):
+        pipe.shifted[word] = across(keep + word - 1, ahead)
+    return pipe.shifted
+
+
+cdef inline void select_groups(
+    Decider* d, uint64_t first, Py_ssize_t count, Affine plan, bint linear, bint nontemporal,
+    const element* x,  # IN
+    element* y,  # OUT, may be x
+    uint8_t* bits,  # OUT, or NULL
+) noexcept nogil:
+    # count > 1
+    cdef Pipeline[6] scratch  # a page, and one more
+    cdef Pipeline* pipe = placed(scratch, y)
+    cdef int ahead = ahead_of(y)
+    cdef Py_ssize_t g, at, filled = min(count, <Py_ssize_t> 3)
+    # Prologue: three groups go in; of the first, the part before y's first line is selected apart.
+    group_at(pipe, 2).ties.open = 0
+    for g in range(filled):
+        advance_only(d, first + g, group_at(pipe, g), group_at(pipe, g + 2))
+        if g > 0:
+            keep_settled(group_at(pipe, g - 1), g - 1, bits)
+        if g == 1:
+            select_words(
+                group_at(pipe, 0).keep + 1, DECISIONS, plan, nontemporal, False, True, x, y
+            )
+    # Steady state: a group goes in, and one comes out.
+    for g in range(filled, count):
+        at = DECISIONS * (g - 2)
+        if ahead:
+            at += ahead - 32
+        advance(
+            d, first + g, group_at(pipe, g), group_at(pipe, g + 2),
+            True, by_lines(pipe, group_at(pipe, g - 2).keep + 1, ahead), plan, linear, nontemporal,
+            x + at, y + at,
+        )
+        keep_settled(group_at(pipe, g - 1), g - 1, bits)
+    # Epilogue: the last ties are settled, and the last two groups come out.
+    settle(d, &group_at(pipe, count - 1).ties)
+    keep_settled(group_at(pipe, count - 1), count - 1, bits)
+    for g in range(max(count - 2, <Py_ssize_t> 1), count):
+        at = DECISIONS * g
+        select_words(
+            group_at(pipe, g).keep + 1, DECISIONS, plan, nontemporal, True, g < count - 1,
+            x + at, y + at,
+        )
+
+
+cdef void forward_groups(
+    Decider* d, uint64_t first, Py_ssize_t count, Affine plan, bint nontemporal,
+    const element* x,  # IN
+    element* y,  # OUT, may be x
+    uint8_t* bits,  # OUT, or NULL
+) noexcept nogil:
+    # A call for each, so that the flags are constants in the loops.
+    if not is_linear(plan):
+        select_groups(d, first, count, plan, False, False, x, y, bits)
+    elif HAS_MASKS and nontemporal:
+        select_groups(d, first, count, plan, True, True, x, y, bits)
+    else:
+        select_groups(d, first, count, plan, True, False, x, y, bits)

@@ -1,0 +1,23 @@
+/* x86-64-v3: registers of eight words. */
+#include <immintrin.h>
+
+#define DROPCORE_WIDTH 8
+#define DROPCORE_IN_REGISTER(words) __asm__("" : "+x"(words))
+#define DROPCORE_WORD_OF_DOUBLE uint64_t
+#include "machine/vectors.h"
+#include "machine/choose.h"
+#include "machine/f16c.h"
+
+/* Bit l set where lane l is not zero. */
+static inline uint32_t dropcore_nonzero(dropcore_lanes words)
+{
+    return 0xFF & ~(uint32_t)_mm256_movemask_ps((__m256)(words == 0));
+}
+
+/* Rotations by whole bytes: there is no other in one instruction. */
+#define dropcore_shuffle(words, ...) ((dropcore_lanes)_mm256_shuffle_epi8( \
+    (__m256i)(words), _mm256_broadcastsi128_si256(_mm_setr_epi8(__VA_ARGS__))))
+#define dropcore_rotate_16(words) \
+    dropcore_shuffle(words, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13)
+#define dropcore_rotate_8(words) \
+    dropcore_shuffle(words, 3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14)

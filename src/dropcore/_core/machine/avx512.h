@@ -1,0 +1,48 @@
+/* x86-64-v4: registers of sixteen words, mask registers, non-temporal stores of whole lines. */
+#include <immintrin.h>
+
+#define DROPCORE_WIDTH 16
+#define DROPCORE_IN_REGISTER(words) __asm__("" : "+v"(words))
+#include "machine/vectors.h"
+#include "machine/f16c.h"
+
+/* Bit l set where lane l is not zero. */
+static inline uint32_t dropcore_nonzero(dropcore_lanes words)
+{
+    return _mm512_test_epi32_mask((__m512i)words, (__m512i)words);
+}
+
+/* 32 elements of `size` bytes: x where the bit is set, else *drop. After non-temporal stores
+   a fence has to follow before another thread may look. */
+#define DROPCORE_HAS_MASKS 1
+#define dropcore_fence() _mm_sfence()
+
+static inline void dropcore_put_line(void *y, __m512i line, int nontemporal)
+{
+    if (nontemporal)
+        _mm512_stream_si512((__m512i *)y, line);
+    else
+        _mm512_storeu_si512(y, line);
+}
+
+static inline void dropcore_choose(
+    uint32_t keep, size_t size, int nontemporal, const void *x, const void *drop, void *y)
+{
+    const char *from = (const char *)x;
+    char *to = (char *)y;
+    if (size == 4) {
+        const __m512 other = _mm512_set1_ps(*(const float *)drop);
+        for (int k = 0; k < 32; k += 16)
+            dropcore_put_line(to + 4 * k, _mm512_castps_si512(_mm512_mask_mov_ps(
+                other, (__mmask16)(keep >> k), _mm512_loadu_ps(from + 4 * k))), nontemporal);
+    } else if (size == 8) {
+        const __m512d other = _mm512_set1_pd(*(const double *)drop);
+        for (int k = 0; k < 32; k += 8)
+            dropcore_put_line(to + 8 * k, _mm512_castpd_si512(_mm512_mask_mov_pd(
+                other, (__mmask8)(keep >> k), _mm512_loadu_pd(from + 8 * k))), nontemporal);
+    } else {
+        const __m512i other = _mm512_set1_epi16(*(const short *)drop);
+        dropcore_put_line(
+            to, _mm512_mask_mov_epi16(other, keep, _mm512_loadu_si512(from)), nontemporal);
+    }
+}

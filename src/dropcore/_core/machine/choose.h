@@ -1,0 +1,47 @@
+/* 32 elements of `size` bytes: x where the bit is set, else *drop. A register at a time, where
+   there are no mask registers. `whole` is an integer as large as an element, `word` what is
+   compared, one or two to an element. The registers that are loaded and stored are of
+   the element's own type: of any other, GCC would keep them in order with the cipher's.
+   Before it, a family defines DROPCORE_WORD_OF_DOUBLE. */
+#define DROPCORE_HAS_MASKS 0
+#define dropcore_fence() ((void)0)
+
+#define DROPCORE_REGISTER __attribute__((vector_size(4 * DROPCORE_WIDTH)))
+#define DROPCORE_CHOOSE(name, element, whole, word)                                         \
+    typedef element name##_elements DROPCORE_REGISTER __attribute__((aligned(1)));          \
+    typedef whole name##_wholes DROPCORE_REGISTER;                                          \
+    typedef word name##_words DROPCORE_REGISTER;                                            \
+    static inline void name(uint32_t keep, const element *x, const element *drop, element *y) \
+    {                                                                                       \
+        enum { SHARE = sizeof(element) / sizeof(word), BITS = 8 * sizeof(word) };           \
+        enum { LANES = sizeof(name##_words) / sizeof(word) };                               \
+        whole one;                                                                          \
+        word bit[LANES];                                                                    \
+        name##_words other, bits, values, kept;                                             \
+        memcpy(&one, drop, sizeof(one));                                                    \
+        other = (name##_words)(one - (name##_wholes){0});                                   \
+        for (int k = 0; k < 32; k += LANES / SHARE) {                                       \
+            for (int lane = 0; lane < LANES; lane++)                                        \
+                bit[lane] = (word)((word)1 << (k + lane / SHARE) % BITS);                   \
+            memcpy(&bits, bit, sizeof(bits));                                               \
+            kept = (name##_words)(((word)(keep >> k / BITS * BITS) & bits) == bits);        \
+            values = (name##_words)*(const name##_elements *)(x + k);                       \
+            values = (values & kept) | (other & ~kept);                                     \
+            *(name##_elements *)(y + k) = (name##_elements)values;                          \
+        }                                                                                   \
+    }
+DROPCORE_CHOOSE(dropcore_choose_2, uint16_t, uint16_t, uint16_t)
+DROPCORE_CHOOSE(dropcore_choose_4, float, uint32_t, uint32_t)
+DROPCORE_CHOOSE(dropcore_choose_8, double, uint64_t, DROPCORE_WORD_OF_DOUBLE)
+
+static inline void dropcore_choose(
+    uint32_t keep, size_t size, int nontemporal, const void *x, const void *drop, void *y)
+{
+    (void)nontemporal;
+    if (size == 4)
+        dropcore_choose_4(keep, (const float *)x, (const float *)drop, (float *)y);
+    else if (size == 8)
+        dropcore_choose_8(keep, (const double *)x, (const double *)drop, (double *)y);
+    else
+        dropcore_choose_2(keep, (const uint16_t *)x, (const uint16_t *)drop, (uint16_t *)y);
+}

@@ -1,0 +1,17 @@
+/* Any other processor of GCC and Clang, such as NEON: registers of four words, no intrinsics. */
+#define DROPCORE_WIDTH 4
+#define DROPCORE_IN_REGISTER(words) ((void)0)
+#define DROPCORE_WORD_OF_DOUBLE uint32_t
+#define DROPCORE_HAS_F16C 0
+#define dropcore_affine_halves(x, scale, shift, linear, y) ((void)0)
+#include "machine/vectors.h"
+#include "machine/choose.h"
+
+/* Bit l set where lane l is not zero. */
+static inline uint32_t dropcore_nonzero(dropcore_lanes words)
+{
+    uint32_t found = 0;
+    for (int lane = 0; lane < DROPCORE_WIDTH; lane++)
+        found |= (uint32_t)(words[lane] != 0) << lane;
+    return found;
+}

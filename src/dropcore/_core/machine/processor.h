@@ -1,0 +1,35 @@
+/* Which instruction sets the processor has: levels as the x86-64 psABI names them, by the
+   features that set them apart. Asked before a kernel module is imported. */
+#ifndef DROPCORE_PROCESSOR_H
+#define DROPCORE_PROCESSOR_H
+
+#if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__)
+#include <cpuid.h>
+
+static inline int dropcore_has_f16c(void)
+{
+    unsigned int a, b, c, d; /* not among the names that all compilers know */
+    return __get_cpuid(1, &a, &b, &c, &d) && (c >> 29 & 1);
+}
+
+static inline int dropcore_has_v3(void)
+{
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
+        && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2")
+        && dropcore_has_f16c();
+}
+
+static inline int dropcore_has_v4(void)
+{
+    return dropcore_has_v3()
+        && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+        && __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq")
+        && __builtin_cpu_supports("avx512vl");
+}
+#else
+#define dropcore_has_v3() 0
+#define dropcore_has_v4() 0
+#endif
+
+#endif

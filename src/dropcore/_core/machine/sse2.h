@@ -1,0 +1,16 @@
+/* The x86-64 baseline: registers of four words. */
+#include <emmintrin.h>
+
+#define DROPCORE_WIDTH 4
+#define DROPCORE_IN_REGISTER(words) __asm__("" : "+x"(words))
+#define DROPCORE_WORD_OF_DOUBLE uint32_t /* no wider words can be compared */
+#define DROPCORE_HAS_F16C 0
+#define dropcore_affine_halves(x, scale, shift, linear, y) ((void)0)
+#include "machine/vectors.h"
+#include "machine/choose.h"
+
+/* Bit l set where lane l is not zero. */
+static inline uint32_t dropcore_nonzero(dropcore_lanes words)
+{
+    return 0xF & ~(uint32_t)_mm_movemask_ps((__m128)(words == 0));
+}
