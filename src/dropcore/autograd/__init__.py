@@ -3,14 +3,16 @@
 A `Tensor` is an array that remembers how it was computed; `Tensor.backward` walks that
 record from the newest result to the oldest and adds up the chain rule. The files, lowest first:
 
+- ``checks.py``: checks of arguments;
+- ``gradients.py``: the gradients of a backward pass, and who holds them;
 - ``tape.py``: the engine: what is recorded, and how gradients flow back through it;
 - ``protocols.py``: what Python and NumPy ask of a tensor's values, and get without a gradient;
 - ``tensor.py``: `Tensor` with NumPy's arithmetic, each value beside its gradient rule, and
   `apply_op`, by which any package puts an operation of its own on the tape;
 - ``ops.py``, ``conv.py``, ``norm.py``, ``losses.py``: more values beside their rules;
-- ``members.py``, ``module.py``: what a module is made of, and modules; ``nn.py``: the layers;
+- ``state.py``: what modules, optimisers and batches save and take back;
+- ``members.py``, ``module.py``, ``nn.py``: what a module is made of, modules, and the layers;
 - ``optim.py``, ``batches.py``: optimisers, mini-batches in random order;
-- ``state.py``: what modules and these save and take back; ``checks.py``: of arguments;
 - ``contexts.py``: a model in inference mode for a while, its calls looked at from outside;
 - ``check.py``: the gradient checker.
 
@@ -21,9 +23,9 @@ Decisions:
 (b) float32 and float64 only. A Python number takes the dtype of the tensor it meets.
 (c) Broadcasting is undone, and dtypes are matched, in one place for every rule (``tape._fit``).
 (d) A rule may overwrite the gradient it is given where that is writeable: then nobody else holds
-    it, as CPython's reference counts tell. What somebody else holds comes read-only, so rules may
-    return their argument, a view of it or an array of their own without copying: the engine
-    writes to none of these.
+    it (``gradients.py``). What somebody else holds comes read-only, so rules may return their
+    argument, a view of it or an array of their own without copying: the engine writes to none of
+    these.
 (e) The tape holds rules, and by them the arrays that they need, but not the results: those that
     neither a rule nor the user needs are freed during the forward pass.
 (f) The tape is not consumed: `backward` may run again, and memory is freed with the last

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from dropcore.autograd.tape import Array
+from dropcore.autograd.gradients import Array
 from dropcore.autograd.tensor import Tensor
 
 

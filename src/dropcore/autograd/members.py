@@ -8,6 +8,7 @@ from numbers import Integral
 from typing import Any
 
 Kind = type | tuple[type, ...]
+_CONTAINERS = (list, tuple, dict, deque, set, frozenset)
 
 
 def members(owner: object, kind: Kind) -> Iterator[tuple[str, Any]]:
@@ -22,37 +23,38 @@ def members(owner: object, kind: Kind) -> Iterator[tuple[str, Any]]:
         If something of the kind has no name of its own: it is in a set, a key is neither text
         nor an integer, is empty or has a dot, or two keys read alike.
     """
-    names: set[str] = set()
     for attribute, value in vars(owner).items():
         if attribute.startswith("_"):
             continue
-        for keys, member in _found(value, kind, ()):
-            name = _name(attribute, keys)
-            if name in names:
-                raise ValueError(f"{name}: two keys must not read alike")
-            names.add(name)
-            yield name, member
+        if isinstance(value, kind):
+            yield attribute, value
+        elif isinstance(value, _CONTAINERS):
+            names: set[str] = set()
+            for keys, member in _inside(value, kind, ()):
+                name = _name(attribute, keys)
+                if name in names:
+                    raise ValueError(f"{name}: two keys must not read alike")
+                names.add(name)
+                yield name, member
 
 
-def _found(
-    value: Any, kind: Kind, inside: tuple[Any, ...]
+def _inside(
+    container: Any, kind: Kind, around: tuple[Any, ...]
 ) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """Yield what is of a kind in `value`, or `value` itself, with the keys that lead to it."""
-    if isinstance(value, kind):
-        yield (), value
+    """Yield what is of a kind in a container, with the keys that lead to it."""
+    if any(container is each for each in around):  # it holds itself
         return
-    pairs: Iterable[tuple[Any, Any]] = ()
-    if isinstance(value, dict):
-        pairs = value.items()
-    elif isinstance(value, list | tuple | deque):
-        pairs = enumerate(value)
-    elif isinstance(value, set | frozenset):
-        pairs = ((_InSet, each) for each in value)
-    if any(value is each for each in inside):  # it holds itself
-        return
-    for key, each in pairs:
-        for keys, member in _found(each, kind, (*inside, value)):
-            yield (key, *keys), member
+    pairs: Iterable[tuple[Any, Any]] = enumerate(container)
+    if isinstance(container, dict):
+        pairs = container.items()
+    elif isinstance(container, set | frozenset):
+        pairs = ((_InSet, each) for each in container)
+    for key, value in pairs:
+        if isinstance(value, kind):
+            yield (key,), value
+        elif isinstance(value, _CONTAINERS):
+            for keys, member in _inside(value, kind, (*around, container)):
+                yield (key, *keys), member
 
 
 class _InSet:

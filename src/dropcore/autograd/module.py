@@ -8,9 +8,9 @@ from typing import Any, ParamSpec, Protocol, Self, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dropcore.autograd.gradients import Array
 from dropcore.autograd.members import members
 from dropcore.autograd.state import Setter, Stateful
-from dropcore.autograd.tape import Array
 from dropcore.autograd.tensor import Tensor
 
 P = ParamSpec("P")

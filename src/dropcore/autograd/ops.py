@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dropcore.autograd.tape import Array
+from dropcore.autograd.gradients import Array
 from dropcore.autograd.tensor import Tensor, apply_op, as_tensor
 
 # Klambauer et al., "Self-Normalizing Neural Networks", 2017, equation 14.

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from dropcore.autograd.gradients import Array
 from dropcore.autograd.state import Stateful
-from dropcore.autograd.tape import Array
 from dropcore.autograd.tensor import Tensor
 
 

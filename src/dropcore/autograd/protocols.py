@@ -15,7 +15,7 @@ from typing import Any, NoReturn, Self
 
 import numpy as np
 
-from dropcore.autograd.tape import Array
+from dropcore.autograd.gradients import Array
 
 Number = int | float | np.integer | np.floating | np.bool_
 """What takes the dtype of a tensor that it is computed with."""

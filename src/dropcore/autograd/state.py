@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dropcore.autograd.checks import at_least
-from dropcore.autograd.tape import Array
+from dropcore.autograd.gradients import Array
 
 Setter = Callable[[Any], object]
 

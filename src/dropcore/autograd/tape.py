@@ -13,23 +13,22 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from operator import attrgetter
-from sys import getrefcount
-from typing import TYPE_CHECKING, Any
-from weakref import getweakrefcount, ref
+from typing import Any, Protocol
+from weakref import ref
 
 import numpy as np
-from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from dropcore.autograd.tensor import Tensor
+from dropcore.autograd.gradients import Array, Gradient, Gradients, read_only
 
-Array = NDArray[Any]
-Gradient = Array | None
 Rule = Callable[[Array], Any]
 """Takes the gradient at a value; returns the gradient at a parent, or a tuple of them."""
 
-_list = [object()]
-_ALONE = getrefcount(_list[-1])  # what it says of something that a list alone holds
+
+class Keeper(Protocol):
+    """What a gradient is left in."""
+
+    grad: Gradient
+
 
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
 
@@ -93,46 +92,39 @@ class Node:
         for parent in parents:
             if parent is not None and parent.depth >= self.depth:
                 self.depth = parent.depth + 1
-        self.keeper: ref[Tensor] | None = None  # of the tensor whose .grad is wanted
+        self.keeper: ref[Keeper] | None = None  # of the tensor whose .grad is wanted
 
     def backward(self, gradient: Array) -> None:
         """Add the gradient at each node below that has a keeper to its keeper's ``.grad``."""
-        gradients = {self: gradient}
-        owned: set[Node] = set()  # the nodes whose gradient nobody else holds
+        gradients = Gradients(self, gradient)
         for node in _children_first(self):
-            dy = gradients.pop(node, None)
+            dy = gradients.pop(node)
             if dy is None:
                 continue
-            if node.keeper is not None and (tensor := node.keeper()) is not None:
-                _keep(tensor, dy, node in owned and node.rule is None)
-            dxs = node._pull_back(dy, node in owned)
-            for parent in reversed(node.parents):
-                alone = getrefcount(dxs[-1]) == _ALONE  # before it has a name here
-                dx = dxs.pop()
-                if dx is None or parent is None:
-                    continue
-                fitted = parent._fit(dx)
-                if parent in owned:
-                    gradients[parent] += fitted
-                elif parent in gradients:
-                    gradients[parent] = np.asarray(gradients[parent] + fitted)
-                    owned.add(parent)
-                else:
-                    gradients[parent] = fitted
-                    alone = alone and fitted is dx and getweakrefcount(dx) == 0
-                    if alone and dx.flags.owndata and dx.flags.carray:
-                        owned.add(parent)
+            if node.keeper is not None:
+                node._keep(dy)
+            if node.rule is not None:
+                gradients.add(node.parents, node._pull_back(dy))
 
-    def _pull_back(self, dy: Array, owned: bool) -> list[Gradient]:
+    def _keep(self, dy: Array) -> None:
+        assert self.keeper is not None
+        tensor = self.keeper()
+        if tensor is None:
+            return
+        if tensor.grad is not None:  # not in place: whoever holds it keeps what they saw
+            tensor.grad = np.asarray(tensor.grad + dy)
+        else:
+            owned = dy.flags.writeable and self.rule is None  # no rule will overwrite it
+            tensor.grad = dy if owned else dy.copy()
+
+    def _pull_back(self, dy: Array) -> list[Gradient]:
         """Return the gradient at each parent, None where there is none."""
         rule, parents = self.rule, self.parents
-        if rule is None:
-            return []
-        if not owned or isinstance(rule, tuple):  # of a tuple, each needs it
-            dy = _read_only(dy)
         if isinstance(rule, tuple):
+            dy = read_only(dy)  # each of them needs it
             pairs = zip(rule, parents, strict=True)
             return [None if parent is None else one(dy) for one, parent in pairs]
+        assert rule is not None
         answer = rule(dy)
         dxs = list(answer) if isinstance(answer, tuple) else [answer]
         if len(dxs) != len(parents):
@@ -140,7 +132,7 @@ class Node:
             raise ValueError(f"gradient rule {rule!r}: returned {counts}")
         return dxs
 
-    def _fit(self, dx: Array) -> Array:
+    def fit(self, dx: Array) -> Array:
         """Give the gradient `dx` the dtype and shape of the result: broadcasting, undone.
 
         Where the forward pass repeated an element along an axis, its gradient is the sum along it.
@@ -153,20 +145,6 @@ class Node:
             raise ValueError(f"gradient rule: returned shape {dx.shape} for a parent of {shape}")
         repeated = [axis + extra for axis, n in enumerate(shape) if n == 1]
         return np.asarray(dx.sum(axis=(*range(extra), *repeated))).reshape(shape)
-
-
-def _keep(tensor: Tensor, dy: Array, owned: bool) -> None:
-    # Not in place: whoever holds the earlier .grad keeps what they saw.
-    if tensor.grad is not None:
-        tensor.grad = np.asarray(tensor.grad + dy)
-    else:
-        tensor.grad = dy if owned else dy.copy()
-
-
-def _read_only(dy: Array) -> Array:
-    view = dy.view()
-    view.flags.writeable = False
-    return view
 
 
 def _children_first(root: Node) -> list[Node]:

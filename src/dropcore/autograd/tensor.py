@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dropcore.autograd.checks import of_shape
+from dropcore.autograd.gradients import Array, Gradient
 from dropcore.autograd.protocols import ArrayProtocols, Number, operand, unmasked
-from dropcore.autograd.tape import Array, Gradient, Node, Rule, is_recording
+from dropcore.autograd.tape import Node, Rule, is_recording
 
 Axis = int | tuple[int, ...] | None
 
