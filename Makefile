@@ -11,6 +11,7 @@
 #   make check     test, and count instructions under valgrind
 #   make check-large   arrays of more than 2^31 elements
 #   make check-random   test batteries read the mask stream: five minutes, or an hour with HOUR=1
+#   make check-soak   threads, forks and signals for five minutes, or SOAK=3600 seconds
 #   make test-peers    the autograd engine against PyTorch
 #   make test-frameworks   the packages for PyTorch, JAX, Keras and HIPS autograd
 #   make check-sanitize check-threads check-debug   sanitizers, and Cython's checks
@@ -47,7 +48,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint lint-text lint-types docs interface pytest plugins test-plugins test-peers test-frameworks bench \
-    bench-report bench-compilers coverage check check-random check-large check-sanitize check-threads check-debug check-plain check-pythons \
+    bench-report bench-compilers coverage check check-random check-soak check-large check-sanitize check-threads check-debug check-plain check-pythons \
     check-free-threading check-clang check-foreign clean
 
 help:
@@ -197,6 +198,12 @@ check: test
 # dieharder and ent are Debian packages.
 check-random: $(VENV)/test.stamp
 	$(BIN)/python tools/randomness/check.py $(if $(HOUR),--hour)
+
+# Seconds; 3600 for an hour.
+SOAK ?= 300
+
+check-soak: $(VENV)/test.stamp $(VENV)/plugins.stamp
+	$(BIN)/python tools/soak.py $(SOAK)
 
 check-large: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m large
