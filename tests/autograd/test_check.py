@@ -57,11 +57,11 @@ def test_a_single_number():
 
 
 def test_float32_is_refused():
-    with pytest.raises(TypeError, match="input 1 has dtype float32, expected float64"):
+    with pytest.raises(TypeError, match="input 1 must be of dtype float64, not float32"):
         gradcheck(lambda a, b: a * b, [X, X.astype(np.float32)])
 
 
 def test_random_functions_are_refused():
     rng = np.random.default_rng(0)
-    with pytest.raises(ValueError, match="f: two calls"):
+    with pytest.raises(ValueError, match="f must give the same value"):
         gradcheck(lambda t: t * Tensor(rng.normal(size=t.shape)), [X])

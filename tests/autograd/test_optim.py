@@ -132,10 +132,12 @@ def test_a_state_that_does_not_fit_changes_nothing(make):
     before = optimiser.state_dict()
     state = make([parameter(1.0)]).state_dict()
     with pytest.raises(
-        ValueError, match=r"\.0: shape \(1,\).*expected shape \(2,\)|state: missing"
+        ValueError, match=r"\.0 must have shape \(2,\).* not shape \(1,\)|state must have the names"
     ):
         optimiser.load_state_dict(state if optimiser._slots else {})
-    with pytest.raises(ValueError, match=r"state: missing \[\], unknown \['more'\]"):
+    with pytest.raises(
+        ValueError, match=r"state must have the names .*: missing \[\], unknown \['more'\]"
+    ):
         optimiser.load_state_dict(before | {"more": 1})
     after = optimiser.state_dict()
     assert after.keys() == before.keys()
@@ -158,7 +160,7 @@ def test_a_state_that_does_not_fit_changes_nothing(make):
 def test_numbers_that_no_optimiser_has_are_refused(name, value):
     optimiser = Adam([parameter(1.0)])
     before = optimiser.state_dict()
-    with pytest.raises((TypeError, ValueError), match=f"^{name}: "):
+    with pytest.raises((TypeError, ValueError), match=f"^{name} must be "):
         optimiser.load_state_dict(Adam([parameter(1.0)], lr=2).state_dict() | {name: value})
     assert str(optimiser.state_dict()) == str(before)
 
@@ -183,20 +185,28 @@ TWICE = parameter(1)
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: SGD([], 0.1), ValueError, "parameters: none"),
+        (lambda: SGD([], 0.1), ValueError, "parameters must not be empty"),
         (lambda: SGD([Tensor([1.0])], 0.1), TypeError, "require a gradient"),
-        (lambda: Adam([np.ones(3)]), TypeError, "expected tensors"),
-        (lambda: SGD([parameter(1)], -1), ValueError, "lr: -1, expected 0 or more"),
-        (lambda: SGD([parameter(1)], float("nan")), ValueError, "lr: nan"),
-        (lambda: SGD([parameter(1)], 1, momentum=-0.1), ValueError, "momentum: -0.1"),
-        (lambda: Adam([parameter(1)], weight_decay=-1), ValueError, "weight_decay: -1"),
-        (lambda: Adam([parameter(1)], betas=(0.9, 1.0)), ValueError, "betas: "),
-        (lambda: Adam([parameter(1)], eps=-1), ValueError, "eps: -1"),
-        (lambda: Adam([parameter(1)], betas=0.9), ValueError, "betas: 0.9"),
-        (lambda: Adam([parameter(1)], betas=(0.9, 0.9, 0.9)), ValueError, "betas: "),
-        (lambda: SGD([parameter(1)], "fast"), TypeError, "lr: 'fast', expected a number"),
-        (lambda: SGD([parameter(1)], float("inf")), ValueError, "lr: inf"),
-        (lambda: SGD([TWICE, TWICE], 0.1), ValueError, "parameters: one of them comes twice"),
+        (lambda: Adam([np.ones(3)]), TypeError, "parameters must be tensors"),
+        (lambda: SGD([parameter(1)], -1), ValueError, "lr must be 0 or more, and finite, not -1"),
+        (lambda: SGD([parameter(1)], float("nan")), ValueError, "lr must be .* not nan"),
+        (lambda: SGD([parameter(1)], 1, momentum=-0.1), ValueError, "momentum must be .* not -0.1"),
+        (
+            lambda: Adam([parameter(1)], weight_decay=-1),
+            ValueError,
+            "weight_decay must be .* not -1",
+        ),
+        (lambda: Adam([parameter(1)], betas=(0.9, 1.0)), ValueError, "betas must be two numbers"),
+        (lambda: Adam([parameter(1)], eps=-1), ValueError, "eps must be .* not -1"),
+        (lambda: Adam([parameter(1)], betas=0.9), ValueError, "betas must be .* not 0.9"),
+        (
+            lambda: Adam([parameter(1)], betas=(0.9, 0.9, 0.9)),
+            ValueError,
+            "betas must be two numbers",
+        ),
+        (lambda: SGD([parameter(1)], "fast"), TypeError, "lr must be a number, not 'fast'"),
+        (lambda: SGD([parameter(1)], float("inf")), ValueError, "lr must be .* not inf"),
+        (lambda: SGD([TWICE, TWICE], 0.1), ValueError, "parameters must not have one twice"),
         # A tensor gives its rows, which are other tensors.
         (lambda: SGD(parameter(1, 2), 0.1), TypeError, "computed from others"),
         (lambda: SGD(parameter(1)[0], 0.1), TypeError, "cannot be iterated over"),

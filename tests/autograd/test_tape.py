@@ -304,7 +304,7 @@ def test_a_copy_is_a_leaf_of_its_own(copied):
 
 def test_as_many_rules_as_parents():
     x = leaf(2)
-    with pytest.raises(ValueError, match="2 rules for 1 parents"):
+    with pytest.raises(ValueError, match="a rule for each of 1 parents, not 2"):
         apply_op(x.data, (x,), (lambda dy: dy, lambda dy: dy))
 
 
@@ -414,11 +414,13 @@ def test_no_grad_holds_for_its_thread_alone():
 
 
 def test_backward_without_a_gradient_needs_one_element():
-    with pytest.raises(ValueError, match=r"gradient: needed for a tensor of shape \(3,\)"):
+    with pytest.raises(ValueError, match=r"gradient must be given for a tensor of shape \(3,\)"):
         (leaf(3) * 2).backward()
-    with pytest.raises(TypeError, match="gradient: dtype complex128"):
+    with pytest.raises(
+        TypeError, match="gradient must be of real numbers, not of dtype complex128"
+    ):
         (leaf(3) * 2).backward(np.ones(3, complex))
-    with pytest.raises(ValueError, match=r"gradient: shape \(2,\), expected \(3,\)"):
+    with pytest.raises(ValueError, match=r"gradient must have shape \(3,\), not \(2,\)"):
         (leaf(3) * 2).backward(np.ones(2))
     x = leaf(1, 1)
     (x * 2).backward()
@@ -426,7 +428,7 @@ def test_backward_without_a_gradient_needs_one_element():
 
 
 def test_backward_of_a_constant_is_an_error():
-    with pytest.raises(RuntimeError, match="requires no gradient"):
+    with pytest.raises(RuntimeError, match="needs a tensor that requires a gradient"):
         Tensor(1.0).backward()
 
 
@@ -434,17 +436,17 @@ def test_backward_of_a_constant_is_an_error():
 def test_a_gradient_of_a_wrong_shape_is_named(shape):
     x = leaf(3)
     y = apply_op(x.data, (x,), lambda dy: np.ones(shape))
-    with pytest.raises(ValueError, match="gradient rule: returned shape"):
+    with pytest.raises(ValueError, match=r"gradient rule must return shape \(3,\)"):
         y.sum().backward()
 
 
 def test_a_wrong_number_of_gradients_is_named():
     x, y = leaf(3), leaf(3)
-    with pytest.raises(ValueError, match="returned 1 gradients for 2 parents"):
+    with pytest.raises(ValueError, match="as many gradients as there are parents, 2, not 1"):
         apply_op(x.data, (x, y), lambda dy: dy).sum().backward()
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.int64, np.complex128, bool])
 def test_a_value_of_another_dtype_is_named(dtype):
-    with pytest.raises(TypeError, match=f"value: dtype {np.dtype(dtype)}, expected float32"):
+    with pytest.raises(TypeError, match=f"value must be float32 .*, not {np.dtype(dtype)}"):
         apply_op(np.ones(3, dtype), (leaf(3),), lambda dy: dy)

@@ -80,7 +80,7 @@ def test_a_constructed_tensor():
     ],
 )
 def test_other_dtypes_are_named(data):
-    with pytest.raises(TypeError, match=r"data: dtype .*, expected float32 or float64"):
+    with pytest.raises(TypeError, match=r"data must be float32 or float64 .*, not "):
         Tensor(data)
 
 
@@ -106,9 +106,11 @@ def test_leaves_can_be_pickled_and_copied():
 
 
 def test_shapes_that_do_not_fit_are_named():
-    with pytest.raises(ValueError, match=r"matmul: shapes \(2, 3\) and \(2, 3\) do not fit"):
+    with pytest.raises(
+        ValueError, match=r"operands of @ must fit, not have shapes \(2, 3\) and \(2, 3\)"
+    ):
         Tensor(X) @ Tensor(X)
-    with pytest.raises(ValueError, match=r"matmul: shapes \(1, 3\) and \(2, 1\)"):
+    with pytest.raises(ValueError, match=r"operands of @ .* \(1, 3\) and \(2, 1\)"):
         Tensor(V) @ Tensor([1.0, 2.0])
     with pytest.raises(ValueError, match=r"\(2,3\) \(2,\)"):
         Tensor(X) + Tensor([1.0, 2.0])

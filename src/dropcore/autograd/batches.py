@@ -88,8 +88,8 @@ class Batches(Stateful):
 
     def _set_number(self, name: str, value: Any) -> None:
         if name in ("n", "size") and value != getattr(self, name):
-            raise ValueError(f"{name}: {value}, expected {getattr(self, name)}")
+            raise ValueError(f"{name} must be {getattr(self, name)}, not {value}")
         at_least(name, value, whole=True)
         if name == "place" and value > len(self):
-            raise ValueError(f"place: {value}, expected {len(self)} or less")
+            raise ValueError(f"place must be {len(self)} or less, not {value}")
         setattr(self, name, value)

@@ -60,7 +60,7 @@ def gradcheck(
     # Weights that differ, so that gradients in the wrong places do not cancel.
     weights = np.linspace(0.5, 1.5, y.size).reshape(y.shape)
     if not np.array_equal(f(*tensors).data, y.data, equal_nan=True):
-        raise ValueError("f: two calls on the same inputs gave different values")
+        raise ValueError("f must give the same value for the same inputs, and gave two")
     y.backward(weights)
 
     for i, tensor in enumerate(tensors):
@@ -83,5 +83,5 @@ def gradcheck(
 def _tensor(i: int, data: Array) -> Tensor:
     data = np.array(data)
     if data.dtype != np.float64:
-        raise TypeError(f"inputs: input {i} has dtype {data.dtype}, expected float64")
+        raise TypeError(f"input {i} must be of dtype float64, not {data.dtype}")
     return Tensor(data, requires_grad=True)

@@ -60,7 +60,7 @@ def conv2d(
     _check(x.shape, weight.shape, stride, padding)
     out_channels, _, rows, columns = weight.shape
     if bias is not None:
-        of_shape("bias", bias.shape, (out_channels,), "the kernels of weight, ")
+        of_shape("bias", bias.shape, (out_channels,), " as the kernels of weight")
     shape = x.shape  # for the rules, which need no more of x
     patches, (batch, height, width) = _patches(x.data, (rows, columns), stride, padding)
     kernels = weight.data.reshape(out_channels, patches.shape[1])
@@ -105,16 +105,16 @@ def _padded(shape: tuple[int, ...], padding: int) -> tuple[int, int, int, int]:
 
 def _check(x: tuple[int, ...], weight: tuple[int, ...], stride: int, padding: int) -> None:
     if len(x) != 4:
-        raise ValueError(f"x: shape {x}, expected (batch, channels, height, width)")
+        raise ValueError(f"x must have shape (batch, channels, height, width), not {x}")
     if len(weight) != 4 or weight[1] != x[1]:
         raise ValueError(
-            f"weight: shape {weight}, expected (out_channels, {x[1]}, kernel_height, "
-            f"kernel_width) for x of shape {x}"
+            f"weight must have shape (out_channels, {x[1]}, kernel_height, kernel_width) for x of "
+            f"shape {x}, not {weight}"
         )
     at_least("stride", stride, 1, whole=True)
     at_least("padding", padding, whole=True)
     if 0 in weight[2:]:
-        raise ValueError(f"weight: shape {weight}, expected a window of one element or more")
+        raise ValueError(f"weight must have a window of one element or more, not shape {weight}")
     if weight[2] > x[2] + 2 * padding or weight[3] > x[3] + 2 * padding:
-        window = f"the window {weight[2:]}"
-        raise ValueError(f"x: shape {x} with padding {padding} is smaller than {window}")
+        padded = f"shape {x} with padding {padding}"
+        raise ValueError(f"x must not be smaller than the window {weight[2:]}: it has {padded}")

@@ -89,24 +89,24 @@ def binary_cross_entropy_with_logits(logits: Tensor | ArrayLike, targets: ArrayL
 def _labels(logits: Tensor, labels: ArrayLike) -> Array:
     array = np.asarray(labels)
     if array.dtype.kind not in "iu":
-        raise TypeError(f"labels: dtype {array.dtype}, expected integers")
+        raise TypeError(f"labels must be integers, not of dtype {array.dtype}")
     if logits.ndim != 2 or logits.size == 0:
-        raise ValueError(f"logits: shape {logits.shape}, expected (batch, classes), not empty")
+        raise ValueError(f"logits must have shape (batch, classes), not empty, not {logits.shape}")
     batch, classes = logits.shape
     of_shape("labels", array.shape, (batch,))
     low, high = array.min(), array.max()
     if low < 0 or high >= classes:
-        raise ValueError(f"labels: from {low} to {high}, expected 0 to {classes - 1}")
+        raise ValueError(f"labels must be from 0 to {classes - 1}, not from {low} to {high}")
     return array
 
 
 def _targets(logits: Tensor, targets: ArrayLike) -> Array:
     array = np.asarray(targets)
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"targets: dtype {array.dtype}, expected numbers or bools")
-    of_shape("targets", array.shape, logits.shape, "that of the logits, ")
+        raise TypeError(f"targets must be numbers or bools, not of dtype {array.dtype}")
+    of_shape("targets", array.shape, logits.shape, " as the logits")
     if logits.size == 0:
-        raise ValueError(f"logits: shape {logits.shape}, expected one that is not empty")
+        raise ValueError(f"logits must not be empty, as shape {logits.shape} is")
     if not (array.min() >= 0 and array.max() <= 1):
-        raise ValueError(f"targets: from {array.min()} to {array.max()}, expected 0 to 1")
+        raise ValueError(f"targets must be from 0 to 1, not from {array.min()} to {array.max()}")
     return array.astype(logits.dtype, copy=False)

@@ -190,12 +190,12 @@ class Sequential(Module):
         by_position = [(str(position), module) for position, module in enumerate(modules)]
         for name, module in [*by_position, *named.items()]:
             if not isinstance(module, Module):
-                raise TypeError(f"{name}: {module!r}, expected a Module")
+                raise TypeError(f"module {name} must be a Module, not {module!r}")
             taken = name in vars(self) or hasattr(Module, name)
             if taken or not name or name.startswith("_") or "." in name:
                 raise ValueError(
-                    f"{name!r}: not possible as the name of a module: it is empty, private, "
-                    "has a dot, is another's, or is an attribute that every module has"
+                    f"the name of a module must not be {name!r}: that is empty, private, has a "
+                    "dot, is another's, or is an attribute that every module has"
                 )
             setattr(self, name, module)
 

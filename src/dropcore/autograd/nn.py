@@ -61,7 +61,7 @@ class Linear(Module):
         x = as_tensor(x)
         features = self.weight.shape[0]
         if x.ndim == 0 or x.shape[-1] != features:
-            raise ValueError(f"x: shape {x.shape}, expected (..., {features})")
+            raise ValueError(f"x must have shape (..., {features}), not {x.shape}")
         y = x @ self.weight
         return y if self.bias is None else y + self.bias
 

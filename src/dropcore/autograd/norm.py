@@ -90,15 +90,15 @@ def batch_norm(
 def _check(x: Tensor, weight: Tensor, bias: Tensor, mean: Array, var: Array, training: bool) -> int:
     """Return how many values a channel has."""
     if x.ndim < 2:
-        raise ValueError(f"x: shape {x.shape}, expected (batch, channels, ...)")
+        raise ValueError(f"x must have shape (batch, channels, ...), not {x.shape}")
     names = ("weight", "bias", "running_mean", "running_var")
     for name, shape in zip(names, (weight.shape, bias.shape, mean.shape, var.shape), strict=True):
-        of_shape(name, shape, x.shape[1:2], "the channels of x, ")
+        of_shape(name, shape, x.shape[1:2], " as the channels of x")
     for name, running in (("running_mean", mean), ("running_var", var)):
         if training and not (running.flags.writeable and running.dtype.kind == "f"):
-            raise ValueError(f"{name}: {running.dtype}, expected floats that can be written to")
+            raise ValueError(f"{name} must be floats that can be written to, not {running.dtype}")
     count = x.size // max(x.shape[1], 1)
     if training and count < 2:
-        few = f"{count} value(s) a channel"
-        raise ValueError(f"x: shape {x.shape} has {few}; training needs two or more")
+        few = f"{count} value(s) a channel, and training needs two or more"
+        raise ValueError(f"x must not have shape {x.shape}: that is {few}")
     return count

@@ -39,16 +39,16 @@ class Optimizer(Stateful):
     def __init__(self, parameters: Iterable[Tensor], lr: float, weight_decay: float) -> None:
         self.parameters = list(parameters)
         if not self.parameters:
-            raise ValueError("parameters: none given (an iterator may have been used up)")
+            raise ValueError("parameters must not be empty (an iterator may have been used up)")
         for parameter in self.parameters:
             node = parameter.node if isinstance(parameter, Tensor) else None
             if node is None or node.rule is not None:
                 raise TypeError(
-                    f"parameters: {parameter!r}, expected tensors that require a gradient "
-                    "and were not computed from others"
+                    "parameters must be tensors that require a gradient and were not computed "
+                    f"from others, not {parameter!r}"
                 )
         if len(set(map(id, self.parameters))) < len(self.parameters):
-            raise ValueError("parameters: one of them comes twice, and would be changed twice")
+            raise ValueError("parameters must not have one twice, which would be changed twice")
         self._set_number("lr", lr)
         self._set_number("weight_decay", weight_decay)
         for slot in self._slots:
@@ -183,7 +183,7 @@ class Adam(Optimizer):
         if name != "betas":
             super()._set_number(name, value)
         elif np.shape(value) != (2,) or not all(0 <= beta < 1 for beta in value):
-            raise ValueError(f"betas: {value!r}, expected two numbers in [0, 1)")
+            raise ValueError(f"betas must be two numbers in [0, 1), not {value!r}")
         else:
             self.betas = tuple(value)
 

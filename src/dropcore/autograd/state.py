@@ -51,20 +51,21 @@ class Stateful:
             an array is read-only. Then, and whatever a value's owner raises, all is as it was.
         """
         if not isinstance(state, Mapping):
-            raise TypeError(f"state: {state!r}, expected what state_dict returned")
+            raise TypeError(f"state must be what state_dict returned, not {state!r}")
         arrays, values = self._arrays(), self._values()
         expected = arrays.keys() | values.keys()
         if state.keys() != expected:
             missing = sorted(expected - state.keys())
             unknown = sorted(state.keys() - expected, key=str)
-            raise ValueError(f"state: missing {missing}, unknown {unknown}")
+            names = f"missing {missing}, unknown {unknown}"
+            raise ValueError(f"state must have the names of state_dict(): {names}")
         for name, array in arrays.items():
             value = np.asarray(state[name])
             if (value.shape, value.dtype) != (array.shape, array.dtype):
                 found, wanted = (f"shape {a.shape}, dtype {a.dtype}" for a in (value, array))
-                raise ValueError(f"{name}: {found}; expected {wanted}")
+                raise ValueError(f"{name} must have {wanted}, not {found}")
             if not array.flags.writeable:
-                raise ValueError(f"{name}: the array to be written to is read-only")
+                raise ValueError(f"{name} must be writeable in the model, not read-only")
         with ExitStack() as undo:
             for name, (owner, before, set_value) in values.items():  # which may be refused
                 undo.callback(set_value, before)

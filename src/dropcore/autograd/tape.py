@@ -128,8 +128,8 @@ class Node:
         answer = rule(dy)
         dxs = list(answer) if isinstance(answer, tuple) else [answer]
         if len(dxs) != len(parents):
-            counts = f"{len(dxs)} gradients for {len(parents)} parents"
-            raise ValueError(f"gradient rule {rule!r}: returned {counts}")
+            what = f"as many gradients as there are parents, {len(parents)}, not {len(dxs)}"
+            raise ValueError(f"gradient rule {rule!r} must return {what}")
         return dxs
 
     def fit(self, dx: Array) -> Array:
@@ -142,7 +142,9 @@ class Node:
             return dx
         extra = dx.ndim - len(shape)
         if extra < 0 or any(n not in (1, m) for n, m in zip(shape, dx.shape[extra:], strict=True)):
-            raise ValueError(f"gradient rule: returned shape {dx.shape} for a parent of {shape}")
+            raise ValueError(
+                f"a gradient rule must return shape {shape} for this parent, not {dx.shape}"
+            )
         repeated = [axis + extra for axis, n in enumerate(shape) if n == 1]
         return np.asarray(dx.sum(axis=(*range(extra), *repeated))).reshape(shape)
 

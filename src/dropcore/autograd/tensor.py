@@ -1,8 +1,7 @@
 """`Tensor`: NumPy's arithmetic on the tape, each value beside its gradient rule.
 
 In every rule ``dy`` is the gradient at the value. Shapes in a rule may be the broadcast ones: the
-tape sums them back. A tuple of rules has one for each parent, of which only those are called
-whose parent requires a gradient.
+tape sums them back. Of a tuple of rules, one for each parent, only those needed are called.
 """
 
 from __future__ import annotations
@@ -114,8 +113,7 @@ class Tensor(ArrayProtocols):
         Parameters
         ----------
         gradient : array, optional
-            The gradient at this tensor, of its shape; cast to its dtype. A tensor of one element
-            may leave it out: 1.
+            The gradient at this tensor, of its shape; of a tensor of one element, 1 if left out.
 
         Raises
         ------
@@ -129,8 +127,8 @@ class Tensor(ArrayProtocols):
 
         Notes
         -----
-        A ``.grad`` is an array of the engine's own: it never shares memory with `gradient`, with
-        data or with another ``.grad``. Gradients between the leaves are freed on the way.
+        A ``.grad`` never shares memory with `gradient`, with data or with another ``.grad``.
+        Gradients between the leaves are freed on the way.
 
         Examples
         --------
@@ -143,19 +141,19 @@ class Tensor(ArrayProtocols):
         node = self.node
         if node is None:
             raise RuntimeError(
-                "backward: this tensor requires no gradient, nor does anything it "
-                "was computed from (or it was computed under no_grad)"
+                "backward needs a tensor that requires a gradient: neither this one does, nor "
+                "anything it was computed from (or it was computed under no_grad)"
             )
         if gradient is None:
             if self.size != 1:
                 raise ValueError(
-                    f"gradient: needed for a tensor of shape {self.shape}; "
+                    f"gradient must be given for a tensor of shape {self.shape}; "
                     "only one of a single element may leave it out"
                 )
             gradient = np.ones_like(self.data)
         seed = np.asarray(gradient)
         if seed.dtype.kind not in "fiub":
-            raise TypeError(f"gradient: dtype {seed.dtype}, expected an array of real numbers")
+            raise TypeError(f"gradient must be of real numbers, not of dtype {seed.dtype}")
         of_shape("gradient", seed.shape, self.shape)
         node.backward(seed.astype(self.dtype, copy=False))
 
@@ -211,7 +209,8 @@ class Tensor(ArrayProtocols):
         try:
             y = a @ b
         except ValueError:
-            raise ValueError(f"matmul: shapes {a.shape} and {b.shape} do not fit") from None
+            shapes = f"{a.shape} and {b.shape}"
+            raise ValueError(f"operands of @ must fit, not have shapes {shapes}") from None
         rules = (lambda dy: dy @ b.swapaxes(-1, -2), lambda dy: a.swapaxes(-1, -2) @ dy)
         return apply_op(y, (self, other), rules)
 
@@ -281,7 +280,7 @@ class Tensor(ArrayProtocols):
         x, shape, dtype = self.data, self.data.shape, self.data.dtype
         parts = index if isinstance(index, tuple) else (index,)
         if any(isinstance(part, Tensor) for part in parts):
-            raise TypeError("an index must be integers, slices or bools, not a Tensor of floats")
+            raise TypeError("an index must be integers, slices or bools, not a Tensor")
         repeats = not all(
             part is None or part is ... or isinstance(part, int | slice) for part in parts
         )
@@ -345,7 +344,8 @@ def apply_op(
     array(1.)
     """
     if isinstance(backward, tuple) and len(backward) != len(parents):
-        raise ValueError(f"backward: {len(backward)} rules for {len(parents)} parents")
+        counts = f"{len(parents)} parents, not {len(backward)}"
+        raise ValueError(f"backward must be a rule for each of {counts}")
     result = Tensor.__new__(Tensor)  # not __init__, which is for what users pass
     result.data = _floating("value", np.asarray(value))
     result.grad = None
@@ -390,7 +390,7 @@ def as_tensor(x: Tensor | ArrayLike, like: Tensor | None = None) -> Tensor:
 def _floating(name: str, array: Array) -> Array:
     if array.dtype.char not in "fd" or not array.dtype.isnative:
         raise TypeError(
-            f"{name}: dtype {array.dtype}, expected float32 or float64 in native byte order"
+            f"{name} must be float32 or float64 in native byte order, not {array.dtype}"
         )
     return array
 
