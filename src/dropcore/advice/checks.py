@@ -208,8 +208,7 @@ def _in_a_row(case: Case) -> Found:
             p = 1 - (1 - before.module.p) * (1 - module.p)
             yield (
                 tuple(dict.fromkeys([before.name, step.name])),
-                f"Both drop the same units, with nothing to be learned in between: together that "
-                f"is p = {p:.3g}.",
+                f"Nothing is learned in between: together they drop an element with p = {p:.3g}.",
                 "Keep one of them, with the p that is meant.",
                 "",
             )
