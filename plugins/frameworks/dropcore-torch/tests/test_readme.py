@@ -1,6 +1,7 @@
-"""The README's example runs, and its commands are commands."""
+"""The README's examples run, and its commands are commands."""
 
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -9,10 +10,25 @@ from dropcore_torch import step
 TEXT = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
 
 
-def test_the_example(capsys):
-    (example,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-    exec(example, {})
+EXAMPLES = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+
+
+def test_the_first_example(capsys):
+    exec(EXAMPLES[0], {})
     assert "3.self_attn: MultiheadAttention -> dropcore_torch" in capsys.readouterr().out
+
+
+def test_the_example_of_an_audit_prints_what_is_shown(capsys, tmp_path):
+    file = tmp_path / "models" / "attention.py"
+    file.parent.mkdir()
+    file.write_text(EXAMPLES[1], "utf-8")  # where `convert` finds the source of its classes
+    runpy.run_path(str(file))
+    (shown,) = re.findall(r"```text\n(.*?)```", TEXT, re.DOTALL)
+    assert without_times(capsys.readouterr().out) == without_times(shown)
+
+
+def without_times(text):
+    return re.sub(r" +[\d.]+(e\+\d+)?( ms|%)", "", text)
 
 
 def test_the_commands():

@@ -2,10 +2,12 @@
 
 `functional.dropout` is the function; `Dropout`, `Dropout1d`, `Dropout2d`, `Dropout3d`,
 `AlphaDropout` and `FeatureAlphaDropout` are the modules, PyTorch's own in all but what
-computes them. `convert` swaps the modules of a model in place, `revert` swaps them back.
+computes them. `convert` swaps the modules of a model in place, `revert` swaps them back, and
+`audit` says what drops in a model and who computes it.
 """
 
 from dropcore_torch import functional
+from dropcore_torch.audit import Audit, audit
 from dropcore_torch.convert import Report, convert, revert
 from dropcore_torch.modules import (
     AlphaDropout,
@@ -18,12 +20,14 @@ from dropcore_torch.modules import (
 
 __all__ = [
     "AlphaDropout",
+    "Audit",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
     "Dropout3d",
     "FeatureAlphaDropout",
     "Report",
+    "audit",
     "convert",
     "functional",
     "revert",

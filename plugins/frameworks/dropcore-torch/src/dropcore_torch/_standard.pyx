@@ -34,7 +34,7 @@ from dropcore import get_num_threads
 from dropcore_torch.memory import LARGE, dense, large_like
 from dropcore_torch.source import LIMIT
 from dropcore_torch.transforms import (
-    NO_RULE, PLAIN, in_transform, is_batched, modes, tracing_state,
+    NO_RULE, PLAIN, function_mode_enabled, in_transform, is_batched, modes, tracing_state,
 )
 
 cdef extern from *:
@@ -349,7 +349,7 @@ Standard._backward_cls.apply = pull_back
 
 cdef bint is_seen_by_others() except? True:
     # Who sees operators alone, or has no rule for dropout.
-    return modes() or tracing_state() is not None or in_transform()
+    return modes() or function_mode_enabled() or tracing_state() is not None or in_transform()
 
 
 def dropout(x, p, training, inplace, rule, source):

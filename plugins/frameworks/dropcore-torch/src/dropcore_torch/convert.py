@@ -15,7 +15,8 @@ from dropcore_torch.suspects import why_doubtful, why_left
 
 UNSEEN = (
     "not seen: functions that the model's code calls (torch.nn.functional.dropout, "
-    "scaled_dot_product_attention with dropout_p, random numbers of its own)"
+    "scaled_dot_product_attention with dropout_p, random numbers of its own); "
+    "dropcore_torch.audit(model, *inputs) runs a step and says what dropped"
 )
 
 
@@ -80,7 +81,7 @@ def convert(model: nn.Module, rng: RNG = None) -> Report:
         Left are subclasses of PyTorch's modules, whose code is not known, TorchScript, and
         modules of others that look like dropout by their name. Calls of functions in a model's
         code, such as ``torch.nn.functional.dropout``, are not modules: they stay, and no report
-        names them.
+        names them: `audit` does.
 
     Examples
     --------

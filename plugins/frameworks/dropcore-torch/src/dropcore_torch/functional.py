@@ -6,12 +6,20 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import handle_torch_function
 
 import dropcore
 from dropcore_torch import _standard, eager, operator, others
 from dropcore_torch.rule import Rule, rule_of
 from dropcore_torch.source import RNG, Source, source_of
-from dropcore_torch.transforms import NO_RULE, PLAIN, in_transform, modes, tracing_state
+from dropcore_torch.transforms import (
+    NO_RULE,
+    PLAIN,
+    function_mode_enabled,
+    in_transform,
+    modes,
+    tracing_state,
+)
 
 # Asked at each call, so it is one name to look up.
 is_compiling = torch.compiler.is_compiling
@@ -129,6 +137,9 @@ def apply(
         return x
     # A compiler is not shown what is compiled already.
     if not is_compiling():
+        if function_mode_enabled():  # it sees this function, as it sees PyTorch's
+            arguments = inputs, p, training, inplace, rule, source
+            return handle_torch_function(apply, inputs, *arguments)
         y = _standard.dropout(x, p, training, inplace, rule, source)
         if y is not None:
             return y

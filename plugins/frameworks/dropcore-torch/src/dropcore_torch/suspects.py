@@ -1,6 +1,7 @@
 """What `convert` does not swap although it seems to drop, and what a swap does not reach.
 
-A module's class is all there is to judge by, so some of this is a guess from names.
+A module's class is all there is to judge by, so some of this is a guess from names; `audit` runs
+the model and knows.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import torch
 PLAIN = (torch.Tensor, torch.nn.Parameter)  # no wrapper
 
 modes = torch._C._len_torch_dispatch_stack
+function_mode_enabled = torch._C._is_torch_function_mode_enabled
 tracing_state = torch._C._get_tracing_state
 in_transform = torch._C._are_functorch_transforms_active
 is_batched = torch._C._functorch.is_legacy_batchedtensor

@@ -1,0 +1,62 @@
+"""A model, and all random numbers, as they were before a step that is to leave no trace."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+
+class Untouched:
+    """What a step of a model may change, saved.
+
+    Saved are copies of parameters and buffers, the gradients, the attributes of the modules,
+    with dictionaries, lists and sets among them copied, and the states of the generators of
+    random numbers: PyTorch's, NumPy's and Python's.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        tensors = {id(x): x for x in (*model.parameters(), *model.buffers())}.values()
+        self.tensors = [(x, x.detach().clone(), x.grad) for x in tensors]
+        self.training = [(module, module.training) for module in model.modules()]
+        self.attributes = [
+            (module, dict(vars(module)), [(each, each.copy()) for each in _held(module)])
+            for module in model.modules()
+            if not isinstance(module, torch.jit.ScriptModule)  # it has its attributes elsewhere
+        ]
+        self.python_s, self.numpy_s = random.getstate(), np.random.get_state()  # noqa: NPY002
+        self.torch_s = torch.get_rng_state()
+        self.cuda_s = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+
+    def restore(self) -> None:
+        """Put all back."""
+        for module, attributes, held in self.attributes:
+            vars(module).clear()
+            vars(module).update(attributes)
+            for each, saved in held:
+                each.clear()
+                each.extend(saved) if isinstance(each, list) else each.update(saved)
+        for module, training in self.training:
+            module.training = training
+        with torch.no_grad():
+            for x, saved, gradient in self.tensors:
+                if not torch.equal(x, saved):
+                    x.copy_(saved)
+                if x.grad is not gradient:
+                    x.grad = gradient
+        random.setstate(self.python_s)
+        np.random.set_state(self.numpy_s)  # noqa: NPY002
+        torch.set_rng_state(self.torch_s)
+        if self.cuda_s:
+            torch.cuda.set_rng_state_all(self.cuda_s)
+
+
+def _held(module: nn.Module) -> list[Any]:
+    return [each for each in vars(module).values() if isinstance(each, dict | list | set)]

@@ -1,0 +1,221 @@
+"""Two of PyTorch's modes that see what drops while a step runs.
+
+One sees the functions that Python calls. It runs a call that drops alone, without the modes, and
+times it; of its backward pass it times the nodes that the call put into autograd's graph. The
+other sees the operators that draw random numbers elsewhere: in code of the model's own, in
+TorchScript, in C++.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import (
+    TorchDispatchMode,
+    _get_current_dispatch_mode,
+    _pop_mode_temporarily,
+)
+
+from dropcore_torch import functional
+from dropcore_torch.classes import OURS, PYTORCHS, name_of
+from dropcore_torch.drops import DROPPING, Dropping
+
+
+@dataclass
+class Call:
+    """A call that dropped, or that drew random numbers.
+
+    Attributes
+    ----------
+    by : str
+        Who computed it: "dropcore", "PyTorch", or "other" of random numbers that are drawn
+        outside of both, for dropout or for something else.
+    what : str
+        The module or function that was called.
+    module : str
+        The qualified name of the module in whose forward pass it was; "" is the model itself.
+    where : str
+        File and line of the code that led to it; "" where all of it is PyTorch's.
+    p : float or None
+        None of random numbers.
+    elements : int
+        How many elements were kept or dropped, or how many random numbers were drawn.
+    whole : bool
+        Whether `seconds` are of more than dropout: of attention, or of a recurrent layer.
+    again : bool
+        Whether it was made in the backward pass: activation checkpointing computes again.
+    seconds : float
+        In the forward and the backward pass.
+    """
+
+    by: str
+    what: str
+    module: str
+    where: str
+    p: float | None
+    elements: int
+    whole: bool = False
+    again: bool = False
+    seconds: float = field(default=0.0, compare=False)
+
+
+class Watch:
+    """What a step of a model did.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.modules = {id(module): (name, module) for name, module in model.named_modules()}
+        self.calls: list[Call] = []
+        self.seen: set[str] = set()  # names of the modules that calls were made in
+        self.in_backward = False
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """Look while a step runs."""
+        with _Operators(self), _Functions(self):
+            yield
+
+    def dropped(self, dropping: Dropping, function: Any, p: float, elements: int) -> Call:
+        """Note a call of a function that drops."""
+        name, module, where = self._caller()
+        self.seen.add(name)
+        ours = function is functional.apply
+        known = PYTORCHS if ours else OURS
+        what = dropping.name
+        if type(module) in known:
+            what = name_of(type(module)) if ours else f"torch.nn.{type(module).__name__}"
+        by = "dropcore" if ours else "PyTorch"
+        call = Call(by, what, name, where, p, elements, dropping.whole, self.in_backward)
+        self.calls.append(call)
+        return call
+
+    def drew(self, operator: Any, numbers: int, seconds: float) -> None:
+        """Note an operator that drew random numbers."""
+        name, _, where = self._caller()
+        self.seen.add(name)
+        call = Call("other", str(operator), name, where, None, numbers, again=self.in_backward)
+        call.seconds = seconds
+        self.calls.append(call)
+
+    def _caller(self) -> tuple[str, nn.Module | None, str]:
+        # The innermost module of the model, and the innermost line that is not PyTorch's.
+        frame, found, where = sys._getframe(2), None, ""
+        while frame is not None and (found is None or not where):
+            file = frame.f_code.co_filename
+            if file == _AUDIT:
+                break
+            if not (where or file.startswith(_NOT_THE_MODEL_S)):
+                where = f"{os.sep.join(file.split(os.sep)[-2:])}:{frame.f_lineno}"
+            found = found or self.modules.get(id(frame.f_locals.get("self")))
+            frame = frame.f_back
+        return (*(found or ("", None)), where)
+
+
+_AUDIT = os.path.join(os.path.dirname(__file__), "audit.py")
+_NOT_THE_MODEL_S = tuple(os.path.dirname(f) + os.sep for f in (__file__, torch.__file__))
+
+
+class _Functions(TorchFunctionMode):
+    def __init__(self, watch: Watch) -> None:
+        super().__init__()
+        self.watch = watch
+
+    def __torch_function__(
+        self, function: Any, types: Any, arguments: Any = (), named: Any = None
+    ) -> Any:
+        named = named or {}
+        dropping = DROPPING.get(function)
+        if dropping is None:
+            return function(*arguments, **named)
+        try:
+            p, elements = dropping.read(*arguments, **named)
+        except Exception:  # no such arguments: the function will say so
+            p, elements = 0.0, 0
+        if not (p > 0 and elements):
+            return function(*arguments, **named)
+        call = self.watch.dropped(dropping, function, p, elements)
+        first = torch._C._autograd._get_sequence_nr()
+        with _without_operators():
+            begin = time.perf_counter()
+            y = function(*arguments, **named)
+            call.seconds = time.perf_counter() - begin
+        _time_backward(y, first, call)
+        return y
+
+
+def _without_operators() -> AbstractContextManager[Any]:
+    ours = isinstance(_get_current_dispatch_mode(), _Operators)
+    return _pop_mode_temporarily() if ours else nullcontext()
+
+
+def _time_backward(y: Any, first: int, call: Call) -> None:
+    # The nodes of the call are those that came with it or after: others are its inputs'.
+    waiting = [each.grad_fn for each in pytree.tree_leaves(y) if isinstance(each, Tensor)]
+    known = set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in known or not first <= node._sequence_nr() < _NO_NUMBER:
+            continue
+        known.add(node)
+        _time_node(node, call)
+        waiting += [each for each, _ in node.next_functions]
+
+
+def _time_node(node: Any, call: Call) -> None:
+    begun = 0.0
+
+    def begin(_: Any) -> None:
+        nonlocal begun
+        begun = time.perf_counter()
+
+    def end(*_: Any) -> None:
+        call.seconds += time.perf_counter() - begun
+
+    node.register_prehook(begin)
+    node.register_hook(end)
+
+
+_NO_NUMBER = 2**64 - 1  # of a node that gathers the gradient of a leaf
+
+
+class _Operators(TorchDispatchMode):
+    def __init__(self, watch: Watch) -> None:
+        super().__init__()
+        self.watch = watch
+
+    def __torch_dispatch__(
+        self, operator: Any, types: Any, arguments: Any = (), named: Any = None
+    ) -> Any:
+        named = named or {}
+        begin = time.perf_counter()
+        y = operator(*arguments, **named)
+        if torch.Tag.nondeterministic_seeded in operator.tags and _draws(
+            operator, arguments, named
+        ):
+            seconds = time.perf_counter() - begin
+            numbers = next((x.numel() for x in pytree.tree_leaves(y) if isinstance(x, Tensor)), 0)
+            self.watch.drew(operator, numbers, seconds)
+        return y
+
+
+def _draws(operator: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> bool:
+    # Those of attention draw only if they are to drop.
+    for place, parameter in enumerate(operator._schema.arguments):
+        if parameter.name == "dropout_p":
+            p = arguments[place] if place < len(arguments) else named.get("dropout_p", 0.0)
+            return bool(p > 0)
+    return True
