@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from dropcore_torch import _standard
+from dropcore_torch import _standard, functional
 from dropcore_torch.functional import dropout
 from dropcore_torch.rule import rule_of
 from dropcore_torch.source import source_of_layer
@@ -70,10 +70,17 @@ def test_a_wrapper_that_its_transform_left_behind():
     assert compiled(kept[0]) is None
 
 
+@pytest.fixture
+def seen_within(monkeypatch):
+    """A mode for functions sees those that dropout calls, and not dropout."""
+    for module in _standard, functional:
+        monkeypatch.setattr(module, "function_mode_enabled", lambda: False)
+
+
 @pytest.mark.parametrize("n", [1000, 1_000_000])
 @pytest.mark.parametrize("during", ["random_", "empty_like"])
-def test_a_tensor_that_gets_other_memory_on_the_way(during, n):
-    """As a mode of PyTorch's can do, and a finalizer: the memory that was there may be gone."""
+def test_a_tensor_that_gets_other_memory_on_the_way(during, n, seen_within):
+    """As a finalizer can do: the memory that was there may be gone."""
     x = torch.ones(n)
 
     class Moving(TorchFunctionMode):
@@ -87,7 +94,7 @@ def test_a_tensor_that_gets_other_memory_on_the_way(during, n):
     assert set(y.tolist()) == {0.0, 6.0}
 
 
-def test_a_tensor_that_shrinks_on_the_way():
+def test_a_tensor_that_shrinks_on_the_way(seen_within):
     x = torch.ones(1_000_000)
 
     class Shrinking(TorchFunctionMode):
