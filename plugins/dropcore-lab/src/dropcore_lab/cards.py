@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from dropcore.autograd import Tensor
-from dropcore_lab import build, passes, spec
+from dropcore_lab import build, passes
 from dropcore_lab.data import Array
 from dropcore_lab.experiments.spread import Change, Spread
 from dropcore_lab.jobs import Job, Sent, result
@@ -29,6 +29,8 @@ from dropcore_lab.presets import (
     dropout,
     hidden,
 )
+from dropcore_lab.reading import read
+from dropcore_lab.spec import Spec
 from dropcore_lab.training import Training
 from dropcore_lab.variance import variance_shift
 from dropcore_lab.wire import Arrays
@@ -420,15 +422,15 @@ def run(card: Card, guess: str | None, seeds: int) -> Job:
             text = f"seed {seed + 1} of {seeds}"
             progress = {"card": card.id, "done": False, "progress": {**done, "text": text}}
             yield result("card", progress)
-            training = yield from _trained(spec.read(json).seeded(seed))
+            training = yield from _trained(read(json).seeded(seed))
             for own in range(len(training.networks)):
                 _note(found, arm, training, own)
                 arm += 1
     return _summary(card, guess, found)
 
 
-def _trained(one: spec.Spec) -> Generator[None, None, Training]:
-    training = Training(one)
+def _trained(spec: Spec) -> Generator[None, None, Training]:
+    training = Training(spec)
     while not training.finished and training.not_finite is None:
         for _ in range(STEPS_AT_ONCE):
             if not training.finished and training.not_finite is None:

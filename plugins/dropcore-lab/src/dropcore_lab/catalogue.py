@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 import dropcore
-from dropcore_lab import limits, messages, spec, variants
+from dropcore_lab import limits, messages, reading, variants
 from dropcore_lab.cards import CARDS
 from dropcore_lab.data import Data
 from dropcore_lab.data.datasets import DATASETS, Dataset
@@ -18,7 +18,7 @@ from dropcore_lab.spec import Spec
 
 def default() -> Spec:
     """Return the first preset."""
-    return spec.read(PRESETS[0].spec)
+    return reading.read(PRESETS[0].spec)
 
 
 @cache
@@ -42,16 +42,16 @@ def ready() -> dict[str, Any]:
 def _fields() -> dict[str, Field]:
     tables = {
         "layers": {
-            "name": spec.NAME,
-            "type": Choice(choices=tuple(spec.TYPES), default="dense", title="type"),
-            **spec.SHARED,
+            "name": reading.NAME,
+            "type": Choice(choices=tuple(reading.TYPES), default="dense", title="type"),
+            **reading.SHARED,
         },
-        "layers.dense": spec.DENSE,
-        "layers.conv": spec.CONV,
-        "training": spec.TRAINING,
-        "runs": spec.RUN,
+        "layers.dense": reading.DENSE,
+        "layers.conv": reading.CONV,
+        "training": reading.TRAINING,
+        "runs": reading.RUN,
         "dropout": {
-            "p": spec.P,
+            "p": reading.P,
             "variant": Choice(choices=variants.usable(), default="standard", title="variant"),
         },
     }

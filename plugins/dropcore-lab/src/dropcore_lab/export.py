@@ -56,16 +56,15 @@ def measured(model, x, y):
     return float(loss_of(Tensor(np.concatenate(pieces)), y).item())
 
 
-def report(name, step, losses, model):
+def report(name, step, losses, masks, model):
     print(
         f"{{name}} step {{step}}"
         f" training_on {{float(np.mean(losses)) if losses else float('nan')!r}}"
         f" training_off {{measured(model, *train)!r}}"
         f" validation_off {{measured(model, *validation)!r}}"
     )
-    for module in model if losses else ():
-        if isinstance(module, Dropout):
-            print(f"  {{module.mask.draw}} p = {{module.p}}")
+    for mask in masks:
+        print(f"  {{mask.draw}} p = {{mask.p}}")
 
 
 for name, dropouts in RUNS:
@@ -74,7 +73,7 @@ for name, dropouts in RUNS:
     optimizer = {optimizer}
     batches = Batches(len(train[0]), BATCH, rng=SEED)
     step, losses = 0, []
-    report(name, step, losses, model)
+    report(name, step, losses, [], model)
     while step < STEPS:
         for rows in batches:
             loss = loss_of(model(Tensor(train[0][rows])), train[1][rows])
@@ -84,7 +83,8 @@ for name, dropouts in RUNS:
             step += 1
             losses.append(float(loss.item()))
             if step % EVERY == 0:
-                report(name, step, losses, model)
+                masks = [module.mask for module in dropouts.values()]  # of this training step
+                report(name, step, losses, masks, model)
                 losses = []
             if step == STEPS:
                 break

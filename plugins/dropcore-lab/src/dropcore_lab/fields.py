@@ -140,6 +140,10 @@ class Number(Field):
     low: float = 0
     high: float = 1
 
+    def __post_init__(self) -> None:
+        if self.default is not None:
+            object.__setattr__(self, "default", canonical_number(self.default))
+
     kind = "number"
 
     def check(self, value: Any) -> float:

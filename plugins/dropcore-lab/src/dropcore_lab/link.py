@@ -8,7 +8,8 @@ import zlib
 
 from dropcore_lab import limits
 from dropcore_lab.fields import Fault, Faults, parse_json, shortened
-from dropcore_lab.spec import Spec, read
+from dropcore_lab.reading import read
+from dropcore_lab.spec import Spec
 
 MARK = "spec="
 

@@ -16,7 +16,7 @@ from dropcore_lab import cards, export, jobs, replay
 from dropcore_lab.frames import Frames
 from dropcore_lab.jobs import Job, NotPossible, Sent
 from dropcore_lab.playback import Playback
-from dropcore_lab.spec import read
+from dropcore_lab.reading import read
 from dropcore_lab.training import Training
 from dropcore_lab.view import View
 from dropcore_lab.wire import Message

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 from dropcore_lab import catalogue, link, messages, shapes
 from dropcore_lab.cards import CARDS
 from dropcore_lab.fields import Fault, Faults
-from dropcore_lab.spec import Spec, read
+from dropcore_lab.reading import read
+from dropcore_lab.spec import Spec
 from dropcore_lab.wire import Message
 
 log = logging.getLogger("dropcore_lab")

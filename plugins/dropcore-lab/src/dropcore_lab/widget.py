@@ -8,7 +8,7 @@ from typing import Any
 
 import anywidget
 
-from dropcore_lab import link, spec
+from dropcore_lab import link, reading
 from dropcore_lab.process import Process
 from dropcore_lab.session import Session
 
@@ -42,7 +42,7 @@ class Lab(anywidget.AnyWidget):
         if isinstance(specification, str):
             begin = link.read_text(specification)
         elif specification is not None:
-            begin = spec.read(specification)
+            begin = reading.read(specification)
         super().__init__(**kwargs)
         loop = asyncio.get_event_loop()
         self._session = Session(
