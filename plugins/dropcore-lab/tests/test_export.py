@@ -126,7 +126,7 @@ EVIL = '"""\nimport os; os.system("touch evil")\n"""'
             data={"name": "csv", "text": f'a,"{EVIL.replace(chr(34), chr(39))}"\n1,x\n2,y\n3,x\n'},
             training={"batch": 2},
         ),
-        changed(data={"name": "csv", "text": 'a,k\n1,"\'+evil()+\'"\n2,y\n3,y\n'}),
+        changed(data={"name": "csv", "text": "a,k\n1,\"'+evil()+'\"\n2,y\n3,y\n"}),
     ],
 )
 def test_what_was_typed_is_only_ever_a_value(spec):

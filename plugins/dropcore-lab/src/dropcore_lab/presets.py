@@ -216,11 +216,11 @@ PRESETS = (
     Preset(
         "cancer",
         "Breast cancer",
-        "Thirty measurements of a tumour, 60 rows to train on.",
+        "Thirty measurements of a tumour; a tenth of the labels is wrong.",
         {
-            "data": {"name": "cancer", "rows": 60, "validation": 300, "wrong": 0.1},
-            "layers": hidden(32, 0.5),
-            "training": {"batch": 20, "lr": 0.005, "steps": 600, "every": 5},
+            "data": {"name": "cancer", "rows": 200, "validation": 300, "wrong": 0.1},
+            "layers": hidden(64, 0.5),
+            "training": {"batch": 32, "lr": 0.003, "steps": 600, "every": 5},
             "runs": against(0.5),
         },
     ),

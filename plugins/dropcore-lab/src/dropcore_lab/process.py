@@ -78,17 +78,18 @@ class Process:
     def stop(self) -> None:
         """End it, whatever it computes."""
         self._stopped = True
-        assert self._process.stdin is not None
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()
         self._process.kill()
         self._process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
 
     def _listen(self, pipe: IO[bytes]) -> None:
         while (read := wire.read(pipe)) is not None:
             self._later(partial(self._received, *read))
         status = self._process.wait()
         pipe.close()
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):  # what was not written before it ended
+            self._process.stdin.close()
         self._later(partial(self._ended, status))
 
     def _later(self, function: Callable[[], None]) -> None:

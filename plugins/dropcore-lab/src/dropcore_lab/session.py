@@ -63,7 +63,7 @@ class Session:
 
     def detach(self, send: Send) -> None:
         """Stop serving a page, if it is still the one that is served."""
-        if self._send is send:
+        if self._send == send:
             self._send = None
             self._to_worker({"type": "detach"})
 
