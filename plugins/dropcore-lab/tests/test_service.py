@@ -1,6 +1,7 @@
 """The worker's side without its process: playing, edits, acknowledgements, jobs."""
 
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -71,7 +72,7 @@ def test_while_playing_frames_keep_their_distance():
 
     page.service.send = noting
     page.work_until_idle()
-    gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(times)]
     assert len(gaps) > 3
     assert min(gaps) >= FRAME_EVERY * 0.9
     pictures = [frame["picture"] is not None for frame in page.of_type("frame")]

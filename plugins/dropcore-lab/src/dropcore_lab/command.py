@@ -65,12 +65,12 @@ def _read(name: str) -> Spec:
 
 
 async def _serve(port: int, spec: Spec | None, browser: bool) -> None:
-    server = Server(port, spec)
-    print(f"The Lab is at {server.address}\nCtrl+C ends it.", flush=True)
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows: Ctrl+C raises instead
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    server = Server(port, spec)
+    print(f"The Lab is at {server.address}\nCtrl+C ends it.", flush=True)
     if browser:
         webbrowser.open(server.address)
     try:

@@ -59,4 +59,6 @@ def is_own_origin(origin: str | None, port: int) -> bool:
 
 def is_token(given: Any, token: str) -> bool:
     """Whether it is the token; compared in constant time."""
-    return isinstance(given, str) and hmac.compare_digest(given.encode(), token.encode())
+    if not isinstance(given, str):
+        return False
+    return hmac.compare_digest(given.encode(errors="surrogatepass"), token.encode())

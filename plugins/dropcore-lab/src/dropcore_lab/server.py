@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
 import tornado.httpserver
-import tornado.netutil
 import tornado.web
 import tornado.websocket
 
@@ -52,8 +52,9 @@ class Server:
     def __init__(self, port: int = 0, spec: Spec | None = None) -> None:
         self.token = security.new_token()
         self.page: Page | None = None
-        sockets = tornado.netutil.bind_sockets(port, security.ADDRESS)
-        self.port: int = sockets[0].getsockname()[1]
+        listening = socket.create_server((security.ADDRESS, port))
+        listening.setblocking(False)
+        self.port: int = listening.getsockname()[1]
         loop = asyncio.get_running_loop()
         self.session = Session(
             lambda on_message, on_end: Process(on_message, on_end, loop.call_soon_threadsafe), spec
@@ -73,7 +74,7 @@ class Server:
             websocket_ping_interval=30,
         )
         self._http = tornado.httpserver.HTTPServer(application, max_body_size=limits.MESSAGE)
-        self._http.add_sockets(sockets)
+        self._http.add_socket(listening)
 
     @property
     def address(self) -> str:

@@ -36,6 +36,7 @@ class Lab(anywidget.AnyWidget):
 
     _esm = STATIC / "lab.js"
     _css = STATIC / "lab.css"
+    _session: Session | None = None  # ipywidgets closes what could not be made, too
 
     def __init__(self, specification: dict[str, Any] | str | None = None, **kwargs: Any) -> None:
         begin = None
@@ -45,21 +46,24 @@ class Lab(anywidget.AnyWidget):
             begin = reading.read(specification)
         super().__init__(**kwargs)
         loop = asyncio.get_event_loop()
-        self._session = Session(
+        session = Session(
             lambda on_message, on_end: Process(on_message, on_end, loop.call_soon_threadsafe),
             begin,
         )
-        self._session.attach(self._post)
-        self.on_msg(lambda _, message, buffers: self._session.handle(message, buffers))
+        session.attach(self._post)
+        self.on_msg(lambda _, message, buffers: session.handle(message, buffers))
+        self._session = session
 
     @property
     def spec(self) -> dict[str, Any]:
         """The network as it is now."""
+        assert self._session is not None
         return self._session.spec.canonical()
 
     def close(self) -> None:
         """End the training process and the widget."""
-        self._session.close()
+        if self._session is not None:
+            self._session.close()
         super().close()
 
     def _post(self, message: dict[str, Any], buffers: list[bytes]) -> None:
