@@ -397,11 +397,24 @@ def group(tmp_path):
     torch.distributed.destroy_process_group()
 
 
-def test_ddp_goes_on_afterwards(group):
-    model = nn.parallel.DistributedDataParallel(nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5)))
+def fully_sharded(model):
+    mesh = torch.distributed.device_mesh.init_device_mesh("cpu", (1,))
+    return torch.distributed.fsdp.fully_shard(model, mesh=mesh)
+
+
+@pytest.mark.parametrize(
+    ("wrap", "name"),
+    [
+        (nn.parallel.DistributedDataParallel, "module.1"),
+        (nn.DataParallel, "module.1"),
+        (fully_sharded, "1"),
+    ],
+)
+def test_wrapped_models_go_on_afterwards(wrap, name, group):
+    model = wrap(nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5)))
     for _ in range(2):
         (call,) = audit(model, X).calls
-        assert call.module == "module.1"
+        assert call.module == name
         model(X).sum().backward()
 
 
@@ -446,6 +459,9 @@ def test_the_text():
     assert lines[3] == "* of the whole call, which does more than to drop"
     assert lines[4] == "did not drop, although p is above 0: *.*.drop"
     assert len(lines) == 5
+    names = {name: nn.Dropout(0.5) for name in ("drop1", "drop2", "a", "b", "c", "d")}
+    model = Through(lambda m, x: [getattr(m, name)(x) for name in names], **names)
+    assert str(audit(model, X)).endswith("torch.nn.Dropout, p = 0.5: drop*, a, b, c and 1 more")
     assert "nothing dropped" in str(audit(nn.Linear(4, 4), X))
 
 

@@ -363,7 +363,7 @@ def test_other_dtypes_are_refused(dtype):
         dropout(torch.ones(3, dtype=dtype), 0.5, True)
 
 
-@pytest.mark.parametrize("module", ["functional", "modules", "convert"])
+@pytest.mark.parametrize("module", ["functional", "modules", "convert", "audit"])
 def test_examples(module):
     found = importlib.import_module(f"dropcore_torch.{module}")
     failed, tried = doctest.testmod(found, optionflags=doctest.ELLIPSIS)

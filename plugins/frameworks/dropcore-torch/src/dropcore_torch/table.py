@@ -64,8 +64,8 @@ def _place(call: Call) -> str:
 
 
 def _pattern(name: str) -> str:
-    # Layers of one kind differ by a number.
-    return re.sub(r"(?<![^.])\d+(?![^.])", "*", name)
+    # Layers of one kind differ by the number in which a part of the name ends.
+    return re.sub(r"\d+(?=\.|$)", "*", name)
 
 
 def _some(places: Iterable[str]) -> str:
