@@ -87,6 +87,8 @@ class Function:
         The module that exports it.
     in_c : bool
         Whether it has a field in the table of `dropcore.h`.
+    exported : bool
+        False for a kernel that the core alone calls.
     """
 
     name: str
@@ -97,6 +99,7 @@ class Function:
     result: str = "void"
     where: str = "dropcore._core.api"
     in_c: bool = True
+    exported: bool = True
 
     @property
     def of_dtype(self) -> bool:
@@ -180,6 +183,17 @@ BLOCKS = (
                 "double p",
                 "1 / (1 - p) as forward takes it, 0 for p == 1: the scale of standard dropout.",
                 result="double",
+            ),
+            Function(
+                "reorder",
+                "const uint8_t* bits,\n"
+                "int axes, const Py_ssize_t* length, const Py_ssize_t* stride,\n"
+                "uint8_t* out,  # OUT: whole words of 4 bytes",
+                "Bits laid out anew: bit i of `out`, in C order over axes of these lengths, is the "
+                "one to which so many steps along each axis lead, of `stride` bits each; 0 where "
+                "an axis is shared.",
+                kernel="reorder",
+                exported=False,
             ),
         ),
     ),

@@ -27,7 +27,7 @@ def functions(*, in_c: bool = False) -> Iterator[tuple[Block, Function, Dtype | 
     for block in BLOCKS:
         for dtype in DTYPES if block.of_dtype else (None,):
             for function in block.functions:
-                if function.in_c or not in_c:
+                if function.exported and (function.in_c or not in_c):
                     yield block, function, dtype
 
 
@@ -154,7 +154,7 @@ def declarations() -> str:
     """Every exported function, as other Cython code sees it."""
     parts = []
     for block in BLOCKS:
-        inside = [f for f in block.functions if f.where == "dropcore._core.api"]
+        inside = [f for f in block.functions if f.exported and f.where == "dropcore._core.api"]
         if inside:
             parts.append(heading(block.title) + "\n")
         for function in inside:
@@ -311,7 +311,7 @@ def c_api() -> str:
         if block.of_dtype:
             lines += [f"    {macro_name(block)}({d.name}, {d.passed})" for d in DTYPES]
         else:
-            lines += [c_field(f, f.name) for f in block.functions if f.in_c]
+            lines += [c_field(f, f.name) for f in block.functions if f.in_c and f.exported]
     lines.append("} dropcore_api;")
     return "\n".join([*parts, "\n".join(lines) + "\n"])
 

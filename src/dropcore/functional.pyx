@@ -128,7 +128,8 @@ def dropout(x, p, *, training, rng=None, variant="standard", out=None, store="bi
         What kind of dropout; see `dropcore.variants`.
     out : numpy.ndarray, optional
         Where y is written: x itself, or an array of its shape and dtype that shares no
-        memory with it.
+        memory with it. Nothing is copied where its strides are those of x and leave no gaps,
+        whatever the order of the axes in memory.
     store : {"bits", "draw"}, default: "bits"
         What the mask keeps for backward: one bit for each decision, or nothing but its
         draw, from which the bits are made again. Gradients are the same to the bit.

@@ -1,6 +1,6 @@
 cimport numpy as cnp
 
-from dropcore._core.apply cimport Layout
+from dropcore._core.layout cimport Layout
 from dropcore._core.table cimport Affine, DrawAddress
 
 

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from dropcore._core cimport apply
-from dropcore._core.apply cimport Layout
 from dropcore._core.arrays cimport (
-    as_array, check_out, check_shape, dtype_of, empty_like, is_plain, probability,
+    as_array, check_out, check_shape, dtype_of, empty_like, probability,
 )
+from dropcore._core.layout cimport Layout, Nest, is_dense, lie_alike, nest_of
 from dropcore._core.table cimport FLOAT32, FLOAT64, Affine, Dtype
 from dropcore.stream cimport Draw, draw_of, take_draw
 
@@ -257,18 +257,22 @@ cdef class Mask:
         cdef cnp.ndarray x = as_array("x", value), source, target
         cdef Dtype dtype = dtype_of("x", x)
         cdef Layout layout = self.plan.layout
-        cdef cnp.ndarray bits = None
+        cdef Nest own
+        cdef const Nest* nest
+        cdef cnp.ndarray bits = None, room
         target = target_for("x", x, out)
-        if store or not layout.dense:
+        nest = nest_of(layout, target, &own)
+        room = apply.room_for(nest)
+        if store or not is_fused(nest):
             bits = empty_bits(layout.decisions)
         self.address = take_draw(rng)
         self.has_draw = True
         source = source_for(x, target)
-        if layout.dense:
+        if is_fused(nest):
             apply.forward(&self.address, self.p, self.plan.forward, dtype, source, target, bits)
         else:
             apply.keep_bits(&self.address, self.p, 0, layout.decisions, bits)
-            apply.select(bits, layout, self.plan.forward, dtype, source, target)
+            apply.select(bits, nest, room, self.plan.forward, dtype, source, target)
         if store:
             self.bits = bits
         return finish(target, out)
@@ -276,13 +280,17 @@ cdef class Mask:
     cdef object decided_forward(self, object value, object out, object rng):
         cdef cnp.ndarray x = as_array("x", value), source, target
         cdef Dtype dtype = dtype_of("x", x)
+        cdef Nest own
+        cdef const Nest* nest
         self.variant.independent_unit(self.shape)  # raises for a rank it does not read
         target = target_for("x", x, out)
         self.address = take_draw(rng)
         self.has_draw = True
         self.decide()
         source = source_for(x, target)
-        apply.select(self.bits, self.plan.layout, self.plan.forward, dtype, source, target)
+        nest = nest_of(self.plan.layout, target, &own)
+        room = apply.room_for(nest)
+        apply.select(self.bits, nest, room, self.plan.forward, dtype, source, target)
         return finish(target, out)
 
     cdef int decide(self) except -1:
@@ -299,13 +307,17 @@ cdef class Mask:
     cdef object through(self, str name, object value, object out, Affine affine):
         cdef cnp.ndarray x = as_array(name, value), source, target
         cdef Dtype dtype = dtype_of(name, x)
+        cdef Nest own
+        cdef const Nest* nest
         check_shape(name, x, self.shape)
         target = target_for(name, x, out)
         source = source_for(x, target)
-        if self.bits is None and self.plan.layout.dense:
+        nest = nest_of(self.plan.layout, target, &own)
+        if self.bits is None and is_fused(nest):
             apply.forward(&self.address, self.p, affine, dtype, source, target, None)
         else:
-            apply.select(self.decisions(), self.plan.layout, affine, dtype, source, target)
+            room = apply.room_for(nest)
+            apply.select(self.decisions(), nest, room, affine, dtype, source, target)
         return finish(target, out)
 
     cdef cnp.ndarray decisions(self):
@@ -576,17 +588,22 @@ cdef cnp.ndarray target_for(str name, cnp.ndarray x, object out):
     if out is None:
         return empty_like(x)
     check_out(x, name, out)
-    if not is_plain(out):
+    if not is_dense(out):
         return empty_like(x)
     return out if type(out) is np.ndarray else out.view(np.ndarray)
 
 
 cdef cnp.ndarray source_for(cnp.ndarray x, cnp.ndarray target):
-    # What the kernels read: x where they can, else its copy in the target.
-    if is_plain(x):
+    # What the kernels read: x where it lies as the target does, else its copy in the target.
+    if cnp.PyArray_ISALIGNED(x) and lie_alike(x, target):
         return x
     np.copyto(target, x)
     return target
+
+
+cdef inline bint is_fused(const Nest* nest) noexcept:
+    # Whether decisions can be used as they are made.
+    return nest.dense and not nest.reordered
 
 
 cdef int put(cnp.ndarray target, cnp.ndarray result) except -1:

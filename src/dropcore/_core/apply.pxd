@@ -1,28 +1,8 @@
 cimport numpy as cnp
 from libc.stdint cimport uint64_t
 
+from dropcore._core.layout cimport Nest
 from dropcore._core.table cimport Affine, DrawAddress, Dtype
-
-
-# The outer loop over a layout: axes from the last, each with its length and the
-# bits it steps over, 0 where it is shared.
-cdef struct Outer:
-    int axes
-    Py_ssize_t[64] length
-    Py_ssize_t[64] stride
-
-
-cdef class Layout:
-    cdef readonly tuple shape
-    cdef readonly tuple mask_shape
-    cdef readonly Py_ssize_t decisions
-    cdef readonly bint dense
-    cdef bint repeats
-    cdef Py_ssize_t n
-    cdef Py_ssize_t times
-    cdef Py_ssize_t steps
-    cdef Outer outer
-
 
 cdef int keep_bits(
     const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n, cnp.ndarray bits
@@ -31,8 +11,14 @@ cdef int forward(
     const DrawAddress* draw, double p, Affine plan, Dtype dtype,
     cnp.ndarray x, cnp.ndarray y, cnp.ndarray bits
 ) except -1
+cdef cnp.ndarray new_room(Py_ssize_t bits)
 cdef int select(
-    cnp.ndarray bits, Layout layout, Affine plan, Dtype dtype,
+    cnp.ndarray bits, const Nest* nest, cnp.ndarray room, Affine plan, Dtype dtype,
     cnp.ndarray x, cnp.ndarray y
 ) except -1
 cpdef double kept_scale(double p) noexcept nogil
+
+
+cdef inline cnp.ndarray room_for(const Nest* nest):
+    # For what `select` lays out anew; None where that is nothing.
+    return new_room(nest.reordered) if nest.reordered else None

@@ -3,9 +3,8 @@
 #
 # A. A call is described once, as a Work, and a Work can be cut: threads run its
 #    pieces. Cuts are where a group of decisions ends, so no block is made twice.
-# B. Shared axes: neighbouring axes that are all shared, or all not, count as one.
-#    The last two such axes make a `repeat` (the last is shared) or a `tile` (it is
-#    not), and the others an outer loop that steps through the bits.
+# B. Decisions lie over the elements as `layout` finds it: one for each, or a `repeat` or `tile`
+#    in a loop that steps through the bits.
 # C. Releasing the GIL costs as much as a small array takes, so small arrays keep it. Typed
 #    memoryviews would ask every array again what it is, which costs as much as all the rest
 #    of a call: what comes here has its dtype beside it, is plain (`is_plain`), and is held
@@ -20,6 +19,7 @@ import threading
 
 from dropcore._core import threads
 from dropcore._core.dispatch cimport kernels, streams
+from dropcore._core.layout cimport Axes, Nest
 from dropcore._core.table cimport Affine, DrawAddress, Dtype
 
 cnp.import_array()
@@ -47,8 +47,8 @@ cdef struct Work:
     uint64_t first
     Py_ssize_t n  # elements; of a repeat: decisions; of a tile: rows
     Py_ssize_t times  # of a repeat: elements to a decision; of a tile: decisions in a row
-    const Outer* outer
-    Py_ssize_t step  # of the outer loop, the first
+    const Axes* loop
+    Py_ssize_t step  # of the loop, the first
     Py_ssize_t steps
     Affine plan
     bint stream
@@ -90,16 +90,16 @@ cdef void run(const Work* w) noexcept nogil:
     for step in range(w.step, w.step + w.steps):
         inner.first = w.first
         rest = step
-        for axis in range(w.outer.axes if w.steps > 1 or step else 0):
-            inner.first += rest % w.outer.length[axis] * w.outer.stride[axis]
-            rest //= w.outer.length[axis]
+        for axis in range(w.loop.count if w.steps > 1 or step else 0):
+            inner.first += rest % w.loop.length[axis] * w.loop.stride[axis]
+            rest //= w.loop.length[axis]
         run_inner(&inner)
         inner.x += block
         inner.y += block
 
 
 cdef Work cut(const Work* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
-    # Steps begin ... end-1 of the outer loop, or where it has one step, units.
+    # Steps begin ... end-1 of the loop, or where it has one step, units.
     cdef Work piece = w[0]
     cdef Py_ssize_t skipped = begin * w.times * w.itemsize
     if w.steps > 1:
@@ -255,11 +255,31 @@ cdef int forward(
     return apply(&w, x, y, bits)
 
 
+cdef cnp.ndarray new_room(Py_ssize_t bits):
+    cdef cnp.npy_intp size = (bits + 31) // 32 * 4
+    return cnp.PyArray_EMPTY(1, &size, cnp.NPY_UINT8, 0)
+
+
+cdef int reorder(
+    const Nest* nest, const uint8_t* bits,
+    uint8_t* out,  # OUT
+) except -1:
+    cdef const Axes* order = &nest.order
+    if nest.reordered < SMALL:
+        kernels.reorder(bits, order.count, order.length, order.stride, out)
+        return 0
+    with nogil:
+        kernels.reorder(bits, order.count, order.length, order.stride, out)
+    return 0
+
+
 cdef int select(
     cnp.ndarray bits,  # IN: uint8
-    Layout layout, Affine plan, Dtype dtype,
-    cnp.ndarray x,  # IN
-    cnp.ndarray y,  # OUT, may be x
+    const Nest* nest,
+    cnp.ndarray room,  # from `room_for`
+    Affine plan, Dtype dtype,
+    cnp.ndarray x,  # IN: dense, in the order of axes that the nest was found for
+    cnp.ndarray y,  # OUT, in the same; may be x
 ) except -1:
     # Decisions that are there, laid out over the elements.
     cdef Work w = work(SELECT, cnp.PyArray_SIZE(x))
@@ -267,64 +287,18 @@ cdef int select(
         return 0
     w.dtype = dtype
     w.plan = plan
+    if nest.reordered:
+        reorder(nest, bytes_of(bits), bytes_of(room))
+        bits = room
     w.bits_in = bytes_of(bits)
-    if layout.dense:
+    if nest.dense:
         return apply(&w, x, y, bits)
-    w.operation = REPEAT if layout.repeats else TILE
-    w.n = layout.n
-    w.times = layout.times
-    w.outer = &layout.outer
-    w.steps = layout.steps
+    w.operation = REPEAT if nest.repeats else TILE
+    w.n = nest.n
+    w.times = nest.times
+    w.loop = &nest.loop
+    w.steps = nest.steps
     return apply(&w, x, y, bits)
-
-
-# ----------------------------------------------------------------- shared axes
-
-@cython.final
-cdef class Layout:
-    """How the decisions of a mask lie over the elements of an array.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        The array's.
-    shared_axes : tuple of int
-        Normalised: each in [0, len(shape)), none twice.
-    """
-
-    def __cinit__(self, tuple shape, tuple shared_axes=()):
-        self.shape = shape
-        self.mask_shape = tuple(
-            [1 if axis in shared_axes else length for axis, length in enumerate(shape)]
-        )
-        self.decisions = 1
-        for length in self.mask_shape:
-            self.decisions *= length
-        merged = []  # [length, shared], axes of length 1 left out
-        for axis, length in enumerate(shape):
-            if length == 1:
-                continue
-            if merged and merged[-1][1] == (axis in shared_axes):
-                merged[-1][0] *= length
-            else:
-                merged.append([length, axis in shared_axes])
-        self.dense = all([not shared for _, shared in merged])
-        if not self.dense:
-            self._nest(merged)
-
-    def _nest(self, merged):
-        last, self.repeats = merged.pop()
-        before = merged.pop()[0] if merged else 1
-        self.n, self.times = before, last
-        self.steps = 1
-        self.outer.axes = len(merged)
-        stride = self.n if self.repeats else self.times
-        for axis, (length, shared) in enumerate(reversed(merged)):
-            self.steps *= length
-            self.outer.length[axis] = length
-            self.outer.stride[axis] = 0 if shared else stride
-            if not shared:
-                stride *= length
 
 
 cpdef double kept_scale(double p) noexcept nogil:

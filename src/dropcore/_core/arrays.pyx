@@ -10,6 +10,7 @@ import numbers
 
 import numpy as np
 
+from dropcore._core.layout cimport is_dense, lie_alike
 from dropcore._core.table cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
 
 from dropcore._core.elsewhere import refuse, refuse_objects
@@ -86,11 +87,6 @@ cdef int check_shape(str name, cnp.ndarray array, tuple shape) except -1:
     return 0
 
 
-cdef bint is_plain(cnp.ndarray array) noexcept:
-    # One run of aligned elements in C order: what the kernels read and write.
-    return cnp.PyArray_IS_C_CONTIGUOUS(array) and cnp.PyArray_ISALIGNED(array)
-
-
 cdef cnp.ndarray empty_like(cnp.ndarray array):
     return PyArray_NewLikeArray(array, cnp.NPY_CORDER, NULL, 0)
 
@@ -109,18 +105,9 @@ cdef bint _repeats_elements(cnp.ndarray array):
     return False
 
 
-cdef bint _same_memory(cnp.ndarray a, cnp.ndarray b):
-    # Of the same shape. Along an axis of length 1 a stride means nothing.
-    cdef int axis
-    for axis in range(cnp.PyArray_NDIM(a)):
-        if a.shape[axis] > 1 and a.strides[axis] != b.strides[axis]:
-            return False
-    return cnp.PyArray_DATA(a) == cnp.PyArray_DATA(b)
-
-
 cdef bint _overlap(cnp.ndarray a, cnp.ndarray b):
     cdef size_t a_begin = <size_t> cnp.PyArray_DATA(a), b_begin = <size_t> cnp.PyArray_DATA(b)
-    if is_plain(a) and is_plain(b):
+    if is_dense(a) and is_dense(b):
         return (
             a_begin < b_begin + <size_t> cnp.PyArray_NBYTES(b)
             and b_begin < a_begin + <size_t> cnp.PyArray_NBYTES(a)
@@ -147,12 +134,14 @@ cdef int check_out(cnp.ndarray x, str name, object out) except -1:
         )
     if not cnp.PyArray_ISWRITEABLE(y):
         raise ValueError("out must be writeable, not a read-only array")
-    if not is_plain(y) and _repeats_elements(y):
+    if not is_dense(y) and _repeats_elements(y):
         raise ValueError(
             "out must have a place in memory for each element, not strides "
             f"{(<object> y).strides} for shape {(<object> y).shape}"
         )
-    if y is not x and _overlap(x, y) and not _same_memory(x, y):
+    if y is not x and _overlap(x, y) and not (
+        cnp.PyArray_DATA(x) == cnp.PyArray_DATA(y) and lie_alike(x, y)
+    ):
         raise ValueError(
             f"out must be {name} itself or share no memory with it, not overlap it in part"
         )

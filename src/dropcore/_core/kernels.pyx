@@ -7,8 +7,8 @@ from libc.string cimport memcpy, memset
 from cpython.pycapsule cimport PyCapsule_New
 
 from dropcore._core.table cimport (
-    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Affine, DrawAddress, KernelTable, forward_kernel,
-    repeat_kernel, select_kernel, tile_kernel,
+    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, MAX_AXES, Affine, DrawAddress, KernelTable,
+    forward_kernel, repeat_kernel, select_kernel, tile_kernel,
 )
 
 cdef extern from "machine.h":
@@ -69,12 +69,14 @@ include "kernels/select.pxi"
 include "kernels/shared.pxi"
 include "kernels/pipeline.pxi"
 include "kernels/forward.pxi"
+include "kernels/reorder.pxi"
 
 
 # written by tools/write_interface.py: table
 cdef KernelTable table
 table.keep = keep_bits
 table.words = words
+table.reorder = reorder
 table.forward[<int> FLOAT32] = <forward_kernel> forward[float]
 table.forward[<int> FLOAT64] = <forward_kernel> forward[double]
 table.forward[<int> FLOAT16] = <forward_kernel> forward[float16]

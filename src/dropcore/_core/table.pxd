@@ -28,6 +28,10 @@ cdef struct Path "dropcore_path":
 # end of structs
 
 
+cdef enum:
+    MAX_AXES = 64  # of a NumPy array
+
+
 # `nontemporal`: store past the caches; y is not x then. x, dy and bits are IN, but for the bits of
 # keep_bits and forward; y and dx are OUT, and may be x and dy. Bits may be NULL where forward keeps
 # none. All that a kernel writes is there for other threads when it returns.
@@ -47,6 +51,10 @@ ctypedef void (*keep_kernel)(
 
 ctypedef void (*words_kernel)(
     const DrawAddress* draw, uint64_t start, Py_ssize_t n, uint64_t* words,
+) noexcept nogil
+
+ctypedef void (*reorder_kernel)(
+    const uint8_t* bits, int axes, const Py_ssize_t* length, const Py_ssize_t* stride, uint8_t* out,
 ) noexcept nogil
 
 ctypedef void (*forward_kernel)(
@@ -73,6 +81,7 @@ ctypedef void (*tile_kernel)(
 cdef struct KernelTable:
     keep_kernel keep
     words_kernel words
+    reorder_kernel reorder
     forward_kernel[<int> DTYPES] forward
     select_kernel[<int> DTYPES] select
     repeat_kernel[<int> DTYPES] repeat

@@ -1,0 +1,168 @@
+"""Where elements lie in memory changes no decision: every order of axes, gaps, and shared axes."""
+
+import tracemalloc
+from itertools import combinations, permutations
+
+import ml_dtypes
+import numpy as np
+import oracle
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import dropcore
+from dropcore import Mask, Stream, keep_mask
+from dropcore._core import dispatch
+
+DTYPES = [np.float64, np.float32, np.float16, ml_dtypes.bfloat16]
+DRAW = Stream(42, ("layer", 1)).at(3)
+# The second has blocks of 32 by 32 bits and what is left beside them; the fourth has few elements
+# to a step of whatever loop; the last more than a stage of the kernels.
+SHAPES = [(), (5,), (67, 131), (1, 40, 1), (7, 3, 5), (33, 34, 9), (2, 3, 5, 7), (40, 3, 70, 2)]
+law = settings(derandomize=True, deadline=None, max_examples=200)
+
+
+def same(a, b):
+    """Equal to the bit."""
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
+def noise(shape, dtype=np.float32, seed=5):
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+def laid(x, order, step=1, reverse=()):
+    """The elements of x with its axes in memory as `order` says, every `step`-th place."""
+    place = np.full((*(x.shape[axis] for axis in order), step), np.nan, x.dtype)
+    view = np.moveaxis(place, -1, 0)[0, ...].transpose(np.argsort(order))
+    view = view[(..., *(slice(None, None, -1 if axis in reverse else 1) for axis in range(x.ndim)))]
+    view[...] = x
+    return view
+
+
+def orders(shape):
+    return list(permutations(range(len(shape))))
+
+
+def subsets(shape):
+    axes = range(len(shape))
+    return [each for count in range(len(shape) + 1) for each in combinations(axes, count)]
+
+
+def expected(x, axes, p):
+    own = tuple(1 if axis in axes else length for axis, length in enumerate(x.shape))
+    keep = keep_mask(own, p, rng=DRAW)
+    return keep, oracle.forward(x.copy("C"), keep, p)
+
+
+def drop(x, p=0.3, **options):
+    return dropcore.dropout(x, p, training=True, rng=DRAW, **options)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("store", ["bits", "draw"])
+def test_every_order_of_axes_with_every_shared_ones(shape, store):
+    """Forward and backward, into an array that lies alike, and into one in C order."""
+    x = noise(shape)
+    for axes in subsets(shape):
+        keep, y = expected(x, axes, 0.3)
+        for order in orders(shape):
+            given, out = laid(x, order), laid(x, order)
+            result, mask = drop(given, shared_axes=axes, store=store, out=out)
+            assert result is out
+            assert same(out, y), (axes, order)
+            assert same(mask.keep, keep)
+            assert mask.backward(given, out=out) is out
+            assert same(out, y), (axes, order)
+            plain = mask.backward(given)
+            assert plain.flags.c_contiguous
+            assert same(plain, y)
+            assert same(drop(given, shared_axes=axes, store=store)[0], y)
+            assert same(mask.forward(given, out=given), y)
+            assert same(given, y)
+
+
+@law
+@given(data=st.data())
+def test_any_two_layouts(data):
+    """x and out in orders of their own, with gaps and reversed axes, or in place."""
+    draw = data.draw
+    shape = tuple(draw(st.lists(st.integers(0, 40) | st.integers(1, 3), max_size=5)))
+    if np.prod(shape) > 20_000:
+        shape = tuple(min(length, 6) for length in shape)
+    axes = tuple(sorted(draw(st.sets(st.integers(0, 4)))))
+    axes = tuple(axis for axis in axes if axis < len(shape))
+    p = draw(st.sampled_from([0, 0.1, 0.25, 0.5, 1 / 3, 1]))
+    dtype = draw(st.sampled_from(DTYPES))
+
+    def any_layout(x):
+        order = draw(st.permutations(range(len(shape))))
+        reverse = draw(st.sets(st.integers(0, 4))) if draw(st.booleans()) else ()
+        return laid(x, order, draw(st.sampled_from([1, 1, 2])), reverse)
+
+    x = noise(shape, dtype)
+    keep, y = expected(x, axes, p)
+    given, out = any_layout(x), any_layout(x)
+    out = draw(st.sampled_from([given, out, None]))
+    result, mask = drop(given, p, shared_axes=axes, out=out)
+    assert same(result, y)
+    assert same(mask.keep, keep)
+    assert out is given or same(given, x)
+    other, target = any_layout(x), any_layout(x)
+    assert same(mask.backward(other, out=target), y)
+    assert same(mask.backward(other), y)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("variant", ["alpha", "standard"])
+def test_large_arrays_in_other_orders(dtype, variant):
+    """Longer than a stage of the kernels, stored past the caches, and by several threads."""
+    x = noise((130, 31, 65), dtype)
+    for axes in ((), (2,), (0,), (0, 2)):
+        y, mask = drop(x, shared_axes=axes, variant=variant)
+        dx = mask.backward(x)
+        for order in orders(x.shape):
+            for threads, stream_from in ((1, 1 << 40), (2, 1 << 40), (1, 0)):
+                before = dispatch.set_stream_from(stream_from)
+                try:
+                    with dropcore.num_threads(threads):
+                        given, out = laid(x, order), laid(x, order)
+                        _, mask = drop(given, shared_axes=axes, variant=variant, out=out)
+                        assert same(out, y)
+                        assert same(mask.backward(given, out=out), dx)
+                finally:
+                    dispatch.set_stream_from(before)
+
+
+def test_channels_in_memory_last():
+    """As PyTorch's channels_last: one decision for each sample and channel."""
+    x = noise((3, 5, 4, 4))
+    y, mask = drop(x, variant="spatial", channel_axis=1)
+    given, out = laid(x, (0, 2, 3, 1)), laid(x, (0, 2, 3, 1))
+    _, other = drop(given, variant="spatial", channel_axis=1, out=out)
+    assert same(out, y)
+    assert same(other.packed, mask.packed)
+
+
+@pytest.mark.parametrize("shape", [(64, 40), (9, 33, 4)], ids=str)
+def test_decisions_that_were_brought(shape):
+    keep = noise(shape) > 0
+    mask = Mask.from_keep(keep, 0.5)
+    x = noise(shape)
+    y = np.where(keep, x * 2, 0).astype(np.float32)
+    for order in orders(shape):
+        out = laid(x, order)
+        assert same(mask.forward(laid(x, order), out=out), y)
+
+
+def test_a_dense_array_is_neither_copied_nor_moved(monkeypatch):
+    """No second array of its size is made, whatever the order of its axes."""
+    x = laid(noise((300, 200)), (1, 0))
+    out = laid(x, (1, 0))
+    drop(x, out=out)
+    tracemalloc.start()
+    _, mask = drop(x, out=out)
+    mask.backward(x, out=out)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < x.nbytes / 4
