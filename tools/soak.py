@@ -2,9 +2,9 @@
 
     python tools/soak.py [SECONDS]
 
-Four threads share one stream and call what the package has. What they do is checked at once: a mask
+Four threads share one stream and call what the package has. Each call is checked at once: a mask
 made again from its address, record or pickle drops the same elements. In between the process forks,
-and a timer's signal raises in the main thread wherever it is. At the end no draw may have been given
+and the signal of a timer raises in the main thread. At the end no draw may have been given
 twice, memory may not have grown, and nothing may have hung.
 """
 
