@@ -17,7 +17,7 @@ from scipy.stats import chi2, norm
 FIRST = (0, 1, 2, 3, 4, 8, 9)
 ALL = (*FIRST, 10, 11, 12, 13, 15, 16, 17, 100, 101, 102, *range(200, 210))
 COLUMNS = ("test_name", "ntuple", "pvalues")
-ENT_BYTES = 2**28
+ENT_BYTES = 2**24
 
 
 class Feed:
@@ -73,7 +73,7 @@ def dieharder(feed, words, tests):
 
 
 def ent(feed, words):
-    """Run ent on 256 MiB: its chi-square of bytes, its mean and its serial correlation."""
+    """Run ent on 16 MiB: its chi-square of bytes, its mean and its serial correlation."""
     report = feed.into([*words, "--bytes", str(ENT_BYTES)], ["ent", "-t"]).splitlines()
     values = dict(zip(report[0].split(","), report[1].split(","), strict=True))
     n = int(values["File-bytes"])
