@@ -17,6 +17,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
+import dropcore
+
 
 class Through(nn.Module):
     """A model that is one function of its input and of modules of its own."""
@@ -265,6 +267,9 @@ class Stateful(nn.Module):
         self.linear = nn.utils.parametrizations.spectral_norm(nn.Linear(4, 4))
         self.drop = nn.Dropout(0.5, inplace=True)
         self.count, self.seen, self.kept = 0, [], {}
+        self.torch_s = torch.Generator()
+        self.numpy_s = np.random.default_rng(1)
+        self.stream = dropcore.Stream(1)
         self.register_buffer("steps", torch.zeros(2))
         self.register_buffer("nothing", None)
 
@@ -282,6 +287,7 @@ class Stateful(nn.Module):
         self.steps = self.steps.clone()
         self.nothing = torch.ones(1)
         random.random(), np.random.rand(), torch.rand(1)  # noqa: NPY002
+        torch.rand(1, generator=self.torch_s), self.numpy_s.random(), self.stream.draw()
         self.drop(x)
         return self.linear(self.frozen(self.norm(self.embedding(index) + x)))
 
@@ -295,6 +301,7 @@ def state(model):
         (model.count, list(model.seen), dict(model.kept)),
         (random.getstate(), torch.get_rng_state().tolist()),
         np.random.get_state()[1].tolist(),  # noqa: NPY002
+        (model.torch_s.get_state(), str(model.numpy_s.bit_generator.state), model.stream.state),
     )
 
 

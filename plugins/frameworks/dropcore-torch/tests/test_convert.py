@@ -199,6 +199,36 @@ def replaced(module):
     return module
 
 
+def test_what_has_a_forward_of_its_own_is_not_reverted():
+    module = nn.Dropout(0.5)
+    convert(module)
+    report = revert(replaced(module))
+    assert report.swapped == {}
+    assert list(report.left) == [""]
+    assert module(torch.ones(3)).shape == (3,)
+    del module.forward
+    assert list(revert(module).swapped) == [""]
+
+
+def test_a_compiled_model_that_ran_is_converted():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5))
+    compiled = torch.compile(model, backend="eager")
+    x = torch.ones(2, 4)
+
+    def output():
+        torch.manual_seed(SEED)
+        return compiled(x)
+
+    before = output()
+    convert(model, rng=1)
+    ours = output()
+    torch.manual_seed(SEED)
+    assert torch.equal(ours, model(x))
+    assert not torch.equal(ours, before)
+    revert(model)
+    assert torch.equal(output(), before)
+
+
 def test_a_report_names_what_it_left_and_why():
     whole = nn.ModuleDict(
         {

@@ -11,7 +11,7 @@ import dropcore
 from dropcore_torch.classes import OURS, PYTORCHS, in_its_place, name_of
 from dropcore_torch.names import named_modules
 from dropcore_torch.source import RNG, source_of_layer, stream_of
-from dropcore_torch.suspects import why_doubtful, why_left
+from dropcore_torch.suspects import REPLACED, why_doubtful, why_left
 
 UNSEEN = (
     "not seen: functions that the model's code calls (torch.nn.functional.dropout, "
@@ -131,8 +131,8 @@ def revert(model: nn.Module) -> Report:
     Returns
     -------
     Report
-        Left are modules of a variant, or with options, that PyTorch does not have, and
-        subclasses of dropcore's modules.
+        Left are modules of a variant, or with options, that PyTorch does not have, subclasses
+        of dropcore's modules, and modules whose ``forward`` was replaced since.
     """
     _check_model(model)
     swapped, left = {}, {}
@@ -143,6 +143,8 @@ def revert(model: nn.Module) -> Report:
         torchs = in_its_place(before, PYTORCHS)
         if torchs is None:
             left[name] = f"{name_of(before)} is a subclass with code of its own"
+        elif "forward" in vars(module):
+            left[name] = REPLACED
         elif not getattr(module, "as_in_torch", True):
             left[name] = f"PyTorch has no {module}"
         else:

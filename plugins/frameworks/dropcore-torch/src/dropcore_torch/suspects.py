@@ -16,6 +16,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from dropcore_torch.classes import OURS, PYTORCHS, name_of
 
+REPLACED = "its forward was replaced in the module itself, so its class says nothing"
 _LIKE_DROPOUT = re.compile("drop|stochastic_?depth", re.IGNORECASE)
 _PROBABILITIES = ("p", "drop_prob", "drop_rate", "drop_p", "dropout", "rate", "prob")
 
@@ -31,7 +32,7 @@ def why_left(module: nn.Module) -> str:
     if not _may_drop(module):
         return ""
     if "forward" in vars(module) and cls in OURS:
-        return "its forward was replaced in the module itself, so its class says nothing"
+        return REPLACED
     if isinstance(module, tuple(OURS)):
         return f"{name_of(cls)} is a subclass with code of its own"
     if isinstance(module, _DropoutNd):

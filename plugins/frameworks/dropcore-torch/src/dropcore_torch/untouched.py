@@ -9,13 +9,15 @@ import numpy as np
 import torch
 from torch import nn
 
+import dropcore
+
 
 class Untouched:
     """What a step of a model may change, saved.
 
     Saved are copies of parameters and buffers, the gradients, the attributes of the modules,
     with dictionaries, lists and sets among them copied, and the states of the generators of
-    random numbers: PyTorch's, NumPy's and Python's.
+    random numbers: PyTorch's, NumPy's and Python's, and those that the modules have.
 
     Parameters
     ----------
@@ -30,6 +32,12 @@ class Untouched:
             (module, dict(vars(module)), [(each, each.copy()) for each in _held(module)])
             for module in model.modules()
             if not isinstance(module, torch.jit.ScriptModule)  # it has its attributes elsewhere
+        ]
+        self.own = [
+            (own, _state(own))
+            for module in model.modules()
+            for own in vars(module).values()
+            if isinstance(own, _GENERATORS)
         ]
         self.python_s, self.numpy_s = random.getstate(), np.random.get_state()  # noqa: NPY002
         self.torch_s = torch.get_rng_state()
@@ -51,11 +59,33 @@ class Untouched:
                     x.copy_(saved)
                 if x.grad is not gradient:
                     x.grad = gradient
+        for own, saved in self.own:
+            _set_state(own, saved)
         random.setstate(self.python_s)
         np.random.set_state(self.numpy_s)  # noqa: NPY002
         torch.set_rng_state(self.torch_s)
         if self.cuda_s:
             torch.cuda.set_rng_state_all(self.cuda_s)
+
+
+_GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, dropcore.Stream)
+
+
+def _state(own: Any) -> Any:
+    if isinstance(own, dropcore.Stream):
+        return own.state
+    if isinstance(own, np.random.Generator):
+        return own.bit_generator.state
+    return own.get_state()
+
+
+def _set_state(own: Any, saved: Any) -> None:
+    if isinstance(own, dropcore.Stream):
+        own.state = saved
+    elif isinstance(own, np.random.Generator):
+        own.bit_generator.state = saved
+    else:
+        own.set_state(saved)
 
 
 def _held(module: nn.Module) -> list[Any]:
