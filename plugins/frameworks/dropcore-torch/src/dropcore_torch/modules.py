@@ -96,6 +96,8 @@ class _Module(nn.Module):
     def forward(self, input: Tensor, **inputs: Tensor) -> Tensor:
         """Drop elements of `input` in training; `inputs` are the variant's further ones."""
         rule, inplace = self.rule, self.inplace and self.takes_inplace
+        if not self.training and self.passes(input):
+            return input
         if not (inputs or is_compiling()):  # at once, where that is possible
             y = _standard.dropout(input, self.p, self.training, inplace, rule, self.source)
             if y is not None:
@@ -106,6 +108,11 @@ class _Module(nn.Module):
         if inputs or len(rule.inputs) > 1:
             tensors += in_order(rule, inputs)
         return apply(tensors, self.p, self.training, inplace, rule, self.source)
+
+    def passes(self, input: Tensor) -> bool:
+        """Whether in inference PyTorch's module surely gives its input: this takes less time."""
+        p = self.p
+        return type(p) is float and 0 <= p <= 1 and type(input) is Tensor and self.rule.identity
 
     def drops_nothing_of(self, input: Tensor) -> bool:
         """Whether PyTorch's module gives its input, or refuses p."""
@@ -152,6 +159,8 @@ class _Channels(_Module):
         """Drop channels of `input` in training."""
         if not self.as_in_torch:
             return super().forward(input, **inputs)
+        if not self.training and self.passes(input):
+            return input
         if self.drops_nothing_of(input):
             return super(_Module, self).forward(input)
         rank = input.dim()
@@ -163,6 +172,13 @@ class _Channels(_Module):
         rule = _rule_of_channels(self.own_variant, channel, rank)
         inplace = self.inplace and self.takes_inplace
         return apply((input,), self.p, self.training, inplace, rule, self.source)
+
+    def passes(self, input: Tensor) -> bool:
+        """The same, where it neither warns nor takes a single sample."""
+        if not super().passes(input):
+            return False
+        rank = input.dim()
+        return not self.ranks or (rank in self.ranks and self.batched in (None, rank))
 
 
 @torch.compiler.assume_constant_result
