@@ -1,13 +1,44 @@
 import os
 
-# Before JAX begins: a CPU that is two devices, for the tests that share an array out.
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
+# Before JAX begins: a CPU that is eight devices, for the tests that share an array out.
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
 os.environ["JAX_PLATFORMS"] = "cpu"
 
 import jax
 import pytest
+from dropcore_jax import block
+from jax.interpreters import mlir
+from jax.sharding import AxisType
+
+
+def _lower_as(rule):
+    mlir.register_lowering(block.block, rule, platform="cpu")
+    jax.clear_caches()
+
+
+@pytest.fixture
+def plain():
+    """What is lowered on other platforms is on this one, too: JAX's own operations."""
+    _lower_as(mlir.lower_fun(block.in_jax, multiple_results=False))
+    yield
+    _lower_as(block._lower_for_cpu)
+
+
+@pytest.fixture(params=["compiled", "plain"])
+def either(request):
+    """The compiled call, and JAX's own operations."""
+    if request.param == "plain":
+        request.getfixturevalue("plain")
 
 
 @pytest.fixture
 def mesh():
-    return jax.make_mesh((2,), ("batch",), (jax.sharding.AxisType.Auto,))
+    return jax.make_mesh((2,), ("batch",), (AxisType.Auto,), devices=jax.devices()[:2])
+
+
+@pytest.fixture(params=[AxisType.Auto, AxisType.Explicit], ids=str)
+def mesh8(request):
+    """Eight devices by 4 and 2, whose axes the compiler or the types decide."""
+    mesh = jax.make_mesh((4, 2), ("a", "b"), (request.param,) * 2)
+    with jax.set_mesh(mesh):
+        yield mesh

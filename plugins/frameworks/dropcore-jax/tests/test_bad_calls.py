@@ -24,6 +24,9 @@ both = pytest.mark.parametrize(
         (float("nan"), ValueError, "p must be .*nan"),
         ("0.5", TypeError, "p must be .*'0.5'"),
         (True, TypeError, "p must be .*True"),
+        (jnp.array(True), TypeError, "p must be .*True"),
+        (jnp.array([0.5]), TypeError, r"p must be .*0\.5"),
+        (jnp.array(1.5), ValueError, r"p must be .*1\.5"),
     ],
 )
 def test_p(drop, p, error, message):
@@ -33,8 +36,10 @@ def test_p(drop, p, error, message):
 
 @both
 def test_what_has_to_be_fixed_when_traced(drop):
-    with pytest.raises(TypeError, match="p must be"):
-        jax.jit(lambda p: drop(KEY, X, p, training=True))(0.5)
+    for transformed in (jax.jit, jax.grad, jax.vmap):
+        f = transformed(lambda p: drop(KEY, X, p, training=True).sum())
+        with pytest.raises(TypeError, match=r"p must be fixed when a function is traced, .*static"):
+            f(jnp.array([0.5]) if transformed is jax.vmap else 0.5)
     with pytest.raises(TypeError, match="training must be True or False when traced"):
         jax.jit(lambda training: drop(KEY, X, 0.5, training=training))(True)
     with pytest.raises(TypeError, match="training must be True or False when traced, not 1"):

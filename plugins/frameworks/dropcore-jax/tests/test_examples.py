@@ -15,9 +15,10 @@ def test_the_docstrings(module):
 
 def test_the_readme():
     readme = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
-    (example,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    exec(example, {})
+    namespace = {}
+    for example in re.findall(r"```python\n(.*?)```", readme, re.DOTALL):
+        exec(example, namespace)
 
 
 def test_what_is_public():
-    assert dropcore_jax.__all__ == ["draw_of", "dropout", "dropout_in_python"]
+    assert dropcore_jax.__all__ == ["TARGET", "draw_of", "dropout", "dropout_in_python"]

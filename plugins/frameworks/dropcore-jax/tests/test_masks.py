@@ -79,6 +79,13 @@ def test_dropped_is_zero_whatever_it_was():
     assert_as_numpy(x, 0.5)
 
 
+def test_p_may_be_a_scalar_array():
+    x = array(1000)
+    for p in (*jnp.linspace(0, 0.5, 3), jnp.bfloat16(0.25), jnp.int8(1)):
+        y = dropout(KEY, x, p, training=True)
+        np.testing.assert_array_equal(y, dropout(KEY, x, float(p), training=True))
+
+
 def test_typed_and_raw_keys_are_one():
     x = array(1000)
     y = dropout(jax.random.key(3), x, 0.5, training=True)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from dropcore_jax import dropout
+from jax.experimental.jet import jet
 from jax.sharding import PartitionSpec
 from jax.test_util import check_grads
 
@@ -77,6 +78,38 @@ def test_hessian():
     for hessian in (jax.hessian, lambda f: jax.jacrev(jax.jacfwd(f))):
         h = hessian(lambda x: (drop(KEY, x, 0.5) ** 2).sum())(x)
         np.testing.assert_allclose(h, jnp.diag(2 * keep**2))
+
+
+@every_how
+def test_taylor_series(how):
+    x, v, zero = normal(4, 5, 6), normal(4, 5, 6) + 1, jnp.zeros((4, 5, 6))
+
+    def f(x):
+        return jnp.sin(drop(KEY, x**2, **how))
+
+    y, (first, second, third) = jet(f, (x,), ((v, zero, zero),))
+
+    def derivative(f):
+        return lambda x: jax.jvp(f, (x,), (v,))[1]
+
+    np.testing.assert_array_equal(y, f(x))
+    for term in (first, second, third):
+        f = derivative(f)
+        np.testing.assert_allclose(term, f(x), rtol=1e-3, atol=1e-3)
+
+
+def test_the_transpose_of_what_is_linear():
+    x, dy = normal(9, 10), normal(9, 10)[::-1]
+    (dx,) = jax.linear_transpose(lambda x: drop(KEY, x, shared_axes=1), x)(dy)
+    np.testing.assert_array_equal(dx, drop(KEY, dy, shared_axes=1))
+
+
+@pytest.mark.parametrize("p", [0, 0.4])
+def test_what_adds_a_constant_has_no_transpose(p):
+    x = normal(9, 10)
+    with pytest.raises(NotImplementedError, match=r"linear_transpose .* adds a constant.*jax\.vjp"):
+        jax.linear_transpose(lambda x: drop(KEY, x, p, variant="alpha"), x)(x)
+    jax.vjp(lambda x: drop(KEY, x, p, variant="alpha"), x)[1](x)
 
 
 def test_keys_have_no_gradient():

@@ -1,11 +1,13 @@
 """dropcore for JAX: dropout that is compiled, and whose masks can be replayed.
 
 `dropout` is the function. `dropout_in_python` runs the variants that have no compiled form,
-and `draw_of` says which draw of dropcore's a key means.
+and `draw_of` says which draw of dropcore's a key means. `TARGET` is the name of the compiled
+call, which `jax.export` asks for.
 """
 
+from dropcore_jax.block import TARGET
 from dropcore_jax.functional import dropout
 from dropcore_jax.in_python import dropout_in_python
 from dropcore_jax.keys import draw_of
 
-__all__ = ["draw_of", "dropout", "dropout_in_python"]
+__all__ = ["TARGET", "draw_of", "dropout", "dropout_in_python"]

@@ -1,4 +1,4 @@
-// The XLA handler: dropout of one array, or of a batch of them, on XLA's own buffers.
+// The XLA handler: dropout of a block of an array, or of a batch of blocks, on XLA's own buffers.
 //
 //     y = x * scale + shift where kept, drop where dropped
 //
@@ -9,8 +9,10 @@
 #include <Python.h>
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <new>
+#include <vector>
 
 #include "dropcore/dropcore.h"
 #include "xla/ffi/api/ffi.h"
@@ -22,7 +24,8 @@ namespace ffi = xla::ffi;
 const dropcore_api *dropcore;
 
 using Words = ffi::Buffer<ffi::U32>;
-using Lengths = ffi::Span<const int64_t>;
+using Span = ffi::Span<const int64_t>;
+using Dimensions = ffi::AnyBuffer::Dimensions;
 
 constexpr int64_t MAX_WORDS = 8;  // of a key; JAX's own have two or four
 
@@ -49,7 +52,7 @@ void draw_of(const uint32_t *words, int64_t count, dropcore_draw *draw) {
 
 // Where a member of the batch begins in an operand whose leading axes are those of the
 // batch, or 1 where all members share what it holds.
-int64_t place_of(int64_t member, Lengths batch, Lengths operand) {
+int64_t place_of(int64_t member, Dimensions batch, Dimensions operand) {
     int64_t place = 0, stride = 1;
     for (size_t axis = batch.size(); axis-- > 0; member /= batch[axis]) {
         if (operand[axis] != 1)
@@ -59,9 +62,90 @@ int64_t place_of(int64_t member, Lengths batch, Lengths operand) {
     return place;
 }
 
-// By decisions that hold along some axes. `lengths`: of the axes, own and shared in turn.
+// How the decisions of a block lie in the mask of the whole array: runs of neighbours, and
+// the axes around them, from the first on. Axes along which a decision is shared have none.
+struct Place {
+    struct Axis {
+        int64_t length;
+        uint64_t step;  // in the whole mask
+    };
+    std::vector<Axis> outer;
+    int64_t run = 1;
+    int64_t decisions = 1;
+
+    // `shape` of the block; `shared` is 1 where an axis is; `whole`: empty where x is all.
+    Place(Dimensions shape, Span shared, Span whole) {
+        uint64_t step = 1;
+        bool one_run = true;
+        for (size_t axis = shape.size(); axis-- > 0;) {
+            if (shared[axis])
+                continue;
+            const int64_t length = shape[axis];
+            const int64_t all = whole.size() ? whole[axis] : length;
+            decisions *= length;
+            if (one_run)
+                run *= length;
+            else if (length != 1)
+                outer.insert(outer.begin(), {length, step});
+            one_run = one_run && length == all;
+            step *= static_cast<uint64_t>(all);
+        }
+    }
+
+    // The decisions, packed in the block's own order. `bits` has a byte to spare.
+    void decide(const dropcore_draw *draw, double p, uint64_t start, uint8_t *bits,
+                uint8_t *row) const {
+        std::vector<int64_t> at(outer.size(), 0);
+        std::memset(bits, 0, decisions / 8 + 1);
+        for (int64_t done = 0; done < decisions; done += run) {
+            uint64_t first = start;
+            for (size_t axis = 0; axis < outer.size(); axis++)
+                first += static_cast<uint64_t>(at[axis]) * outer[axis].step;
+            if (done % 8 == 0) {
+                dropcore->keep_bits(draw, p, first, run, bits + done / 8);
+            } else {
+                dropcore->keep_bits(draw, p, first, run, row);
+                append(bits + done / 8, done % 8, row, (run + 7) / 8);
+            }
+            for (size_t axis = outer.size(); axis-- > 0;) {
+                if (++at[axis] < outer[axis].length)
+                    break;
+                at[axis] = 0;
+            }
+        }
+    }
+
+    // Bytes of bits behind the `used` bits, 1 to 7, of the first byte of `to`. What is past
+    // the last bit of `row` is 0.
+    static void append(uint8_t *to, int used, const uint8_t *row, int64_t bytes) {
+        for (int64_t i = 0; i < bytes; i++) {
+            to[i] |= static_cast<uint8_t>(row[i] << used);
+            const uint8_t rest = static_cast<uint8_t>(row[i] >> (8 - used));
+            if (rest)  // there may be no byte for what is past the last bit
+                to[i + 1] = rest;
+        }
+    }
+};
+
+// Lengths of a block's axes, own and shared in turn, the first own; neighbours of one kind
+// are one.
+std::vector<int64_t> alternating(Dimensions shape, Span shared) {
+    std::vector<int64_t> lengths{1};
+    for (size_t axis = 0; axis < shape.size(); axis++) {
+        const bool last_is_shared = lengths.size() % 2 == 0;
+        if (shape[axis] == 1)
+            continue;
+        if ((shared[axis] != 0) == last_is_shared)
+            lengths.back() *= shape[axis];
+        else
+            lengths.push_back(shape[axis]);
+    }
+    return lengths;
+}
+
+// By the packed decisions of a block, some of which hold along axes. `lengths` alternate.
 template <typename Element>
-struct Sharing {
+struct Selecting {
     const Kernels<Element> &kernels;
     const dropcore_plan &plan;
     const uint8_t *bits;
@@ -69,8 +153,8 @@ struct Sharing {
     Element *y;
 
     void run(uint64_t first, const int64_t *lengths, size_t count) {
-        if (count == 2) {
-            call(kernels.repeat, first, lengths[0], lengths[1]);
+        if (count <= 2) {
+            call(kernels.repeat, first, lengths[0], count == 2 ? lengths[1] : 1);
             return;
         }
         int64_t decisions = 1;
@@ -94,43 +178,61 @@ struct Sharing {
     }
 };
 
+struct Call {
+    Words words;
+    Words start;  // of each member: the place of its first decision in the whole mask, low word first
+    ffi::AnyBuffer x;
+    ffi::AnyBuffer y;
+    double p;
+    dropcore_plan plan;
+    Span shared;
+    Span whole;
+};
+
 template <typename Element>
-ffi::Error run(const Kernels<Element> &kernels, Words words, ffi::AnyBuffer x, ffi::AnyBuffer y,
-               double p, const dropcore_plan &plan, Lengths lengths) {
-    const auto batch = y.dimensions().first(words.dimensions().size() - 1);
-    const int64_t word_count = words.dimensions().back();
-    int64_t members = 1, n = 1, decisions = 1;
+ffi::Error run(const Kernels<Element> &kernels, Call call) {
+    const size_t batch_axes = call.words.dimensions().size() - 1;
+    const Dimensions batch = call.y.dimensions().first(batch_axes);
+    const Dimensions shape = call.y.dimensions().last(call.y.dimensions().size() - batch_axes);
+    const int64_t word_count = call.words.dimensions().back();
+    int64_t members = 1, n = 1;
     for (const int64_t length : batch)
         members *= length;
-    for (size_t axis = 0; axis < lengths.size(); axis++) {
-        n *= lengths[axis];
-        decisions *= axis % 2 == 0 ? lengths[axis] : 1;
-    }
+    for (const int64_t length : shape)
+        n *= length;
     if (word_count > MAX_WORDS)
         return ffi::Error::InvalidArgument("a key has more words than dropcore_jax knows");
     if (n == 0)
         return ffi::Error::Success();
 
-    const bool shared = lengths.size() > 1;
-    std::unique_ptr<uint8_t[]> bits;
-    if (shared)
-        bits.reset(new (std::nothrow) uint8_t[decisions / 8 + 1]);
-    if (shared && !bits)
-        return ffi::Error(ffi::ErrorCode::kResourceExhausted, "no memory for the keep decisions");
-
+    const Place place(shape, call.shared, call.whole);
+    const std::vector<int64_t> lengths = alternating(shape, call.shared);
+    const bool at_once = lengths.size() == 1 && place.run == n;
+    std::unique_ptr<uint8_t[]> bits, row;
+    if (!at_once) {
+        bits.reset(new (std::nothrow) uint8_t[place.decisions / 8 + 1]);
+        row.reset(new (std::nothrow) uint8_t[place.run / 8 + 1]);
+        if (!bits || !row)
+            return ffi::Error(ffi::ErrorCode::kResourceExhausted,
+                              "no memory for the keep decisions");
+    }
     for (int64_t member = 0; member < members; member++) {
         dropcore_draw draw;
-        draw_of(words.typed_data() + place_of(member, batch, words.dimensions()) * word_count,
+        draw_of(call.words.typed_data() +
+                    place_of(member, batch, call.words.dimensions()) * word_count,
                 word_count, &draw);
-        const Element *from = static_cast<const Element *>(x.untyped_data()) +
-                              place_of(member, batch, x.dimensions()) * n;
-        Element *to = static_cast<Element *>(y.untyped_data()) + member * n;
-        if (shared) {
-            dropcore->keep_bits(&draw, p, 0, decisions, bits.get());
-            Sharing<Element>{kernels, plan, bits.get(), from, to}.run(0, lengths.begin(),
-                                                                      lengths.size());
+        const uint32_t *pair =
+            call.start.typed_data() + place_of(member, batch, call.start.dimensions()) * 2;
+        const uint64_t start = pair[0] | static_cast<uint64_t>(pair[1]) << 32;
+        const Element *from = static_cast<const Element *>(call.x.untyped_data()) +
+                              place_of(member, batch, call.x.dimensions()) * n;
+        Element *to = static_cast<Element *>(call.y.untyped_data()) + member * n;
+        if (at_once) {
+            kernels.forward(&draw, call.p, start, n, &call.plan, from, to, nullptr);
         } else {
-            kernels.forward(&draw, p, 0, n, &plan, from, to, nullptr);
+            place.decide(&draw, call.p, start, bits.get(), row.get());
+            Selecting<Element>{kernels, call.plan, bits.get(), from, to}.run(0, lengths.data(),
+                                                                            lengths.size());
         }
     }
     return ffi::Error::Success();
@@ -139,11 +241,11 @@ ffi::Error run(const Kernels<Element> &kernels, Words words, ffi::AnyBuffer x, f
 #define RUN(name, element)                                                              \
     run(Kernels<element>{dropcore->forward_plan_##name, dropcore->repeat_##name,        \
                          dropcore->tile_##name},                                        \
-        words, x, *y, p, plan, lengths)
+        call)
 
-ffi::Error dropout(Words words, ffi::AnyBuffer x, ffi::Result<ffi::AnyBuffer> y, double p,
-                   double scale, double shift, double drop, Lengths lengths) {
-    const dropcore_plan plan{scale, shift, drop};
+ffi::Error dropout(Words words, Words start, ffi::AnyBuffer x, ffi::Result<ffi::AnyBuffer> y,
+                   double p, double scale, double shift, double drop, Span shared, Span whole) {
+    const Call call{words, start, x, *y, p, {scale, shift, drop}, shared, whole};
     switch (x.element_type()) {
         case ffi::F32:
             return RUN(float32, float);
@@ -161,13 +263,15 @@ ffi::Error dropout(Words words, ffi::AnyBuffer x, ffi::Result<ffi::AnyBuffer> y,
 XLA_FFI_DEFINE_HANDLER(handler, dropout,
                        ffi::Ffi::Bind()
                            .Arg<Words>()
+                           .Arg<Words>()
                            .Arg<ffi::AnyBuffer>()
                            .Ret<ffi::AnyBuffer>()
                            .Attr<double>("p")
                            .Attr<double>("scale")
                            .Attr<double>("shift")
                            .Attr<double>("drop")
-                           .Attr<Lengths>("lengths"));
+                           .Attr<Span>("shared")
+                           .Attr<Span>("whole"));
 
 int fill(PyObject *module) {
     dropcore = dropcore_import();

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 import dropcore
-from dropcore_jax.keys import typed_key
-from dropcore_jax.primitive import Masking, apply
+from dropcore_jax.keys import words_of
+from dropcore_jax.masking import Masking
+from dropcore_jax.primitive import apply
+from dropcore_jax.shard import Shard, start_of, whole_shape
 
 if TYPE_CHECKING:
     from jax.typing import ArrayLike
@@ -26,12 +28,14 @@ def dropout(
     *,
     training: bool,
     variant: str | dropcore.Variant = "standard",
+    shard: Shard | None = None,
     **options: Any,
 ) -> jax.Array:
     """Drop elements of an array at random, by a key.
 
-    Compiled on CPUs: no Python runs when a traced function does. Elsewhere it is made of
-    JAX's own operations and random numbers; the mask is then another one.
+    On CPUs it is one call of compiled code, elsewhere it is made of JAX's own operations:
+    no Python runs when a traced function does. The mask is the same on every platform and
+    however the array is shared out among devices, each of which makes its own part.
 
     Parameters
     ----------
@@ -41,13 +45,18 @@ def dropout(
     x : array_like
         float16, bfloat16, float32 or float64, of any shape.
     p : float
-        The probability that an element is dropped, in [0, 1]; fixed when traced.
+        The probability that an element is dropped, in [0, 1]; fixed when traced. A scalar
+        array of JAX's is one, too, outside of a traced function.
     training : bool
         False gives x itself; fixed when traced. There is no default: forgetting it is the
         commonest bug of its kind.
     variant : str or dropcore.Variant, default: "standard"
         Any planned variant, such as "standard", "alpha" and "spatial", built in or of a
         plugin. For those of other kinds see `dropout_in_python`.
+    shard : (global_shape, offsets), optional
+        x is the block of a larger array of shape `global_shape` that begins at `offsets`,
+        one for each axis; they may be traced, as inside `jax.shard_map`. Blocks by one key
+        are those of one mask. Under `jax.jit` arrays need no such thing.
     **options
         The variant's own, such as ``shared_axes`` for "standard": axes along which one
         decision holds, flax's `broadcast_dims`.
@@ -80,27 +89,40 @@ def dropout(
     >>> jax.jit(jax.grad(loss))(jnp.ones(8)).tolist()
     [2.0, 0.0, 2.0, 2.0, 0.0, 0.0, 0.0, 2.0]
     """
-    layer = dropcore.Dropout(p, variant, **options)  # checks p and the variant's options
+    layer = layer_of(p, variant, options)
     chosen = layer.variant
     x = float_array(x)
-    if not isinstance(chosen, dropcore.PlannedVariant) or has_inference_rule(chosen):
+    if not isinstance(chosen, dropcore.PlannedVariant) or not chosen.has_default_inference:
         raise TypeError(
             f"variant {chosen.name!r} has no compiled form, which only planned variants have: "
             "dropcore_jax.dropout_in_python takes it"
         )
+    whole = None if shard is None else whole_shape(shard, x.shape)
     if not is_training(training):
         return x
-    plan = chosen.plan(layer.p, x.shape)
-    key = typed_key(key)
+    plan = chosen.plan(layer.p, x.shape if whole is None else whole)
+    shared = normalize_axis_tuple(plan.shared_axes, x.ndim, "shared_axes")
     masking = Masking(
         p=layer.p,
         scale=plan.scale,
         shift=plan.shift,
         drop=plan.drop,
-        shared_axes=normalize_axis_tuple(plan.shared_axes, x.ndim, "shared_axes"),
-        key_impl=jax.random.key_impl(key),
+        shared=tuple(axis in shared for axis in range(x.ndim)),
+        whole=whole,
     )
-    return apply(jax.random.key_data(key), x, masking)
+    return apply(words_of(key), start_of(shard, masking, x.shape), x, masking)
+
+
+def layer_of(p: Any, variant: str | dropcore.Variant, options: dict[str, Any]) -> dropcore.Dropout:
+    """What holds p and the variant with its options, if they are right."""
+    if isinstance(p, jax.core.Tracer):
+        raise TypeError(
+            f"p must be fixed when a function is traced, not {p}: name it in static_argnames of "
+            "jax.jit, or close over it; each p is compiled for itself"
+        )
+    if isinstance(p, jax.Array) and not p.ndim and jnp.isrealobj(p) and p.dtype != bool:
+        p = p.item()
+    return dropcore.Dropout(p, variant, **options)
 
 
 def float_array(x: ArrayLike) -> jax.Array:
@@ -116,8 +138,3 @@ def is_training(training: Any) -> bool:
     if not isinstance(training, bool | np.bool_):
         raise TypeError(f"training must be True or False when traced, not {training!r}")
     return bool(training)
-
-
-def has_inference_rule(variant: dropcore.Variant) -> bool:
-    """Whether inference is something else than x."""
-    return type(variant).infer is not dropcore.Variant.infer

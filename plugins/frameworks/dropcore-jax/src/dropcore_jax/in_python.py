@@ -10,8 +10,8 @@ import jax
 import numpy as np
 
 import dropcore
-from dropcore_jax.functional import float_array, is_training
-from dropcore_jax.keys import draw_of_words, typed_key
+from dropcore_jax.functional import float_array, is_training, layer_of
+from dropcore_jax.keys import draw_of_words, words_of
 
 if TYPE_CHECKING:
     from jax.typing import ArrayLike
@@ -63,7 +63,7 @@ def dropout_in_python(
     >>> (y == 0).sum(axis=1).tolist()
     [3, 3]
     """
-    layer = dropcore.Dropout(p, variant, **options)  # checks p and the variant's options
+    layer = layer_of(p, variant, options)
     if layer.variant.inputs != ("x",):
         raise TypeError(
             f"variant {layer.variant.name!r} takes {', '.join(layer.variant.inputs)}; "
@@ -71,7 +71,7 @@ def dropout_in_python(
         )
     x = float_array(x)
     call = _Call(layer.variant, layer.p, is_training(training))
-    words = jax.random.key_data(typed_key(key)) if call.training else np.zeros(0, np.uint32)
+    words = words_of(key) if call.training else np.zeros(0, np.uint32)
     y: jax.Array = _call(call, words, x)
     return y
 

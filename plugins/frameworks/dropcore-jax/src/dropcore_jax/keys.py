@@ -49,6 +49,14 @@ def typed_key(key: Any) -> jax.Array:
     return one
 
 
+def words_of(key: Any) -> jax.Array:
+    """The words of a key that is to be used up, as any function of `jax.random` uses one up."""
+    key = typed_key(key)
+    if jax.config.jax_debug_key_reuse:  # type: ignore[attr-defined]
+        jax.random.bits(key)  # seen by JAX's check, which looks at no words
+    return jax.random.key_data(key)
+
+
 def draw_of(key: Any) -> dropcore.Draw:
     """The draw whose mask `dropout` uses for a key, for use outside JAX.
 
