@@ -13,8 +13,6 @@ from jax import export
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-pytest.importorskip("flatbuffers")
-
 KEY = jax.random.key(3)
 CHECKS = [export.DisabledSafetyCheck.custom_call(dropcore_jax.TARGET)]
 HOWS = [{}, {"shared_axes": 1}, {"variant": "alpha"}]
