@@ -1,8 +1,8 @@
 // The page: a bar, three columns, and what lies over them. Narrow, the columns are tabs.
 
 import { Menu } from "./base/menu.js";
-import { useId } from "preact/hooks";
 import { html, useEffect, useRef } from "./base/html.js";
+import { useOwnId } from "./base/id.js";
 import { LabContext, useLab } from "./lab/context.js";
 import { Dialogs } from "./dialogs/dialogs.js";
 import { Network } from "./network/network.js";
@@ -78,7 +78,7 @@ const TABS = [
 function Tabs() {
   const lab = useLab();
   const { tab } = lab.state;
-  const own = useId();
+  const own = useOwnId();
   const bodies = {
     setup: html`<${Setup} />`,
     network: html`<main class="middle"><${Network} /><${Strip} /></main>`,

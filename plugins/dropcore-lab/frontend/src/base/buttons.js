@@ -1,7 +1,7 @@
 // Buttons, and a choice of a few.
 
-import { useId } from "preact/hooks";
 import { html } from "./html.js";
+import { useOwnId } from "./id.js";
 import { Icon } from "./icons.js";
 
 /** @typedef {import("./icons.js").IconName} IconName */
@@ -29,7 +29,7 @@ export function Button({ icon, label, bare = false, kind = "plain", title, class
  *   onChoose: (id: string) => void, disabled?: boolean}} properties
  */
 export function Segmented({ label, value, choices, onChoose, disabled = false }) {
-  const name = useId(); // a notebook may show several pages
+  const name = useOwnId(); // a notebook may show several pages
   return html`<fieldset class="segmented" disabled=${disabled}>
     <legend class="unseen">${label}</legend>
     ${choices.map(

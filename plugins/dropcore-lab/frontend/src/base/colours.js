@@ -40,7 +40,7 @@ export function palette(element) {
 export function channels(colour) {
   const hex = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(colour);
   if (hex) return [parseInt(hex[1], 16), parseInt(hex[2], 16), parseInt(hex[3], 16)];
-  const context = new OffscreenCanvas(1, 1).getContext("2d");
+  const context = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
   if (!context) return [128, 128, 128];
   context.fillStyle = colour;
   context.fillRect(0, 0, 1, 1);

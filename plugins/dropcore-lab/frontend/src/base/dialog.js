@@ -1,13 +1,13 @@
 // A dialog over the page: the browser's own keeps the focus inside and gives it back.
 
-import { useId } from "preact/hooks";
 import { Button } from "./buttons.js";
 import { html, useLayoutEffect, useRef } from "./html.js";
+import { useOwnId } from "./id.js";
 
 /** @param {{title: string, wide?: boolean, onClose: () => void, children?: any}} properties */
 export function Dialog({ title, wide = false, onClose, children }) {
   const element = useRef(/** @type {HTMLDialogElement | null} */ (null));
-  const id = useId();
+  const id = useOwnId();
   useLayoutEffect(() => {
     const dialog = /** @type {HTMLDialogElement} */ (element.current);
     const before = /** @type {any} */ (document.activeElement);

@@ -1,7 +1,7 @@
 // One field of a form, made of what the catalogue says of it, with its faults beside it.
 
-import { useId } from "preact/hooks";
 import { html, useState } from "./html.js";
+import { useOwnId } from "./id.js";
 import { stepped, textOf, valueOf } from "./typed.js";
 
 /** @typedef {import("../types.js").Field} Field */
@@ -22,7 +22,7 @@ import { stepped, textOf, valueOf } from "./typed.js";
 
 /** @param {Properties} properties */
 export function FieldRow({ faults = [], ...properties }) {
-  const id = useId();
+  const id = useOwnId();
   const described = [properties.help ? `${id}-help` : "", faults.length ? `${id}-faults` : ""].join(" ").trim();
   const shared = {
     id,

@@ -1,17 +1,17 @@
 // A guided experiment: a guess first, then several seeds, then what was measured.
 
-import { useId } from "preact/hooks";
 import { Button } from "../base/buttons.js";
 import { Canvas } from "../base/canvas.js";
 import { decimal } from "../base/format.js";
 import { html, useState } from "../base/html.js";
+import { useOwnId } from "../base/id.js";
 import { dotLine } from "../charts/dots.js";
 import { LineChart } from "../charts/lines.js";
 import { useLab } from "../lab/context.js";
 
 /** @param {{card: any}} properties */
 export function Card({ card }) {
-  const name = useId();
+  const name = useOwnId();
   const lab = useLab();
   const [guess, setGuess] = useState("");
   const [problem, setProblem] = useState("");

@@ -33,7 +33,7 @@ function useAnswer() {
 
 function OfAddress() {
   const lab = useLab();
-  const shown = lab.state.masks.value.columns.find(({ mask }) => mask)?.mask?.address ?? "";
+  const shown = lab.state.strip.value.columns.find(({ mask }) => mask)?.mask?.address ?? "";
   const [text, setText] = useState(shown);
   const [p, setP] = useState("");
   const [shape, setShape] = useState("");

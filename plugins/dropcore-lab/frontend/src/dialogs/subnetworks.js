@@ -19,10 +19,7 @@ export function Subnetworks() {
   if (!answer) return html`<p role="status">Every sub-network predicts row ${state.row.value + 1}…</p>`;
   const { decisions, each } = answer;
   return html`
-    <p>
-      ${decisions} units can be dropped, so there are ${powerOfTwo(decisions)} networks. Row ${answer.row + 1} of the batch,
-      ${answer.what}.
-    </p>
+    <p>${`${decisions} units can be dropped, so there are ${powerOfTwo(decisions)} networks. Row ${answer.row + 1} of the batch, ${answer.what}.`}</p>
     <dl class="facts-list wide">
       <div><dt>one pass, dropout off</dt><dd>${decimal(answer.one_pass, 4)}</dd></div>
       <div><dt>arithmetic mean of all ${whole(answer.count)}</dt><dd>${decimal(answer.arithmetic_mean, 4)}</dd></div>

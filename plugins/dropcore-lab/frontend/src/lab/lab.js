@@ -12,7 +12,10 @@ import { createState } from "./state.js";
 /** @typedef {import("../connect/socket.js").Connection} Connection */
 /** @typedef {{kind: "edit" | "load" | "undo" | "redo" | "text", select?: Focus}} Sent */
 
-const FRAME_GAP = 80; // milliseconds between frames while playing: training needs the processor too
+/** @typedef {{offer: (key: string | null, value: import("./state.js").PacedMasks) => void}} Paced */
+
+const MASKS_A_SECOND = 3; // flashing is a hazard
+const FRAME_GAP = 100; // milliseconds between frames while playing: training needs the processor too
 const LOOK_GAP = 60; // between two inspects
 
 export class Lab {
@@ -39,17 +42,21 @@ export class Lab {
   start() {
     const look = throttle(() => this.inspect(), LOOK_GAP);
     const { run, row, mode, focus } = this.state;
-    this.masks = pace((shown) => {
+    const masks = pace((shown) => {
       this.state.masks.value = shown;
-    }, 3);
+    }, MASKS_A_SECOND);
+    const strip = pace((shown) => {
+      this.state.strip.value = shown;
+    }, MASKS_A_SECOND);
     this.ends.push(
       effect(() => {
         void [run.value, row.value, mode.value, focus.value];
         look.call(undefined);
       }),
-      effect(() => this.offerMasks()),
+      effect(() => this.offerMasks(masks, strip)),
       () => look.stop(),
-      () => this.masks?.stop(),
+      () => masks.stop(),
+      () => strip.stop(),
     );
     const hidden = () => {
       if (document.hidden && this.state.playing.peek()) this.pause("hidden");
@@ -158,14 +165,20 @@ export class Lab {
     else requestAnimationFrame(() => painted());
   }
 
-  offerMasks() {
+  /**
+   * @param {Paced} masks
+   * @param {Paced} strip
+   */
+  offerMasks(masks, strip) {
     const frame = this.state.frame.value;
     if (!frame) return;
+    const fast = this.state.fast.value;
     const { row, run, mode } = frame.view;
     const columns = frame.columns.map(({ name, mask }) => ({ name, mask }));
     const first = columns.find(({ mask }) => mask)?.mask?.address;
-    const key = first ? `${run}/${mode}/${row}/${first}` : null;
-    this.masks?.offer(key, { columns, row });
+    const drawn = first ? `${run}/${mode}/${first}` : null;
+    masks.offer(fast ? "fast" : drawn && `${drawn}/${row}`, { columns, row, fast });
+    strip.offer(drawn, { columns, row, fast });
   }
 
   // --------------------------------------------------------- specification

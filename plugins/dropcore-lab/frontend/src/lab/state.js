@@ -13,7 +13,7 @@ import { EMPTY } from "./history.js";
 /** @typedef {import("../types.js").Mode} Mode */
 /** @typedef {{tone: "note" | "bad", text: string, action?: "restart" | "reconnect"}} Notice */
 /** @typedef {{kind: string, [more: string]: any}} Dialog */
-/** @typedef {{name: string, mask: Mask | null}[]} ShownMasks */
+/** @typedef {{columns: {name: string, mask: Mask | null}[], row: number, fast: boolean}} PacedMasks */
 
 export function createState() {
   const frame = signal(/** @type {Frame | null} */ (null));
@@ -48,8 +48,10 @@ export function createState() {
     playing,
     speed,
     /** While steps come faster than masks may be shown, how often a unit was kept is shown. */
-    fast: computed(() => playing.value && (speed.value === null || speed.value > catalogue.value.limits.masks_a_second)),
-    masks: signal(/** @type {{columns: ShownMasks, row: number}} */ ({ columns: [], row: 0 })),
+    fast: computed(() => playing.value && (speed.value === null || speed.value > 3)),
+    /** The masks that the network shows, and those of the strip: no faster than three a second. */
+    masks: signal(/** @type {PacedMasks} */ ({ columns: [], row: 0, fast: false })),
+    strip: signal(/** @type {PacedMasks} */ ({ columns: [], row: 0, fast: false })),
 
     // what is looked at
     run: signal(0),

@@ -60,8 +60,8 @@ export class Graph {
       () => observer.disconnect(),
       effect(() => this.rebuild()),
       effect(() => {
-        const { frame, masks, fast, focus } = this.lab.state;
-        void [frame.value, masks.value, fast.value, focus.value];
+        const { frame, masks, focus } = this.lab.state;
+        void [frame.value, masks.value, focus.value];
         this.paintLater();
       }),
       effect(() => {
@@ -167,12 +167,13 @@ export class Graph {
     const blocks = layout(facts.columns, catalogue.peek().limits.drawn_units, { aspect: width / height, imageWidth: this.imageWidth() });
     const shape = (/** @type {Block[]} */ all) => all.map(({ name, count, kind, x }) => [name, count, kind, x].join()).join(";");
     if (shape(blocks) === shape(this.blocks.peek())) return;
+    const inFocus = this.layer.contains(document.activeElement);
     this.units = buildUnits(this.layer, blocks);
     batch(() => {
       this.blocks.value = blocks;
       const { column, unit } = this.cursor.peek();
       const safe = Math.min(column, blocks.length - 1);
-      this.moveCursor({ column: safe, unit: Math.min(unit, Math.max(blocks[safe].units.length - 1, 0)) });
+      this.moveCursor({ column: safe, unit: Math.min(unit, Math.max(blocks[safe].units.length - 1, 0)) }, inFocus);
     });
     this.fit();
   }
@@ -202,7 +203,8 @@ export class Graph {
 
   paint() {
     if (!this.canvas || this.canvas.width === 0 || this.blocks.peek().length === 0) return;
-    const { frame, masks, fast, focus } = this.lab.state;
+    const { frame, masks, focus } = this.lab.state;
+    const { columns: shownMasks, row, fast } = masks.peek();
     const blocks = this.blocks.peek();
     const shown = frame.peek();
     const columns = blocks.map((block, i) => fitting(shown?.columns[i], block));
@@ -230,8 +232,7 @@ export class Graph {
     const ramp = this.ramp;
     blocks.forEach((block, i) => {
       const state = columns[i];
-      const { columns: shownMasks, row } = masks.peek();
-      const mask = fast.peek() ? null : (shownMasks.find(({ name }) => name === block.name)?.mask ?? null);
+      const mask = fast ? null : (shownMasks.find(({ name }) => name === block.name)?.mask ?? null);
       const kept = keptUnits(mask, row, block.count);
       const selected = column === i;
       this.units[i][0]?.group.parentElement?.classList.toggle("looked-at", selected);
@@ -244,7 +245,7 @@ export class Graph {
       paintUnits(this.units[i], {
         fill: block.kind === "units" ? filler(state, ramp) : () => "none",
         kept: block.kind === "strip" ? null : kept,
-        shares: fast.peek() && state?.kept && state.passes ? shares(state) : null,
+        shares: fast && state?.kept && state.passes ? shares(state) : null,
       });
     });
   }

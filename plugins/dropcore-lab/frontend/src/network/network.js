@@ -80,13 +80,13 @@ function History() {
 
 /** What the signs mean. */
 function Key() {
-  const { fast, analysis, catalogue } = useLab().state;
+  const { masks, analysis, catalogue } = useLab().state;
   const edges = (analysis.value?.columns ?? []).map((column) => column.edges);
   const most = catalogue.value?.limits.drawn_edges ?? Infinity;
   const tooMany = edges.some((count) => count > most) || edges.reduce((a, b) => a + b, 0) > most;
   return html`<div class="key" aria-hidden="true">
     <svg viewBox="-8 -8 16 16"><circle class="key-kept" r="6" /></svg><span>kept</span>
-    ${fast.value
+    ${masks.value.fast
       ? html`<svg viewBox="-8 -8 16 16"><circle class="key-arc" r="6" pathLength="100" /></svg><span>how often kept so far</span>`
       : html`<svg viewBox="-8 -8 16 16" class="dropped"><circle class="key-dropped" r="6" /><path d="M-3-3 3 3M3-3-3 3" /></svg><span>dropped</span>`}
     <svg viewBox="0 0 22 8"><path d="M1 4h20" /></svg><span>weight above 0</span>

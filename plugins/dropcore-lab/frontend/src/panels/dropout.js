@@ -2,6 +2,7 @@
 
 import { Segmented } from "../base/buttons.js";
 import { html, useState } from "../base/html.js";
+import { useOwnId } from "../base/id.js";
 import { useLab } from "../lab/context.js";
 import { at, dropoutOf, put, setDropout, setRunDropout } from "../lab/edits.js";
 import { fieldOf, SpecField } from "./form.js";
@@ -76,6 +77,7 @@ function Values({ path, dropout }) {
 function VariantChoice({ path, dropout }) {
   const lab = useLab();
   const { catalogue, draft, faults } = lab.state;
+  const id = useOwnId();
   const variants = /** @type {any[]} */ (catalogue.value?.variants ?? []);
   const now = variants.find((each) => each.name === dropout.variant);
   const choose = (/** @type {any} */ event) => {
@@ -85,9 +87,9 @@ function VariantChoice({ path, dropout }) {
   const wrong = faults.value.filter((fault) => fault.path === `${path}/variant` || fault.path === `${path}/options`);
   return html`
     <div class="field choice">
-      <label for=${`variant-${path}`}>variant</label>
+      <label for=${id}>variant</label>
       <div class="control">
-        <select id=${`variant-${path}`} value=${dropout.variant} onChange=${choose}>
+        <select id=${id} value=${dropout.variant} onChange=${choose}>
           ${variants.map(
             (each) => html`<option key=${each.name} value=${each.name} disabled=${!each.available} title=${each.reason ?? each.text}>
               ${each.name}${each.available ? "" : ` (${each.reason})`}

@@ -114,7 +114,7 @@ function RunRow({ run, place, only }) {
   return html`<li class=${`run run-${place}`}>
     <span class="swatch" aria-hidden="true"></span>
     <${SpecField} path=${`/runs/${place}/name`} field=${name} label=${`Name of run ${place + 1}`} />
-    <${SpecField} path=${`/runs/${place}/p`} field=${{ ...p, nullable: true }} label=${`p of run ${run.name}`} empty="as layers say" />
+    <${SpecField} path=${`/runs/${place}/p`} field=${{ ...p, nullable: true }} label=${`p of run ${run.name}`} empty="as layers" />
     ${!only &&
     html`<${Button}
       icon="close"

@@ -14,7 +14,7 @@ import { Prediction } from "./prediction.js";
 
 export function Strip() {
   const { state } = useLab();
-  const masked = state.masks.value.columns.filter(({ mask }) => mask);
+  const masked = state.strip.value.columns.filter(({ mask }) => mask);
   const looked = state.pinned.value?.layer;
   const now = masked.find(({ name }) => name === looked) ?? masked[0] ?? null;
   return html`<section class="panel strip" aria-label="Masks of this step">
@@ -80,7 +80,7 @@ function RowSlider() {
 function Rows({ name, mask }) {
   const { state } = useLab();
   const grid = maskGrid(mask);
-  const { row } = state.masks.value;
+  const { row } = state.strip.value;
   const focus = state.focus.value;
   const unit = focus?.layer === name ? focus.unit : null;
   const { kept, all } = countKept(mask);

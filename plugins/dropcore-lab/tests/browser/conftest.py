@@ -1,0 +1,95 @@
+"""A real browser in front of a real server.
+
+Chromium is Debian's, or what ``DROPCORE_CHROMIUM`` names. Nothing is skipped where it is missing.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from browser.driving import SMALL, Hands, Server, link_of
+from playwright.sync_api import sync_playwright
+
+ARGUMENTS = [
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+    "--force-color-profile=srgb",
+]
+
+@pytest.fixture(scope="module")
+def server():
+    lab = Server()
+    yield lab
+    lab.end()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    path = os.environ.get("DROPCORE_CHROMIUM") or shutil.which("chromium")
+    assert path, "these tests need a browser: apt-get install chromium"
+    arguments = ARGUMENTS + (["--no-sandbox"] if os.geteuid() == 0 else [])
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium, server):
+    """Open pages; none may ask another origin for anything, or write an error to the console."""
+    contexts, faults = [], []
+
+    def open_one(spec=SMALL, *, address=None, size=(1400, 900), **appearance):
+        width, height = size
+        context = chromium.new_context(viewport={"width": width, "height": height}, **appearance)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+
+        def asked(request):
+            if not request.url.startswith((server.origin + "/", "data:", "blob:")):
+                faults.append(f"request: {request.url}")
+
+        page.on("request", asked)
+        page.on("websocket", lambda socket: asked_socket(socket.url))
+        page.on("pageerror", lambda error: faults.append(f"error: {error}"))
+        page.on(
+            "console",
+            lambda message: (
+                faults.append(f"console: {message.text}")
+                if message.type in ("error", "warning")
+                else None
+            ),
+        )
+
+        def asked_socket(url):
+            if url != server.origin.replace("http", "ws") + "/ws":
+                faults.append(f"request: {url}")
+
+        target = address or server.address
+        page.goto(target if spec is None else f"{target}&{link_of(spec)}")
+        if address is None:
+            page.locator(".unit").first.wait_for()
+            page.locator(".prediction").wait_for() if size[0] >= 900 else None
+        return page
+
+    open_one.faults = faults
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert not faults
+
+
+@pytest.fixture(scope="session")
+def pictures():
+    """Where screenshots go: ``DROPCORE_LAB_PICTURES``, or nowhere that is kept."""
+    folder = Path(os.environ.get("DROPCORE_LAB_PICTURES", "out/pictures"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def hands():
+    return Hands
