@@ -25,6 +25,7 @@ export function App({ lab }) {
   const { state } = lab;
   useEffect(() => {
     const observer = new ResizeObserver(() => {
+      if (!root.current) return; // the page is being taken away
       const width = root.current.clientWidth;
       state.size.value = width < SMALL ? "small" : width < NARROW ? "narrow" : "wide";
     });
@@ -43,7 +44,7 @@ export function App({ lab }) {
   return html`<${LabContext.Provider} value=${lab}>
     <div class=${`dropcore-lab ${narrow ? "narrow" : "wide"} ${state.size.value}`} ref=${root} onKeyDown=${keys}>
       <${TopBar} />
-      <div class="messages"><${StateLine} /><${Notices} /></div>
+      <section class="messages" aria-label="How it goes"><${StateLine} /><${Notices} /></section>
       ${narrow ? html`<${Tabs} />` : html`<${Columns} />`}
       ${state.menu.value &&
       html`<${Menu}
@@ -57,13 +58,21 @@ export function App({ lab }) {
   <//>`;
 }
 
+/**
+ * The main part of the page; in a notebook, a part of somebody else's.
+ * @param {{class: string, children?: any}} properties
+ */
+function Main({ children, ...rest }) {
+  return useLab().connection.shares ? html`<main ...${rest}>${children}</main>` : html`<div ...${rest}>${children}</div>`;
+}
+
 function Columns() {
   return html`<div class="columns">
     <${Setup} />
-    <main class="middle">
+    <${Main} class="middle">
       <${Network} /><${Strip} />
       <div class="bottom"><${Curves} /><${Picture} /></div>
-    </main>
+    <//>
     <${Details} />
   </div>`;
 }
@@ -81,8 +90,8 @@ function Tabs() {
   const own = useOwnId();
   const bodies = {
     setup: html`<${Setup} />`,
-    network: html`<main class="middle"><${Network} /><${Strip} /></main>`,
-    results: html`<main class="middle"><${Curves} /><${Picture} /></main>`,
+    network: html`<div class="middle"><${Network} /><${Strip} /></div>`,
+    results: html`<div class="middle"><${Curves} /><${Picture} /></div>`,
     details: html`<${Details} />`,
   };
   const go = (/** @type {KeyboardEvent} */ event) => {
@@ -94,6 +103,7 @@ function Tabs() {
     requestAnimationFrame(() => /** @type {any} */ (document.getElementById(`${own}-${tab.value}`))?.focus());
   };
   return html`
+    <${Main} class="tab-main">
     <div class="tabs" role="tablist" aria-label="Parts of the page" onKeyDown=${go}>
       ${TABS.map(
         ([id, text]) => html`<button
@@ -112,7 +122,8 @@ function Tabs() {
         </button>`,
       )}
     </div>
-    <div id=${`${own}-panel`} role="tabpanel" aria-labelledby=${`${own}-${tab.value}`} class="tab-panel">${bodies[/** @type {"setup"} */ (tab.value)]}</div>
+      <div id=${`${own}-panel`} role="tabpanel" aria-labelledby=${`${own}-${tab.value}`} tabindex="0" class="tab-panel">${bodies[/** @type {"setup"} */ (tab.value)]}</div>
+    <//>
   `;
 }
 

@@ -52,22 +52,20 @@ def open_page(chromium, server):
             if not request.url.startswith((server.origin + "/", "data:", "blob:")):
                 faults.append(f"request: {request.url}")
 
-        page.on("request", asked)
-        page.on("websocket", lambda socket: asked_socket(socket.url))
-        page.on("pageerror", lambda error: faults.append(f"error: {error}"))
-        page.on(
-            "console",
-            lambda message: (
+        def connected(socket):
+            if socket.url != server.origin.replace("http", "ws") + "/ws":
+                faults.append(f"request: {socket.url}")
+
+        def written(message):
+            # Only a document that is not the page asks for an icon of its own accord.
+            icon = message.location["url"].endswith("/favicon.ico")
+            if message.type in ("error", "warning") and not icon:
                 faults.append(f"console: {message.text}")
-                if message.type in ("error", "warning")
-                else None
-            ),
-        )
 
-        def asked_socket(url):
-            if url != server.origin.replace("http", "ws") + "/ws":
-                faults.append(f"request: {url}")
-
+        page.on("request", asked)
+        page.on("websocket", connected)
+        page.on("console", written)
+        page.on("pageerror", lambda error: faults.append(f"error: {error}"))
         target = address or server.address
         page.goto(target if spec is None else f"{target}&{link_of(spec)}")
         if address is None:
@@ -75,7 +73,6 @@ def open_page(chromium, server):
             page.locator(".prediction").wait_for() if size[0] >= 900 else None
         return page
 
-    open_one.faults = faults
     yield open_one
     for context in contexts:
         context.close()

@@ -236,7 +236,11 @@ def test_a_csv_of_ones_own(open_page, hands, tmp_path):
 def test_a_csv_that_cannot_be_read_is_said_in_words(open_page, hands):
     page = open_page()
     me = hands(page)
-    for text, said in (("a,b\n1,x\n2,y\n3,z", ""), ("a\n1\n2", ""), ("a,b,c\n1,nan,0\n2,3,1", "")):
+    for text, said in (
+        ("a\n1\n2\n3", "2 to 64 columns"),
+        ("a,b,c\n1,nan,0\n2,3,1", "line 2, column 'b' has 'nan'"),
+        ("a,b,c\n1,2,0\n2,tall,1", "line 3, column 'b' has 'tall'"),
+    ):
         page.get_by_label("Data set").select_option("csv")
         page.locator("dialog textarea").fill(text)
         me.button("Train on it").click()

@@ -24,7 +24,7 @@ export function Dialog({ title, wide = false, onClose, children }) {
         <h2 id=${id}>${title}</h2>
         <${Button} icon="close" label="Close" bare kind="quiet" onClick=${onClose} />
       </header>
-      <div class="dialog-body">${children}</div>
+      <div class="dialog-body" tabindex="0">${children}</div>
     </div>
   </dialog>`;
 }

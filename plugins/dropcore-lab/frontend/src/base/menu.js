@@ -53,9 +53,11 @@ export function Menu({ menu, onClose }) {
     event.stopPropagation();
   };
 
-  return html`<div class="menu" role="menu" aria-label=${menu.label} ref=${root} onKeyDown=${keys}>
-    ${menu.items.map((item, i) => entry(item, i, leave))}
-  </div>`;
+  return html`<section aria-label=${menu.label}>
+    <div class="menu" role="menu" aria-label=${menu.label} ref=${root} onKeyDown=${keys}>
+      ${menu.items.map((item, i) => entry(item, i, leave))}
+    </div>
+  </section>`;
 }
 
 /** @param {HTMLElement} element */

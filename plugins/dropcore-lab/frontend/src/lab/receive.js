@@ -53,6 +53,9 @@ export function frame(state, frame) {
   const old = state.frame.value;
   batch(() => {
     state.frame.value = frame;
+    if (state.notices.value.some((notice) => notice.action === "restart")) {
+      state.notices.value = state.notices.value.filter((notice) => notice.action !== "restart"); // it lives
+    }
     state.curves.value = grown(state.curves.value, frame.curves);
     if (frame.picture) state.picture.value = frame.picture;
     if (frame.state.playing) state.moved.value = null;

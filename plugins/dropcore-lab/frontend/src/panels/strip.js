@@ -90,9 +90,10 @@ function Rows({ name, mask }) {
     state.row.value = at((event.clientX - box.left) / box.width, grid.columns);
     state.pinned.value = { layer: name, unit: Math.floor(at((event.clientY - box.top) / box.height, grid.rows) / rowShape(mask.shape).each) };
   };
-  return html`<div class="rows">
+  const tall = grid.rows > 48;
+  return html`<div class="rows" tabindex=${tall ? 0 : undefined}>
     <${Canvas}
-      height=${grid.rows > 48 ? Math.min(4096, grid.rows * 2) : undefined}
+      height=${tall ? Math.min(4096, grid.rows * 2) : undefined}
       label=${`Masks of ${name}: ${grid.columns} rows by ${grid.rows} decisions, ${kept} of ${all} kept`}
       paint=${maskPicture(mask, { run: state.run.value, row: grid.columns > 1 ? row : null, unit })}
       onClick=${pick}
