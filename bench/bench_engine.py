@@ -1,4 +1,4 @@
-"""What the exported functions cost on four elements, called from compiled code.
+"""What the exported functions and those of `dropcore.core` cost on four elements.
 
 `engine_calls.pyx` is built against the installed dropcore; without Cython, setuptools and a C
 compiler there are no rows.
@@ -10,12 +10,16 @@ import importlib.util
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from array import array
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from cases import Row
+
+import dropcore
+from dropcore import core
 
 CALLS = 10_000  # a timed round
 P = 0.1
@@ -38,7 +42,28 @@ NAMES = {
     "forward": "forward",
     "forward, bits kept": "forward_with_bits",
     "backward from bits": "backward_from_bits",
+    "dropcore.core.forward of views": "forward_of_views",
+    "dropcore.core.backward of views, from bits": "backward_of_views",
     "a key": "key",
+}
+
+
+def from_python(x: object, y: object) -> Callable[[], None]:
+    """`dropcore.core.forward` called from Python, which takes both buffers each time."""
+    draw, forward = dropcore.Stream(42).at(0), core.forward
+
+    def calls() -> None:
+        for _ in range(CALLS):
+            forward(draw, P, x, y)
+
+    return calls
+
+
+FROM_PYTHON = {
+    "dropcore.core.forward, from Python, arrays of NumPy": lambda b: from_python(b.x, b.y),
+    "dropcore.core.forward, from Python, array.array": lambda b: from_python(
+        array("f", b.x.tobytes()), array("f", b.y.tobytes())
+    ),
 }
 
 
@@ -63,12 +88,16 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
 
 def rows() -> Iterator[Row]:
     """Always all: they take no time."""
-    for name in NAMES:
+    for name in (*NAMES, *FROM_PYTHON):
         yield Row("engine", name, 4, p=P, always=True)
 
 
 @pytest.mark.parametrize("row", list(rows()), ids=str)
 def bench_engine(row: Row, timed, buffers, engine) -> None:
-    """Many calls a round, in one loop of compiled code."""
-    b, loop = buffers(row.n), getattr(engine, NAMES[row.name])
+    """Many calls a round, in one loop of compiled code; or of Python."""
+    b = buffers(row.n)
+    if row.name in FROM_PYTHON:
+        timed(row, FROM_PYTHON[row.name](b), calls=CALLS)
+        return
+    loop = getattr(engine, NAMES[row.name])
     timed(row, lambda: loop(CALLS, P, b.x, b.y), calls=CALLS)

@@ -3,7 +3,7 @@
 from libc.stdint cimport uint8_t, uint64_t
 
 from dropcore cimport (
-    dropcore_backward_float32, dropcore_draw, dropcore_draw_at, dropcore_forward_float32,
+    core, dropcore_backward_float32, dropcore_draw, dropcore_draw_at, dropcore_forward_float32,
     dropcore_keep_bits, dropcore_path, dropcore_path_add_integer, dropcore_path_of_integer,
     dropcore_set_index,
 )
@@ -47,6 +47,28 @@ def backward_from_bits(uint64_t calls, double p, const float[::1] x, float[::1] 
         dropcore_keep_bits(&draw, p, 0, x.shape[0], bits)
         for _index in range(calls):
             dropcore_backward_float32(&draw, p, 0, x.shape[0], &x[0], &y[0], bits)
+
+
+def forward_of_views(uint64_t calls, double p, const float[::1] x, float[::1] y):
+    """Standard dropout over typed memoryviews, which are checked in each call."""
+    cdef dropcore_draw draw = first_draw()
+    cdef uint64_t index
+    with nogil:
+        for index in range(calls):
+            dropcore_set_index(&draw, index)
+            core.forward(&draw, p, x, y)
+
+
+def backward_of_views(uint64_t calls, double p, const float[::1] x, float[::1] y):
+    """The gradient, of bits that are there, over typed memoryviews."""
+    cdef dropcore_draw draw = first_draw()
+    cdef uint8_t[64] memory
+    cdef uint8_t[::1] bits = <uint8_t[:(x.shape[0] + 7) >> 3]> memory
+    cdef uint64_t _index
+    with nogil:
+        core.keep_bits(&draw, p, bits, x.shape[0])
+        for _index in range(calls):
+            core.backward(&draw, p, x, y, bits)
 
 
 def key(uint64_t calls, double p, const float[::1] x, float[::1] y):

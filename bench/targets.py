@@ -293,6 +293,14 @@ TARGETS = (
         at_most=True,
     ),
     Target(
+        "the same over typed memoryviews, dropcore.core, nanoseconds",
+        ("4",),
+        (70.0,),
+        None,
+        call_cost("dropcore.core.forward of views"),
+        at_most=True,
+    ),
+    Target(
         "training step of the autograd engine, cost over PyTorch's, both without dropout",
         ("128 rows",),
         (1.5,),

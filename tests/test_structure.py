@@ -26,6 +26,7 @@ FLOORS = {
     "_version": 0,
     "stream": 1,
     "c_api": 2,
+    "core": 2,
     "variants": 2,
     "hookspecs": 2,
     "plugins": 3,

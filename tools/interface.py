@@ -2,8 +2,8 @@
 
 `python tools/write_interface.py` (`make interface`) writes all that follows from this table into
 the files that declare it: `_core/table.pxd`, `_core/kernels.pyx`, `_core/api.pxd`, `_core/api.pyx`,
-`c_api.pyx`, `dropcore.h` and `__init__.pxd`, each between two marks. A test says when they are
-stale.
+`c_api.pyx`, `dropcore.h`, `__init__.pxd` and `core/__init__.pxd`, each between two marks. A test
+says when they are stale.
 
 A new exported function is an entry in the last block, and its kernel; or its body in
 `_core/api.pyx`, where kernels that are there do its work.
@@ -89,6 +89,9 @@ class Function:
         Whether it has a field in the table of `dropcore.h`.
     exported : bool
         False for a kernel that the core alone calls.
+    views : str
+        The arguments of the same function over typed memoryviews, in `core/__init__.pxd`: lengths
+        and a plan's numbers in the place of counts and pointers. Empty where there is none.
     """
 
     name: str
@@ -100,6 +103,7 @@ class Function:
     where: str = "dropcore._core.api"
     in_c: bool = True
     exported: bool = True
+    views: str = ""
 
     @property
     def of_dtype(self) -> bool:
@@ -205,12 +209,14 @@ BLOCKS = (
                 "const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,\n"
                 "const element* x, element* y, uint8_t* bits,",
                 "Standard dropout; bits: OUT, or NULL.",
+                views="draw, p, x, y, bits=None, start=0",
             ),
             Function(
                 "backward",
                 "const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,\n"
                 "const element* dy, element* dx, const uint8_t* bits,",
                 "Its gradient; bits: what forward wrote, or NULL: made again from the draw.",
+                views="draw, p, dy, dx, bits=None, start=0",
             ),
             Function(
                 "forward_plan",
@@ -218,6 +224,7 @@ BLOCKS = (
                 "const dropcore_plan* plan, const element* x, element* y, uint8_t* bits,",
                 "As forward, by a plan. The gradient of it is `select` with shift = drop = 0.",
                 kernel="forward",
+                views="draw, p, x, y, scale, shift=0, drop=0, bits=None, start=0",
             ),
             Function(
                 "select",
@@ -225,6 +232,7 @@ BLOCKS = (
                 "const dropcore_plan* plan, const element* x, element* y,",
                 "n elements by n bits, from bit `first` on.",
                 kernel="select",
+                views="bits, x, y, scale, shift=0, drop=0, first=0",
             ),
             Function(
                 "repeat",
@@ -233,6 +241,7 @@ BLOCKS = (
                 "Inner axes shared: each of `decisions` holds for `times` neighbours.",
                 kernel="repeat",
                 elements="decisions * times",
+                views="bits, decisions, times, x, y, scale, shift=0, drop=0, first=0",
             ),
             Function(
                 "tile",
@@ -241,6 +250,7 @@ BLOCKS = (
                 "Outer axes shared: the row of `decisions` holds for each of `times` rows.",
                 kernel="tile",
                 elements="decisions * times",
+                views="bits, decisions, times, x, y, scale, shift=0, drop=0, first=0",
             ),
         ),
     ),

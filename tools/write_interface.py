@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from interface import BLOCKS, DTYPES, STRUCTS, Block, Dtype, Function
+import interface
+from interface import DTYPES, STRUCTS, Block, Dtype, Function
+from write_views import named_functions, public_imports, stubs, view_functions, view_imports
 
 SOURCE = Path(__file__).resolve().parent.parent / "src" / "dropcore"
 WIDTH = 100
@@ -24,7 +26,7 @@ WIDTH = 100
 
 def functions(*, in_c: bool = False) -> Iterator[tuple[Block, Function, Dtype | None]]:
     """Each exported function, in the order of the C table."""
-    for block in BLOCKS:
+    for block in interface.BLOCKS:
         for dtype in DTYPES if block.of_dtype else (None,):
             for function in block.functions:
                 if function.exported and (function.in_c or not in_c):
@@ -108,7 +110,7 @@ def kernel_arguments(function: Function) -> list[str]:
 
 def kernels() -> list[tuple[str, Function]]:
     """The name of each kernel in the table, and the function that it does."""
-    return [(f.kernel, f) for block in BLOCKS for f in block.functions if f.kernel]
+    return [(f.kernel, f) for block in interface.BLOCKS for f in block.functions if f.kernel]
 
 
 def kernel_table() -> str:
@@ -153,7 +155,7 @@ def filled_table() -> str:
 def declarations() -> str:
     """Every exported function, as other Cython code sees it."""
     parts = []
-    for block in BLOCKS:
+    for block in interface.BLOCKS:
         inside = [f for f in block.functions if f.exported and f.where == "dropcore._core.api"]
         if inside:
             parts.append(heading(block.title) + "\n")
@@ -292,13 +294,13 @@ def c_macro(block: Block) -> str:
 
 def macro_name(block: Block) -> str:
     """DROPCORE_OF_DTYPE, and with a number where there are several."""
-    place = [other for other in BLOCKS if other.of_dtype].index(block)
+    place = [other for other in interface.BLOCKS if other.of_dtype].index(block)
     return "DROPCORE_OF_DTYPE" + (f"_{place + 1}" if place else "")
 
 
 def c_api() -> str:
     """The macros of the dtypes, and the table."""
-    parts = [c_macro(block) for block in BLOCKS if block.of_dtype]
+    parts = [c_macro(block) for block in interface.BLOCKS if block.of_dtype]
     lines = ["typedef struct dropcore_api {"]
     lines += [
         "    uint32_t abi;            /* DROPCORE_ABI of the installed dropcore */",
@@ -306,7 +308,7 @@ def c_api() -> str:
         "    uint32_t stream_version; /* of the promise about masks: 1 */",
         "    uint32_t reserved;",
     ]
-    for block in BLOCKS:
+    for block in interface.BLOCKS:
         lines.append("")
         if block.of_dtype:
             lines += [f"    {macro_name(block)}({d.name}, {d.passed})" for d in DTYPES]
@@ -325,6 +327,10 @@ FILES = {
     "_core/api.pyx": {"sizes": sizes, "functions": bodies},
     "__init__.pxd": {"imports": imported},
     "c_api.pyx": {"table": c_table},
+    "core/__init__.pxd": {"imports": view_imports, "functions": view_functions},
+    "core/__init__.py": {"names": public_imports},
+    "core/functions.pyx": {"named": named_functions},
+    "core/functions.pyi": {"functions": stubs},
     "dropcore.h": {"structs": c_structs, "table": c_api},
 }
 

@@ -4,7 +4,8 @@
 #     h = relu(y_before @ W)      y = dropout(h)          each hidden layer
 #     loss = |y_before @ W - target|^2 / (2 * rows)       the last one, without relu and dropout
 #
-# A. The caller's buffers are used as they are; the network allocates its own once.
+# A. The caller's buffers are used as they are; the network allocates its own once: one array for
+#    all layers, of which each has a piece.
 # B. A layer has its own key, from the seed and its place, and step t is draw index t: no
 #    layer disturbs another, and any step's mask can be had again from Python:
 #    dropcore.Stream(seed, ("layer", k)).at(t).
@@ -15,9 +16,8 @@ from libc.stdint cimport uint8_t, uint64_t
 import numpy as np
 
 from dropcore cimport (
-    dropcore_backward_float32, dropcore_draw, dropcore_draw_at, dropcore_forward_float32,
-    dropcore_path, dropcore_path_add_integer, dropcore_path_add_text, dropcore_path_of_integer,
-    dropcore_set_index,
+    core, dropcore_draw, dropcore_draw_at, dropcore_path, dropcore_path_add_integer,
+    dropcore_path_add_text, dropcore_path_of_integer, dropcore_set_index,
 )
 
 cdef enum:
@@ -28,10 +28,10 @@ cdef struct Layer:
     Py_ssize_t inputs
     Py_ssize_t outputs
     float* weights
-    float* h
-    float* y
-    float* slope  # of the loss, by y and then by h
-    uint8_t* bits
+    Py_ssize_t begin  # of its piece of h, y and slope
+    Py_ssize_t end
+    Py_ssize_t first_byte  # of its piece of bits
+    Py_ssize_t last_byte
     dropcore_draw draw
 
 
@@ -87,6 +87,10 @@ cdef class Network:
     cdef Py_ssize_t rows
     cdef double p
     cdef uint64_t step
+    cdef float[::1] h
+    cdef float[::1] y
+    cdef float[::1] slope  # of the loss, by y and then by h
+    cdef uint8_t[::1] bits
     cdef readonly list arrays
     cdef list weights
 
@@ -95,20 +99,29 @@ cdef class Network:
             raise ValueError(f"1 to {MOST} layers and p in [0, 1], not {len(weights)} and {p}")
         self.weights, self.arrays = weights, []
         self.count, self.rows, self.p = len(weights), rows, p
+        elements = nbytes = 0
         for k in range(self.count):
-            self.set_up(k, weights[k], seed)
+            self.set_up(k, weights[k], seed, elements, nbytes)
+            elements, nbytes = self.layers[k].end, self.layers[k].last_byte
+        memory, bits = np.zeros((3, elements), np.float32), np.zeros(nbytes, np.uint8)
+        self.h, self.y, self.slope = memory
+        self.bits = bits
+        for k in range(self.count):
+            own = memory[:, self.layers[k].begin:self.layers[k].end].reshape(3, rows, -1)
+            self.arrays.append(
+                (*own, bits[self.layers[k].first_byte:self.layers[k].last_byte])
+            )
 
-    cdef int set_up(self, int k, float[:, ::1] weights, uint64_t seed) except -1:
+    cdef int set_up(
+        self, int k, float[:, ::1] weights, uint64_t seed, Py_ssize_t begin, Py_ssize_t first_byte
+    ) except -1:
         cdef Layer* layer = &self.layers[k]
-        cdef float[:, ::1] h, y, slope
-        cdef uint8_t[::1] bits
         cdef dropcore_path path
         layer.inputs, layer.outputs = weights.shape[0], weights.shape[1]
-        h, y, slope = np.zeros((3, self.rows, layer.outputs), np.float32)
-        bits = np.zeros((self.rows * layer.outputs + 7) // 8, np.uint8)
-        self.arrays.append(tuple(map(np.asarray, (h, y, slope, bits))))
-        layer.weights, layer.bits = &weights[0, 0], &bits[0]
-        layer.h, layer.y, layer.slope = &h[0, 0], &y[0, 0], &slope[0, 0]
+        layer.weights = &weights[0, 0]
+        layer.begin, layer.end = begin, begin + self.rows * layer.outputs
+        layer.first_byte = first_byte
+        layer.last_byte = first_byte + (layer.end - begin + 7) // 8
         dropcore_path_of_integer(seed, &path)
         dropcore_path_add_text(&path, b"layer", 5)
         dropcore_path_add_integer(&path, k)
@@ -130,55 +143,62 @@ cdef class Network:
             self.step += 1
         return loss
 
-    cdef void forward(self, const float* x) noexcept nogil:
+    cdef int forward(self, const float* x) except -1 nogil:
         cdef Layer* layer
-        cdef Py_ssize_t i, n
+        cdef Py_ssize_t i
         cdef int k
         for k in range(self.count):
             layer = &self.layers[k]
-            multiply(x, layer.weights, self.rows, layer.inputs, layer.outputs, layer.h)
+            multiply(
+                x, layer.weights, self.rows, layer.inputs, layer.outputs, &self.h[layer.begin]
+            )
             if k < self.count - 1:
-                n = self.rows * layer.outputs
-                for i in range(n):
-                    layer.h[i] = max(layer.h[i], <float> 0)
+                for i in range(layer.begin, layer.end):
+                    self.h[i] = max(self.h[i], <float> 0)
                 dropcore_set_index(&layer.draw, self.step)
-                dropcore_forward_float32(
-                    &layer.draw, self.p, 0, n, layer.h, layer.y, layer.bits
+                core.forward(
+                    &layer.draw, self.p, self.h[layer.begin:layer.end],
+                    self.y[layer.begin:layer.end], self.bits[layer.first_byte:layer.last_byte],
                 )
-            x = layer.y
+            x = &self.y[layer.begin]
+        return 0
 
     cdef float loss(self, const float* target) noexcept nogil:
         cdef Layer* last = &self.layers[self.count - 1]
         cdef float total = 0, error
         cdef Py_ssize_t i
-        for i in range(self.rows * last.outputs):
-            error = last.h[i] - target[i]
+        for i in range(last.begin, last.end):
+            error = self.h[i] - target[i - last.begin]
             total += error * error
-            last.slope[i] = error / self.rows
+            self.slope[i] = error / self.rows
         return total / (2 * self.rows)
 
-    cdef void backward(self, const float* x, float rate) noexcept nogil:
+    cdef int backward(self, const float* x, float rate) except -1 nogil:
         cdef Layer* layer
         cdef Layer* before
         cdef const float* source
-        cdef Py_ssize_t i, n
+        cdef float[::1] slope
+        cdef Py_ssize_t i
         cdef int k
         for k in range(self.count - 1, -1, -1):
             layer = &self.layers[k]
             source = x
             if k > 0:
                 before = &self.layers[k - 1]
-                source = before.y
-                n = self.rows * before.outputs
+                source = &self.y[before.begin]
+                slope = self.slope[before.begin:before.end]
                 multiply_back(
-                    layer.slope, layer.weights, self.rows, layer.inputs, layer.outputs,
-                    before.slope,
+                    &self.slope[layer.begin], layer.weights, self.rows, layer.inputs,
+                    layer.outputs, &slope[0],
                 )
-                dropcore_backward_float32(
-                    &before.draw, self.p, 0, n, before.slope, before.slope, before.bits
+                core.backward(
+                    &before.draw, self.p, slope, slope,
+                    self.bits[before.first_byte:before.last_byte],
                 )
-                for i in range(n):
-                    before.slope[i] = before.slope[i] if before.h[i] > 0 else <float> 0
+                for i in range(before.begin, before.end):
+                    self.slope[i] = self.slope[i] if self.h[i] > 0 else <float> 0
             update(
-                source, layer.slope, self.rows, layer.inputs, layer.outputs, rate, layer.weights
+                source, &self.slope[layer.begin], self.rows, layer.inputs, layer.outputs, rate,
+                layer.weights,
             )
+        return 0

@@ -31,7 +31,7 @@ from dropcore.variants.base import (
 )
 
 if TYPE_CHECKING:
-    from dropcore import autograd, ensemble, testing
+    from dropcore import autograd, core, ensemble, testing
     from dropcore.advice import advise
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "axes_option",
     "axis_option",
     "bool_option",
+    "core",
     "dropout",
     "ensemble",
     "get_include",
@@ -70,7 +71,7 @@ __all__ = [
     "variants",
 ]
 
-_ON_FIRST_USE = ("advise", "autograd", "ensemble", "testing")
+_ON_FIRST_USE = ("advise", "autograd", "core", "ensemble", "testing")
 
 
 def get_include() -> str:

@@ -14,7 +14,7 @@ if not (TOOLS / "write_interface.py").is_file():
 
 @pytest.fixture(scope="module")
 def writer():
-    """`tools/write_interface.py` as a module; its table is a module of its own beside it."""
+    """`tools/write_interface.py` as a module; what it imports lies beside it."""
     spec = importlib.util.spec_from_file_location("write_interface", TOOLS / "write_interface.py")
     module = importlib.util.module_from_spec(spec)
     path = [*sys.path]
@@ -22,7 +22,8 @@ def writer():
         spec.loader.exec_module(module)
     finally:
         sys.path[:] = path
-        sys.modules.pop("interface", None)
+        for name in ("interface", "write_views"):
+            sys.modules.pop(name, None)
     return module
 
 
@@ -51,18 +52,25 @@ def test_lost_marks_are_an_error(writer):
 
 def test_a_new_function_is_one_entry(writer, monkeypatch):
     entry = writer.Function(
-        "flip", "const uint8_t* bits, Py_ssize_t n, element* y", "New.", kernel="flip"
+        "flip",
+        "const uint8_t* bits, uint64_t first, Py_ssize_t n,\nconst element* x, element* y,",
+        "New.",
+        kernel="flip",
+        views="bits, x, y, first=0",
     )
     block = writer.Block("later", (entry,))
-    monkeypatch.setattr(writer, "BLOCKS", (*writer.BLOCKS, block))
+    monkeypatch.setattr(writer.interface, "BLOCKS", (*writer.interface.BLOCKS, block))
     found = {path: writer.written(path, text) for path, text in texts(writer).items()}
     for path, text in texts(writer).items():
         assert found[path] != text, path
     for dtype in ("float32", "float64", "float16", "bfloat16"):
         name = f"dropcore_flip_{dtype}"
         assert all(name in found[path] for path in ("_core/api.pxd", "_core/api.pyx", "c_api.pyx"))
-        assert f"kernels.flip[<int> {dtype.upper()}](bits, n, y)" in found["_core/api.pyx"]
+        assert (
+            f"kernels.flip[<int> {dtype.upper()}](bits, first, n, x, y)" in found["_core/api.pyx"]
+        )
         assert name in found["__init__.pxd"]
+        assert f"{name}(&bits[0], first, n, &x[0], &y[0])" in found["core/__init__.pxd"]
     # The table of C grows at its end.
     fields = found["dropcore.h"].partition("typedef struct dropcore_api")[2]
     before = texts(writer)["dropcore.h"].partition("typedef struct dropcore_api")[2]

@@ -1,0 +1,56 @@
+"""The compiled core over buffers: for authors of engines.
+
+The functions know no variant, no shape and no stream: a `Draw` says what the decisions are, and
+buffers of one dimension are read and written. Anything with the buffer protocol will do
+(array.array, memoryview, ctypes, NumPy), and what NumPy can look at without a copy, such as a
+tensor of PyTorch on the CPU. No array is made.
+
+In Cython, ``from dropcore.core cimport forward`` gives the same over typed memoryviews, inlined,
+without the GIL. docs/core.md compares the ways in.
+"""
+
+# written by tools/write_interface.py: names
+from dropcore.core.functions import (
+    backward,
+    backward_bfloat16,
+    backward_float16,
+    forward,
+    forward_bfloat16,
+    forward_float16,
+    forward_plan,
+    forward_plan_bfloat16,
+    forward_plan_float16,
+    keep_bits,
+    repeat,
+    repeat_bfloat16,
+    repeat_float16,
+    select,
+    select_bfloat16,
+    select_float16,
+    tile,
+    tile_bfloat16,
+    tile_float16,
+)
+
+__all__ = [
+    "backward",
+    "backward_bfloat16",
+    "backward_float16",
+    "forward",
+    "forward_bfloat16",
+    "forward_float16",
+    "forward_plan",
+    "forward_plan_bfloat16",
+    "forward_plan_float16",
+    "keep_bits",
+    "repeat",
+    "repeat_bfloat16",
+    "repeat_float16",
+    "select",
+    "select_bfloat16",
+    "select_float16",
+    "tile",
+    "tile_bfloat16",
+    "tile_float16",
+]
+# end of names

@@ -1,0 +1,16 @@
+cdef enum Kind:
+    SELECT
+    REPEAT
+    TILE
+
+# `named`: a Dtype, or -1: float32 or float64, as the format of x says.
+cdef int keep_bits_of(draw, p, bits, n, start) except -1
+cdef int forward_of(int named, draw, p, x, y, bits, start) except -1
+cdef int backward_of(int named, draw, p, dy, dx, bits, start) except -1
+cdef int forward_plan_of(
+    int named, draw, p, x, y, scale, shift, drop, bits, start
+) except -1
+cdef int select_of(int named, bits, x, y, scale, shift, drop, first) except -1
+cdef int shared_of(
+    Kind kind, int named, bits, decisions, times, x, y, scale, shift, drop, first
+) except -1

@@ -1,0 +1,315 @@
+# What functions.pyx is made of: any buffer, taken and checked by name, then a kernel.
+#
+# A. A buffer is taken once, with its format; the checks of lengths are those that Cython's
+#    callers get. Typed memoryviews would be made of each buffer here, which costs three times
+#    as much and gives errors without the argument's name.
+# B. Releasing the GIL costs as much as a small array takes, so small arrays keep it.
+
+cimport cython
+from cpython.buffer cimport (
+    PyBUF_FORMAT, PyBUF_STRIDED_RO, PyBuffer_Release, PyObject_CheckBuffer, PyObject_GetBuffer,
+)
+from libc.stdint cimport uint8_t, uint64_t
+from libc.string cimport strchr
+
+from dropcore._core.apply cimport kept_scale
+from dropcore._core.arrays cimport as_array, probability
+from dropcore._core.dispatch cimport kernels, streams
+from dropcore._core.table cimport FLOAT16, FLOAT32, FLOAT64, Affine, DrawAddress, Dtype
+from dropcore.core.checks cimport (
+    check_arrays, check_bits, check_draws, check_shared, check_window,
+)
+from dropcore.stream cimport Draw
+
+import numbers
+import operator
+
+cdef enum:
+    SMALL = 4096  # elements
+
+# By which NumPy looks at the memory of what has no buffer. Of anything else it would make a copy.
+cdef tuple SHARED = ("__array_interface__", "__array_struct__", "__dlpack__")
+
+
+# -------------------------------------------------------------------- buffers
+
+@cython.final
+@cython.freelist(8)
+cdef class Buffer:
+    # A buffer of one dimension, held until this is gone.
+    cdef Py_buffer view
+    cdef bint held
+    cdef str name
+
+    def __dealloc__(self):
+        if self.held:
+            PyBuffer_Release(&self.view)
+
+    cdef Py_ssize_t length(self) noexcept:
+        return self.view.shape[0]
+
+    cdef char format(self) noexcept:
+        # Of one item, in native byte order; 0: none of those that are taken.
+        cdef const char* text = self.view.format
+        if text == NULL:
+            return c"B"
+        if text[0] != 0 and strchr(NATIVE, text[0]) != NULL:
+            text += 1
+        return text[0] if text[0] != 0 and text[1] == 0 else 0
+
+    cdef int refuse_format(self, str wanted) except -1:
+        text = "B" if self.view.format == NULL else self.view.format.decode()
+        raise TypeError(f"{self.name} must be a buffer of {wanted}, not of format {text!r}")
+
+
+cdef const char* NATIVE = NULL
+cdef int ONE = 1
+NATIVE = b"@=<" if (<uint8_t*> &ONE)[0] == 1 else b"@=>!"
+
+
+cdef Buffer taken(str name, object value, bint written):
+    cdef Buffer buffer = Buffer.__new__(Buffer)
+    cdef Py_buffer* view = &buffer.view
+    if not PyObject_CheckBuffer(value):
+        if not any([hasattr(value, way) for way in SHARED]):
+            raise TypeError(f"{name} must be a buffer, not {type(value).__name__}")
+        value = as_array(name, value)
+    try:
+        PyObject_GetBuffer(value, view, PyBUF_STRIDED_RO | PyBUF_FORMAT)
+    except (BufferError, ValueError) as error:
+        raise TypeError(f"{name} must be a plain buffer, not this {type(value).__name__}: {error}")
+    buffer.held = True
+    buffer.name = name
+    if view.ndim != 1:
+        raise ValueError(f"{name} must have one dimension, not {view.ndim}")
+    # ctypes gives no strides: its arrays have none.
+    if view.shape[0] > 1 and view.strides != NULL and view.strides[0] != view.itemsize:
+        raise ValueError(
+            f"{name} must be contiguous, not of stride {view.strides[0]} for items of "
+            f"{view.itemsize} bytes"
+        )
+    if written and view.readonly:
+        raise ValueError(f"{name} must be writeable, not a read-only buffer")
+    return buffer
+
+
+cdef Buffer bytes_taken(object bits, bint written):
+    cdef Buffer buffer = taken("bits", bits, written)
+    if buffer.format() != c"B":
+        buffer.refuse_format("uint8")
+    return buffer
+
+
+cdef Dtype floating(Buffer x) except *:
+    cdef char format = x.format()
+    if format == c"f":
+        return FLOAT32
+    if format == c"d":
+        return FLOAT64
+    x.refuse_format("float32 or float64")
+
+
+cdef int check_dtype(Buffer buffer, Dtype dtype) except -1:
+    cdef char format = buffer.format()
+    if dtype == FLOAT32:
+        return 0 if format == c"f" else buffer.refuse_format("float32, as x is")
+    if dtype == FLOAT64:
+        return 0 if format == c"d" else buffer.refuse_format("float64, as x is")
+    if format == c"H" or (dtype == FLOAT16 and format == c"e"):
+        return 0
+    return buffer.refuse_format(
+        "float16, or its bits as uint16" if dtype == FLOAT16 else "uint16, the bits of bfloat16"
+    )
+
+
+# ------------------------------------------------------------------ arguments
+
+cdef DrawAddress* address_of(object draw) except NULL:
+    if type(draw) is not Draw:
+        raise TypeError(f"draw must be a Draw, not {draw!r}: a Stream gives one by its draw()")
+    return &(<Draw> draw).address
+
+
+cdef uint64_t integer(str name, object value) except? 0xFFFFFFFFFFFFFFFFULL:
+    if isinstance(value, bool):
+        raise TypeError(f"{name} must be an integer >= 0, not the bool {value!r}")
+    try:
+        value = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer >= 0, not {value!r}") from None
+    if value < 0:
+        raise ValueError(f"{name} must be an integer >= 0, not {value}")
+    if value > 2**63:
+        raise OverflowError(f"{name} must be at most 2**63, not {value}")
+    return value
+
+
+cdef Py_ssize_t count(str name, object value) except? -1:
+    cdef uint64_t whole = integer(name, value)
+    if whole >> 63:
+        raise OverflowError(f"{name} must be below 2**63, not {value}")
+    return <Py_ssize_t> whole
+
+
+cdef double real(str name, object value) except? -1.0:
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a real number, not {value!r}")
+    return value
+
+
+cdef Affine plan_of(object scale, object shift, object drop) except *:
+    return Affine(scale=real("scale", scale), shift=real("shift", shift), drop=real("drop", drop))
+
+
+# ----------------------------------------------------------- runs of a kernel
+
+# What x and y are, once they are taken.
+cdef struct Pair:
+    Dtype dtype
+    Py_ssize_t n
+    const void* x
+    void* y
+    bint nontemporal
+
+
+cdef Pair pair_of(Buffer x, Buffer y, int named) except *:
+    cdef Pair pair
+    cdef bytes x_name = x.name.encode(), y_name = y.name.encode()
+    pair.dtype = floating(x) if named < 0 else <Dtype> named
+    if named >= 0:
+        check_dtype(x, pair.dtype)
+    check_dtype(y, pair.dtype)
+    pair.n = x.length()
+    pair.x, pair.y = x.view.buf, y.view.buf
+    check_arrays(x_name, y_name, pair.x, pair.n, pair.y, y.length(), x.view.itemsize)
+    pair.nontemporal = streams(x.view.len, 1, pair.x, pair.y)
+    return pair
+
+
+cdef int keep_bits_of(draw, p, bits, n, start) except -1:
+    cdef double rate = probability(p)
+    cdef Py_ssize_t whole = count("n", n)
+    cdef uint64_t first = integer("start", start)
+    cdef DrawAddress* address = address_of(draw)
+    cdef Buffer packed = bytes_taken(bits, True)
+    cdef uint8_t* to = <uint8_t*> packed.view.buf
+    check_draws(rate, first, whole)
+    check_bits(packed.length(), whole)
+    if whole < SMALL:
+        kernels.keep(address, rate, first, whole, to)
+    else:
+        with nogil:
+            kernels.keep(address, rate, first, whole, to)
+    return 0
+
+
+cdef int drop_by_draw(
+    int named, Buffer x, Buffer y, object draw, double p, Affine plan, object bits, object start,
+) except -1:
+    cdef Pair pair = pair_of(x, y, named)
+    cdef DrawAddress* address = address_of(draw)
+    cdef uint64_t first = integer("start", start)
+    cdef Buffer packed = None
+    cdef uint8_t* to = NULL
+    check_draws(p, first, pair.n)
+    if bits is not None:
+        packed = bytes_taken(bits, True)
+        check_bits(packed.length(), pair.n)
+        to = <uint8_t*> packed.view.buf
+    if pair.n < SMALL:
+        kernels.forward[<int> pair.dtype](
+            address, p, first, pair.n, plan, pair.nontemporal, pair.x, pair.y, to
+        )
+    else:
+        with nogil:
+            kernels.forward[<int> pair.dtype](
+                address, p, first, pair.n, plan, pair.nontemporal, pair.x, pair.y, to
+            )
+    return 0
+
+
+cdef void run(
+    Kind kind, const Pair* pair, const uint8_t* bits, uint64_t first, Py_ssize_t decisions,
+    Py_ssize_t times, Affine plan,
+) noexcept nogil:
+    if kind == SELECT:
+        kernels.select[<int> pair.dtype](
+            bits, first, pair.n, plan, pair.nontemporal, pair.x, pair.y
+        )
+    elif kind == REPEAT:
+        kernels.repeat[<int> pair.dtype](
+            bits, first, decisions, times, plan, pair.nontemporal, pair.x, pair.y
+        )
+    else:
+        kernels.tile[<int> pair.dtype](
+            bits, first, decisions, times, plan, pair.nontemporal, pair.x, pair.y
+        )
+
+
+cdef int select_by_bits(
+    Kind kind, int named, Buffer x, Buffer y, object bits, Affine plan, object first,
+    object decisions, object times,
+) except -1:
+    cdef Pair pair = pair_of(x, y, named)
+    cdef Buffer packed = bytes_taken(bits, False)
+    cdef uint64_t at = integer("first", first)
+    cdef Py_ssize_t length = pair.n, repeats = 1
+    if kind != SELECT:
+        length, repeats = count("decisions", decisions), count("times", times)
+        check_shared(length, repeats, pair.n)
+    check_window(packed.length(), at, length)
+    if pair.n == 0:
+        return 0
+    if pair.n < SMALL:
+        run(kind, &pair, <const uint8_t*> packed.view.buf, at, length, repeats, plan)
+    else:
+        with nogil:
+            run(kind, &pair, <const uint8_t*> packed.view.buf, at, length, repeats, plan)
+    return 0
+
+
+cdef int backward_of(int named, object draw, object p, dy, dx, bits, start) except -1:
+    cdef Buffer source = taken("dy", dy, False), target = taken("dx", dx, True)
+    cdef double rate = probability(p)
+    cdef Affine plan = Affine(scale=kept_scale(rate), shift=0, drop=0)
+    cdef Buffer packed
+    if bits is None:
+        return drop_by_draw(named, source, target, draw, rate, plan, None, start)
+    address_of(draw)
+    check_draws(rate, integer("start", start), source.length())
+    packed = bytes_taken(bits, False)
+    check_bits(packed.length(), source.length())
+    return select_by_bits(SELECT, named, source, target, bits, plan, 0, None, None)
+
+
+cdef int forward_of(int named, object draw, object p, x, y, bits, start) except -1:
+    cdef double rate = probability(p)
+    return drop_by_draw(
+        named, taken("x", x, False), taken("y", y, True), draw, rate,
+        Affine(scale=kept_scale(rate), shift=0, drop=0), bits, start,
+    )
+
+
+cdef int forward_plan_of(
+    int named, object draw, object p, x, y, scale, shift, drop, bits, start
+) except -1:
+    return drop_by_draw(
+        named, taken("x", x, False), taken("y", y, True), draw, probability(p),
+        plan_of(scale, shift, drop), bits, start,
+    )
+
+
+cdef int select_of(int named, bits, x, y, scale, shift, drop, first) except -1:
+    return select_by_bits(
+        SELECT, named, taken("x", x, False), taken("y", y, True), bits,
+        plan_of(scale, shift, drop), first, None, None,
+    )
+
+
+cdef int shared_of(
+    Kind kind, int named, bits, decisions, times, x, y, scale, shift, drop, first
+) except -1:
+    return select_by_bits(
+        kind, named, taken("x", x, False), taken("y", y, True), bits,
+        plan_of(scale, shift, drop), first, decisions, times,
+    )

@@ -1,0 +1,63 @@
+# What the core over memoryviews checks before a call: some comparisons, inlined into the caller.
+# What they raise is exported, with the GIL.
+
+from libc.stddef cimport size_t
+from libc.stdint cimport uint64_t
+
+cdef int refuse_p(double p) except -1 nogil
+cdef int refuse_place(const char* name, uint64_t place, Py_ssize_t n) except -1 nogil
+cdef int refuse_length(
+    const char* name, const char* unit, Py_ssize_t needed, Py_ssize_t found, bint longer,
+) except -1 nogil
+cdef int refuse_shared(Py_ssize_t decisions, Py_ssize_t times, Py_ssize_t n) except -1 nogil
+cdef int refuse_alignment(const char* name, size_t itemsize) except -1 nogil
+cdef int refuse_overlap(const char* x_name, const char* y_name) except -1 nogil
+
+
+cdef inline int check_draws(double p, uint64_t start, Py_ssize_t n) except -1 nogil:
+    if not 0 <= p <= 1:
+        return refuse_p(p)
+    if n < 0 or start > (<uint64_t> 1 << 63) - <uint64_t> n:
+        return refuse_place(b"start", start, n)
+    return 0
+
+
+cdef inline int check_bits(Py_ssize_t nbytes, Py_ssize_t n) except -1 nogil:
+    if nbytes != (n + 7) >> 3:
+        return refuse_length(b"bits", b"bytes", (n + 7) >> 3, nbytes, False)
+    return 0
+
+
+cdef inline int check_window(Py_ssize_t nbytes, uint64_t first, Py_ssize_t n) except -1 nogil:
+    if first > (<uint64_t> 1 << 63) - <uint64_t> n:
+        return refuse_place(b"first", first, n)
+    if <uint64_t> nbytes < (first + <uint64_t> n + 7) >> 3 and n > 0:
+        return refuse_length(b"bits", b"bytes", (first + n + 7) >> 3, nbytes, True)
+    return 0
+
+
+cdef inline int check_shared(
+    Py_ssize_t decisions, Py_ssize_t times, Py_ssize_t n,
+) except -1 nogil:
+    cdef bint fits
+    if decisions > 0 and times > 0:
+        fits = n // decisions == times and n % decisions == 0
+    else:
+        fits = decisions >= 0 and times >= 0 and n == 0
+    return 0 if fits else refuse_shared(decisions, times, n)
+
+
+cdef inline int check_arrays(
+    const char* x_name, const char* y_name, const void* x, Py_ssize_t x_length, const void* y,
+    Py_ssize_t y_length, size_t itemsize,
+) except -1 nogil:
+    # y may be x; any other overlap would be read after it was written.
+    cdef size_t nbytes = itemsize * <size_t> x_length
+    cdef size_t x_begin = <size_t> x, y_begin = <size_t> y
+    if y_length != x_length:
+        return refuse_length(y_name, b"elements", x_length, y_length, False)
+    if x_length and (x_begin | y_begin) & (itemsize - 1):
+        return refuse_alignment(x_name if x_begin & (itemsize - 1) else y_name, itemsize)
+    if x_begin != y_begin and x_begin < y_begin + nbytes and y_begin < x_begin + nbytes:
+        return refuse_overlap(x_name, y_name)
+    return 0

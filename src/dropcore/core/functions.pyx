@@ -1,0 +1,299 @@
+# The core's functions, for Python. What they do is in buffers.pyx.
+
+from dropcore._core.table cimport BFLOAT16, FLOAT16
+from dropcore.core.buffers cimport (
+    REPEAT, TILE, backward_of, forward_of, forward_plan_of, keep_bits_of, select_of, shared_of,
+)
+
+cdef enum:
+    BY_FORMAT = -1  # float32 or float64, as the format of x says
+
+
+def keep_bits(draw, p, bits, n, start=0):
+    """Decisions alone: bit i is 1 where element i is kept.
+
+    Parameters
+    ----------
+    draw : Draw
+        The address of the mask.
+    p : float
+        The probability that an element is dropped, in [0, 1].
+    bits : buffer of uint8
+        OUT: ``(n + 7) // 8`` bytes, element i in bit ``i % 8`` of byte ``i // 8``; those behind
+        the last element are 0.
+    n : int
+        How many decisions.
+    start : int, default: 0
+        The first decision's place in the whole mask, so that pieces can be made apart.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        If an argument is not what is accepted, or ``start + n`` is above 2**63.
+
+    Examples
+    --------
+    >>> import dropcore
+    >>> from dropcore import core
+    >>> bits = bytearray(1)
+    >>> core.keep_bits(dropcore.Stream(42).at(0), 0.5, bits, 8)
+    >>> bits == dropcore.keep_mask(8, 0.5, rng=dropcore.Stream(42), packed=True).tobytes()
+    True
+    """
+    keep_bits_of(draw, p, bits, n, start)
+
+
+def forward(draw, p, x, y, bits=None, start=0):
+    """Standard dropout: y is x / (1 - p) where kept, +0.0 where dropped.
+
+    Parameters
+    ----------
+    draw : Draw
+        The address of the mask.
+    p : float
+        The probability that an element is dropped, in [0, 1].
+    x : buffer of float32 or float64
+        IN: one dimension, contiguous.
+    y : buffer
+        OUT: of the length and type of x; x itself, or memory of its own.
+    bits : buffer of uint8, optional
+        OUT: ``(n + 7) // 8`` bytes for n elements: the decisions, as `keep_bits` writes them.
+    start : int, default: 0
+        The first element's place in the whole mask.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        If an argument is not what is accepted; nothing is written then.
+
+    Examples
+    --------
+    >>> import array, dropcore
+    >>> from dropcore import core
+    >>> x = array.array("f", [1, 2, 3, 4])
+    >>> y, bits = array.array("f", [0] * 4), bytearray(1)
+    >>> core.forward(dropcore.Stream(42).at(0), 0.5, x, y, bits)
+    >>> y.tolist() == [2 * x[i] if bits[0] >> i & 1 else 0 for i in range(4)]
+    True
+    """
+    forward_of(BY_FORMAT, draw, p, x, y, bits, start)
+
+
+def backward(draw, p, dy, dx, bits=None, start=0):
+    """The gradient of `forward`: dx is dy / (1 - p) where kept, +0.0 where dropped.
+
+    Parameters
+    ----------
+    draw : Draw
+    p : float
+    dy : buffer of float32 or float64
+        IN: one dimension, contiguous.
+    dx : buffer
+        OUT: of the length and type of dy; dy itself, or memory of its own.
+    bits : buffer of uint8, optional
+        IN: what `forward` wrote. Without them the decisions are made again from the draw.
+    start : int, default: 0
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        If an argument is not what is accepted; nothing is written then.
+
+    Examples
+    --------
+    >>> import array, dropcore
+    >>> from dropcore import core
+    >>> dy, dx = array.array("d", [1, 1, 1, 1]), array.array("d", [0] * 4)
+    >>> core.backward(dropcore.Stream(42).at(0), 0.5, dy, dx)
+    >>> set(dx) == {0.0, 2.0}
+    True
+    """
+    backward_of(BY_FORMAT, draw, p, dy, dx, bits, start)
+
+
+def forward_plan(draw, p, x, y, scale, shift=0.0, drop=0.0, bits=None, start=0):
+    """As `forward`, by a plan: x * scale + shift where kept, `drop` where dropped.
+
+    Each step is rounded to the type that is computed in. The gradient is `select` with the same
+    scale alone, or `backward` where the scale is 1 / (1 - p).
+
+    Parameters
+    ----------
+    draw : Draw
+    p : float
+    x, y : buffer
+        As for `forward`.
+    scale, shift, drop : float
+    bits : buffer of uint8, optional
+    start : int, default: 0
+        As for `forward`.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        If an argument is not what is accepted; nothing is written then.
+
+    Examples
+    --------
+    >>> import array, dropcore
+    >>> from dropcore import core
+    >>> x = array.array("f", [1, 1, 1, 1])
+    >>> core.forward_plan(dropcore.Stream(42).at(0), 0.5, x, x, scale=3, shift=1, drop=-1)
+    >>> set(x) == {4.0, -1.0}
+    True
+    """
+    forward_plan_of(BY_FORMAT, draw, p, x, y, scale, shift, drop, bits, start)
+
+
+def select(bits, x, y, scale, shift=0.0, drop=0.0, first=0):
+    """By bits that are there: x * scale + shift where a bit is 1, `drop` where it is 0.
+
+    Parameters
+    ----------
+    bits : buffer of uint8
+        IN: at least ``(first + n + 7) // 8`` bytes for n elements.
+    x, y : buffer
+        As for `forward`.
+    scale, shift, drop : float
+    first : int, default: 0
+        The bit of the first element.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        If an argument is not what is accepted; nothing is written then.
+
+    Examples
+    --------
+    >>> import array
+    >>> from dropcore import core
+    >>> x = array.array("d", [1, 2, 3, 4])
+    >>> core.select(bytes([0b0101]), x, x, 2.0)
+    >>> x.tolist()
+    [2.0, 0.0, 6.0, 0.0]
+    """
+    select_of(BY_FORMAT, bits, x, y, scale, shift, drop, first)
+
+
+def repeat(bits, decisions, times, x, y, scale, shift=0.0, drop=0.0, first=0):
+    """As `select`, where inner axes share: each of `decisions` holds for `times` neighbours.
+
+    Parameters
+    ----------
+    bits : buffer of uint8
+        IN: a bit for each decision.
+    decisions, times : int
+        x has ``decisions * times`` elements.
+    x, y : buffer
+    scale, shift, drop : float
+    first : int, default: 0
+        As for `select`; `first` is the bit of the first decision.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        If an argument is not what is accepted; nothing is written then.
+
+    Examples
+    --------
+    >>> import array
+    >>> from dropcore import core
+    >>> x = array.array("d", [1, 2, 3, 4])
+    >>> core.repeat(bytes([0b01]), 2, 2, x, x, 2.0)
+    >>> x.tolist()
+    [2.0, 4.0, 0.0, 0.0]
+    """
+    shared_of(REPEAT, BY_FORMAT, bits, decisions, times, x, y, scale, shift, drop, first)
+
+
+def tile(bits, decisions, times, x, y, scale, shift=0.0, drop=0.0, first=0):
+    """As `select`, where outer axes share: the row of `decisions` holds for each of `times` rows.
+
+    Parameters
+    ----------
+    bits : buffer of uint8
+        IN: a bit for each decision.
+    decisions, times : int
+        x has ``decisions * times`` elements.
+    x, y : buffer
+    scale, shift, drop : float
+    first : int, default: 0
+        As for `select`; `first` is the bit of the first decision.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        If an argument is not what is accepted; nothing is written then.
+
+    Examples
+    --------
+    >>> import array
+    >>> from dropcore import core
+    >>> x = array.array("d", [1, 2, 3, 4])
+    >>> core.tile(bytes([0b01]), 2, 2, x, x, 2.0)
+    >>> x.tolist()
+    [2.0, 0.0, 6.0, 0.0]
+    """
+    shared_of(TILE, BY_FORMAT, bits, decisions, times, x, y, scale, shift, drop, first)
+
+
+# written by tools/write_interface.py: named
+def forward_float16(draw, p, x, y, bits=None, start=0):
+    """As `forward`, for float16 as its 16 bits."""
+    forward_of(FLOAT16, draw, p, x, y, bits, start)
+
+
+def forward_bfloat16(draw, p, x, y, bits=None, start=0):
+    """As `forward`, for bfloat16 as its 16 bits."""
+    forward_of(BFLOAT16, draw, p, x, y, bits, start)
+
+
+def backward_float16(draw, p, dy, dx, bits=None, start=0):
+    """As `backward`, for float16 as its 16 bits."""
+    backward_of(FLOAT16, draw, p, dy, dx, bits, start)
+
+
+def backward_bfloat16(draw, p, dy, dx, bits=None, start=0):
+    """As `backward`, for bfloat16 as its 16 bits."""
+    backward_of(BFLOAT16, draw, p, dy, dx, bits, start)
+
+
+def forward_plan_float16(draw, p, x, y, scale, shift=0.0, drop=0.0, bits=None, start=0):
+    """As `forward_plan`, for float16 as its 16 bits."""
+    forward_plan_of(FLOAT16, draw, p, x, y, scale, shift, drop, bits, start)
+
+
+def forward_plan_bfloat16(draw, p, x, y, scale, shift=0.0, drop=0.0, bits=None, start=0):
+    """As `forward_plan`, for bfloat16 as its 16 bits."""
+    forward_plan_of(BFLOAT16, draw, p, x, y, scale, shift, drop, bits, start)
+
+
+def select_float16(bits, x, y, scale, shift=0.0, drop=0.0, first=0):
+    """As `select`, for float16 as its 16 bits."""
+    select_of(FLOAT16, bits, x, y, scale, shift, drop, first)
+
+
+def select_bfloat16(bits, x, y, scale, shift=0.0, drop=0.0, first=0):
+    """As `select`, for bfloat16 as its 16 bits."""
+    select_of(BFLOAT16, bits, x, y, scale, shift, drop, first)
+
+
+def repeat_float16(bits, decisions, times, x, y, scale, shift=0.0, drop=0.0, first=0):
+    """As `repeat`, for float16 as its 16 bits."""
+    shared_of(REPEAT, FLOAT16, bits, decisions, times, x, y, scale, shift, drop, first)
+
+
+def repeat_bfloat16(bits, decisions, times, x, y, scale, shift=0.0, drop=0.0, first=0):
+    """As `repeat`, for bfloat16 as its 16 bits."""
+    shared_of(REPEAT, BFLOAT16, bits, decisions, times, x, y, scale, shift, drop, first)
+
+
+def tile_float16(bits, decisions, times, x, y, scale, shift=0.0, drop=0.0, first=0):
+    """As `tile`, for float16 as its 16 bits."""
+    shared_of(TILE, FLOAT16, bits, decisions, times, x, y, scale, shift, drop, first)
+
+
+def tile_bfloat16(bits, decisions, times, x, y, scale, shift=0.0, drop=0.0, first=0):
+    """As `tile`, for bfloat16 as its 16 bits."""
+    shared_of(TILE, BFLOAT16, bits, decisions, times, x, y, scale, shift, drop, first)
+# end of named

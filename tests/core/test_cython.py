@@ -1,0 +1,127 @@
+"""dropcore.core from Cython: built against the installed package, called without the GIL."""
+
+import shutil
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import pytest
+from engines import building
+
+import dropcore
+from dropcore import core
+
+DRAW = dropcore.Stream(7, ("views",)).at(3)
+N = 1001
+ALPHA = (1.5, -0.25, -2.0)
+SETUP = """
+from Cython.Build import cythonize
+from setuptools import setup
+
+import dropcore
+
+setup(ext_modules=cythonize("views.pyx", include_path=[dropcore.get_include()]))
+"""
+
+
+@pytest.fixture(scope="module")
+def views(tmp_path_factory):
+    """views.pyx, built."""
+    folder = tmp_path_factory.mktemp("views")
+    shutil.copy(Path(__file__).with_name("views.pyx"), folder)
+    (folder / "setup.py").write_text(SETUP)
+    return building.load(building.build(folder), "views")
+
+
+def numbers(n, dtype):
+    x = np.random.default_rng(1).normal(0, 50, n)
+    x[3::17], x[5::19] = np.inf, np.nan
+    return x.astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [0, 1, 4, N, 20_000])
+@pytest.mark.parametrize("start", [0, 5])
+def test_views_give_what_dropout_gives(views, dtype, n, start):
+    whole = numbers(n + start, dtype)
+    x = whole[start:]
+    expected, mask = dropcore.dropout(whole, 0.1, training=True, rng=DRAW)
+    y, bits = np.zeros_like(x), np.zeros((n + 7) // 8, np.uint8)
+    views.forward(DRAW, 0.1, x, y, bits, start)
+    assert y.tobytes() == expected[start:].tobytes()
+    packed = dropcore.keep_mask(n, 0.1, rng=DRAW, start=start, packed=True)
+    assert bits.tobytes() == packed.tobytes()
+    bits[:] = 0
+    views.keep_bits(DRAW, 0.1, bits, n, start)
+    assert bits.tobytes() == packed.tobytes()
+    for given in (bits, None):
+        views.backward(DRAW, 0.1, x, y, given, start)
+        assert y.tobytes() == mask.backward(whole)[start:].tobytes()
+    views.forward(DRAW, 0.1, x, x, None, start)
+    assert x.tobytes() == expected[start:].tobytes()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_plans_and_shared_decisions_are_those_of_python(views, dtype):
+    x, bits = numbers(N, dtype), np.zeros((N + 7) // 8, np.uint8)
+    y, expected = np.zeros_like(x), np.zeros_like(x)
+    views.forward_plan(DRAW, 0.1, x, y, ALPHA, bits)
+    core.forward_plan(DRAW, 0.1, x, expected, *ALPHA)
+    assert y.tobytes() == expected.tobytes()
+    for how in ("select", "repeat", "tile"):
+        counts = () if how == "select" else (143, 7)
+        views.by_bits(bits, x, y, *ALPHA, 143, 7, 0, how)
+        getattr(core, how)(bits, *counts, x, expected, *ALPHA)
+        assert y.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("name", ["float16", "bfloat16"])
+def test_halves_are_those_of_python(views, name):
+    dtype = getattr(ml_dtypes, name) if name == "bfloat16" else np.dtype(name)
+    x = numbers(N, dtype).view(np.uint16)
+    y, bits = np.zeros_like(x), np.zeros((N + 7) // 8, np.uint8)
+    found = views.halves(DRAW, 0.1, x, y, bits, name == "bfloat16", ALPHA, 7)
+    calls = [
+        ("forward", (DRAW, 0.1, x, y, bits)),
+        ("backward", (DRAW, 0.1, x, y)),
+        ("forward_plan", (DRAW, 0.1, x, y, *ALPHA)),
+        ("select", (bits, x, y, *ALPHA)),
+        ("repeat", (bits, 143, 7, x, y, ALPHA[0])),
+        ("tile", (bits, 143, 7, x, y, ALPHA[0])),
+    ]
+    for bytes_found, (call, arguments) in zip(found, calls, strict=True):
+        getattr(core, f"{call}_{name}")(*arguments)
+        assert bytes_found == y.tobytes(), call
+
+
+def refused(call, error, match):
+    with pytest.raises(error, match=match):
+        call()
+
+
+def test_errors_name_the_argument(views):
+    x, y, bits = np.ones(16, "f"), np.full(16, 7, "f"), np.zeros(2, np.uint8)
+    memory = np.ones(20, "f")
+
+    def forward(p=0.5, x=x, y=y, bits=bits, start=0):
+        return lambda: views.forward(DRAW, p, x, y, bits, start)
+
+    def shared(how, decisions=4, times=4, first=0, bits=bits):
+        return lambda: views.by_bits(bits, x, y, 2.0, 0.0, 0.0, decisions, times, first, how)
+
+    refused(forward(p=1.5), ValueError, r"^p must be in \[0, 1\], .* not 1.5")
+    refused(forward(p=float("nan")), ValueError, r"^p must be in \[0, 1\]")
+    refused(forward(y=y[1:]), ValueError, "^y must have 16 elements, not 15")
+    refused(forward(bits=bits[1:]), ValueError, "^bits must have 2 bytes, not 1")
+    refused(forward(start=2**63), OverflowError, r"^start \+ n must be at most 2\*\*63")
+    refused(forward(x=memory[:16], y=memory[1:17]), ValueError, "^y must be x itself or share no")
+    refused(shared("select", bits=bits[1:]), ValueError, "^bits must have at least 2 bytes, not 1")
+    refused(shared("select", first=1), ValueError, "^bits must have at least 3 bytes, not 2")
+    refused(shared("select", first=2**63), OverflowError, r"^first \+ n must be at most 2\*\*63")
+    refused(shared("repeat", decisions=5), ValueError, r"^x must have decisions \* times elements")
+    refused(shared("tile", times=-4), ValueError, r"^x must have decisions \* times elements")
+    refused(
+        lambda: views.keep_bits(DRAW, 0.5, bits, -1, 0), ValueError, "^n must be an integer >= 0"
+    )
+    assert (y == 7).all()
+    assert not bits.any()

@@ -1,0 +1,209 @@
+"""The part of `write_interface.py` that writes `core/__init__.pxd`: functions over memoryviews."""
+
+from __future__ import annotations
+
+import textwrap
+
+import interface
+from interface import DTYPES, Dtype, Function
+
+# By the name of an argument: its type; `element` stands for that of an element.
+TYPES = {
+    "draw": "const dropcore_draw*",
+    "p": "double",
+    "x": "const element[::1]",
+    "dy": "const element[::1]",
+    "y": "element[::1]",
+    "dx": "element[::1]",
+    "bits": "const uint8_t[::1]",
+    "start": "uint64_t",
+    "first": "uint64_t",
+    "decisions": "Py_ssize_t",
+    "times": "Py_ssize_t",
+    "scale": "double",
+    "shift": "double",
+    "drop": "double",
+}
+FLOATING = tuple(dtype for dtype in DTYPES if dtype.passed in ("float", "double"))
+NAMED = tuple(dtype for dtype in DTYPES if dtype not in FLOATING)
+
+
+def arguments(function: Function) -> list[tuple[str, str]]:
+    """Name and default of each argument; "" where there is none."""
+    parts = [part.strip().partition("=") for part in function.views.split(",")]
+    return [(name, default) for name, _, default in parts]
+
+
+def type_of(name: str, function: Function, element: str) -> str:
+    """How an argument is declared."""
+    written = name == "bits" and "uint8_t* bits" in function.arguments.replace("const uint8_t*", "")
+    kind = "uint8_t[::1]" if written else TYPES[name]
+    return kind.replace("element", element)
+
+
+def view_functions() -> str:
+    """Every function over memoryviews: one for float and double, and one for each half type."""
+    parts = []
+    for block in interface.BLOCKS:
+        for function in block.functions:
+            if function.views:
+                parts.append(view_function(function, "", "floating", FLOATING))
+                parts += [view_function(function, f"_{d.name}", d.passed, (d,)) for d in NAMED]
+    return "\n\n".join(parts)
+
+
+def view_imports() -> str:
+    """The exported functions that they call."""
+    names = sorted(
+        f"dropcore_{function.name}_{dtype.name}"
+        for block in interface.BLOCKS
+        for function in block.functions
+        for dtype in DTYPES
+        if function.views
+    )
+    return f"from dropcore._core.api cimport (\n{wrapped(names)}\n)\n"
+
+
+def wrapped(words: list[str]) -> str:
+    """Words with commas between them, as indented lines that break after commas alone."""
+    joined = ", ".join(word.replace(" ", "\0") for word in words)
+    lines = textwrap.fill(f"{joined},", 100, initial_indent="    ", subsequent_indent="    ")
+    return lines.replace("\0", " ")
+
+
+def view_function(function: Function, ending: str, element: str, dtypes: tuple[Dtype, ...]) -> str:
+    """One function: what it checks, and the call."""
+    declared = wrapped(
+        [
+            f"{type_of(name, function, element)} {name}" + (f"={default}" if default else "")
+            for name, default in arguments(function)
+        ]
+    )
+    names = [name for name, _ in arguments(function)]
+    source, target = ("dy", "dx") if "dy" in names else ("x", "y")
+    lines = [f"cdef Py_ssize_t n = {source}.shape[0]"]
+    if "scale" in names:
+        lines.append("cdef dropcore_plan plan")
+        lines += [f"plan.{field} = {field}" for field in ("scale", "shift", "drop")]
+    lines += checks(names)
+    lines += [
+        f"with {UNCHECKED}:",
+        f'    check_arrays(b"{source}", b"{target}", &{source}[0], n, &{target}[0], '
+        f"{target}.shape[0], sizeof({source}[0]))",
+    ]
+    call = [argument(part) for part in function.arguments.replace("\n", " ").split(",")]
+    passed = ", ".join(part for part in call if part)
+    for k, dtype in enumerate(dtypes):
+        indent = "    "
+        if len(dtypes) > 1:
+            last = k == len(dtypes) - 1
+            lines.append("    else:" if last else f"    if floating is {dtype.passed}:")
+            indent += "    "
+        lines.append(f"{indent}dropcore_{function.name}_{dtype.name}({passed})")
+    lines.append("return 0")
+    body = textwrap.indent("\n".join(lines), "    ")
+    return f"cdef inline int {function.name}{ending}(\n{declared}\n) except -1 nogil:\n{body}\n"
+
+
+# None has no first element: its address is NULL.
+UNCHECKED = "cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False)"
+
+
+def checks(names: list[str]) -> list[str]:
+    """What an argument list needs checked besides x and y."""
+    found = []
+    if "draw" in names:
+        found += ["check_draws(p, start, n)"]
+        found += ["if bits is not None:", "    check_bits(bits.shape[0], n)"]
+    elif "times" in names:
+        found += ["check_shared(decisions, times, n)"]
+        found += ["check_window(bits.shape[0], first, decisions)"]
+    else:
+        found += ["check_window(bits.shape[0], first, n)"]
+    return found
+
+
+def argument(declared: str) -> str:
+    """What the pointer function is called with, for one of its arguments."""
+    name = declared.split("#")[0].split()[-1].lstrip("*") if declared.strip() else ""
+    if name in ("x", "y", "dx", "dy"):
+        return f"&{name}[0]"
+    return {"bits": "&bits[0]", "plan": "&plan"}.get(name, name)
+
+
+# ------------------------------------------------------------------- for Python
+
+
+def python_arguments(function: Function, declared: dict[str, str] | None = None) -> str:
+    """As a `def` has them: a plan's numbers are floats; with `declared`, as a stub has them."""
+    parts = []
+    for name, default in arguments(function):
+        if name in ("shift", "drop") and default == "0":
+            default = "0.0"
+        if declared is None:
+            parts.append(f"{name}={default}" if default else name)
+            continue
+        kind = declared[name] + (" | None" if default == "None" else "")
+        parts.append(f"{name}: {kind}" + (" = ..." if default else ""))
+    return ", ".join(parts)
+
+
+def named_functions() -> str:
+    """The functions of the half types, with the name of their dtype."""
+    parts = []
+    for block in interface.BLOCKS:
+        for function in block.functions:
+            if not function.views:
+                continue
+            kind = function.name.upper() + ", " if function.name in ("repeat", "tile") else ""
+            body = "shared" if kind else function.name
+            names = ", ".join(name for name, _ in arguments(function))
+            for dtype in NAMED:
+                parts.append(
+                    f"def {function.name}_{dtype.name}({python_arguments(function)}):\n"
+                    f'    """As `{function.name}`, for {dtype.name} as its 16 bits."""\n'
+                    f"    {body}_of({kind}{dtype.name.upper()}, {names})\n"
+                )
+    return "\n\n".join(parts)
+
+
+STUB_TYPES = {
+    "draw": "Draw",
+    "p": "_Real",
+    **dict.fromkeys(("x", "dy", "y", "dx", "bits"), "_Buffer"),
+    **dict.fromkeys(("start", "first", "decisions", "times"), "_Int"),
+    **dict.fromkeys(("scale", "shift", "drop"), "float"),
+}
+
+
+def stubs() -> str:
+    """The types of all of them."""
+    parts = []
+    for block in interface.BLOCKS:
+        for function in block.functions:
+            for ending in ("", *(f"_{d.name}" for d in NAMED)) if function.views else ():
+                declared = python_arguments(function, STUB_TYPES)
+                line = f"def {function.name}{ending}({declared}) -> None: ..."
+                if len(line) > 100:
+                    each = "".join(f"    {part},\n" for part in declared.split(", "))
+                    line = f"def {function.name}{ending}(\n{each}) -> None: ..."
+                parts.append(line)
+    return "\n".join(parts) + "\n"
+
+
+def public_names() -> list[str]:
+    """What `dropcore.core` has."""
+    names = ["keep_bits"]
+    for block in interface.BLOCKS:
+        for function in block.functions:
+            if function.views:
+                names += [function.name, *(f"{function.name}_{d.name}" for d in NAMED)]
+    return sorted(names)
+
+
+def public_imports() -> str:
+    """The public names imported, and their list."""
+    names = public_names()
+    imported = "".join(f"    {name},\n" for name in names)
+    listed = "".join(f'    "{name}",\n' for name in names)
+    return f"from dropcore.core.functions import (\n{imported})\n\n__all__ = [\n{listed}]\n"
