@@ -188,7 +188,7 @@ def stubs() -> str:
                     each = "".join(f"    {part},\n" for part in declared.split(", "))
                     line = f"def {function.name}{ending}(\n{each}) -> None: ..."
                 parts.append(line)
-    return "\n".join(parts) + "\n"
+    return "\n".join(parts) + "\n\n"
 
 
 def public_names() -> list[str]:

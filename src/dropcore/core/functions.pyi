@@ -185,4 +185,5 @@ def tile_bfloat16(
     drop: float = ...,
     first: _Int = ...,
 ) -> None: ...
+
 # end of functions
