@@ -10,6 +10,7 @@ import ml_dtypes
 import numpy as np
 import oracle
 import pytest
+from unplanned_variants import Half, Noise, Scaled
 
 import dropcore
 from dropcore import Draw, Mask, Stream
@@ -59,6 +60,32 @@ def assert_same_mask(again, mask):
 
 
 # Laws: what a mask holds
+
+
+@any_kind
+def test_a_split_mask_is_joined_again(mask):
+    held, join = mask.split()
+    assert_same_mask(join(held), mask)
+    assert_same_mask(join(held), mask)
+    if held:
+        (bits,) = held
+        assert same(bits, mask.packed)
+        for wrong in (bits[:-1], bits.view(np.int8), np.repeat(bits, 2)[::2]):
+            with pytest.raises(ValueError, match="bits must be those"):
+                join((wrong,))
+
+
+def test_a_split_mask_of_every_variant_holds_what_it_cannot_make_again():
+    x = np.random.default_rng(0).normal(size=(6, 8))
+    for variant, count in ((Half(), 1), (Noise(), 0), (Scaled(), 1), ("alpha", 1)):
+        _, mask = dropped(x, variant=variant)
+        held, join = mask.split()
+        assert len(held) == count
+        assert same(join(held).backward(x), mask.backward(x))
+        assert join(held).draw == mask.draw
+    _, mask = dropped(x, variant=Half())
+    with pytest.raises(ValueError, match="unpack"):
+        mask.split()[1](())
 
 
 @any_kind

@@ -23,6 +23,21 @@ class Noise(dropcore.FreeVariant):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Scaled(dropcore.FreeVariant):
+    """Free: scaled by whole numbers, which it saves."""
+
+    name: ClassVar[str] = "scaled"
+
+    def forward(self, draw, p, *inputs):
+        words = draw.words(inputs[0].size).reshape(inputs[0].shape)
+        scale = (words % 8).astype(inputs[0].dtype)
+        return inputs[0] * scale, (scale,)
+
+    def backward(self, draw, p, dy, *saved):
+        return dy * saved[0]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Half(dropcore.DecidingVariant):
     """Deciding: one half of a row, or with axis=0 of the batch."""
 

@@ -62,6 +62,27 @@ STRUCTS = (
         ("uint64_t hash[8]", "uint8_t block[128]", "uint64_t length"),
         "A seed and the parts of a path that were added to it.",
     ),
+    Struct(
+        "dropcore_layout",
+        "Nest",
+        (
+            "Py_ssize_t elements",
+            "Py_ssize_t decisions",
+            "int32_t dense",
+            "int32_t repeats",
+            "Py_ssize_t n",
+            "Py_ssize_t times",
+            "Py_ssize_t steps",
+            "int32_t loops",
+            "Py_ssize_t loop_length[64]",
+            "Py_ssize_t loop_stride[64]",
+            "Py_ssize_t reordered",
+            "int32_t axes",
+            "Py_ssize_t length[64]",
+            "Py_ssize_t stride[64]",
+        ),
+        "How decisions lie over the elements of an array, in the order of memory.",
+    ),
 )
 
 
@@ -202,6 +223,33 @@ BLOCKS = (
         ),
     ),
     Block(
+        "layouts",
+        (
+            Function(
+                "layout_of",
+                "int axes, const Py_ssize_t* length, const Py_ssize_t* stride, uint64_t shared,\n"
+                "dropcore_layout* layout,  # OUT",
+                "The layout of an array of at most 64 axes. A step along one of them skips so many "
+                "elements of memory as `stride` says; NULL for C order. Bit a of `shared` says that "
+                "decisions are shared along axis a. Returns 1; 0 where the elements are not one run of memory in "
+                "any order of the axes.",
+                result="int32_t",
+            ),
+            Function(
+                "layout_decisions",
+                "const dropcore_layout* layout",
+                "How many decisions `select_layout` reads: those of a mask in C order.",
+                result="Py_ssize_t",
+            ),
+            Function(
+                "layout_room",
+                "const dropcore_layout* layout",
+                "How many bytes it needs to lay them out anew; 0 where that is not needed.",
+                result="Py_ssize_t",
+            ),
+        ),
+    ),
+    Block(
         "for each dtype",
         (
             Function(
@@ -251,6 +299,13 @@ BLOCKS = (
                 kernel="tile",
                 elements="decisions * times",
                 views="bits, decisions, times, x, y, scale, shift=0, drop=0, first=0",
+            ),
+            Function(
+                "select_layout",
+                "const dropcore_layout* layout, const uint8_t* bits,\n"
+                "const dropcore_plan* plan, const element* x, element* y,\n"
+                "uint8_t* room,  # OUT: of layout_room bytes",
+                "All elements of an array by the decisions of a mask.",
             ),
         ),
     ),

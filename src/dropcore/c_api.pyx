@@ -4,11 +4,13 @@
 # Within one DROPCORE_ABI fields are only added, at the end.
 
 from cpython.pycapsule cimport PyCapsule_New
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from dropcore cimport stream
 from dropcore._core cimport api
-from dropcore._core.api cimport DROPCORE_ABI, dropcore_draw, dropcore_path, dropcore_plan
+from dropcore._core.api cimport (
+    DROPCORE_ABI, dropcore_draw, dropcore_layout, dropcore_path, dropcore_plan,
+)
 
 from dropcore.stream import STREAM_VERSION
 
@@ -46,6 +48,16 @@ cdef struct Table:
     double (*scale)(
         double p
     ) noexcept nogil
+    int32_t (*layout_of)(
+        int axes, const Py_ssize_t* length, const Py_ssize_t* stride, uint64_t shared,
+        dropcore_layout* layout
+    ) noexcept nogil
+    Py_ssize_t (*layout_decisions)(
+        const dropcore_layout* layout
+    ) noexcept nogil
+    Py_ssize_t (*layout_room)(
+        const dropcore_layout* layout
+    ) noexcept nogil
     void (*forward_float32)(
         const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n, const float* x, float* y,
         uint8_t* bits
@@ -69,6 +81,10 @@ cdef struct Table:
     void (*tile_float32)(
         const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
         const dropcore_plan* plan, const float* x, float* y
+    ) noexcept nogil
+    void (*select_layout_float32)(
+        const dropcore_layout* layout, const uint8_t* bits, const dropcore_plan* plan,
+        const float* x, float* y, uint8_t* room
     ) noexcept nogil
     void (*forward_float64)(
         const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n, const double* x,
@@ -94,6 +110,10 @@ cdef struct Table:
         const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
         const dropcore_plan* plan, const double* x, double* y
     ) noexcept nogil
+    void (*select_layout_float64)(
+        const dropcore_layout* layout, const uint8_t* bits, const dropcore_plan* plan,
+        const double* x, double* y, uint8_t* room
+    ) noexcept nogil
     void (*forward_float16)(
         const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n, const uint16_t* x,
         uint16_t* y, uint8_t* bits
@@ -117,6 +137,10 @@ cdef struct Table:
     void (*tile_float16)(
         const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
         const dropcore_plan* plan, const uint16_t* x, uint16_t* y
+    ) noexcept nogil
+    void (*select_layout_float16)(
+        const dropcore_layout* layout, const uint8_t* bits, const dropcore_plan* plan,
+        const uint16_t* x, uint16_t* y, uint8_t* room
     ) noexcept nogil
     void (*forward_bfloat16)(
         const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n, const uint16_t* x,
@@ -142,6 +166,10 @@ cdef struct Table:
         const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
         const dropcore_plan* plan, const uint16_t* x, uint16_t* y
     ) noexcept nogil
+    void (*select_layout_bfloat16)(
+        const dropcore_layout* layout, const uint8_t* bits, const dropcore_plan* plan,
+        const uint16_t* x, uint16_t* y, uint8_t* room
+    ) noexcept nogil
     int (*draw_of)(
         object rng, dropcore_draw* draw
     ) except -1
@@ -157,30 +185,37 @@ table.set_index = api.dropcore_set_index
 table.keep_bits = api.dropcore_keep_bits
 table.words = api.dropcore_words
 table.scale = api.dropcore_scale
+table.layout_of = api.dropcore_layout_of
+table.layout_decisions = api.dropcore_layout_decisions
+table.layout_room = api.dropcore_layout_room
 table.forward_float32 = api.dropcore_forward_float32
 table.backward_float32 = api.dropcore_backward_float32
 table.forward_plan_float32 = api.dropcore_forward_plan_float32
 table.select_float32 = api.dropcore_select_float32
 table.repeat_float32 = api.dropcore_repeat_float32
 table.tile_float32 = api.dropcore_tile_float32
+table.select_layout_float32 = api.dropcore_select_layout_float32
 table.forward_float64 = api.dropcore_forward_float64
 table.backward_float64 = api.dropcore_backward_float64
 table.forward_plan_float64 = api.dropcore_forward_plan_float64
 table.select_float64 = api.dropcore_select_float64
 table.repeat_float64 = api.dropcore_repeat_float64
 table.tile_float64 = api.dropcore_tile_float64
+table.select_layout_float64 = api.dropcore_select_layout_float64
 table.forward_float16 = api.dropcore_forward_float16
 table.backward_float16 = api.dropcore_backward_float16
 table.forward_plan_float16 = api.dropcore_forward_plan_float16
 table.select_float16 = api.dropcore_select_float16
 table.repeat_float16 = api.dropcore_repeat_float16
 table.tile_float16 = api.dropcore_tile_float16
+table.select_layout_float16 = api.dropcore_select_layout_float16
 table.forward_bfloat16 = api.dropcore_forward_bfloat16
 table.backward_bfloat16 = api.dropcore_backward_bfloat16
 table.forward_plan_bfloat16 = api.dropcore_forward_plan_bfloat16
 table.select_bfloat16 = api.dropcore_select_bfloat16
 table.repeat_bfloat16 = api.dropcore_repeat_bfloat16
 table.tile_bfloat16 = api.dropcore_tile_bfloat16
+table.select_layout_bfloat16 = api.dropcore_select_layout_bfloat16
 table.draw_of = stream.dropcore_draw_of
 # end of table
 

@@ -51,6 +51,24 @@ typedef struct dropcore_path {
     uint8_t block[128];
     uint64_t length;
 } dropcore_path;
+
+/* How decisions lie over the elements of an array, in the order of memory. */
+typedef struct dropcore_layout {
+    Py_ssize_t elements;
+    Py_ssize_t decisions;
+    int32_t dense;
+    int32_t repeats;
+    Py_ssize_t n;
+    Py_ssize_t times;
+    Py_ssize_t steps;
+    int32_t loops;
+    Py_ssize_t loop_length[64];
+    Py_ssize_t loop_stride[64];
+    Py_ssize_t reordered;
+    int32_t axes;
+    Py_ssize_t length[64];
+    Py_ssize_t stride[64];
+} dropcore_layout;
 /* end of structs */
 
 /* written by tools/write_interface.py: table */
@@ -73,7 +91,10 @@ typedef struct dropcore_path {
         Py_ssize_t times, const dropcore_plan *plan, const element *x, element *y);     \
     /* Outer axes shared: the row of `decisions` holds for each of `times` rows. */     \
     void (*tile_##name)(const uint8_t *bits, uint64_t first, Py_ssize_t decisions,      \
-        Py_ssize_t times, const dropcore_plan *plan, const element *x, element *y);
+        Py_ssize_t times, const dropcore_plan *plan, const element *x, element *y);     \
+    /* All elements of an array by the decisions of a mask. */                          \
+    void (*select_layout_##name)(const dropcore_layout *layout, const uint8_t *bits,    \
+        const dropcore_plan *plan, const element *x, element *y, uint8_t *room);
 
 typedef struct dropcore_api {
     uint32_t abi;            /* DROPCORE_ABI of the installed dropcore */
@@ -98,6 +119,17 @@ typedef struct dropcore_api {
         uint64_t *words);
     /* 1 / (1 - p) as forward takes it, 0 for p == 1: the scale of standard dropout. */
     double (*scale)(double p);
+
+    /* The layout of an array of at most 64 axes. A step along one of them skips so many
+       elements of memory as `stride` says; NULL for C order. Bit a of `shared` says
+       that decisions are shared along axis a. Returns 1; 0 where the elements are not
+       one run of memory in any order of the axes. */
+    int32_t (*layout_of)(int axes, const Py_ssize_t *length,
+        const Py_ssize_t *stride, uint64_t shared, dropcore_layout *layout);
+    /* How many decisions `select_layout` reads: those of a mask in C order. */
+    Py_ssize_t (*layout_decisions)(const dropcore_layout *layout);
+    /* How many bytes it needs to lay them out anew; 0 where that is not needed. */
+    Py_ssize_t (*layout_room)(const dropcore_layout *layout);
 
     DROPCORE_OF_DTYPE(float32, float)
     DROPCORE_OF_DTYPE(float64, double)

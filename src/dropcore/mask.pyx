@@ -18,8 +18,8 @@ from dropcore._core cimport apply
 from dropcore._core.arrays cimport (
     as_array, check_out, check_shape, dtype_of, empty_like, probability,
 )
-from dropcore._core.layout cimport Layout, Nest, is_dense, lie_alike, nest_of
-from dropcore._core.table cimport FLOAT32, FLOAT64, Affine, Dtype
+from dropcore._core.layout cimport Layout, is_dense, lie_alike, nest_of
+from dropcore._core.table cimport FLOAT32, FLOAT64, Affine, Dtype, Nest
 from dropcore.stream cimport Draw, draw_of, take_draw
 
 from dropcore.plugins import get_variant
@@ -432,6 +432,48 @@ cdef class Mask:
             put(target, self.result(each))
         return tuple(targets) if several else finish(targets[0], out)
 
+    # ------------------------------------------------- take it apart
+
+    def split(self):
+        """What backward needs and the mask's address does not say, and how to join it again.
+
+        For a framework that holds arrays itself, and frees them when no gradient can be asked
+        for any more.
+
+        Returns
+        -------
+        held : tuple
+            The packed decisions, as kept by ``store="bits"``; of a variant with a backward of
+            its own what that saved, most often arrays. They are the mask's own: not to be written.
+        join : callable
+            ``join(held)`` is this mask; it holds none of them itself.
+
+        Examples
+        --------
+        >>> import dropcore, numpy as np
+        >>> y, mask = dropcore.dropout(np.ones(9), p=0.5, training=True, rng=0)
+        >>> held, join = mask.split()
+        >>> [array.nbytes for array in held]
+        [2]
+        >>> bool((join(held).backward(np.ones(9)) == y).all())
+        True
+        """
+        cdef Mask bare = new_mask(self.variant, self.p, self.shape, self.training, self.plan)
+        bare.has_draw = self.has_draw
+        bare.address = self.address
+        return (self.saved or ()) if self.bits is None else (self.bits,), bare._join
+
+    def _join(self, held):
+        cdef Mask mask = new_mask(self.variant, self.p, self.shape, self.training, self.plan)
+        mask.has_draw = self.has_draw
+        mask.address = self.address
+        if self.plan is None:
+            mask.saved = tuple(held)
+        elif held or not self.has_draw or not isinstance(self.variant, PlannedVariant):
+            (mask.bits,) = held
+            check_bits(mask.bits, self.plan.layout)
+        return mask
+
     # ------------------------------------------------------ look at it
 
     @property
@@ -552,9 +594,8 @@ def _rebuild(variant, p, shape, draw, training, bits, mask_shape, saved):
         mask.plan = shaped_plan(variant.plan(p, shape), shape)
         if bits is not None:
             mask.plan.layout = layout_of("keep", mask_shape, shape)
-            if bits.dtype != np.uint8 or bits.shape != ((mask.plan.layout.decisions + 7) >> 3,):
-                raise ValueError(f"bits must be those of keep decisions of shape {mask_shape}")
             mask.bits = np.ascontiguousarray(bits)
+            check_bits(mask.bits, mask.plan.layout)
     elif training and isinstance(variant, DecidingVariant):
         mask.decide()
     return mask
@@ -565,6 +606,15 @@ def _rebuild(variant, p, shape, draw, training, bits, mask_shape, saved):
 cdef inline cnp.ndarray empty_bits(Py_ssize_t decisions):
     cdef cnp.npy_intp size = (decisions + 7) >> 3
     return cnp.PyArray_EMPTY(1, &size, cnp.NPY_UINT8, 0)
+
+
+cdef int check_bits(cnp.ndarray bits, Layout layout) except -1:
+    if (
+        cnp.PyArray_TYPE(bits) != cnp.NPY_UINT8 or not cnp.PyArray_IS_C_CONTIGUOUS(bits)
+        or (<object> bits).shape != ((layout.decisions + 7) >> 3,)
+    ):
+        raise ValueError(f"bits must be those of keep decisions of shape {layout.mask_shape}")
+    return 0
 
 
 cdef int unpack(

@@ -15,6 +15,7 @@ FIELD = re.compile(r"(\w+) \(\*(\w+)\)\(([^)]*)\);")
 TYPES = {
     "void": None,
     "int": ctypes.c_int,
+    "int32_t": ctypes.c_int32,
     "double": ctypes.c_double,
     "uint64_t": ctypes.c_uint64,
     "Py_ssize_t": ctypes.c_ssize_t,
@@ -53,6 +54,12 @@ class KeyPath(ctypes.Structure):
         ("block", ctypes.c_uint8 * 128),
         ("length", ctypes.c_uint64),
     ]
+
+
+class Layout(ctypes.Structure):
+    """`dropcore_layout`."""
+
+    _fields_ = [(f"field_{place}", ctypes.c_ssize_t) for place in range(11 + 4 * 64)]
 
 
 def declared():

@@ -109,3 +109,21 @@ def test_channels_last():
         )
     expected, _ = dropcore.dropout(x, 0.5, training=True, rng=draw, shared_axes=(1, 2))
     np.testing.assert_array_equal(y, expected)
+
+
+def test_channels_last_by_a_layout():
+    table, plan = interface.Table(), ctypes.byref(interface.Plan(2, 0, 0))
+    n, c, h, w = shape = (3, 4, 5, 6)
+    x = np.arange(n * h * w * c, dtype=np.float32).reshape(n, h, w, c).transpose(0, 3, 1, 2)
+    memory = np.empty((n, h, w, c), np.float32)
+    length, stride = np.array(shape, np.intp), np.array((h * w * c, 1, w * c, c), np.intp)
+    layout = ctypes.byref(interface.Layout())
+    assert table.layout_of(4, length.ctypes.data, stride.ctypes.data, 1 << 2 | 1 << 3, layout)
+    assert table.layout_decisions(layout) == n * c
+    assert table.layout_room(layout) == 0
+    draw = dropcore.Stream(1).at(0)
+    bits = dropcore.keep_mask(n * c, 0.5, rng=draw, packed=True)
+    select = table.select_layout_float32
+    select(layout, bits.ctypes.data, plan, x.ctypes.data, memory.ctypes.data, None)
+    expected, _ = dropcore.dropout(x, 0.5, training=True, rng=draw, shared_axes=(2, 3))
+    np.testing.assert_array_equal(memory.transpose(0, 3, 1, 2), expected)

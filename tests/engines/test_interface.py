@@ -2,6 +2,7 @@
 
 import ctypes
 from concurrent.futures import ThreadPoolExecutor
+from itertools import permutations
 
 import ml_dtypes
 import numpy as np
@@ -212,6 +213,59 @@ def test_shared_axes(dtype, name, shape, shared, decisions, times):
     assert (behind == 0xA5).all()
 
 
+# ---------------------------------------------------------------------- layouts
+
+
+def layout_of(shape, strides=None, shared=()):
+    """The layout, or None, of axes with strides of elements."""
+    layout = interface.Layout()
+    lengths = np.array(shape, np.intp)
+    steps = None if strides is None else np.array(strides, np.intp)
+    mask = sum(1 << axis for axis in shared)
+    found = TABLE.layout_of(
+        len(shape), address(lengths), address(steps), mask, ctypes.byref(layout)
+    )
+    assert found in (0, 1)
+    return layout if found else None
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("order", [None, *permutations(range(4))])
+@pytest.mark.parametrize("shared", [(), (2, 3), (0,), (1, 3)])
+def test_layouts(dtype, order, shared):
+    """An array with its axes in any order of memory."""
+    shape, p = (3, 5, 4, 7), 0.3
+    x = numbers(shape, dtype)
+    expected, mask = dropcore.dropout(x, p, training=True, rng=DRAW, shared_axes=shared)
+    strides = None
+    if order is not None:
+        x = np.ascontiguousarray(x.transpose(order)).transpose(np.argsort(order))
+        strides = [step // x.itemsize for step in x.strides]
+    layout = ctypes.byref(layout_of(shape, strides, shared))
+    assert TABLE.layout_decisions(layout) == mask.keep.size
+    bits = np.zeros((mask.keep.size + 7) // 8, np.uint8)
+    TABLE.keep_bits(draw(), p, 0, mask.keep.size, address(bits))
+    room, behind_room = guarded(np.zeros(TABLE.layout_room(layout), np.uint8))
+    memory, behind = guarded(np.zeros(x.size, x.dtype))
+    plan = ctypes.byref(Plan(TABLE.scale(p), 0, 0))
+    select = getattr(TABLE, f"select_layout_{dtype}")
+    select(layout, address(bits), plan, address(x), address(memory), address(room))
+    y = memory if order is None else memory.reshape(x.transpose(order).shape)
+    y = y if order is None else y.transpose(np.argsort(order))
+    same(np.ascontiguousarray(y), expected)
+    assert (behind == 0xA5).all()
+    assert (behind_room == 0xA5).all()
+
+
+def test_what_is_no_run_of_memory_has_no_layout():
+    assert layout_of((3, 5), (10, 2)) is None
+    assert layout_of((3, 5), (1, 0)) is None
+    assert layout_of((3, 5), (5, -1)) is None
+    assert layout_of((1,) * 65) is None
+    assert layout_of((3, 1, 5), (5, 77, 1)) is not None
+    assert layout_of((), ()) is not None
+
+
 # ------------------------------------------------------------------ no elements
 
 
@@ -230,3 +284,6 @@ def test_nothing_is_read_or_written_where_there_are_no_elements(dtype, start):
             for name in ("repeat", "tile"):
                 call = getattr(TABLE, f"{name}_{dtype}")
                 call(bits, start, decisions, times, plan, None, None)
+        for shape in ((0,), (3, 0), (0, 3)):
+            layout = ctypes.byref(layout_of(shape, shared=(1,)))
+            getattr(TABLE, f"select_layout_{dtype}")(layout, bits, plan, None, None, None)

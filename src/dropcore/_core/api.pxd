@@ -10,10 +10,11 @@
 # pieces can be run apart. Packed bits are (n+7)//8 bytes, bit i%8 of byte i//8 is
 # element i of the piece. y may be x, dx may be dy. p is in [0, 1]. float16 and bfloat16
 # are passed as their 16 bits. Pointers may be NULL where nothing is to be read or written.
+# Elements are in C order, or in that of a layout.
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from dropcore._core.table cimport Affine, DrawAddress, Path
+from dropcore._core.table cimport Affine, DrawAddress, Nest, Path
 
 cdef enum:
     DROPCORE_ABI = 1  # as in dropcore.h
@@ -21,6 +22,7 @@ cdef enum:
 ctypedef DrawAddress dropcore_draw
 ctypedef Affine dropcore_plan
 ctypedef Path dropcore_path
+ctypedef Nest dropcore_layout
 
 # written by tools/write_interface.py: declarations
 # --------------------------------------------------------------- keys and draws
@@ -76,6 +78,23 @@ cdef void dropcore_words(
 
 # 1 / (1 - p) as forward takes it, 0 for p == 1: the scale of standard dropout.
 cdef double dropcore_scale(double p) noexcept nogil
+
+# ---------------------------------------------------------------------- layouts
+
+# The layout of an array of at most 64 axes. A step along one of them skips so many elements
+# of memory as `stride` says; NULL for C order. Bit a of `shared` says that decisions are
+# shared along axis a. Returns 1; 0 where the elements are not one run of memory in any
+# order of the axes.
+cdef int32_t dropcore_layout_of(
+    int axes, const Py_ssize_t* length, const Py_ssize_t* stride, uint64_t shared,
+    dropcore_layout* layout,  # OUT
+) noexcept nogil
+
+# How many decisions `select_layout` reads: those of a mask in C order.
+cdef Py_ssize_t dropcore_layout_decisions(const dropcore_layout* layout) noexcept nogil
+
+# How many bytes it needs to lay them out anew; 0 where that is not needed.
+cdef Py_ssize_t dropcore_layout_room(const dropcore_layout* layout) noexcept nogil
 
 # --------------------------------------------------------------- for each dtype
 
@@ -203,5 +222,30 @@ cdef void dropcore_tile_float16(
 cdef void dropcore_tile_bfloat16(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
+) noexcept nogil
+
+# All elements of an array by the decisions of a mask.
+cdef void dropcore_select_layout_float32(
+    const dropcore_layout* layout, const uint8_t* bits,
+    const dropcore_plan* plan, const float* x, float* y,
+    uint8_t* room,  # OUT: of layout_room bytes
+) noexcept nogil
+
+cdef void dropcore_select_layout_float64(
+    const dropcore_layout* layout, const uint8_t* bits,
+    const dropcore_plan* plan, const double* x, double* y,
+    uint8_t* room,  # OUT: of layout_room bytes
+) noexcept nogil
+
+cdef void dropcore_select_layout_float16(
+    const dropcore_layout* layout, const uint8_t* bits,
+    const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
+    uint8_t* room,  # OUT: of layout_room bytes
+) noexcept nogil
+
+cdef void dropcore_select_layout_bfloat16(
+    const dropcore_layout* layout, const uint8_t* bits,
+    const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
+    uint8_t* room,  # OUT: of layout_room bytes
 ) noexcept nogil
 # end of declarations

@@ -2,12 +2,15 @@
 # them is written below; what is no kernel's has its body here, for any dtype where it has one.
 
 from libc.stddef cimport size_t
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from dropcore._core cimport keys
-from dropcore._core.apply cimport kept_scale
+from dropcore._core.apply cimport kept_scale, select_now
 from dropcore._core.dispatch cimport kernels, streams
-from dropcore._core.table cimport BFLOAT16, DTYPES, FLOAT16, FLOAT32, FLOAT64, Affine, Dtype
+from dropcore._core.layout cimport find_nest
+from dropcore._core.table cimport (
+    BFLOAT16, DTYPES, FLOAT16, FLOAT32, FLOAT64, MAX_AXES, Affine, Dtype,
+)
 
 # Bytes of an element, by Dtype.
 # written by tools/write_interface.py: sizes
@@ -90,6 +93,30 @@ cdef inline void backward(
         kernels.select[<int> dtype](bits, 0, n, standard(p), by_one(dtype, n, dy, dx), dy, dx)
 
 
+# --------------------------------------------------------------------- layouts
+
+cdef int32_t dropcore_layout_of(
+    int axes, const Py_ssize_t* length, const Py_ssize_t* stride, uint64_t shared,
+    dropcore_layout* layout,
+) noexcept nogil:
+    return axes <= MAX_AXES and find_nest(axes, length, shared, stride, 1, layout)
+
+
+cdef Py_ssize_t dropcore_layout_decisions(const dropcore_layout* layout) noexcept nogil:
+    return layout.decisions
+
+
+cdef Py_ssize_t dropcore_layout_room(const dropcore_layout* layout) noexcept nogil:
+    return (layout.reordered + 31) // 32 * 4
+
+
+cdef inline void select_layout(
+    Dtype dtype, const dropcore_layout* layout, const uint8_t* bits, const dropcore_plan* plan,
+    const void* x, void* y, uint8_t* room,
+) noexcept nogil:
+    select_now(layout, bits, plan[0], dtype, SIZES[<int> dtype], x, y, room)
+
+
 # -------------------------------- what a kernel does, and what is of a dtype
 
 # written by tools/write_interface.py: functions
@@ -155,6 +182,14 @@ cdef void dropcore_tile_float32(
         )
 
 
+cdef void dropcore_select_layout_float32(
+    const dropcore_layout* layout, const uint8_t* bits,
+    const dropcore_plan* plan, const float* x, float* y,
+    uint8_t* room,  # OUT: of layout_room bytes
+) noexcept nogil:
+    select_layout(FLOAT32, layout, bits, plan, x, y, room)
+
+
 cdef void dropcore_forward_float64(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const double* x, double* y, uint8_t* bits,
@@ -201,6 +236,14 @@ cdef void dropcore_tile_float64(
         kernels.tile[<int> FLOAT64](
             bits, first, decisions, times, plan[0], by_one(FLOAT64, decisions * times, x, y), x, y
         )
+
+
+cdef void dropcore_select_layout_float64(
+    const dropcore_layout* layout, const uint8_t* bits,
+    const dropcore_plan* plan, const double* x, double* y,
+    uint8_t* room,  # OUT: of layout_room bytes
+) noexcept nogil:
+    select_layout(FLOAT64, layout, bits, plan, x, y, room)
 
 
 cdef void dropcore_forward_float16(
@@ -251,6 +294,14 @@ cdef void dropcore_tile_float16(
         )
 
 
+cdef void dropcore_select_layout_float16(
+    const dropcore_layout* layout, const uint8_t* bits,
+    const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
+    uint8_t* room,  # OUT: of layout_room bytes
+) noexcept nogil:
+    select_layout(FLOAT16, layout, bits, plan, x, y, room)
+
+
 cdef void dropcore_forward_bfloat16(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const uint16_t* x, uint16_t* y, uint8_t* bits,
@@ -299,4 +350,12 @@ cdef void dropcore_tile_bfloat16(
         kernels.tile[<int> BFLOAT16](
             bits, first, decisions, times, plan[0], by_one(BFLOAT16, decisions * times, x, y), x, y
         )
+
+
+cdef void dropcore_select_layout_bfloat16(
+    const dropcore_layout* layout, const uint8_t* bits,
+    const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
+    uint8_t* room,  # OUT: of layout_room bytes
+) noexcept nogil:
+    select_layout(BFLOAT16, layout, bits, plan, x, y, room)
 # end of functions

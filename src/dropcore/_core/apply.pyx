@@ -7,8 +7,8 @@
 #    in a loop that steps through the bits.
 # C. Releasing the GIL costs as much as a small array takes, so small arrays keep it. Typed
 #    memoryviews would ask every array again what it is, which costs as much as all the rest
-#    of a call: what comes here has its dtype beside it, is plain (`is_plain`), and is held
-#    by the caller.
+#    of a call: what comes here has its dtype beside it, is dense (`is_dense`), and is held by
+#    the caller.
 
 cimport cython
 cimport numpy as cnp
@@ -19,8 +19,7 @@ import threading
 
 from dropcore._core import threads
 from dropcore._core.dispatch cimport kernels, streams
-from dropcore._core.layout cimport Axes, Nest
-from dropcore._core.table cimport Affine, DrawAddress, Dtype
+from dropcore._core.table cimport Affine, DrawAddress, Dtype, Nest
 
 cnp.import_array()
 
@@ -47,8 +46,8 @@ cdef struct Work:
     uint64_t first
     Py_ssize_t n  # elements; of a repeat: decisions; of a tile: rows
     Py_ssize_t times  # of a repeat: elements to a decision; of a tile: decisions in a row
-    const Axes* loop
-    Py_ssize_t step  # of the loop, the first
+    const Nest* nest
+    Py_ssize_t step  # of its loop, the first
     Py_ssize_t steps
     Affine plan
     bint stream
@@ -90,9 +89,9 @@ cdef void run(const Work* w) noexcept nogil:
     for step in range(w.step, w.step + w.steps):
         inner.first = w.first
         rest = step
-        for axis in range(w.loop.count if w.steps > 1 or step else 0):
-            inner.first += rest % w.loop.length[axis] * w.loop.stride[axis]
-            rest //= w.loop.length[axis]
+        for axis in range(w.nest.loops if w.steps > 1 or step else 0):
+            inner.first += rest % w.nest.loop_length[axis] * w.nest.loop_stride[axis]
+            rest //= w.nest.loop_length[axis]
         run_inner(&inner)
         inner.x += block
         inner.y += block
@@ -260,17 +259,24 @@ cdef cnp.ndarray new_room(Py_ssize_t bits):
     return cnp.PyArray_EMPTY(1, &size, cnp.NPY_UINT8, 0)
 
 
-cdef int reorder(
+cdef inline void reorder(
     const Nest* nest, const uint8_t* bits,
-    uint8_t* out,  # OUT
-) except -1:
-    cdef const Axes* order = &nest.order
-    if nest.reordered < SMALL:
-        kernels.reorder(bits, order.count, order.length, order.stride, out)
-        return 0
-    with nogil:
-        kernels.reorder(bits, order.count, order.length, order.stride, out)
-    return 0
+    uint8_t* room,  # OUT
+) noexcept nogil:
+    kernels.reorder(bits, nest.axes, nest.length, nest.stride, room)
+
+
+cdef inline Work laid_out(const Nest* nest, const uint8_t* bits) noexcept nogil:
+    # By bits that are laid out already.
+    cdef Work w = work(SELECT, nest.elements)
+    w.bits_in = bits
+    if not nest.dense:
+        w.operation = REPEAT if nest.repeats else TILE
+        w.nest = nest
+        w.n = nest.n
+        w.times = nest.times
+        w.steps = nest.steps
+    return w
 
 
 cdef int select(
@@ -282,23 +288,46 @@ cdef int select(
     cnp.ndarray y,  # OUT, in the same; may be x
 ) except -1:
     # Decisions that are there, laid out over the elements.
-    cdef Work w = work(SELECT, cnp.PyArray_SIZE(x))
-    if w.n == 0:
+    cdef Work w
+    cdef const uint8_t* source = bytes_of(bits)
+    cdef uint8_t* anew
+    if nest.elements == 0:
         return 0
+    if nest.reordered:
+        anew = bytes_of(room)
+        bits = room
+        if nest.reordered < SMALL:
+            reorder(nest, source, anew)
+        else:
+            with nogil:
+                reorder(nest, source, anew)
+    w = laid_out(nest, bytes_of(bits))
     w.dtype = dtype
     w.plan = plan
-    if nest.reordered:
-        reorder(nest, bytes_of(bits), bytes_of(room))
-        bits = room
-    w.bits_in = bytes_of(bits)
-    if nest.dense:
-        return apply(&w, x, y, bits)
-    w.operation = REPEAT if nest.repeats else TILE
-    w.n = nest.n
-    w.times = nest.times
-    w.loop = &nest.loop
-    w.steps = nest.steps
     return apply(&w, x, y, bits)
+
+
+cdef void select_now(
+    const Nest* nest, const uint8_t* bits, Affine plan, Dtype dtype, Py_ssize_t itemsize,
+    const void* x,  # IN
+    void* y,  # OUT, may be x
+    uint8_t* room,  # OUT
+) noexcept nogil:
+    # The same on one thread, without arrays.
+    cdef Work w
+    if nest.elements == 0:
+        return
+    if nest.reordered:
+        reorder(nest, bits, room)
+        bits = room
+    w = laid_out(nest, bits)
+    w.dtype = dtype
+    w.itemsize = itemsize
+    w.plan = plan
+    w.x = <const char*> x
+    w.y = <char*> y
+    w.stream = streams(nest.elements * itemsize, 1, x, y)
+    run(&w)
 
 
 cpdef double kept_scale(double p) noexcept nogil:

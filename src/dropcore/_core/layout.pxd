@@ -1,28 +1,12 @@
 cimport numpy as cnp
 from libc.stdint cimport uint64_t
 
-from dropcore._core.table cimport MAX_AXES
+from dropcore._core.table cimport MAX_AXES, Nest
 
-
-# What a step along each of some axes skips.
-cdef struct Axes:
-    int count
-    Py_ssize_t[<int> MAX_AXES] length
-    Py_ssize_t[<int> MAX_AXES] stride
-
-
-# How decisions lie over elements that follow each other in memory. The last axes make a `repeat`
-# or a `tile`, and the others a loop around it.
-cdef struct Nest:
-    bint dense  # a decision for each element
-    bint repeats
-    Py_ssize_t n  # of a repeat: decisions; of a tile: decisions in a row
-    Py_ssize_t times  # of a repeat: elements to a decision; of a tile: rows
-    Py_ssize_t steps  # of the loop
-    Axes loop  # from the last; a step skips `stride` decisions, 0 where they are shared
-    Py_ssize_t reordered  # bits that are to be laid out anew first; mostly 0
-    Axes order  # so, from the first; a step skips `stride` bits of the mask in C order
-
+# Of a Nest, in the order of memory: a decision for each element (`dense`), or `n` decisions that
+# each hold for `times` elements (`repeats`), or else `n` rows of `times` decisions; `steps` times,
+# in a loop over axes from the last, where a step skips `loop_stride` decisions, 0 where they are
+# shared. Before that, `reordered` bits, if any, are laid out anew, as `kernels.reorder` takes axes.
 
 cdef class Layout:
     cdef readonly tuple shape

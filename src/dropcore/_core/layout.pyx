@@ -70,7 +70,9 @@ cdef bint find_nest(
         if not shared >> axis & 1:
             in_order &= axis > before
             before = axis
+    nest.decisions = decisions
     set_loop(order, count, length, shared, nest)
+    nest.elements = nest.n * nest.times * nest.steps
     if nest.steps > 1 and nest.n * nest.times < FEW:
         in_order = False
         nest.dense = True
@@ -83,7 +85,7 @@ cdef bint find_nest(
 
 cdef void set_loop(
     const int* order, int count, const Py_ssize_t* length, uint64_t shared,
-    Nest* nest,  # OUT: all but how it is reordered
+    Nest* nest,  # OUT: all but that
 ) noexcept nogil:
     cdef Py_ssize_t[<int> MAX_AXES] part
     cdef bint is_shared = False
@@ -101,14 +103,14 @@ cdef void set_loop(
     nest.times = part[parts - 1] if parts else 1
     nest.n = part[parts - 2] if parts > 1 else 1
     nest.steps = 1
-    nest.loop.count = max(parts - 2, 0)
+    nest.loops = max(parts - 2, 0)
     stride = nest.n if is_shared else nest.times
-    for place in range(nest.loop.count):
-        nest.loop.length[place] = part[parts - 3 - place]
-        nest.loop.stride[place] = 0 if is_shared else stride
-        nest.steps *= nest.loop.length[place]
+    for place in range(nest.loops):
+        nest.loop_length[place] = part[parts - 3 - place]
+        nest.loop_stride[place] = 0 if is_shared else stride
+        nest.steps *= nest.loop_length[place]
         if not is_shared:
-            stride *= nest.loop.length[place]
+            stride *= nest.loop_length[place]
         is_shared = not is_shared
 
 
@@ -118,22 +120,21 @@ cdef void set_order(
     Nest* nest,  # OUT: how it is reordered
 ) noexcept nogil:
     # Of the axes that are not shared; two that follow each other in the mask as well are one.
-    cdef Axes* axes = &nest.order
-    cdef int place, axis
-    axes.count = 0
+    cdef int place, axis, last = -1
     nest.reordered = 1
     for place in range(count):
         axis = order[place]
         if shared >> axis & 1:
             continue
         nest.reordered *= length[axis]
-        if axes.count and axes.stride[axes.count - 1] == length[axis] * skipped[axis]:
-            axes.length[axes.count - 1] *= length[axis]
-            axes.stride[axes.count - 1] = skipped[axis]
+        if last >= 0 and nest.stride[last] == length[axis] * skipped[axis]:
+            nest.length[last] *= length[axis]
+            nest.stride[last] = skipped[axis]
             continue
-        axes.length[axes.count] = length[axis]
-        axes.stride[axes.count] = skipped[axis]
-        axes.count += 1
+        last += 1
+        nest.length[last] = length[axis]
+        nest.stride[last] = skipped[axis]
+    nest.axes = last + 1
 
 
 # --------------------------------------------------------------------- of arrays

@@ -1,7 +1,7 @@
 # What every floor of the compiled core agrees on: the structs that are passed, and the table of
 # kernels that one instruction set fills. tools/interface.py is where it is changed.
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 
 # Named to the C compiler as dropcore.h names them.
 
@@ -25,6 +25,24 @@ cdef struct Path "dropcore_path":
     uint64_t hash[8]
     uint8_t block[128]
     uint64_t length
+
+
+# How decisions lie over the elements of an array, in the order of memory.
+cdef struct Nest "dropcore_layout":
+    Py_ssize_t elements
+    Py_ssize_t decisions
+    int32_t dense
+    int32_t repeats
+    Py_ssize_t n
+    Py_ssize_t times
+    Py_ssize_t steps
+    int32_t loops
+    Py_ssize_t loop_length[64]
+    Py_ssize_t loop_stride[64]
+    Py_ssize_t reordered
+    int32_t axes
+    Py_ssize_t length[64]
+    Py_ssize_t stride[64]
 # end of structs
 
 
