@@ -45,7 +45,7 @@ export function App({ lab }) {
     <div class=${`dropcore-lab ${narrow ? "narrow" : "wide"} ${state.size.value}`} ref=${root} onKeyDown=${keys}>
       <${TopBar} />
       <section class="messages" aria-label="How it goes"><${StateLine} /><${Notices} /></section>
-      ${narrow ? html`<${Tabs} />` : html`<${Columns} />`}
+      ${state.catalogue.value ? (narrow ? html`<${Tabs} />` : html`<${Columns} />`) : html`<${Waiting} />`}
       ${state.menu.value &&
       html`<${Menu}
         menu=${state.menu.value}
@@ -64,6 +64,17 @@ export function App({ lab }) {
  */
 function Main({ children, ...rest }) {
   return useLab().connection.shares ? html`<main ...${rest}>${children}</main>` : html`<div ...${rest}>${children}</div>`;
+}
+
+/** Before the session has answered. */
+function Waiting() {
+  const { status } = useLab().state;
+  const text = {
+    connecting: "Connecting…",
+    open: "Connecting…",
+    closed: "Nothing to show yet: the message above says why.",
+  }[status.value.kind];
+  return html`<${Main} class="empty">${text}<//>`;
 }
 
 function Columns() {

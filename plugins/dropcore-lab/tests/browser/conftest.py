@@ -18,6 +18,7 @@ ARGUMENTS = [
     "--force-color-profile=srgb",
 ]
 
+
 @pytest.fixture(scope="module")
 def server():
     lab = Server()

@@ -69,7 +69,8 @@ def test_all_sub_networks_stand_beside_the_one_pass(open_page, hands):
     dialog = page.locator("dialog")
     dialog.get_by_text(re.compile("2⁶ = 64 networks")).wait_for()
     figures = dialog.locator("dd").all_inner_texts()
-    assert len(figures) == 3 and all(re.fullmatch(r"\d\.\d{4}", figure) for figure in figures)
+    assert len(figures) == 3
+    assert all(re.fullmatch(r"\d\.\d{4}", figure) for figure in figures)
     dialog.locator(".subnetworks").focus()
     dialog.get_by_text("hidden1 keeps none").wait_for()
     page.keyboard.press("ArrowRight")

@@ -1,5 +1,6 @@
 """What a person does in the first minute: by mouse, and again by keys alone."""
 
+import itertools
 import re
 
 import pytest
@@ -26,7 +27,8 @@ def test_by_mouse(open_page, hands):
     assert first[0] == first[1]
     heads = page.locator(".losses thead").inner_text().split()
     assert " ".join(heads).startswith("training rows validation rows")
-    assert heads.count("on") == 1 and heads.count("off") == 2
+    assert heads.count("on") == 1
+    assert heads.count("off") == 2
 
     # Play: steps are done, the gap is a number, the curves are drawn. Pause.
     me.button("Play").click()
@@ -35,7 +37,7 @@ def test_by_mouse(open_page, hands):
     me.says("Paused.")
     done = me.steps()
     assert done > 0
-    assert re.fullmatch(r"−?\d+\.\d{3}", table.nth(0).locator(".gap").inner_text())
+    assert re.fullmatch("\N{MINUS SIGN}?" r"\d+\.\d{3}", table.nth(0).locator(".gap").inner_text())
 
     # Hover a unit: weights, activation, how often it was kept, the step's address.
     me.unit("hidden1", 2).hover(force=True)
@@ -43,7 +45,8 @@ def test_by_mouse(open_page, hands):
     details.get_by_text("hidden1, unit 2").wait_for()
     details.get_by_text("weights in").wait_for()
     text = details.inner_text()
-    assert "activation" in text and "kept so far" in text
+    assert "activation" in text
+    assert "kept so far" in text
     assert details.locator("code").get_attribute("title").endswith(f":{done - 1}")
 
     # The same step again: the same masks and losses, compared by the server to the bit.
@@ -52,7 +55,8 @@ def test_by_mouse(open_page, hands):
     me.button("This step again").click()
     me.says("the same masks and the same losses, to the bit")
     me.settle()
-    assert me.dropped("hidden1") == before and me.steps() == done
+    assert me.dropped("hidden1") == before
+    assert me.steps() == done
 
     # Inference drops nothing; left on, the answer for one row jumps.
     page.get_by_role("radio", name="Inference").check()
@@ -187,7 +191,7 @@ def test_at_most_three_masks_a_second_are_shown(open_page, hands):
     me.settle()
     changes = page.evaluate("() => window.changes")
     assert len(changes) >= 3
-    gaps = [later - earlier for earlier, later in zip(changes, changes[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(changes)]
     assert min(gaps) > 250  # 333 less what a frame may be late
 
 
@@ -198,12 +202,11 @@ def test_while_steps_come_fast_units_show_how_often_they_were_kept(open_page, ha
     page.locator(".arc.on").first.wait_for(state="attached")
     assert not any(me.dropped("hidden1"))
     share = page.evaluate(
-        "() => parseFloat(document.querySelector('.column:nth-child(2) .arc').style.strokeDasharray)"
+        """() => parseFloat(
+            document.querySelector('.column:nth-child(2) .arc').style.strokeDasharray)"""
     )
     assert 30 < share < 70
 
 
 def label(page):
     return page.evaluate("() => document.activeElement.getAttribute('aria-label')")
-
-

@@ -41,7 +41,10 @@ function Closed() {
   if (kind !== "closed") return null;
   const known = {
     4001: ["Another tab uses the Lab now.", "Use it here"],
-    4003: [reason || "This tab has no key. Open the address that `dropcore lab` printed in the terminal.", "Try again"],
+    4003: [
+      "This tab does not have the key. Open the whole address that “dropcore lab” printed in its terminal, from http to the end.",
+      "Try again",
+    ],
     1009: ["That was more than one message may hold. Nothing was changed.", "Connect again"],
   }[code] ?? [
     `The connection to the Lab has ended${reason ? `: ${reason}` : "."} If its terminal is closed, start it again with “dropcore lab”.`,

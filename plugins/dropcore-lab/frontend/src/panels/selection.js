@@ -2,7 +2,7 @@
 
 import { Canvas } from "../base/canvas.js";
 import { Button } from "../base/buttons.js";
-import { counted, decimal, percent, shortAddress, whole } from "../base/format.js";
+import { decimal, percent, shortAddress, whole } from "../base/format.js";
 import { copyText } from "../base/files.js";
 import { html } from "../base/html.js";
 import { bars } from "../charts/bars.js";
@@ -35,7 +35,7 @@ function UnitFacts() {
   const rows = [
     ["activation", decimal(facts.activation)],
     facts.bias === null ? null : ["bias", decimal(facts.bias)],
-    facts.passes && facts.kept !== null ? ["kept so far", `${percent(facts.kept / facts.passes)} of ${counted(facts.passes, "decision")}`] : null,
+    facts.passes && facts.kept !== null ? ["kept so far", `${percent(facts.kept / facts.passes)} of ${whole(facts.passes)}`] : null,
     facts.kept_now === null ? null : ["in this row", facts.kept_now ? "kept" : "dropped"],
   ].filter((row) => row !== null);
   return html`
