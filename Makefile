@@ -1,6 +1,7 @@
 # Everything sets itself up: a Python >= 3.11 and a C compiler are enough.
 #
 #   make demo      train a network on real data with dropout, see what it does
+#   make lab       a page in the browser: build a network, train it, see its masks
 #   make test      lint and run all tests
 #   make docs      the documentation as a site, in out/docs
 #   make coverage  which lines no test runs
@@ -14,6 +15,8 @@
 #   make check-soak   threads, forks and signals for five minutes, or SOAK=3600 seconds
 #   make test-peers    the autograd engine against PyTorch
 #   make test-frameworks   the packages for PyTorch, JAX, Keras and HIPS autograd
+#   make test-lab   the Lab's server and page, also in a browser: needs chromium, node and npm
+#   make bench-lab check-lab-soak   how fast the Lab trains; half an hour of it, or LAB_SOAK seconds
 #   make check-sanitize check-threads check-debug   sanitizers, and Cython's checks
 #   make check-plain   the kernels without vector types, as other compilers build them
 #   make check-pythons check-free-threading check-clang check-foreign   other platforms
@@ -40,6 +43,8 @@ LAB := ./plugins/dropcore-lab
 LAB_SOURCE := $(shell find $(LAB) -type f -not -path '*/__pycache__/*' -not -path '*/node_modules/*')
 PLUGIN_SOURCE := $(shell find $(PLUGINS) -type f -name '*.py' -o -name '*.pyx' -o -name '*.toml')
 
+comma := ,
+
 # An older release that has a wheel, before a newer one that would have to be built.
 export PIP_PREFER_BINARY = 1
 
@@ -47,7 +52,7 @@ export PIP_PREFER_BINARY = 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lint-text lint-types docs interface pytest plugins test-plugins test-peers test-frameworks bench \
+.PHONY: help demo lab test-lab bench-lab check-lab-soak test lint lint-text lint-types docs interface pytest plugins test-plugins test-peers test-frameworks bench \
     bench-report bench-compilers coverage check check-random check-soak check-large check-sanitize check-threads check-debug check-plain check-pythons \
     check-free-threading check-clang check-foreign clean
 
@@ -79,6 +84,9 @@ $(VENV)/plugins.stamp: dist/wheel.stamp $(PLUGIN_SOURCE) | $(BIN)/python
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/dropcore experiment rates
+
+lab: $(VENV)/demo.stamp
+	$(BIN)/dropcore lab
 
 test: lint pytest test-plugins
 
@@ -116,7 +124,7 @@ interface:
 
 pytest: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m 'not large'
-	cd $(LAB) && $(CURDIR)/$(BIN)/python -m pytest
+	cd $(LAB) && $(CURDIR)/$(BIN)/python -m pytest tests/experiments
 
 plugins: $(VENV)/plugins.stamp
 	$(BIN)/dropcore plugins
@@ -157,6 +165,26 @@ test-frameworks: dist/wheel.stamp
 	    (cd plugins/frameworks/dropcore-keras && KERAS_BACKEND=$$backend \
 	        $(CURDIR)/$(VENV)-frameworks/bin/python -m pytest) || exit 1; \
 	done
+
+# The page's bundle must be what its sources give; a browser that is missing is a failure.
+LAB_TOOLS := chromium node npm
+
+test-lab: $(VENV)-lab/stamp
+	@for tool in $(LAB_TOOLS); do command -v $$tool > /dev/null || { echo "$$tool is missing"; exit 1; }; done
+	cd $(LAB)/frontend && npm ci --silent && npm run --silent check && npm test --silent && npm run --silent build -- --check
+	cd $(LAB) && $(CURDIR)/$(VENV)-lab/bin/python -m pytest --ignore tests/experiments
+
+$(VENV)-lab/stamp: dist/wheel.stamp $(LAB_SOURCE) $(PLUGIN_SOURCE)
+	$(call wheel_environment,lab,$(PLUGINS) '$(LAB)[experiments$(comma)notebook$(comma)test$(comma)browser]')
+	@touch $@
+
+bench-lab: $(VENV)-lab/stamp
+	$(VENV)-lab/bin/python $(LAB)/bench.py
+
+LAB_SOAK ?= 1800
+
+check-lab-soak: $(VENV)-lab/stamp
+	$(VENV)-lab/bin/python $(LAB)/soak.py $(LAB_SOAK)
 
 # In an environment of its own, $(1): the core built with $(2) as arguments of meson, and $(3).
 define built_environment
@@ -216,7 +244,6 @@ TESTS ?= tests
 PYTHONS ?= python3.11 python3.12 python3.13
 ARCH ?= s390x
 
-comma := ,
 SANITIZE := -Dbuildtype=debugoptimized -Db_lundef=false -Dc_args=-fno-sanitize-recover=undefined
 ADDRESS  := $(SANITIZE) -Db_sanitize=address,undefined
 CHECKED  := -Dbuildtype=debug -Doptimization=1 -Db_ndebug=false -Dchecks=true
