@@ -80,6 +80,28 @@ def test_while_playing_frames_keep_their_distance():
     assert pictures[-1]
 
 
+def test_frames_that_take_long_leave_most_of_the_time_to_training():
+    page = Page(changed(training={"steps": 1000, "every": 100}))
+    make, spent, advance = page.service.frames.make, [], page.service.training.advance
+
+    def step(*, show):
+        page.now += 0.02
+        advance(show=show)
+
+    page.service.training.advance = step
+
+    def slow(*args, **kwargs):
+        page.now += 1.0
+        spent.append(1.0)
+        return make(*args, **kwargs)
+
+    page.service.frames.make = slow
+    page.run("play")
+    begun = page.now
+    page.work_until_idle()
+    assert 4 < sum(spent) < 0.4 * (page.now - begun)
+
+
 # ----------------------------------------------------------------------- playing
 
 

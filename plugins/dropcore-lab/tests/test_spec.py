@@ -67,6 +67,11 @@ def test_options_of_a_variant_are_complete():
     }
 
 
+def test_equal_dropouts_are_one_object_however_often_they_are_read():
+    first, second = (read().layers[0].dropout.variant for _ in range(2))
+    assert first is second  # the core remembers each object
+
+
 def test_a_run_has_its_own_dropout_or_its_p_or_that_of_the_layers():
     one = read(runs=[{}, {"p": 0.1}, {"p": 0.1, "dropout": {"hidden2": {"p": 0.9}}}])
     assert [d.p for d in one.of_run(0).values()] == [0.5, 0.3]

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import dropcore
 from dropcore.autograd import Module
 from dropcore.mask import p_for
 from dropcore_lab import data, limits, shapes, variants
@@ -175,7 +174,7 @@ def _dropout_of(reader: Reader) -> Dropout | None:
     if len(reader.faults) > before:
         return None
     try:
-        variant = dropcore.get_variant(name, **options)
+        variant = variants.instance(name, options)
     except Exception as error:  # a variant may raise what it likes
         reader.refuse("options", options, f"options of {name}: {error}")
         return None
@@ -193,8 +192,7 @@ def _read_options(reader: Reader, name: str) -> dict[str, Any]:
         if option.field is None:
             continue
         if option.name in reader.values:
-            value = reader.take(option.name, option.field)
-            options[option.name] = tuple(value) if isinstance(value, list) else value
+            options[option.name] = reader.take(option.name, option.field)
         elif option.required:
             reader.refuse(option.name, None, f"there: {name} needs it")
     reader.finish()

@@ -23,6 +23,7 @@ from dropcore_lab.wire import Message
 
 FRAME_EVERY = 0.1  # seconds, while playing
 PICTURE_EVERY = 0.25
+FRAMES_REST = 2.0  # at most a third of the time is for frames
 SLICE = 0.02  # of work, before messages are looked at
 IDLE = 3600.0
 
@@ -257,9 +258,6 @@ class Service:
             return  # the next step is shown, and then sent
         picture = now >= self._next_picture or not moving
         self._changed = False
-        self._next_frame = now + FRAME_EVERY
-        if picture:
-            self._next_picture = now + PICTURE_EVERY
         state = playback.state(computing=computing)
         self._send(
             self.frames.make(
@@ -271,6 +269,11 @@ class Service:
                 again=playback.again,
             )
         )
+        done = self.clock()
+        rest = FRAMES_REST * (done - now)  # frames of large networks take long
+        self._next_frame = max(now + FRAME_EVERY, done + rest)
+        if picture:
+            self._next_picture = max(now + PICTURE_EVERY, done + rest)
 
     def _answer(self, message: Message, sent: Sent) -> None:
         answer, buffers = sent

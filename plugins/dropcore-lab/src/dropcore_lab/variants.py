@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 import re
 import types
 import typing
 import warnings
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import dropcore
@@ -23,6 +24,8 @@ from dropcore_lab.fields import (
     Text,
     canonical_number,
 )
+
+REMEMBERED = 256
 
 KINDS: dict[Any, Field] = {
     bool: Boolean(),
@@ -106,6 +109,22 @@ def offers() -> Mapping[str, Offer]:
 def usable() -> tuple[str, ...]:
     """Names of those that can stand in a network here."""
     return tuple(name for name, offer in offers().items() if offer.reason is None)
+
+
+def instance(name: str, options: Mapping[str, Any]) -> dropcore.Variant:
+    """Make a variant of options as JSON has them; the same one for the same options.
+
+    The core remembers variants by their identity: new ones with every edit would fill its memory.
+    """
+    return _instance(name, json.dumps(options))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _instance(name: str, options: str) -> dropcore.Variant:
+    values = json.loads(options)
+    return dropcore.get_variant(
+        name, **{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    )
 
 
 def options_of(variant: dropcore.Variant) -> dict[str, Any]:
