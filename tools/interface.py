@@ -230,9 +230,9 @@ BLOCKS = (
                 "int axes, const Py_ssize_t* length, const Py_ssize_t* stride, uint64_t shared,\n"
                 "dropcore_layout* layout,  # OUT",
                 "The layout of an array of at most 64 axes. A step along one of them skips so many "
-                "elements of memory as `stride` says; NULL for C order. Bit a of `shared` says that "
-                "decisions are shared along axis a. Returns 1; 0 where the elements are not one run of memory in "
-                "any order of the axes.",
+                "elements of memory as `stride` says; NULL for C order. Bit a of `shared` says "
+                "that decisions are shared along axis a. Returns 1; 0 where the elements are not "
+                "one run of memory in any order of the axes.",
                 result="int32_t",
             ),
             Function(
