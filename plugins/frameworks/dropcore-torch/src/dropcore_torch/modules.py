@@ -3,8 +3,9 @@
 Each is a subclass of PyTorch's module of its name, so that what looks for dropout in a model
 finds it, and it has no parameter and no buffer: state dictionaries stay what they were.
 
-Where nothing is dropped, in inference and with p = 0, a module runs the code of PyTorch's module.
-So it does, for the errors, with a p or an input that PyTorch's module refuses.
+Where nothing is dropped, in inference and with p = 0, a module gives what PyTorch's module gives:
+it runs its code, but for what is sure to give the input. It runs it too, for the errors, with a p
+or an input that PyTorch's module refuses.
 """
 
 from __future__ import annotations
