@@ -101,6 +101,23 @@ def test_one_screen_without_scrolling(open_page, hands, size):
     assert cut == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_picture_of_the_documentation(open_page, hands, pictures, scheme):
+    """What `dropcore lab` opens with, after some steps, with a unit that is looked at."""
+    page = open_page(None, size=(1280, 720), color_scheme=scheme)
+    me = hands(page)
+    page.get_by_label("Start from a network that is ready").select_option("overfit")
+    page.locator(".head", has_text="hidden1").get_by_text("16 units").wait_for()
+    me.button("Reset").click()
+    page.wait_for_function(f"() => {me.STEP} === 0")
+    trained(page, me, steps=300)
+    me.unit("hidden1", 5).click(force=True)
+    page.mouse.move(640, 10)
+    page.locator(".details").get_by_text("hidden1, unit 5").wait_for()
+    me.settle()
+    keep(page, pictures, f"lab-{scheme}")
+
+
 def test_reduced_motion_moves_nothing_by_itself(open_page):
     page = open_page({**SMALL, "runs": [{"name": "B"}]}, reduced_motion="reduce")
     durations = page.evaluate(

@@ -50,7 +50,7 @@ def test_monte_carlo_shows_a_mean_and_a_spread(open_page, hands):
     page.get_by_text("mean of the passes").wait_for()
     page.get_by_text(re.compile("spread: standard deviation")).wait_for()
     me.button("Back").click()
-    page.get_by_text("A, dropout off").wait_for()
+    page.get_by_text("Boundary, dropout off").wait_for()
 
 
 def test_monte_carlo_of_a_line_is_a_band(open_page, hands):

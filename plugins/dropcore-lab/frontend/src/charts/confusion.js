@@ -23,8 +23,10 @@ export function confusion(counts, classes, run) {
     for (let row = 0; row < n; row += 1) {
       const whole = Array.from({ length: n }, (_, column) => counts.values[row * n + column]).reduce((a, b) => a + b, 0);
       context.fillStyle = colours["ink-2"];
-      context.fillText(classes[row], left - margin / 2, margin + (row + 0.5) * side);
-      context.fillText(classes[row], left + (row + 0.5) * side, margin / 2);
+      if (side >= 10 || row % 2 === 0) {
+        context.fillText(classes[row], left - margin / 2, margin + (row + 0.5) * side);
+        context.fillText(classes[row], left + (row + 0.5) * side, margin / 2);
+      }
       for (let column = 0; column < n; column += 1) {
         const count = counts.values[row * n + column];
         const share = whole ? count / whole : 0;

@@ -48,7 +48,7 @@ function Head({ column, left, top, tight }) {
   const findings = (state.advice.value?.findings ?? []).filter((finding) => finding.layers.includes(name));
   const unfit = state.frame.value?.state.reason === "not_finite" && state.frame.value.state.layer === name;
   const looked = state.focus.value?.layer === name;
-  const size = column.type === "conv" ? counted(column.units, "map") : counted(column.units, "unit");
+  const size = counted(column.units, column.shape.length === 3 ? "map" : "unit");
   const open = (/** @type {any} */ event) => {
     event.preventDefault();
     const box = event.currentTarget.getBoundingClientRect();

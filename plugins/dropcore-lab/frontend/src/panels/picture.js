@@ -10,7 +10,7 @@ import { fit } from "../charts/fit.js";
 import { intervals, scatter } from "../charts/scatter.js";
 import { useLab } from "../lab/context.js";
 
-const TITLES = { boundary: "Boundary", fit: "Fit", confusion: "Who is taken for whom", scatter: "Prediction against target" };
+const TITLES = { boundary: "Boundary", fit: "Fit", confusion: "Confusion", scatter: "Prediction" };
 
 export function Picture() {
   const { state } = useLab();
@@ -18,9 +18,8 @@ export function Picture() {
   const spread = state.spread.value;
   return html`<section class="panel picture" aria-label="What the networks make of the data">
     <header>
-      <h2>${spread ? "Monte Carlo" : TITLES[/** @type {"fit"} */ (kind)]}</h2>
+      <h2>${spread ? "Monte Carlo" : `${TITLES[/** @type {"fit"} */ (kind)]}, dropout off`}</h2>
       ${spread && html`<span class="facts">run ${state.spec.value?.runs[spread.run]?.name}, ${spread.samples} passes, dropout on</span>`}
-      <span class="spring"></span>
       <${SpreadButton} />
     </header>
     ${spread ? html`<${Spread} spread=${spread} />` : html`<${Pictures} />`}
@@ -77,7 +76,7 @@ function Pictures() {
       const name = runs[run]?.name ?? "";
       return html`<figure key=${run} class=${`run-${run}`}>
         <${Canvas} label=${`${TITLES[/** @type {"fit"} */ (picture.kind)]}, run ${name}`} paint=${painter(picture.kind, values, run, data, row)} />
-        <figcaption><span class="swatch" aria-hidden="true"></span>${name}, dropout off</figcaption>
+        <figcaption><span class="swatch" aria-hidden="true"></span>${name}</figcaption>
       </figure>`;
     })}
   </div>`;

@@ -16,7 +16,7 @@ export function Prediction() {
   return html`<p class=${`prediction ${mode}`}>
     <span title=${prediction.what}><b>${prediction.what.startsWith("probability") ? `P(${prediction.what.slice("probability of ".length).replace("the ", "")})` : prediction.what}</b></span>
     <span>truth ${truth}</span>
-    ${mode === "training" && html`<span>this step ${decimal(prediction.shown)}</span>`}
+    ${mode === "training" && html`<span class="now">this step ${decimal(prediction.shown)}</span>`}
     <span class="off">dropout off ${decimal(prediction.inference)}</span>
     ${prediction.left_on && html`<${LeftOn} prediction=${prediction} run=${frame.view.run} />`}
   </p>`;
