@@ -274,6 +274,11 @@ cdef class Stream:
 
     Notes
     -----
+    **Compatibility guarantee.** A seed, a path and a draw index give the same mask for ever:
+    on every machine, in every release with the same `dropcore.STREAM_VERSION`. Changing one
+    bit of one mask is a breaking release with another version. docs/mask-stream.md defines
+    the bits. What None draws from the operating system differs each time.
+
     Taking a draw is safe from any number of threads: each gets its own index. Copies
     and pickles carry the position. A forked child goes on where its parent was, so
     parent and child then repeat each other's draws; give each a `child` of its own.
