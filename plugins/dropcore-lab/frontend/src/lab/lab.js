@@ -32,6 +32,8 @@ export class Lab {
     this.asked = new Map();
     /** @type {Map<number, Sent>} */
     this.sent = new Map();
+    /** @type {{sent: Sent, what: object} | null} */
+    this.unsent = null;
     this.lastFrame = 0;
     /** @type {Array<() => void>} */
     this.ends = [];
@@ -104,6 +106,7 @@ export class Lab {
    * @returns {Promise<any>}
    */
   ask(message) {
+    if (this.state.status.peek().kind !== "open") return Promise.reject(new Error("The Lab is not connected."));
     const id = this.nextId();
     return new Promise((resolve, reject) => {
       this.asked.set(id, { resolve, reject });
@@ -233,6 +236,10 @@ export class Lab {
    * @param {object} what
    */
   submit(sent, what) {
+    if (this.state.status.peek().kind !== "open") {
+      this.unsent = { sent, what }; // it goes out once the connection is there again
+      return;
+    }
     const id = this.nextId();
     this.sent.set(id, sent);
     this.send({ type: "spec", ...what, id });
@@ -244,6 +251,9 @@ export class Lab {
     const sent = this.sent.get(message.re);
     this.sent.delete(message.re);
     const before = state.spec.value;
+    const { unsent } = this;
+    this.unsent = null;
+    if (unsent) this.submit(unsent.sent, unsent.what);
     batch(() => {
       receive.specOk(state, message, sent === undefined || ["load", "text"].includes(sent.kind));
       if (![...this.sent.values()].length) {
