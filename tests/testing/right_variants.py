@@ -177,7 +177,29 @@ class Normal(PlannedVariant):
         return (0.0, 1.0) if p < 1 else None
 
 
-RIGHT = [Standard(), Gaussian(), Zoneout(), Exact(), Pairs(), Feature(), Feature(0.5), Normal()]
+@dataclass(frozen=True)
+class SomeElements(Exact):
+    """Reads rows with elements alone."""
+
+    name = "test-some-elements"
+
+    def decide(self, draw, p, shape):
+        if not shape or not shape[-1]:
+            raise ValueError("needs a row with elements")
+        return super().decide(draw, p, shape)
+
+
+RIGHT = [
+    Standard(),
+    Gaussian(),
+    Zoneout(),
+    Exact(),
+    SomeElements(),
+    Pairs(),
+    Feature(),
+    Feature(0.5),
+    Normal(),
+]
 
 
 def another(draw):

@@ -1,12 +1,13 @@
 """The kit passes what is right, and names the fault of what is wrong."""
 
 import pytest
-from testing.impure_variants import LooksAtTheFirst, ViewOfX
-from testing.right_variants import RIGHT, Exact, Standard, another
-from testing.wrong_variants import WRONG, IdentityForgotten, NoScale
+from testing.impure_variants import LooksAtTheFirst, OptionWithoutHash, ViewOfX
+from testing.misshapen_variants import MISSHAPEN, NoPlan
+from testing.right_variants import RIGHT, Exact, SomeElements, Standard, another
+from testing.wrong_variants import WRONG, IdentityForgotten, Multiplied, NoScale
 
 import dropcore
-from dropcore.testing import CHECKS, check_variant, purity
+from dropcore.testing import CHECKS, Outcome, Report, check_variant, purity
 from dropcore.testing import case as case_module
 from dropcore.testing.subject import SHAPES, Subject
 
@@ -100,7 +101,38 @@ def test_a_record_of_another_draw_is_caught(monkeypatch):
 
 
 def test_every_check_is_seen_to_fail():
-    assert {check for _, check in WRONG} | {*OF_THE_CORE, "record"} == set(CHECKS)
+    assert {check for _, check in WRONG} | {*OF_THE_CORE, "record", "structure"} == set(CHECKS)
+
+
+# ------------------------------------------------------------- structure, first
+
+
+@pytest.mark.parametrize(
+    ("variant", "says"), MISSHAPEN, ids=[type(variant).__name__ for variant, _ in MISSHAPEN]
+)
+def test_a_misshapen_variant_is_told_so_and_nothing_else(variant, says):
+    with pytest.raises(AssertionError) as caught:
+        check_variant(variant)
+    _, *lines, summary = str(caught.value).splitlines()
+    assert [line.split()[:2] for line in lines] == [["structure", "failed:"]]
+    assert lines[0].endswith(says)
+    assert summary == f"not run, since they need this one to pass: {len(CHECKS) - 1} more"
+
+
+def test_structure_runs_first_wherever_it_is_named():
+    with pytest.raises(AssertionError, match="\\nstructure  failed: NoPlan must define plan"):
+        check_variant(NoPlan(), checks=["gradient", "structure"])
+
+
+def test_checks_that_fail_alike_are_told_once():
+    with pytest.raises(AssertionError) as caught:
+        check_variant(NoPlan(), checks=["gradient", "inference", "out", "strides"])
+    _, first, others, summary = str(caught.value).splitlines()
+    assert first == (
+        "gradient   failed: AttributeError: 'NoneType' object has no attribute 'shared_axes'"
+    )
+    assert others == "  and the same for 2 more: out, strides"
+    assert summary == "3 of 4 checks say that it is wrong"
 
 
 # ------------------------------------------------------------ messages and report
@@ -130,6 +162,21 @@ def test_the_report_has_a_line_for_each_check():
     assert summary == f"{len(CHECKS)} checks: {len(CHECKS) - 2} passed, 2 skipped"
 
 
+def test_a_message_of_several_lines_takes_one_line_of_the_report():
+    report = Report("Mine()", (Outcome("gradient", "failed", "not [[1]\n  [2]]"),))
+    assert repr(report).splitlines()[1:-1] == ["gradient  failed: not [[1] [2]]"]
+
+
+def test_a_zero_of_the_other_sign_says_what_to_do():
+    with pytest.raises(AssertionError, match=r"p_one  failed: .*selected, not multiplied"):
+        check_variant(Multiplied(), checks=["p_one"])
+
+
+def test_an_option_that_is_no_json_is_named():
+    with pytest.raises(AssertionError, match=r"declaration  failed: .*factors of .*, not \[1.0"):
+        check_variant(OptionWithoutHash([1.0]), checks=["declaration"])
+
+
 def test_every_check_says_what_it_proves():
     for name, check in CHECKS.items():
         first = check.__doc__.strip().splitlines()[0]
@@ -155,7 +202,9 @@ def test_an_expected_failure_that_passes_is_a_failure():
 
 
 def test_expected_failures_have_names_and_reasons():
-    with pytest.raises(ValueError, match="'gradients', which is no check: declaration, "):
+    with pytest.raises(
+        ValueError, match="'gradients', which is no check: structure, declaration, "
+    ):
         check_variant("standard", expected_failures={"gradients": "why"})
     with pytest.raises(TypeError, match=r"expected_failures\['gradient'\] must be a reason"):
         check_variant("standard", expected_failures={"gradient": ""})
@@ -176,8 +225,15 @@ def test_a_variant_that_reads_no_usual_shape_needs_shapes():
 
 
 def test_shapes_that_are_given_have_to_be_read():
-    with pytest.raises(AssertionError, match=r"gradient +failed: "):
+    with pytest.raises(AssertionError, match=r"structure +failed: .*decide raises ValueError"):
         check_variant(Exact(), shapes=[()])
+
+
+def test_arrays_without_elements_need_not_be_read():
+    assert check_variant(SomeElements(), checks=["empty"]).names("passed") == ["empty"]
+    (outcome,) = check_variant(SomeElements(), shapes=[(60,)], checks=["empty"]).outcomes
+    assert outcome.result == "skipped"
+    assert outcome.message == "reads no array without elements: needs a row with elements"
 
 
 @pytest.mark.parametrize("p_values", [[], [0.0], [0.5, 1.0], [0.99]])

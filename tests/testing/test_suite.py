@@ -30,6 +30,7 @@ def test_each_check_is_a_test_of_its_name():
 
 
 WRONG_SUITES = """
+from testing.misshapen_variants import NoPlan
 from testing.wrong_variants import IdentityForgotten, NoScale
 from dropcore.testing import VariantSuite
 
@@ -43,6 +44,9 @@ class TestStrict(VariantSuite):
     variant = "standard"
     expected_failures = {"dtypes": "only float32"}
 
+class TestMisshapen(VariantSuite):
+    variant = NoPlan()
+
 class TestMisspelt(VariantSuite):
     variant = "standard"
     expected_failures = {"gradients": "why"}
@@ -51,7 +55,7 @@ class TestMisspelt(VariantSuite):
 
 def test_failures_and_expected_failures(tmp_path):
     (tmp_path / "test_mine.py").write_text(WRONG_SUITES, "utf-8")
-    names = ["inference", "dtypes", "gradient", "kept_moments"]
+    names = ["structure", "inference", "dtypes", "gradient", "kept_moments"]
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rA", "-q", "--tb=line"]
     chosen = ["-k", " or ".join(f"test_{name}" for name in names), "-W", "error"]
     done = subprocess.run(
@@ -71,6 +75,12 @@ def test_failures_and_expected_failures(tmp_path):
     assert "XFAIL test_mine.py::TestExpected::test_inference - scales twice" in said
     assert "PASSED test_mine.py::TestExpected::test_gradient" in said
     assert "FAILED test_mine.py::TestStrict::test_dtypes - [XPASS(strict)] only float32" in said
+    assert (
+        "FAILED test_mine.py::TestMisshapen::test_structure - AssertionError: NoPlan must" in said
+    )
+    assert "PASSED test_mine.py::TestMisshapen" not in said
+    assert said.count("FAILED test_mine.py::TestMisshapen") == 1
+    assert "test_structure fails: NoPlan must define plan" in said
     assert "FAILED test_mine.py::TestMisspelt::test_gradient - ValueError: expected_fail" in said
 
 

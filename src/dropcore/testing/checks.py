@@ -13,6 +13,7 @@ from dropcore.testing import (
     moments,
     nonfinite,
     purity,
+    structure,
 )
 from dropcore.testing.subject import Subject
 
@@ -21,6 +22,7 @@ Check = Callable[[Subject], None]
 CHECKS: dict[str, Check] = {
     check.__name__: check
     for check in (
+        structure.structure,
         declaration.declaration,
         declaration.options,
         moments.expectation,
@@ -54,7 +56,11 @@ CHECKS: dict[str, Check] = {
         purity.threads,
     )
 }
-"""The checks; each raises AssertionError, or Skipped where it has nothing to judge."""
+"""The checks; each raises AssertionError, or Skipped where it has nothing to judge.
+
+The first is of form: where it fails the others are not run."""
+
+FIRST = next(iter(CHECKS))
 
 
 def known(argument: str, names: Iterable[str]) -> None:

@@ -28,7 +28,13 @@ def same_bits(what: str, got: Any, expected: Any) -> None:
         )
     differing = np.asarray(bits(got) != bits(expected))
     if differing.any():
-        raise AssertionError(f"{what}: {_first(differing, got, expected)}")
+        message = f"{what}: {_first(differing, got, expected)}"
+        if ((got == 0) & (expected == 0))[differing].all():
+            message += (
+                ": zeros of the other sign, so an element is multiplied by 0; "
+                "what is dropped must be selected, not multiplied, as by np.where"
+            )
+        raise AssertionError(message)
 
 
 def close(what: str, got: Array, expected: Array, rtol: float, atol: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dropcore.testing.checks import CHECKS, Check, known, reasons
+from dropcore.testing.checks import CHECKS, FIRST, Check, known, reasons
 from dropcore.testing.report import Outcome, Report
 from dropcore.testing.subject import Skipped, Subject
 from dropcore.variants.base import Shape, Variant
@@ -48,7 +48,7 @@ def check_variant(
     ------
     AssertionError
         If a check fails that is not expected to, or passes where it should fail; the
-        message lists all of them.
+        message lists all of them. If "structure" fails, no other check is run.
     ValueError, TypeError, LookupError
         If an argument is wrong, there is no such variant, or it reads no usual shape.
 
@@ -63,18 +63,31 @@ def check_variant(
     names = list(CHECKS) if checks is None else list(checks)
     known("checks", names)
     subject = Subject(variant, options, p_values, shapes)
-    outcomes = tuple(_outcome(name, CHECKS[name], subject, expected.get(name)) for name in names)
+    outcomes = _outcomes(names, subject, expected)
     title = (
         f"{subject.variant!r}, p = {', '.join(f'{p:g}' for p in subject.p_values)}, "
         f"shapes {', '.join(map(str, subject.shapes))}"
     )
     report = Report(title, outcomes)
     if not report.passed:
-        wrong = "\n".join(report.lines(report.bad))
-        raise AssertionError(
-            f"{title}\n{wrong}\n{len(report.bad)} of {len(outcomes)} checks say that it is wrong"
-        )
+        wrong = "\n".join(report.folded(report.bad))
+        says = f"{len(report.bad)} of {len(outcomes)} checks say that it is wrong"
+        not_run = len(names) - len(outcomes)
+        if not_run:
+            says = f"not run, since they need this one to pass: {not_run} more"
+        raise AssertionError(f"{title}\n{wrong}\n{says}")
     return report
+
+
+def _outcomes(
+    names: Sequence[str], subject: Subject, expected: Mapping[str, str]
+) -> tuple[Outcome, ...]:
+    outcomes: list[Outcome] = []
+    for name in sorted(names, key=lambda name: name != FIRST):
+        outcomes.append(_outcome(name, CHECKS[name], subject, expected.get(name)))
+        if name == FIRST and outcomes[0].result == "failed":
+            break
+    return tuple(outcomes)
 
 
 def _outcome(name: str, check: Check, subject: Subject, reason: str | None) -> Outcome:

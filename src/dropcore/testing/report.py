@@ -75,6 +75,23 @@ class Report:
         width = max((len(outcome.name) for outcome in self.outcomes), default=0)
         return [
             f"{outcome.name:{width}}  {outcome.result}"
-            + (f": {outcome.message}" if outcome.message else "")
+            + (f": {_one_line(outcome.message)}" if outcome.message else "")
             for outcome in outcomes
         ]
+
+    def folded(self, outcomes: tuple[Outcome, ...]) -> list[str]:
+        """Lines for the outcomes, where those of one message share it."""
+        alike: dict[tuple[Result, str], list[Outcome]] = {}
+        for outcome in outcomes:
+            alike.setdefault((outcome.result, outcome.message), []).append(outcome)
+        lines = []
+        for first, *others in alike.values():
+            lines += self.lines((first,))
+            if others:
+                names = ", ".join(outcome.name for outcome in others)
+                lines.append(f"  and the same for {len(others)} more: {names}")
+        return lines
+
+
+def _one_line(message: str) -> str:
+    return " ".join(line.strip() for line in message.splitlines())

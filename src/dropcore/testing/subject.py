@@ -8,7 +8,7 @@ from typing import Any
 
 from dropcore.plugins import get_variant
 from dropcore.testing.case import STREAM, Case
-from dropcore.variants.base import Shape, Variant
+from dropcore.variants.base import DecidingVariant, PlannedVariant, Shape, Variant
 
 P_VALUES = (0.1, 0.5, 0.8)
 RANGE = (0.05, 0.95)  # nearer to the ends, many draws are all alike
@@ -76,10 +76,14 @@ class Subject:
         """Empty if the variant reads arrays of that shape, else why it does not."""
         case = Case(self.variant, self.p_values[0], shape)
         try:
-            if case.free is not None:
+            case.variant.independent_unit(shape)
+            if isinstance(case.variant, PlannedVariant):
+                case.run(case.inputs(), STREAM.at(0))  # axes that it shares are the core's to read
+            elif isinstance(case.variant, DecidingVariant):
+                keep = case.variant.decide(STREAM.at(0), case.p, shape)
+                case.variant.plan(case.p, shape, keep)
+            elif case.free is not None:
                 case.free.forward(STREAM.at(0), case.p, *case.inputs())
-            else:
-                case.run(case.inputs(), STREAM.at(0))
         except ValueError as error:
             return str(error)
         except Exception:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from dropcore.testing.checks import CHECKS, Check, reasons
+from dropcore.testing.checks import CHECKS, FIRST, Check, reasons
 from dropcore.testing.subject import Skipped, Subject
 from dropcore.variants.base import Shape, Variant
 
@@ -19,6 +19,8 @@ except ImportError as error:
 
 class VariantSuite:
     """The checks of one variant, a test for each: ``test_gradient`` is the check "gradient".
+
+    Where ``test_structure`` fails the others are skipped.
 
     Attributes
     ----------
@@ -56,10 +58,24 @@ class VariantSuite:
         subject: Subject = cls._subject  # type: ignore[attr-defined]
         return subject
 
+    @classmethod
+    def _misshapen(cls) -> str:
+        # Why no check but the first can judge it; found once.
+        if "_fault" not in cls.__dict__:
+            cls._fault = ""  # type: ignore[attr-defined]
+            if FIRST not in cls.expected_failures:
+                try:
+                    CHECKS[FIRST](cls.subject())
+                except Exception as error:
+                    cls._fault = str(error)  # type: ignore[attr-defined]
+        return cls._fault  # type: ignore[attr-defined, no-any-return]
+
 
 def _test(name: str, check: Check) -> Callable[[VariantSuite, pytest.FixtureRequest], None]:
     def test(self: VariantSuite, request: pytest.FixtureRequest) -> None:
         subject = self.subject()
+        if name != FIRST and self._misshapen():
+            pytest.skip(f"test_{FIRST} fails: {self._misshapen()}")
         if name in self.expected_failures:
             request.applymarker(pytest.mark.xfail(reason=self.expected_failures[name], strict=True))
         try:

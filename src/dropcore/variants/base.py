@@ -50,12 +50,27 @@ class Plan:
     shared_axes : int or tuple of int
         Axes along which all elements share one decision; negative ones count from the
         end.
+
+    Raises
+    ------
+    TypeError
+        If `scale`, `shift` or `drop` is no real number. An array of them is for a
+        `FreeVariant`.
     """
 
     scale: float
     shift: float = 0.0
     drop: float = 0.0
     shared_axes: int | tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("scale", "shift", "drop"):
+            value = getattr(self, name)
+            if not isinstance(value, Real):
+                raise TypeError(
+                    f"{name} of a Plan must be a real number, the same for all elements, "
+                    f"not {_form(value)}; what differs between elements takes a FreeVariant"
+                )
 
 
 @dataclass(frozen=True)
@@ -177,6 +192,10 @@ class FreeVariant(Variant):
 
 
 # ------------------------------------------------------------ what plans are made of
+
+
+def _form(value: Any) -> str:
+    return f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else repr(value)
 
 
 def kept_scale(p: float) -> float:

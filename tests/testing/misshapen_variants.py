@@ -1,0 +1,184 @@
+"""Variants whose methods give another form than the core reads, and what the kit says of each."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from testing.right_variants import Exact, Feature, Standard, Zoneout
+
+from dropcore import DecidingVariant, FreeVariant, Plan, PlannedVariant
+from dropcore.variants.base import Variant
+
+MISSHAPEN: list[tuple[Any, str]] = []
+
+
+def told(says, *options):
+    """Register a variant, and how the message ends."""
+
+    def register(variant):
+        MISSHAPEN.append((variant(*options), says))
+        return variant
+
+    return register
+
+
+# ------------------------------------------------------------------ classes
+
+
+@told(
+    "NoKind must derive from one of PlannedVariant, DecidingVariant, FreeVariant, "
+    "not from none of them"
+)
+@dataclass(frozen=True)
+class NoKind(Variant):
+    name = "no-kind"
+
+
+@told("NoPlan must define plan, as each PlannedVariant must")
+@dataclass(frozen=True)
+class NoPlan(PlannedVariant):
+    name = "no-plan"
+
+
+@told("NothingDecided must define decide and plan, as each DecidingVariant must")
+@dataclass(frozen=True)
+class NothingDecided(DecidingVariant):
+    name = "nothing-decided"
+
+
+@told("ForwardAlone must define backward, as each FreeVariant must")
+@dataclass(frozen=True)
+class ForwardAlone(FreeVariant):
+    name = "forward-alone"
+
+    def forward(self, draw, p, x):
+        return x.copy(), ()
+
+
+@told("a tuple of those, not array([1., 2.])", np.array([1.0, 2.0]))
+@told("a tuple of those, not [1, 2]", [1, 2])
+@dataclass(frozen=True)
+class Weighted(Feature):
+    weights: Any = None
+
+
+# ----------------------------------------------------------- plans, decisions
+
+
+@told("p=0.1, shape (60,): plan must give a dropcore.Plan, not None")
+class ForgottenReturn(Feature):
+    def plan(self, p, shape):
+        super().plan(p, shape)
+
+
+@told(
+    "plan raises TypeError: scale of a Plan must be a real number, the same for all elements, "
+    "not an array of shape (6, 10); what differs between elements takes a FreeVariant"
+)
+class ScaleOfEachElement(Feature):
+    def plan(self, p, shape):
+        if not shape[1:]:
+            raise ValueError("needs two axes")
+        return Plan(scale=np.ones(shape), shared_axes=-1)
+
+
+@told("plan raises TypeError: ArgumentMissing.plan() takes 2 positional arguments but 3 were given")
+class ArgumentMissing(Feature):
+    def plan(self, p):
+        return Plan(scale=self.factor)
+
+
+@told("decide must give an array of bool, not an array of float64 of shape (60,)")
+class DecidesInNumbers(Exact):
+    def decide(self, draw, p, shape):
+        return super().decide(draw, p, shape).astype(float)
+
+
+@told(
+    "decide must give an array of shape (60,), or with 1 for a shared axis, "
+    "not an array of bool of shape (1, 60)"
+)
+class DecidesAnAxisTooMany(Exact):
+    def decide(self, draw, p, shape):
+        return super().decide(draw, p, shape)[None]
+
+
+# ------------------------------------------------------ forward and backward
+
+
+@told(
+    "forward must give a pair, y and a tuple of what backward needs, "
+    "not an array of float64 of shape (60,)"
+)
+class Unpaired(Standard):
+    def forward(self, draw, p, x):
+        return super().forward(draw, p, x)[0]
+
+
+@told("what forward saves must be a tuple, such as (keep,), not an array of bool of shape (60,)")
+class SavesAnArray(Standard):
+    def forward(self, draw, p, x):
+        return super().forward(draw, p, x)[0], self.keep(draw, p, x.shape)
+
+
+@told("forward must give an array of shape (60,), not an array of float64 of shape (59,)")
+class OneShort(Standard):
+    def forward(self, draw, p, x):
+        y, saved = super().forward(draw, p, x)
+        return y[..., 1:], saved
+
+
+@told("backward must give an array of shape (60,), not a tuple of 1")
+class GradientInATuple(Standard):
+    def backward(self, draw, p, dy):
+        return (super().backward(draw, p, dy),)
+
+
+@told(
+    "backward must give a tuple of gradients, of x, previous, "
+    "not an array of float64 of shape (60,)"
+)
+class OneGradientOfTwo(Zoneout):
+    def backward(self, draw, p, dy):
+        return super().backward(draw, p, dy)[0]
+
+
+@told(
+    "infer_backward must give a tuple of gradients, of x, previous, "
+    "not an array of float64 of shape (60,)"
+)
+class InferenceOfOneInput(Zoneout):
+    def infer_backward(self, p, dy):
+        return dy
+
+
+@told("infer must give an array of shape (60,), not None")
+class NoInference(Feature):
+    def infer(self, p, x):
+        pass
+
+
+# --------------------------------------------------------- what they write to
+
+
+@told("forward must not write to x")
+class WritesX(Standard):
+    def forward(self, draw, p, x):
+        x *= 2
+        return super().forward(draw, p, x)
+
+
+@told("forward must not write to previous")
+class WritesASecondInput(Zoneout):
+    def forward(self, draw, p, x, previous):
+        y, saved = super().forward(draw, p, x, previous)
+        previous[...] = 0
+        return y, saved
+
+
+@told("backward must not write to dy")
+class WritesDy(Standard):
+    def backward(self, draw, p, dy):
+        dx = super().backward(draw, p, dy)
+        dy[...] = 0
+        return dx
