@@ -237,7 +237,8 @@ def test_the_module_is_the_command():
     assert "channel_axis: int, required" in done.stdout
 
 
-def test_a_command_of_a_package_that_is_not_installed_names_the_package(monkeypatch, capsys):
+@pytest.mark.parametrize("argv", [["experiment", "rates"], ["lab", "--no-browser"]])
+def test_a_command_of_a_package_that_is_not_installed_names_the_package(argv, monkeypatch, capsys):
     monkeypatch.setattr(cli, "entry_points", lambda **_: ())
-    assert cli.main(["experiment", "rates"]) == 1
+    assert cli.main(argv) == 1
     assert "package dropcore-lab, which is not installed" in capsys.readouterr().err

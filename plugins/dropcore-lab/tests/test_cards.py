@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 import pytest
-from dropcore_lab import cards, presets, reading
+from dropcore_lab import guided, presets, reading
 from dropcore_lab.cards import CARDS
 from dropcore_lab.training import Training
 
@@ -24,7 +24,7 @@ CLAIMS = {
 @functools.cache
 def done(name):
     card = CARDS[name]
-    job = cards.run(card, "lower", card.seeds)
+    job = guided.run(card, "lower", card.seeds)
     progress = []
     try:
         while True:
@@ -70,31 +70,31 @@ def test_what_is_measured_is_what_the_card_was_made_to_show(name):
 @pytest.mark.parametrize("name", ["p20", "p50"])
 def test_dropout_narrows_the_gap_in_every_seed(name):
     without, with_dropout = figures(name)
-    gaps = [arm[cards.VALIDATION] - arm[cards.TRAINING] for arm in (without, with_dropout)]
+    gaps = [arm[guided.VALIDATION] - arm[guided.TRAINING] for arm in (without, with_dropout)]
     assert (gaps[1] < gaps[0]).all()
-    assert (with_dropout[cards.TRAINING] > without[cards.TRAINING]).all()
+    assert (with_dropout[guided.TRAINING] > without[guided.TRAINING]).all()
 
 
 def test_normalisation_behind_which_dropout_stands_meets_no_shift():
     before, behind = figures("norm")
-    assert (before[cards.SHIFT] > 1.05).all()
-    np.testing.assert_allclose(behind[cards.SHIFT], 1, atol=0.05)  # that of the first's statistics
+    assert (before[guided.SHIFT] > 1.05).all()
+    np.testing.assert_allclose(behind[guided.SHIFT], 1, atol=0.05)  # that of the first's statistics
 
 
 def test_with_many_rows_the_accuracy_rises():
     _, _, without, with_dropout = figures("small-data")
-    assert (with_dropout[cards.ACCURACY] > without[cards.ACCURACY]).all()
+    assert (with_dropout[guided.ACCURACY] > without[guided.ACCURACY]).all()
 
 
 def test_dropout_on_the_outputs_is_the_worst_place():
     without, before, outputs = figures("output")
-    assert (outputs[cards.VALIDATION] > before[cards.VALIDATION]).all()
-    assert (outputs[cards.VALIDATION] > without[cards.VALIDATION]).all()
+    assert (outputs[guided.VALIDATION] > before[guided.VALIDATION]).all()
+    assert (outputs[guided.VALIDATION] > without[guided.VALIDATION]).all()
 
 
 def test_sentences_say_what_was_measured():
     _, message, _ = done("p50")
-    change = np.mean(figures("p50")[1][cards.VALIDATION] - figures("p50")[0][cards.VALIDATION])
+    change = np.mean(figures("p50")[1][guided.VALIDATION] - figures("p50")[0][guided.VALIDATION])
     assert f"lower by {-change:.2f} ±" in message["sentences"][0]
 
 
@@ -103,7 +103,7 @@ def test_curves_are_the_means_over_the_seeds():
     curve = np.frombuffer(buffers[message["curves"]["arms"][0]["validation_off"]], "<f4")
     steps = np.frombuffer(buffers[message["curves"]["steps"]], "<i4")
     assert curve.shape == steps.shape
-    mean = np.mean(figures("none")[0][cards.VALIDATION])
+    mean = np.mean(figures("none")[0][guided.VALIDATION])
     assert curve[-1] == pytest.approx(mean, rel=1e-4)
 
 
@@ -116,12 +116,12 @@ def test_a_card_of_a_data_set_that_is_missing_says_so(monkeypatch):
 
 def test_a_training_that_diverges_is_said():
     card = CARDS["p50"]
-    found = cards.Measurements(
-        [{cards.VALIDATION: [np.nan]}, {cards.VALIDATION: [1.0]}], [0], [{}, {}]
+    found = guided.Measurements(
+        [{guided.VALIDATION: [np.nan]}, {guided.VALIDATION: [1.0]}], [0], [{}, {}]
     )
-    change = cards._change(card.comparisons[0], found)
-    assert "diverged" in cards._sentence(card.comparisons[0], change)
-    assert cards._answer(change) == "unclear"
+    change = guided._change(card.comparisons[0], found)
+    assert "diverged" in guided._sentence(card.comparisons[0], change)
+    assert guided._answer(change) == "unclear"
 
 
 # ----------------------------------------------------------------------- presets

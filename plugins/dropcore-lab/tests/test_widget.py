@@ -1,7 +1,9 @@
 """The notebook widget: the same session behind another carrier."""
 
 import asyncio
+import sys
 
+import dropcore_lab
 import pytest
 from dropcore_lab import link, reading
 from dropcore_lab.fields import Faults
@@ -68,6 +70,16 @@ def test_the_page_is_that_of_the_server():
         assert lab._css
 
     with_lab(test)
+
+
+def test_the_package_has_it_where_anywidget_is(monkeypatch):
+    assert dropcore_lab.Lab is widget.Lab
+    monkeypatch.setitem(sys.modules, "anywidget", None)
+    monkeypatch.delitem(sys.modules, "dropcore_lab.widget")
+    with pytest.raises(ImportError, match="notebook"):
+        dropcore_lab.Lab  # noqa: B018
+    with pytest.raises(AttributeError, match="Page"):
+        dropcore_lab.Page  # noqa: B018
 
 
 def test_a_closed_widget_has_no_process():

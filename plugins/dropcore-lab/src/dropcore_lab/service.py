@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dropcore_lab import cards, export, jobs, replay
+from dropcore_lab import cards, export, guided, jobs, replay
 from dropcore_lab.frames import Frames
 from dropcore_lab.jobs import Job, NotPossible, Sent
 from dropcore_lab.playback import Playback
@@ -193,7 +193,7 @@ class Service:
 
     def _on_card(self, message: Message) -> None:
         card = cards.CARDS[message["card"]]
-        self._begin(message, cards.run(card, message["guess"], message["seeds"] or card.seeds))
+        self._begin(message, guided.run(card, message["guess"], message["seeds"] or card.seeds))
 
     def _on_cancel(self, message: Message) -> None:
         self._cancel()
