@@ -1,4 +1,4 @@
-"""The hook that a plugin implements, and the marker it implements it with."""
+"""The hook that a plugin implements, and `hookimpl`, which marks the implementation."""
 
 from __future__ import annotations
 
@@ -16,4 +16,4 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def register_variants(register: Callable[[type[Variant]], None]) -> None:
-    """Call ``register(variant_class)`` for each variant that the module brings."""
+    """Call ``register(variant_class)`` for each variant of the module."""

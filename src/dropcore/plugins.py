@@ -1,15 +1,15 @@
-"""The registry: which variants there are, and the plugins that bring them.
+"""The registry of variants, built-in and from plugins.
 
 A plugin is an installed distribution with entry points in the group ``dropcore.variants``,
-each named as the variant that it brings. Names, origins and duplicates are read from the
-metadata; a plugin's module is imported when one of its variants is first asked for, and
-then handed to pluggy, whose hook must register that name. A plugin that fails is named in a
-warning, asking for its variant raises the cause, and the rest go on working.
+each with the name of a variant. Names, origins and duplicates are read from the metadata alone.
+The first request for a variant imports the plugin's module and registers it with pluggy; the
+module's hook must then register that name. If a plugin fails, a warning names it, and a request
+for its variant raises the cause. The other plugins go on working.
 
-The environment variable ``DROPCORE_PLUGINS`` says whose entry points count: unset, all;
-empty, none; else those of a comma-separated list of distributions.
+The environment variable ``DROPCORE_PLUGINS`` selects distributions. Unset: the entry points of
+all count. Empty: of none. Otherwise it is a comma-separated list of the distributions to use.
 
-A plugin is code that runs with the rights of the process that asks for its variant.
+A plugin is code. It runs with the rights of the process that requests its variant.
 """
 
 from __future__ import annotations
@@ -40,23 +40,23 @@ BUILT_IN = {
 
 
 class PluginWarning(UserWarning):
-    """A plugin failed; its variants are missing, everything else works."""
+    """A plugin failed. Its variants are missing; everything else works."""
 
 
 @dataclass
 class Plugin:
-    """One variant's entry: where it comes from, and what became of it.
+    """The entry of one variant: its origin and its state.
 
     Attributes
     ----------
     name : str
-        Of the variant.
+        Name of the variant.
     module : str
-        That is imported for it.
+        The module that registers it.
     distribution, version : str
     state : {"not loaded", "loaded", "failed", "switched off"}
     error : str
-        Why it failed.
+        Why it failed; empty otherwise.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Plugin:
 
 
 class Registry:
-    """Variants by name, found in the metadata and loaded when first asked for."""
+    """Variants by name: found in the metadata, loaded at the first request."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -94,11 +94,11 @@ class Registry:
         return list(self._plugins)
 
     def names(self) -> list[str]:
-        """The variants that can be asked for, sorted, without importing any."""
+        """Names of the available variants, sorted; no plugin is imported."""
         return sorted({plugin.name for plugin in self._plugins if plugin.state != "switched off"})
 
     def variant_class(self, name: str) -> type[Variant]:
-        """The class registered as `name`; its module is imported the first time."""
+        """The class registered as `name`. The first request imports its module."""
         found = self._classes.get(name)
         if found is not None:
             return found
@@ -132,7 +132,7 @@ class Registry:
         return f"variant {name!r} is {why}{hint} Installed: {', '.join(self.names())}"
 
     def _load(self, plugin: Plugin) -> type[Variant]:
-        if plugin.name in BUILT_IN:  # it cannot fail but for a passing cause, as an interrupt
+        if plugin.name in BUILT_IN:  # only a passing cause, as an interrupt, can stop it
             return self._register(plugin)
         failure = self._failures.get((plugin.name, plugin.distribution))
         if failure is None:
@@ -216,7 +216,7 @@ _registry_lock = threading.Lock()
 
 
 def registry() -> Registry:
-    """The process's registry, made when it is first needed."""
+    """The registry of the process, built at the first use."""
     global _registry
     with _registry_lock:
         if _registry is None:
@@ -225,7 +225,7 @@ def registry() -> Registry:
 
 
 def _after_fork_in_child() -> None:
-    # Another thread may have held them, and is not there to let them go.
+    # A thread that held a lock at the fork does not exist in the child and cannot release it.
     global _registry_lock
     _registry_lock = threading.Lock()
     if _registry is not None:
@@ -237,7 +237,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def variants() -> list[str]:
-    """Names of the variants that can be asked for: the built-in ones and the plugins'.
+    """Names of the available variants: built-in ones and those of plugins.
 
     Returns
     -------
@@ -261,8 +261,8 @@ def get_variant(name: str | Variant, /, **options: Any) -> Variant:
     name : str or Variant
         A Variant is returned as it is, and takes no options.
     **options
-        The variant's own; ``dropcore variants NAME`` lists them. NumPy's scalars become
-        Python's, lists tuples.
+        The variant's own options; ``dropcore variants NAME`` lists them. NumPy scalars become
+        Python's numbers, lists become tuples.
 
     Returns
     -------
@@ -271,11 +271,11 @@ def get_variant(name: str | Variant, /, **options: Any) -> Variant:
     Raises
     ------
     LookupError
-        If no variant has that name, or its plugin failed; the message says what is
-        close, what is installed, or the cause.
+        If no variant has that name, or its plugin failed. The message gives a similar name
+        and the installed ones, or the cause.
     TypeError, ValueError
-        If an option is not the variant's, or not what it accepts; or if the variant holds
-        what JSON cannot, such as an array, so that no `Mask.record` could be saved.
+        If the variant has no such option, or does not accept the value; or if the value of an
+        option cannot be stored in JSON, as an array, so that `Mask.record` could not be saved.
 
     Examples
     --------

@@ -1,1 +1,1 @@
-"""What shows the variants to one world each: NumPy loops, the autograd engine."""
+"""Adapters: the dropout layer for NumPy loops, and dropout for the autograd engine."""

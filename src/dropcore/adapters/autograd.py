@@ -1,7 +1,7 @@
 """Dropout on the tape of `dropcore.autograd`: the function and the module.
 
-All that is known here of a variant is that it takes arrays and gives a Mask, so a new one
-needs nothing of this file.
+This file knows only that a variant takes arrays and returns a Mask. A new variant needs no
+change here.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ def dropout(
         As for `dropcore.dropout`.
     variant : str or Variant, default: "standard"
     store : {"bits", "draw"}, default: "bits"
-        What the tape keeps for the backward pass: one bit for each decision, or nothing but
-        the draw. The gradients are the same to the bit.
+        What the tape keeps for the backward pass: one bit for each decision, or only the draw.
+        The gradients are the same to the bit.
     **options
-        The variant's own, and its further inputs by name: tensors, which get their
+        The variant's own options, and its further inputs by name. These are tensors, which get
         gradients, or arrays.
 
     Returns
@@ -69,12 +69,12 @@ def dropout(
     Raises
     ------
     TypeError, ValueError, LookupError, OverflowError
-        As `dropcore.dropout`; no draw is taken then.
+        As `dropcore.dropout`. No draw is taken if it raises.
 
     Notes
     -----
-    Gradients are first derivatives only, as everywhere in the engine: a variant's backward
-    rule works on arrays.
+    The engine computes first derivatives only: a variant's backward rule works on arrays,
+    not on tensors.
 
     Examples
     --------
@@ -103,10 +103,10 @@ def on_tape(
     options: dict[str, Any],
     spare: SpareArrays | None = None,
 ) -> tuple[Tensor, Mask]:
-    """`dropout`, by position and whatever `answered` says, with its mask."""
+    """Return y and its mask: `dropout` with arguments by position, past `answered`."""
     parents: tuple[Tensor, ...] = (x,)
     arrays = options
-    if options:  # the variant's own, or further inputs
+    if options:  # the variant's options, or further inputs
         if "out" in options:
             raise TypeError("out is not taken: the tape needs x as it was")
         arrays = {name: o.data if isinstance(o, Tensor) else o for name, o in options.items()}
@@ -118,7 +118,7 @@ def on_tape(
         return apply_op(y, parents, mask.backward), mask
 
     def backward(dy: NDArray[Any]) -> NDArray[Any]:
-        if dy.flags.carray:  # the engine's, which needs it no more
+        if dy.flags.carray:  # writeable: the engine owns it and does not read it again
             return mask.backward(dy, out=dy)
         return mask.backward(dy, out=None if spare is None else spare.like(dy))
 
@@ -132,13 +132,13 @@ class Call:
     Attributes
     ----------
     module : Dropout or None
-        None where `dropout` was called, the function.
+        None for a call of the function `dropout`.
     x : Tensor
     p : float
     training : bool
     variant : str or Variant
     options : dict
-        As for `dropout`; of a module, the variant's further inputs alone.
+        As for `dropout`. For a module these are only the further inputs of the variant.
     """
 
     module: Dropout | None
@@ -149,7 +149,7 @@ class Call:
     options: dict[str, Any]
 
     def infer(self) -> Tensor:
-        """Return what it gives in inference."""
+        """Return the value in inference."""
         return on_tape(self.x, self.p, False, None, self.variant, "bits", self.options)[0]
 
 
@@ -158,7 +158,7 @@ _answer: ContextVar[Callable[[Call], Tensor] | None] = ContextVar("answer", defa
 
 @contextmanager
 def answered(answer: Callable[[Call], Tensor]) -> Iterator[None]:
-    """Within the block, let a function answer for dropout, of the function and of the modules.
+    """Within the block, call `answer` in place of every dropout, function or module.
 
     Examples
     --------
@@ -202,18 +202,18 @@ class Dropout(Module):
     store : {"bits", "draw"}, default: "bits"
         As for `dropout`.
     reuse : bool, default: True
-        Keep large arrays of values and gradients, two at most, and use one again once nobody
-        else holds it, which saves the page faults of fresh memory.
+        Keep at most two large arrays of values and gradients, and use one again when no other
+        reference to it exists. This saves the page faults of fresh memory.
     **options
-        The variant's own.
+        The variant's own options.
 
     Attributes
     ----------
     mask : Mask or None
-        Of the last call.
+        The mask of the last call.
     rng : None, Stream or Draw
-        Where the draws come from. A Stream, with its position, or a Draw is part of the
-        module's state; the stream of the process, None, is not.
+        The source of the draws. The module's state includes a Stream, with its position, or a
+        Draw. It does not include the stream of the process (None).
 
     Notes
     -----
@@ -292,10 +292,11 @@ class Dropout(Module):
         return None if self.rng is None else self.rng.state
 
     def set_extra_state(self, state: dict[str, Any] | str) -> None:
-        """Draw from here on as the module whose state it is would have.
+        """Take back what `get_extra_state` returned, and draw on from there.
 
-        A stream of the same seed and path is moved, for all who hold it; otherwise the module
-        gets a new one, the same for all who held the same before.
+        If the module's stream has the saved seed and path, its position is set, for every module
+        that shares it. Otherwise the module gets a new stream. Modules that shared a stream
+        before share the new one.
 
         Raises
         ------
@@ -323,17 +324,17 @@ class Dropout(Module):
 def seed(model: Module, rng: RNGLike) -> None:
     """Give every dropout module of a model a stream of its own, by its qualified name.
 
-    The module ``encoder.drop1`` gets ``stream.child("encoder").child("drop1")``. So where
-    modules are named, adding, removing or re-rating one changes no other's masks; in a
-    `Sequential` without names they are counted, and one more shifts those after it.
+    The module ``encoder.drop1`` gets ``stream.child("encoder").child("drop1")``. If modules have
+    names, adding or removing one, or changing its p, changes no mask of another. A `Sequential`
+    without names numbers its modules: a new one then changes the masks of those behind it.
 
     Parameters
     ----------
     model : Module
-        A module in several places counts under its first name.
+        A module in several places gets the stream of its first name.
     rng : Stream, int, SeedSequence, Generator or BitGenerator
-        All but a Stream make one on the spot. A child that was already drawn from goes on
-        where it was.
+        A Stream is used as it is; from anything else a Stream is made. A child that was
+        already drawn from continues at its position.
 
     Raises
     ------

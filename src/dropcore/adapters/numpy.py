@@ -27,31 +27,32 @@ class Dropout:
     variant : str or Variant, default: "standard"
     rng : optional
         As for `dropcore.dropout`, but an int, a SeedSequence or a Generator makes a
-        Stream once, when the layer is built; each training-mode call takes its next
-        draw.
+        Stream once, when the layer is built. Each call in training mode takes the next
+        draw of that stream.
     store : {"bits", "draw"}, default: "bits"
         As for `dropcore.dropout`.
     reuse : bool, default: True
-        Keep large arrays that were returned, two at most, and return one again once
-        nobody else holds it: an array that is held, also by a view, is never written.
-        It saves the page faults of fresh memory. False keeps nothing.
+        Keep at most two of the large arrays that the layer returned, and return one again
+        when no other reference to it exists. An array to which anything refers, also a
+        view, is never written. This saves the page faults of fresh memory. False keeps
+        no array.
     **options
-        The variant's own.
+        The variant's own options.
 
     Attributes
     ----------
     training : bool
-        True when built; `train` and `eval` set it.
+        True at first; `train` and `eval` set it.
     mask : Mask or None
-        Of the last call.
+        The mask of the last call.
     rng : None, Stream or Draw
-        Where the draws come from.
+        The source of the draws.
 
     Notes
     -----
-    Each call leaves one mask for one `backward`. After several calls, `backward` must be
-    told which mask is meant: it never takes the last one silently. `train` and `eval`
-    begin anew.
+    Each call makes one mask, for one `backward`. After several calls, pass the mask to
+    `backward`: it never assumes the last one. `train` and `eval` set the count of calls
+    back to 0.
 
     Examples
     --------
@@ -85,7 +86,7 @@ class Dropout:
         self.training = True
         self.mask: Mask | None = None
         self._spare = SpareArrays() if reuse else None
-        self._calls = 0  # whose backward is still to come
+        self._calls = 0  # calls without a backward yet
         self._last_is_done = False
 
     @property
@@ -98,7 +99,7 @@ class Dropout:
         self._p = p_for(self.variant, p)
 
     def __call__(self, x: ArrayLike, *, out: Array | None = None, **inputs: Any) -> Array:
-        """y, by the variant in training mode, by its inference rule in inference mode.
+        """y: dropout in training mode, the variant's inference rule in inference mode.
 
         Parameters
         ----------
@@ -111,7 +112,7 @@ class Dropout:
         Returns
         -------
         numpy.ndarray
-            `out`, or an array in C order that nobody else holds.
+            `out`, or an array in C order to which nothing else refers.
         """
         if out is None and self._spare is not None:
             out = self._spare.like(x)
@@ -131,8 +132,8 @@ class Dropout:
         ----------
         dy : array_like
         mask : Mask, optional
-            Which call this is the backward of: the layer's `mask` after that call. It can
-            be left out where there was one call.
+            The layer's `mask` after the call that this is the backward of. It can be left out
+            if there was one call.
         out : numpy.ndarray, optional
             As for `Mask.backward`.
 

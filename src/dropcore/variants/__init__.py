@@ -1,1 +1,1 @@
-"""The variants: what each kind of dropout says, a file each."""
+"""The built-in variants of dropout, one file each, and the classes that variants derive from."""

@@ -1,4 +1,4 @@
-"""Alpha dropout: for networks with selu, it keeps the mean and the variance.
+"""Alpha dropout: keeps the mean and the variance, for networks with selu.
 
     a' = -1.7580993408473766 = -lambda * alpha, selu's limit at minus infinity,  q = 1 - p
     A = sqrt(nu / (q * ((a' - mu)^2 * p + nu))),  B = mu - A * (q * mu + p * a')
@@ -32,17 +32,17 @@ SELU_LIMIT = -1.7580993408473766
 
 @dataclass(frozen=True, kw_only=True)
 class Alpha(PlannedVariant):
-    """Dropped elements go to selu's lower limit; mean and variance are kept.
+    """Dropped elements become selu's lower limit; the output keeps mean and variance.
 
     Parameters
     ----------
     fixed_mean : float, default: 0.0
-        The mean of the input, which the output has too.
+        The mean of the input. The output has the same mean.
     fixed_var : float, default: 1.0
-        The variance of the input, above 0, which the output has too.
+        The variance of the input, above 0. The output has the same variance.
     shared_axes : int or tuple of int, default: ()
-        Axes along which one decision holds: all but batch and channel for the form that
-        drops whole features.
+        Axes along which all elements share one decision. Share all axes but batch and
+        channel to drop whole features.
 
     Examples
     --------

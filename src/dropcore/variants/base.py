@@ -1,16 +1,16 @@
-"""The contract of a variant: what it says, and what the core then does for it.
+"""The contract of a variant: what the variant states, and what the core does for it.
 
-A variant is a frozen dataclass. Its fields are its options; its methods are pure: all
-randomness comes from the Draw that they are handed. It is one of three kinds:
+A variant is a frozen dataclass whose fields are its options. Its methods are pure: all
+randomness comes from the Draw that is passed to them. There are three kinds of variant:
 
 `PlannedVariant`
-    ``plan(p, shape)`` says where a decision is shared and what a kept and a dropped
-    element become. The core does all the rest, at the speed of the standard variant.
+    ``plan(p, shape)`` states the axes that share a decision, and the values that kept and
+    dropped elements become. The core does the rest, at the speed of the standard variant.
 `DecidingVariant`
-    ``decide(draw, p, shape)`` brings keep decisions of its own. The core still selects.
+    ``decide(draw, p, shape)`` computes the keep decisions. The core selects by them.
 `FreeVariant`
-    ``forward`` and ``backward`` are its own, on C-contiguous float32 or float64 arrays;
-    half types, strides, ``out=`` and all checks are done for it.
+    ``forward`` and ``backward`` are the variant's own, on C-contiguous float32 or float64
+    arrays. The core handles float16, bfloat16, strides, ``out=`` and all checks.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 Shape = tuple[int, ...]
 
-MAX_AXES = 64  # of a NumPy array
-PLAIN = "None, a bool, an integer, a finite real number, a str or a tuple of those"  # for JSON
+MAX_AXES = 64  # the most axes that a NumPy array can have
+PLAIN = "None, a bool, an integer, a finite real number, a str or a tuple of those"  # JSON can hold
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a variant asks of the core.
+    """What the core computes for kept and for dropped elements.
 
     A kept element becomes ``x * scale + shift``, each step rounded to the computing
     dtype; a dropped one becomes ``drop``. The gradient is ``dy * scale`` where kept and
@@ -75,20 +75,20 @@ class Plan:
 
 @dataclass(frozen=True)
 class Variant:
-    """What all kinds of variant have. Derive from one of the three kinds instead.
+    """The base of the three kinds of variant. Derive from one of the kinds instead.
 
     Attributes
     ----------
     name : str
-        The name it is registered under.
+        The name under which the variant is registered.
     inputs : tuple of str
-        Names of the arrays it takes, the first of them "x". Further ones are passed by
-        name; all have the shape and dtype of x.
+        Names of the input arrays. The first is "x"; the others are passed by name. All have
+        the shape and dtype of x.
     p_domain : str
-        The p it accepts: "[0, 1]", or with a round bracket where an end is excluded.
+        The accepted p: "[0, 1]", or with a round bracket where an end is excluded.
     mean_scope : {"element", "tensor", None}
-        Where the mean of y over draws is `expectation`: at each element, only over the
-        whole tensor, or nowhere.
+        Where the mean of y over draws equals `expectation`: at each element, only over the
+        whole tensor, or nowhere (None).
     """
 
     name: ClassVar[str]
@@ -97,40 +97,40 @@ class Variant:
     mean_scope: ClassVar[Literal["element", "tensor"] | None] = "element"
 
     def options(self) -> dict[str, Any]:
-        """The options and their values, in the order in which they are declared."""
+        """The options and their values, in the order of declaration."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @property
     def has_default_inference(self) -> bool:
-        """Whether inference is x itself: neither `infer` nor `infer_backward` is its own."""
+        """Whether inference returns x: neither `infer` nor `infer_backward` is overridden."""
         kind = type(self)
         return kind.infer is Variant.infer and kind.infer_backward is Variant.infer_backward
 
     def independent_unit(self, shape: Shape) -> Shape:
-        """Shape of the array of units that are decided independently of each other.
+        """Shape of the array of units; each unit has an independent decision.
 
-        It broadcasts to `shape`. By default each element is such a unit.
+        It broadcasts to `shape`. By default each element is a unit.
         """
         return shape
 
     def expectation(self, p: float, *inputs: Array) -> Array:
-        """The mean of y over draws, at the scope `mean_scope`. By default x, or 0 for p = 1."""
+        """The mean of y over draws, in the scope `mean_scope`. By default x, or 0 for p = 1."""
         return inputs[0] if p < 1 else np.zeros_like(inputs[0])
 
     def drop_rate(self, p: float, shape: Shape) -> float | None:
-        """How often a decision of `keep` drops, over draws. By default p; None states nothing."""
+        """The mean share of dropped decisions over draws. By default p; None: not stated."""
         return p
 
     def variance(self, p: float, *inputs: Array) -> Array | None:
-        """The variance of each element of y over draws; None states nothing."""
+        """The variance of each element of y over draws; None: not stated."""
         return None
 
     def kept_moments(self, p: float) -> tuple[float, float] | None:
-        """A mean and variance that y has where x is normal with them; None states nothing."""
+        """The mean and variance that y has if x is normal with the same; None: not stated."""
         return None
 
     def infer(self, p: float, *inputs: Array) -> Array:
-        """What the layer computes in inference. By default x."""
+        """The layer's value in inference. By default x."""
         return inputs[0]
 
     def infer_backward(self, p: float, dy: Array) -> Array | tuple[Array, ...]:
@@ -140,19 +140,19 @@ class Variant:
 
 @dataclass(frozen=True)
 class PlannedVariant(Variant):
-    """A variant whose decisions and selection are the core's."""
+    """A variant for which the core both decides and selects."""
 
     @abstractmethod
     def plan(self, p: float, shape: Shape) -> Plan:
-        """Where decisions are shared in an array of `shape`, and what elements become."""
+        """The shared axes of an array of `shape`, and the values that elements become."""
 
     def variance(self, p: float, *inputs: Array) -> Array:
-        """That of two values, as the plan says."""
+        """The variance of the plan's two-point distribution."""
         plan = self.plan(p, inputs[0].shape)
         return p * (1 - p) * (inputs[0] * plan.scale + plan.shift - plan.drop) ** 2
 
     def independent_unit(self, shape: Shape) -> Shape:
-        """An element of the mask, where the plan shares axes."""
+        """The shape of the mask: length 1 along the axes that the plan shares."""
         shared_axes = self.plan(0.5, shape).shared_axes
         shared = normalize_axis_tuple(shared_axes, len(shape), argname="shared_axes")
         return tuple(1 if axis in shared else length for axis, length in enumerate(shape))
@@ -160,38 +160,38 @@ class PlannedVariant(Variant):
 
 @dataclass(frozen=True)
 class DecidingVariant(Variant):
-    """A variant that brings its own keep decisions; the core selects."""
+    """A variant that computes its own keep decisions; the core selects by them."""
 
     @abstractmethod
     def decide(self, draw: Draw, p: float, shape: Shape) -> Array:
         """The keep decisions for an array of `shape`, True where kept.
 
-        They have the ndim of `shape` and broadcast to it: an axis of length 1 is shared.
+        The array has the ndim of `shape` and broadcasts to it: an axis of length 1 is shared.
         """
 
     @abstractmethod
     def plan(self, p: float, shape: Shape, keep: Array) -> Plan:
-        """What elements become, given the decisions; `shared_axes` is not used."""
+        """The values that elements become, given the decisions; `shared_axes` is not used."""
 
 
 @dataclass(frozen=True)
 class FreeVariant(Variant):
-    """A variant whose forward and backward are its own."""
+    """A variant that computes forward and backward itself."""
 
     def drop_rate(self, p: float, shape: Shape) -> float | None:
-        """It has no keep decisions."""
+        """None: the variant has no keep decisions."""
         return None
 
     @abstractmethod
     def forward(self, draw: Draw, p: float, *inputs: Array) -> tuple[Array, tuple[Any, ...]]:
-        """y, a new array of x's shape and dtype, and what backward needs to have saved."""
+        """y, a new array of x's shape and dtype, and the values to save for `backward`."""
 
     @abstractmethod
     def backward(self, draw: Draw, p: float, dy: Array, *saved: Any) -> Array | tuple[Array, ...]:
-        """The gradient of each input: an array for one, a tuple for several."""
+        """The gradient of each input: an array for one input, a tuple for several."""
 
 
-# ------------------------------------------------------------ what plans are made of
+# ------------------------------------------------------------ the scale of a plan
 
 
 def _form(value: Any) -> str:
@@ -209,8 +209,8 @@ def kept_scale(p: float) -> float:
     Returns
     -------
     float
-        For the p that the core drops by, which is ``floor(p * 2**64) / 2**64``: so it is
-        finite for every p, and the scale of standard dropout to the bit.
+        Computed from the probability that the core uses, ``floor(p * 2**64) / 2**64``. It is
+        finite for every p, and equals the scale of standard dropout to the bit.
 
     Raises
     ------
@@ -232,14 +232,14 @@ def kept_scale(p: float) -> float:
 
 
 def plain(value: Any) -> Any:
-    """An option as Python has it: NumPy's scalars as Python's, a list as a tuple."""
+    """An option in Python's own types: a NumPy scalar as a number, a list as a tuple."""
     if isinstance(value, tuple | list):
         return tuple(map(plain, value))
     return value.item() if isinstance(value, np.bool_ | np.number | np.str_) else value
 
 
 def is_plain(value: Any) -> bool:
-    """Whether an option hashes and JSON can hold it, so that `Mask.record` can."""
+    """Whether an option can be hashed and stored in JSON, as `Mask.record` needs."""
     if isinstance(value, tuple):
         return all(map(is_plain, value))
     if isinstance(value, float):
@@ -248,21 +248,21 @@ def is_plain(value: Any) -> bool:
 
 
 def check_plain(variant: Variant) -> None:
-    """Refuse a variant of which an option is not plain."""
+    """Raise TypeError if an option of the variant is not plain."""
     for name, value in variant.options().items():
         if not is_plain(value):
             raise TypeError(f"{name} of variant {variant.name!r} must be {PLAIN}, not {value!r}")
 
 
 def bool_option(name: str, value: Any) -> bool:
-    """An option that is True or False, as a bool."""
+    """Check an option that must be True or False; return a bool."""
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, not {value!r}")
     return bool(value)
 
 
 def integer_option(name: str, value: Any, *, least: int | None = None) -> int:
-    """An option that is an integer, and not below `least`, as an int."""
+    """Check an option that must be an integer, at least `least`; return an int."""
     if not isinstance(value, int | np.integer) or isinstance(value, bool):
         raise TypeError(f"{name} must be an integer, not {value!r}")
     if least is not None and value < least:
@@ -271,7 +271,7 @@ def integer_option(name: str, value: Any, *, least: int | None = None) -> int:
 
 
 def axis_option(name: str, value: Any) -> int:
-    """An option that is one axis, as an int."""
+    """Check an option that must be one axis; return an int."""
     axis = integer_option(name, value)
     if not -MAX_AXES <= axis < MAX_AXES:
         raise ValueError(f"{name} must be in [-{MAX_AXES}, {MAX_AXES}), not {value}")
@@ -279,14 +279,14 @@ def axis_option(name: str, value: Any) -> int:
 
 
 def axes_option(name: str, value: Any) -> tuple[int, ...]:
-    """An option that is an axis or several, as a tuple of int."""
+    """Check an option that must be one axis or several; return a tuple of int."""
     if isinstance(value, tuple | list):
         return tuple(axis_option(f"each of {name}", axis) for axis in value)
     return (axis_option(name, value),)
 
 
 def real_option(name: str, value: Any) -> float:
-    """An option that is a finite real number, as a float."""
+    """Check an option that must be a finite real number; return a float."""
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{name} must be a real number, not {value!r}")
     if not math.isfinite(value):

@@ -32,9 +32,9 @@ class Spatial(PlannedVariant):
     Parameters
     ----------
     channel_axis : int
-        Where the channels are: 1 for NCHW, -1 for NHWC. There is no default.
+        The axis of the channels: 1 for NCHW, -1 for NHWC. There is no default.
     batch_axis : int or None, default: 0
-        Where the samples are; None for a single sample without such an axis.
+        The axis of the samples; None for a single sample without such an axis.
 
     Raises
     ------

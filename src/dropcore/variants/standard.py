@@ -1,4 +1,4 @@
-"""Standard dropout: every element is dropped with probability p, by itself.
+"""Standard dropout: every element is dropped with probability p, independently of the others.
 
     y = x / (1 - p) where kept, 0 where dropped;  dx = dy / (1 - p) where kept, 0 where dropped
 
@@ -31,7 +31,7 @@ class Standard(PlannedVariant):
     Parameters
     ----------
     shared_axes : int or tuple of int, default: ()
-        Axes along which one decision holds for all elements.
+        Axes along which all elements share one decision.
 
     Examples
     --------
