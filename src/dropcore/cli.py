@@ -16,8 +16,8 @@ from dropcore._core import dispatch, threads
 from dropcore._version import __version__
 from dropcore.plugins import PluginWarning, registry
 
-# Commands of other distributions: what each does, and which distribution brings it. Its entry
-# point in the group "dropcore.commands" is a function of the remaining arguments.
+# Commands of other distributions: a summary, and the name of the distribution. Its entry point in
+# the group "dropcore.commands" is a function that takes the remaining arguments.
 ELSEWHERE = {
     "experiment": ("see for yourself what dropout does", "dropcore-lab"),
     "lab": ("a page in the browser: build a network, train it, see its masks", "dropcore-lab"),
@@ -63,7 +63,7 @@ def variants(args: argparse.Namespace) -> int:
 
 
 def plugins(args: argparse.Namespace) -> int:
-    """Print where each variant comes from, and its state after trying to load it."""
+    """Load every variant; print its origin and its state."""
     found = registry()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # the table says the same
@@ -94,7 +94,7 @@ def whole(text: str) -> int:
 
 
 def inside(text: str) -> float:
-    """Read a number between 0 and 1, and neither."""
+    """Read a number above 0 and below 1."""
     try:
         value = float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""`advise`: what is often wrong where dropout is used, looked for in a model."""
+"""`advise`: looks for frequent mistakes with dropout in a model."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Finding:
         Qualified names; "" is the model itself.
     why, advice : str
     source : str
-        Where it is from; empty where it follows from the code.
+        The paper that supports the advice; empty if the code alone shows the problem.
     """
 
     check: str
@@ -48,7 +48,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A check that lacked something.
+    """A check that could not run.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Report:
-    """What `advise` found; `print` shows it whole.
+    """The result of `advise`; `print` shows all of it.
 
     Attributes
     ----------
@@ -88,23 +88,23 @@ def advise(
     n_samples: int | None = None,
     predicting: bool = False,
 ) -> Report:
-    """Look for what is often wrong where dropout is used.
+    """Look for frequent mistakes with dropout.
 
-    Looked for: dropout on the outputs; element-wise dropout behind a convolution; dropout in
+    The checks are: dropout on the outputs; element-wise dropout behind a convolution; dropout in
     front of batch normalisation; two dropouts in a row; dropout on a parameter; p of 0.5 or more
-    on the input, p above 0.7, p of 1; one p in three modules or more; alpha dropout without selu,
-    and selu with dropout that does not keep its moments; fewer than about a thousand rows; a model
-    in training mode while predicting, or dropout that its mode does not reach; modules that share
-    a stream. Modules with p = 0 are passed over.
+    on the input, p above 0.7, p of 1; the same p in three modules or more; alpha dropout without
+    selu, and selu with dropout that does not keep its moments; fewer than about a thousand rows; a
+    model in training mode while predicting, or dropout that `eval` does not reach; modules that
+    share a stream. Modules with p = 0 are ignored.
 
     Parameters
     ----------
     model : Module
         With `dropcore.adapters.autograd.Dropout` modules.
     x : Tensor or array_like, optional
-        Some rows that the model takes. They tell the order of modules in a model that is not
-        a `Sequential`, how far dropout shifts the variance that batch normalisation sees, and,
-        with `predicting`, which modules call dropout as a function.
+        A few rows of input. They show the order of modules in a model that is not a
+        `Sequential`, and how far dropout shifts the variance that batch normalisation sees. With
+        `predicting` they also show which modules call dropout as a function.
     n_samples : int, optional
         How many rows the model is trained on.
     predicting : bool, default: False
@@ -113,18 +113,18 @@ def advise(
     Returns
     -------
     Report
-        Findings, and the checks that lacked something.
+        The findings, and the checks that could not run.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of that kind.
+        If an argument is not as described above.
 
     Notes
     -----
-    The model is left as it was: `x` runs through it in inference mode, and its streams are not
-    drawn from. Activations that are functions and not modules are not seen. A finding is no
-    proof: the loss on rows held back decides.
+    The model is not changed: `x` runs through it in inference mode, and no draw is taken from its
+    streams. Activations that are functions, not modules, are not seen. A finding is no proof:
+    compare the loss on held-out rows.
 
     Examples
     --------

@@ -1,9 +1,9 @@
-"""The checks: each looks at one thing.
+"""The checks: each looks for one mistake.
 
-- A check takes a `Case` and yields what it found; `CHECKS` lists them all by name.
-- It knows of the model what `Flow` says: which modules ran, and whose outputs reached them. A
-  `Sequential` says so itself; of another model the tape does, so an x is needed.
-- It raises `Lacking` where it cannot look, and is then listed as skipped.
+- A check takes a `Case` and yields its findings; `CHECKS` lists the checks by name.
+- A `Flow` tells it which modules ran, and whose outputs reached them. The structure of a
+  `Sequential` shows this. For any other model the tape of a run shows it, which needs an x.
+- A check that lacks information raises `Lacking`. The report lists it as skipped.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from dropcore.variants.base import Array
 HIGH_P = 0.7
 INPUT_P = 0.5
 FEW_ROWS = 1000
-SEVERAL = 3  # modules of one p; two are ordinary
+SEVERAL = 3  # so many modules with the same p are a finding; two are usual
 SHIFT_DRAWS = 8
 
 
-# ------------------------------------------------------------------- what is known
+# ------------------------------------------------------------------- the case
 
 
 class Lacking(Exception):
-    """Raised by a check that cannot look."""
+    """Raised by a check that lacks information."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """What the checks look at."""
+    """The model and the facts that the checks look at."""
 
     model: Module
     x: Any
@@ -49,13 +49,13 @@ class Case:
 
     @cached_property
     def dropouts(self) -> list[tuple[str, Dropout]]:
-        """Those that drop anything, by name."""
+        """Dropout modules with p > 0, with their names."""
         modules = self.model.named_modules()
         return [(name, m) for name, m in modules if isinstance(m, Dropout) and m.p > 0]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the same."""
+        """The names of `dropouts`."""
         return tuple(name for name, _ in self.dropouts)
 
     @cached_property
@@ -66,13 +66,13 @@ class Case:
 
     @property
     def flow(self) -> Flow:
-        """How the modules run, or `Lacking`."""
+        """The order and connections of the modules; raises `Lacking` if unknown."""
         if self._flow is None:
             raise Lacking("needs x, to see in which order the modules run")
         return self._flow
 
     def dropout_steps(self) -> Iterator[tuple[Step, Dropout]]:
-        """Calls of the modules that drop anything."""
+        """Calls of dropout modules with p > 0."""
         for step in self.flow.steps:
             if isinstance(step.module, Dropout) and step.module.p > 0:
                 yield step, step.module
@@ -80,7 +80,7 @@ class Case:
 
 # -------------------------------------------------------------------- the checks
 
-# Of each finding: the modules, why, what to do, and the source.
+# For each finding: the modules, the reason, the advice, and the source.
 Found = Iterator[tuple[tuple[str, ...], str, str, str]]
 
 SRIVASTAVA = "Srivastava et al. 2014, JMLR 15"
@@ -114,7 +114,7 @@ def _behind_convolution(case: Case) -> Found:
 
 
 def _keeps_maps(module: Module) -> bool:
-    """Whether what comes out is still the maps of the convolution before."""
+    """Whether the output still consists of the feature maps of the convolution before."""
     if isinstance(module, Flatten):
         return False
     return isinstance(module, BatchNorm) or not has_parameters(module)
@@ -143,7 +143,7 @@ def _before_batch_norm(case: Case) -> Found:
 
 
 def _shift(case: Case, dropout: Dropout, norm: Step) -> str:
-    """How the variance at `norm` differs when `dropout` alone is on, in words."""
+    """Say how the variance at `norm` changes when only `dropout` drops."""
     if case.x is None:
         return "How much the two differ was not measured: that needs x."
     quiet = _variance(case, norm, None, Stream(0))
@@ -157,7 +157,7 @@ def _shift(case: Case, dropout: Dropout, norm: Step) -> str:
 
 
 def _variance(case: Case, norm: Step, on: Dropout | None, stream: Stream) -> Array:
-    """Of each channel that reaches `norm`, in its last call."""
+    """The variance of each input channel of `norm`, in its last call."""
     inputs: list[Array] = []
     run(case.model, case.x, lambda m, x: inputs.append(x) if m is norm.module else None, on, stream)
     x = inputs[-1].astype(np.float64)
@@ -261,7 +261,7 @@ def _alpha_without_selu(case: Case) -> Found:
 
 def _follows_selu(flow: Flow, step: Step, has_selu: bool) -> bool:
     before = list(flow.nearest(step, lambda m: isinstance(m, Flatten | Dropout)))
-    if not step.direct:  # through a function, which may be selu
+    if not step.direct:  # a function in between may be selu
         return True
     return all(isinstance(b.module, SELU) for b in before) if before else has_selu
 
@@ -326,7 +326,7 @@ def _training_while_predicting(case: Case) -> Found:
 
 
 OWN = (Module.__module__, Flatten.__module__, Dropout.__module__)
-"""Where modules come from that call nothing but what they are made of."""
+"""The Python modules whose classes call only their own children."""
 
 
 def _one_stream(case: Case) -> Found:

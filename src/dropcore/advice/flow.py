@@ -1,4 +1,4 @@
-"""Which modules of a model run, and whose outputs reach them."""
+"""Which modules of a model run, in what order, and whose outputs reach them."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from dropcore.variants.base import Array
 
 @dataclass(frozen=True)
 class Step:
-    """One call of a module that is made of no others.
+    """One call of a module without children.
 
     Attributes
     ----------
     index : int
-        Its place in the order of calls.
+        Its position in the order of calls.
     name : str
-        Qualified.
+        The qualified name of the module.
     module : Module
     sources : tuple of int
         The steps whose outputs reach it, with no other step and no parameter in between.
     direct : bool
-        Whether its input is such an output itself, or the model's input, with no function in
-        between.
+        Whether its input is itself the output of a step, or the model's input, with no function
+        in between.
     shape : tuple of int or None
-        Of its input, where known.
+        The shape of its input, if known.
     from_input : bool
-        Whether the model's input reaches it, as the outputs of `sources` do.
+        Whether the model's input reaches it, with no step and no parameter in between.
     of_parameters : bool
-        Whether it was called with parameters, not with what comes from the model's input.
+        Whether its inputs are parameters, or computed from parameters alone.
     """
 
     index: int
@@ -57,9 +57,9 @@ class Flow:
     ----------
     steps : list of Step
     outputs : set of int
-        The steps from which the model's output is reached without meeting a parameter.
+        The steps whose outputs reach the model's output with no parameter in between.
     strays : tuple of (str, Call)
-        Calls of dropout that is no module of the model, with the name of the module that called.
+        Calls of dropout that is no module of the model, with the name of the calling module.
     """
 
     steps: list[Step]
@@ -67,19 +67,19 @@ class Flow:
     strays: tuple[tuple[str, Call], ...] = ()
 
     def before(self, step: Step) -> set[int]:
-        """All steps whose outputs reach `step`, on whatever way."""
+        """All steps whose outputs reach `step`, directly or through others."""
         return _reached(self.steps, step.sources, lambda _: True)
 
     def nearest(self, step: Step, skip: Callable[[Module], bool]) -> Iterator[Step]:
-        """The steps before `step`, going past those whose module `skip` says to."""
+        """The nearest steps before `step`, ignoring those whose module `skip` accepts."""
         for index in sorted(_reached(self.steps, step.sources, skip)):
             if not skip(self.steps[index].module):
                 yield self.steps[index]
 
     def chain(self, step: Step, skip: Callable[[Module], bool]) -> Step | None:
-        """The step whose output `step` is called with, going past those that `skip` says to.
+        """The step whose output is the input of `step`, ignoring those that `skip` accepts.
 
-        None if there is none, or not one alone, or a function in between.
+        None if there is no such step, or more than one, or a function in between.
         """
         while step.direct and len(step.sources) == 1 and not step.from_input:
             step = self.steps[step.sources[0]]
@@ -88,7 +88,7 @@ class Flow:
         return None
 
     def is_on_input(self, step: Step) -> bool:
-        """Whether `step` is called with the model's input, flat or not."""
+        """Whether the input of `step` is the model's input, possibly flattened."""
         while step.direct and len(step.sources) == 1 and not step.from_input:
             step = self.steps[step.sources[0]]
             if not isinstance(step.module, Flatten):
@@ -97,7 +97,7 @@ class Flow:
 
 
 def _reached(steps: list[Step], start: tuple[int, ...], past: Callable[[Module], bool]) -> set[int]:
-    """`start`, and going back from there past the steps whose module `past` says to."""
+    """`start`, and the steps before: the search goes on past modules that `past` accepts."""
     found: set[int] = set()
     stack = list(start)
     while stack:
@@ -110,7 +110,7 @@ def _reached(steps: list[Step], start: tuple[int, ...], past: Callable[[Module],
 
 
 def has_parameters(module: Module) -> bool:
-    """Whether it, or a module below it, has any."""
+    """Whether the module, or a module below it, has parameters."""
     return any(True for _ in module.parameters())
 
 
@@ -121,11 +121,11 @@ def _flow(
     return Flow(steps, outputs, tuple(strays))
 
 
-# ------------------------------------------------------ by what a Sequential says
+# ------------------------------------------------------ from the structure
 
 
 def sequential_flow(model: Module) -> Flow | None:
-    """The flow of a model made of `Sequential`; None for another: run it to know."""
+    """The flow of a model made of `Sequential`; None for any other model, which must run."""
     leaves = list(_leaves("", model))
     if any(_has_children(module) for _, module in leaves):
         return None
@@ -137,7 +137,7 @@ def sequential_flow(model: Module) -> Flow | None:
 
 
 def _leaves(path: str, module: Module) -> Iterator[tuple[str, Module]]:
-    """What a `Sequential` calls, in order; a module in several places comes several times."""
+    """The modules that a `Sequential` calls, in order, each as often as it is called."""
     if isinstance(module, Sequential) and type(module).forward is Sequential.forward:
         for name, child in module.named_children():
             yield from _leaves(f"{path}.{name}" if path else name, child)
@@ -149,11 +149,11 @@ def _has_children(module: Module) -> bool:
     return any(True for _ in module.named_children())
 
 
-# ------------------------------------------------------------ by what the tape says
+# ------------------------------------------------------------ from the tape
 
 
 def traced_flow(model: Module, x: Any) -> Flow:
-    """The flow of any model, seen while `x` runs through it in inference mode."""
+    """The flow of any model, recorded while `x` runs through it in inference mode."""
     with _all_trainable(model):
         trace = _Trace(model, as_tensor(x))
         with (
@@ -170,7 +170,7 @@ def traced_flow(model: Module, x: Any) -> Flow:
 
 @contextmanager
 def _all_trainable(model: Module) -> Iterator[None]:
-    """Within the block, have all parameters on the tape, frozen ones too."""
+    """Within the block, record all parameters on the tape, also frozen ones."""
     frozen = [parameter for parameter in model.parameters() if not parameter.requires_grad]
     for parameter in frozen:
         parameter.requires_grad = True
@@ -182,20 +182,20 @@ def _all_trainable(model: Module) -> Iterator[None]:
 
 
 class _Trace:
-    """What is noted of a run."""
+    """The record of a run."""
 
     def __init__(self, model: Module, x: Tensor) -> None:
-        self.start = Tensor(x.data, requires_grad=True)  # so that all is on the tape
+        self.start = Tensor(x.data, requires_grad=True)  # so that the tape records all
         self.parameters = {parameter.node for parameter in model.parameters()}
-        self.made: dict[Node | None, int] = {}  # what is on the tape, and the step it comes from
+        self.made: dict[Node | None, int] = {}  # node of an output: index of its step
         self.steps: list[Step] = []
-        self.running = [""]  # names of the modules that have called one another
+        self.running = [""]  # the call stack: names of modules
         self.strays: list[tuple[str, Call]] = []
 
     def call(
         self, name: str, module: Module, forward: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> Any:
-        """Note the call of a module."""
+        """Record the call of a module."""
         self.running.append(name)
         try:
             if isinstance(module, Dropout):
@@ -223,14 +223,14 @@ class _Trace:
         )
 
     def stray(self, call: Call) -> Tensor:
-        """Note a call of dropout that is no module of the model."""
+        """Record a call of dropout that is no module of the model."""
         self.strays.append((self.running[-1], call))
         return call.infer()
 
     def way_to(self, tensors: list[Tensor]) -> tuple[tuple[int, ...], bool]:
-        """The steps that `tensors` are computed from, and whether they are from the input too.
+        """The steps that `tensors` depend on, and whether they depend on the model's input.
 
-        In both cases without a parameter in between.
+        Both count only without a step or a parameter in between.
         """
         found: set[int] = set()
         seen: set[Node | None] = {None}
@@ -246,9 +246,9 @@ class _Trace:
         return tuple(sorted(found)), self.start.node in seen
 
     def _is_parameter(self, node: Node | None) -> bool:
-        """Whether it is a parameter, or computed from parameters and constants alone."""
+        """Whether `node` is a parameter, or computed from parameters and constants alone."""
         found, seen = [node], {node}
-        for each in found:  # which grows on the way
+        for each in found:  # the loop appends to the list
             if each is None or each in self.parameters:
                 continue
             if each in self.made or not each.parents:  # a module's output, or the model's input
@@ -259,7 +259,7 @@ class _Trace:
 
 
 def _tensors(values: Any) -> list[Tensor]:
-    """The tensors among `values`, and in lists, tuples and dicts of them."""
+    """The tensors in `values`, and in lists, tuples and dicts there."""
     if isinstance(values, Tensor):
         return [values]
     if isinstance(values, dict):
@@ -269,7 +269,7 @@ def _tensors(values: Any) -> list[Tensor]:
     return [tensor for each in values for tensor in _tensors(each)]
 
 
-# ----------------------------------------------------------------------- look inside
+# ----------------------------------------------------------------------- measure
 
 
 def run(
@@ -279,9 +279,9 @@ def run(
     on: Dropout | None,
     stream: Stream,
 ) -> None:
-    """Run `x` through the model in inference mode, but for one dropout module that drops.
+    """Run `x` through the model in inference mode, except for the dropout module `on`, which drops.
 
-    `look` sees every module and its input.
+    `look` is called with every module and its input.
     """
 
     def call(_: str, module: Module, forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -297,9 +297,9 @@ def run(
 
 
 def _apply(module: Dropout, stream: Stream | None, x: Any, **inputs: Any) -> Tensor:
-    """What the module computes; in inference mode without a stream.
+    """Compute the module's value: dropout by `stream`, or inference without one.
 
-    It is not called itself: it would remember the mask.
+    The module itself is not called, because it would store the mask.
     """
     training = stream is not None
     return on_tape(as_tensor(x), module.p, training, stream, module.variant, "bits", inputs)[0]

@@ -4,16 +4,16 @@ A `Tensor` is an array that remembers how it was computed; `Tensor.backward` wal
 record from the newest result to the oldest and adds up the chain rule. The files, lowest first:
 
 - ``checks.py``: checks of arguments;
-- ``gradients.py``: the gradients of a backward pass, and who holds them;
+- ``gradients.py``: the gradients of a backward pass, and which of them may be overwritten;
 - ``tape.py``: the engine: what is recorded, and how gradients flow back through it;
-- ``protocols.py``: what Python and NumPy ask of a tensor's values, and get without a gradient;
+- ``protocols.py``: the protocols of Python and NumPy on a tensor's values, without a gradient;
 - ``tensor.py``: `Tensor` with NumPy's arithmetic, each value beside its gradient rule, and
   `apply_op`, by which any package puts an operation of its own on the tape;
 - ``ops.py``, ``conv.py``, ``norm.py``, ``losses.py``: more values beside their rules;
-- ``state.py``: what modules, optimisers and batches save and take back;
-- ``members.py``, ``module.py``, ``nn.py``: what a module is made of, modules, and the layers;
+- ``state.py``: how modules, optimisers and batches save and load their state;
+- ``members.py``, ``module.py``, ``nn.py``: the parts of a module by name, modules, and layers;
 - ``optim.py``, ``batches.py``: optimisers, mini-batches in random order;
-- ``contexts.py``: a model in inference mode for a while, its calls looked at from outside;
+- ``contexts.py``: blocks that set inference mode, or intercept the calls of modules;
 - ``check.py``: the gradient checker.
 
 Decisions:
@@ -22,12 +22,12 @@ Decisions:
     the engine computes first derivatives only: a gradient is a plain array with no history.
 (b) float32 and float64 only. A Python number takes the dtype of the tensor it meets.
 (c) Broadcasting is undone, and dtypes are matched, in one place for every rule (``tape._fit``).
-(d) A rule may overwrite the gradient it is given where that is writeable: then nobody else holds
-    it (``gradients.py``). What somebody else holds comes read-only, so rules may return their
-    argument, a view of it or an array of their own without copying: the engine writes to none of
-    these.
-(e) The tape holds rules, and by them the arrays that they need, but not the results: those that
-    neither a rule nor the user needs are freed during the forward pass.
+(d) A rule may overwrite its gradient argument if that is writeable: then no other reference to
+    the array exists (``gradients.py``). A gradient with other references is passed read-only. A
+    rule may return its argument, a view of it or an array of its own without a copy: the engine
+    never writes to an array that is still referenced elsewhere.
+(e) The tape holds rules, and through them the arrays that they need, but not the results. A result
+    that neither a rule nor the user needs is freed during the forward pass.
 (f) The tape is not consumed: `backward` may run again, and memory is freed with the last
     reference to the result. Arrays are not versioned: do not write to ``.data`` of a tensor
     between the forward pass that used it and its backward pass. An optimiser's step writes to it.

@@ -1,4 +1,4 @@
-"""Checks of arguments: an error names the argument, what it is, and what is accepted."""
+"""Checks of arguments: an error names the argument, its value, and what is accepted."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ def at_least(name: str, value: Any, least: int = 0, whole: bool = False) -> None
 
 
 def of_shape(name: str, shape: tuple[int, ...], expected: tuple[int, ...], whose: str = "") -> None:
-    """Raise ValueError unless `shape` is the expected one; `whose` says where that comes from."""
+    """Raise ValueError unless `shape` is the expected one; `whose` names its origin."""
     if shape != expected:
         raise ValueError(f"{name} must have shape {expected}{whose}, not {shape}")

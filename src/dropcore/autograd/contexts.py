@@ -1,4 +1,4 @@
-"""What is done with whole models: for a while in inference mode, or answered from outside."""
+"""Context managers for whole models: inference mode, and intercepted calls of modules."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from dropcore.autograd.module import Module
 
 
 def check_model(model: object) -> None:
-    """Refuse what is no model."""
+    """Raise TypeError unless `model` is a Module."""
     if not isinstance(model, Module):
         raise TypeError(f"model must be a dropcore.autograd.Module, not {model!r}")
 
 
 @contextmanager
 def inference_mode(model: Module) -> Iterator[Module]:
-    """Within the block, have a model in inference mode; then every module's mode as it was.
+    """Set inference mode within the block; restore the mode of every module afterwards.
 
     Examples
     --------
@@ -41,14 +41,14 @@ def inference_mode(model: Module) -> Iterator[Module]:
 
 @contextmanager
 def intercepted(model: Module, call: Callable[..., Any]) -> Iterator[Module]:
-    """Within the block, let a function answer for the modules of a model.
+    """Within the block, call a function in place of every module of a model.
 
     Parameters
     ----------
     model : Module
     call : callable
         Called as ``call(name, module, forward, *args, **kwargs)`` in place of every module's
-        `forward`, with the module's qualified name; what it returns is the module's value.
+        `forward`, with the module's qualified name. Its result is the module's value.
 
     Examples
     --------

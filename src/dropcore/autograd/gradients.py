@@ -1,20 +1,20 @@
-"""The gradients of a backward pass, and who holds them.
+"""The gradients of a backward pass, and which of them may be overwritten.
 
-Two things save a training step most of its copies: a sum of gradients is added up in place, and a
-rule may overwrite the gradient that it is given. Both are wrong if anybody else still sees the
-array: a rule that keeps what it returned, a parameter that got the same gradient, the caller of
-`backward`. So each gradient here is either *owned*, which means that nobody else holds it, or not:
+Two things avoid most copies in a training step: gradients are summed in place, and a rule may
+overwrite its gradient argument. Both are wrong if another reference to the array exists: a rule may
+keep an array that it returned, a parameter may have got the same gradient, or the caller of
+`backward` may hold it. So each gradient here is either *owned*, without other references, or not:
 
-- the one that the caller passed is not;
-- a sum that was made here is;
-- what a rule returned is if it is an array of its own memory, and the list that it was returned in
-  held the only reference to it. Python's count of references tells, and knows of views and buffers
-  too, since these hold the array that they look at. It knows nothing of weak references, which are
-  counted apart;
-- what was converted or summed to fit (`Receiver.fit`) is not, until a second gradient is added.
+- a gradient that the caller passed is not owned;
+- a sum that was computed here is owned;
+- a result of a rule is owned if it has its own memory and its list holds the only reference. The
+  reference count of Python tells. It includes views and buffers, since these refer to their array.
+  It does not include weak references, which are counted apart;
+- a gradient that was converted or summed to fit (`Receiver.fit`) is not owned, until a second one
+  is added.
 
-Outside of this file an owned gradient is one that is writeable: `Gradients.pop` gives the others as
-read-only views.
+Outside of this file, owned means writeable: `Gradients.pop` returns other gradients as read-only
+views.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ Array = NDArray[Any]
 Gradient = Array | None
 
 _list = [object()]
-_ALONE = getrefcount(_list[-1])  # what it says of something that a list alone holds
+_ALONE = getrefcount(_list[-1])  # the reference count of an object that only a list holds
 
 
 class Receiver(Protocol):
-    """What gradients are added up for."""
+    """Something that gradients are summed for."""
 
     def fit(self, dx: Array) -> Array:
         """Return a gradient in the receiver's shape and dtype, `dx` itself if it has them."""
 
 
 class Gradients:
-    """The gradients that were found so far and not used yet, by their receivers.
+    """Gradients that are computed but not used yet, by their receivers.
 
     Parameters
     ----------
@@ -58,18 +58,18 @@ class Gradients:
         self._owned: set[Receiver] = set()
 
     def pop(self, receiver: Receiver) -> Gradient:
-        """Take the gradient of a receiver out, writeable if it is owned; None if there is none."""
+        """Remove and return a receiver's gradient, writeable if owned; None if there is none."""
         dy = self._sums.pop(receiver, None)
         return dy if dy is None or receiver in self._owned else read_only(dy)
 
     def add(self, receivers: Sequence[Receiver | None], dxs: list[Gradient]) -> None:
         """Add a gradient for each receiver, None standing for nothing in both.
 
-        `dxs` is emptied. To be owned, a gradient must be held by this list alone.
+        `dxs` is emptied. A gradient is owned only if this list holds the only reference.
         """
         sums, owned = self._sums, self._owned
         for receiver in reversed(receivers):
-            alone = getrefcount(dxs[-1]) == _ALONE  # before it has a name here
+            alone = getrefcount(dxs[-1]) == _ALONE  # before a variable adds a reference
             dx = dxs.pop()
             if dx is None or receiver is None:
                 continue

@@ -1,4 +1,4 @@
-"""What an object is made of: its attributes, and what is in its containers, by name."""
+"""The parts of an object by name: its attributes, and the contents of its containers."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ _CONTAINERS = (list, tuple, dict, deque, set, frozenset)
 
 
 def members(owner: object, kind: Kind) -> Iterator[tuple[str, Any]]:
-    """Yield what is of a kind among the public attributes of `owner`, in order, with its name.
+    """Yield the public attributes of `owner` of one kind, in order, with their names.
 
-    Lists, tuples, deques and dicts are looked into, also one in another. What they hold is named
-    by attribute and keys: "drops.0", "blocks.encoder.1".
+    Lists, tuples, deques and dicts are searched, also nested ones. Their items are named by
+    attribute and keys: "drops.0", "blocks.encoder.1".
 
     Raises
     ------
     TypeError, ValueError
-        If something of the kind has no name of its own: it is in a set, a key is neither text
-        nor an integer, is empty or has a dot, or two keys read alike.
+        If something of the kind has no unique name: it is in a set; a key is neither text nor
+        an integer, is empty or has a dot; or two keys give the same text.
     """
     for attribute, value in vars(owner).items():
         if attribute.startswith("_"):
@@ -41,8 +41,8 @@ def members(owner: object, kind: Kind) -> Iterator[tuple[str, Any]]:
 def _inside(
     container: Any, kind: Kind, around: tuple[Any, ...]
 ) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """Yield what is of a kind in a container, with the keys that lead to it."""
-    if any(container is each for each in around):  # it holds itself
+    """Yield the items of one kind in a container, with their keys."""
+    if any(container is each for each in around):  # the container contains itself
         return
     pairs: Iterable[tuple[Any, Any]] = enumerate(container)
     if isinstance(container, dict):
@@ -58,7 +58,7 @@ def _inside(
 
 
 class _InSet:
-    """The key of what is in a set."""
+    """The key of an item of a set."""
 
 
 def _name(attribute: str, keys: tuple[Any, ...]) -> str:

@@ -24,18 +24,18 @@ class _HasForward(Protocol[P, R_co]):
 class Module(Stateful):
     """A function with parameters. Subclasses write `forward`; calling the module calls it.
 
-    What a module is made of is read from its attributes, in the order in which they were set, and
-    from the lists, tuples, deques and dicts among them, at any depth. There the names are
-    ``drops.0`` or ``blocks.encoder.1``. What is changed later counts from then on:
+    The parts of a module are its attributes, in the order in which they were set, and the items of
+    lists, tuples, deques and dicts among them, at any depth. Such items have names like ``drops.0``
+    or ``blocks.encoder.1``. Parts are looked up at each use, so later changes count:
 
     - a `Tensor` is a parameter, and so part of the state;
     - an ndarray is a buffer: part of the state, but not trained;
     - a `Module` is a child;
     - names that begin with an underscore are private, and none of these;
-    - whatever else must survive in a checkpoint, `get_extra_state` returns; in the state of a
-      model it is under the module's qualified name and ``._extra_state``.
+    - `get_extra_state` returns anything else that a checkpoint needs; in the state of a model
+      its key is the module's qualified name and ``._extra_state``.
 
-    Nothing else is looked into: other objects, sets, closures.
+    Other objects, sets and closures are not searched.
 
     Attributes
     ----------
@@ -203,7 +203,7 @@ class Sequential(Module):
         """Pass `x` through all modules in order."""
         for module in self:
             x = module(x)
-        return x  # type: ignore[return-value]  # of no modules, x itself
+        return x  # type: ignore[return-value]  # without modules, x itself
 
     def __iter__(self) -> Iterator[Module]:
         return (module for _, module in self.named_children())

@@ -31,10 +31,11 @@ def batch_norm(
     weight, bias : Tensor, shape (channels,)
         The scale and the shift.
     running_mean, running_var : ndarray, shape (channels,)
-        What inference normalises by. Training writes to them in place.
+        The statistics that inference uses. Training updates them in place.
     training : bool
-        True: normalise by the mean and the (biased) variance of the batch, and move the running
-        ones, the variance unbiased, towards them by `momentum`. False: by the running ones.
+        True: normalise by the mean and the biased variance of the batch, and move the running
+        mean and variance towards the batch's mean and unbiased variance, by `momentum`. False:
+        normalise by the running mean and variance.
     momentum : float, default: 0.1
         The weight of the new batch in the running statistics.
     eps : float, default: 1e-5

@@ -1,4 +1,4 @@
-"""Optimisers: they change parameters in place, by the gradients that a backward pass left."""
+"""Optimisers: change parameters in place, by the gradients of a backward pass."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dropcore.autograd.tensor import Tensor
 
 
 class Optimizer(Stateful):
-    """What optimisers share. A subclass names its state and writes `_update`.
+    """The base of optimisers. A subclass names its state and implements `_update`.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class Optimizer(Stateful):
             setattr(self, slot, [np.zeros_like(parameter.data) for parameter in self.parameters])
 
     def zero_grad(self) -> None:
-        """Forget the gradients: backward passes add to what is there."""
+        """Set all gradients to None; otherwise a backward pass adds to them."""
         for parameter in self.parameters:
             parameter.grad = None
 

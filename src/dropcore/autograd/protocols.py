@@ -1,8 +1,8 @@
-"""What Python and NumPy ask of a tensor's values, without a gradient: as an array, or an error.
+"""Protocols of Python and NumPy on a tensor's values, without a gradient: as an array, or an error.
 
-A protocol that is missing here is one that raises: Python says so itself, as for ``x // 2``,
-``round(x)`` or ``x[0] = 1``. One that Python would fill in by itself, and otherwise than NumPy
-does, is written out: equality, truth, hashing, iteration, ``+=``. The table in
+A protocol that is missing here raises: Python itself does that for ``x // 2``, ``round(x)`` or
+``x[0] = 1``. For some protocols Python has a default that differs from NumPy's behaviour: equality,
+truth, hashing, iteration, ``+=``. These are defined here. The table in
 ``tests/autograd/test_protocols.py`` has them all.
 """
 
@@ -30,7 +30,7 @@ _BINARY: dict[Any, str] = {
     np.matmul: "matmul",
 }
 _UNARY: dict[Any, str] = {np.negative: "neg", np.positive: "pos", np.absolute: "abs"}
-# Those that answer with bools, which have no gradient.
+# Comparisons return bools, which have no gradient.
 _OF_VALUES: set[Any] = {
     np.equal,
     np.not_equal,

@@ -1,4 +1,4 @@
-"""State that can be saved and taken back: what modules, optimisers and batches have in common."""
+"""State that can be saved and loaded: the common base of modules, optimisers and batches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Setter = Callable[[Any], object]
 
 
 class Stateful:
-    """Something whose future depends on arrays, and on values that are not, each with a name."""
+    """An object whose state consists of named arrays and other named values."""
 
     _numbers: tuple[str, ...] = ()  # attributes that are such values
     _whole: tuple[str, ...] = ()  # and of these the integers
@@ -25,30 +25,30 @@ class Stateful:
         return {}
 
     def _values(self) -> dict[str, tuple[Stateful, Any, Setter]]:
-        """By name: the owner, the value, and what sets it."""
+        """By name: the owner, the value, and the function that sets it."""
         return {
             name: (self, getattr(self, name), partial(self._set_number, name))
             for name in self._numbers
         }
 
     def _set_number(self, name: str, value: Any) -> None:
-        """Set one of the numbers, if it may be one."""
+        """Set one of the numbers, after a check."""
         at_least(name, value, whole=name in self._whole)
         setattr(self, name, value)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that the future depends on, by name; arrays are copied."""
+        """Return the whole state by name; arrays are copied."""
         arrays = {name: array.copy() for name, array in self._arrays().items()}
         return arrays | {name: value for name, (_, value, _) in self._values().items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state_dict` returned. Arrays are written in place.
+        """Load what `state_dict` returned. Arrays are written in place.
 
         Raises
         ------
         TypeError, ValueError
             If names are missing or unknown, a number is impossible, a shape or dtype differs, or
-            an array is read-only. Then, and whatever a value's owner raises, all is as it was.
+            an array is read-only. After any error the state is as it was before.
         """
         if not isinstance(state, Mapping):
             raise TypeError(f"state must be what state_dict returned, not {state!r}")

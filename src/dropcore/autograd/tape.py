@@ -1,10 +1,10 @@
 """The engine: what the tape records, and how gradients flow back along it.
 
-A node is the record of one result: the nodes of what it was computed from (its parents), and a
-rule that turns the gradient at the result into gradients at the parents. The result itself is
-not part of it: a rule holds the arrays that it needs, and the others go as soon as the forward
-pass is done with them. Leaves have no rule. The tape *is* these references: nothing global is
-kept, and it goes when the last result goes.
+A node is the record of one result. It has the nodes of the operands (its parents), and a rule
+that turns the gradient at the result into gradients at the parents. It does not hold the result
+itself: a rule holds the arrays that it needs, and other arrays are freed during the forward pass.
+Leaves have no rule. The tape consists of the references between nodes. There is no global list,
+and the tape is freed with the last result.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Rule = Callable[[Array], Any]
 
 
 class Keeper(Protocol):
-    """What a gradient is left in."""
+    """An object whose ``.grad`` receives a gradient."""
 
     grad: Gradient
 
@@ -35,7 +35,7 @@ _recording: ContextVar[bool] = ContextVar("recording", default=True)
 
 @contextmanager
 def recording(mode: bool) -> Iterator[None]:
-    """Record in the block, or don't, whatever holds around it."""
+    """Switch recording on or off in the block."""
     token = _recording.set(mode)
     try:
         yield
@@ -72,9 +72,9 @@ class Node:
     value : ndarray
         The result; its shape and dtype are noted.
     parents : tuple of Node or None
-        Of what it was computed from; None where no gradient is required.
+        The nodes of the operands; None for an operand that requires no gradient.
     rule : callable, tuple of callables or None
-        One for all the parents, or one for each; None for a leaf.
+        One for all parents, or one for each; None for a leaf.
     """
 
     __slots__ = ("depth", "dtype", "keeper", "parents", "rule", "shape")
@@ -92,7 +92,7 @@ class Node:
         for parent in parents:
             if parent is not None and parent.depth >= self.depth:
                 self.depth = parent.depth + 1
-        self.keeper: ref[Keeper] | None = None  # of the tensor whose .grad is wanted
+        self.keeper: ref[Keeper] | None = None  # the tensor whose .grad is set
 
     def backward(self, gradient: Array) -> None:
         """Add the gradient at each node below that has a keeper to its keeper's ``.grad``."""
@@ -111,7 +111,7 @@ class Node:
         tensor = self.keeper()
         if tensor is None:
             return
-        if tensor.grad is not None:  # not in place: whoever holds it keeps what they saw
+        if tensor.grad is not None:  # not in place: other references keep their values
             tensor.grad = np.asarray(tensor.grad + dy)
         else:
             owned = dy.flags.writeable and self.rule is None  # no rule will overwrite it
@@ -152,13 +152,13 @@ class Node:
 def _children_first(root: Node) -> list[Node]:
     """Return all that `root` needs gradients for, each node before its parents.
 
-    A node is deeper than its parents, so that is the order; among nodes as deep, that in which
-    they are found, so that sums are the same in every run. Without recursion: networks of a
-    thousand layers reach its limit.
+    A node is deeper than its parents, so nodes are sorted by depth. Nodes of equal depth keep the
+    order in which they are found, so that sums are the same in every run. The search does not
+    recurse, because a network of a thousand layers would reach Python's recursion limit.
     """
     found = [root]
     seen = {root}
-    for node in found:  # which grows on the way
+    for node in found:  # the loop appends to the list
         for parent in node.parents:
             if parent is not None and parent not in seen:
                 seen.add(parent)

@@ -1,7 +1,8 @@
 """`Tensor`: NumPy's arithmetic on the tape, each value beside its gradient rule.
 
-In every rule ``dy`` is the gradient at the value. Shapes in a rule may be the broadcast ones: the
-tape sums them back. Of a tuple of rules, one for each parent, only those needed are called.
+In every rule ``dy`` is the gradient at the value. A rule may return a gradient of the broadcast
+shape: the tape sums it to the parent's shape. A tuple of rules has one rule for each parent, and
+only those of parents that require a gradient are called.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class Tensor(ArrayProtocols):
         return node
 
     def retain_grad(self) -> None:
-        """Keep the gradient at this result in ``.grad``, as leaves do anyway."""
+        """Keep the gradient at this result in ``.grad``, as leaves always do."""
         node = self.node
         if node is not None:
             node.keeper = ref(self)
@@ -118,7 +119,7 @@ class Tensor(ArrayProtocols):
         Raises
         ------
         RuntimeError
-            If the tensor requires no gradient: nothing led to it that does.
+            If the tensor requires no gradient, because none of its operands does.
         TypeError
             If `gradient` is not of real numbers.
         ValueError
@@ -301,7 +302,7 @@ def apply_op(
 ) -> Tensor:
     """Put an operation on the tape: its value, what it was computed from, its gradient rule.
 
-    All operations of this package are made with it, and those of others can be.
+    All operations of this package use it, and other packages can use it too.
 
     Parameters
     ----------

@@ -1,12 +1,13 @@
-"""Looking at the ensemble: a network with dropout is many sub-networks that share weights.
+"""Ensembles: a network with dropout is a set of sub-networks that share weights.
 
-Each draw of the masks is a sub-network. Inference in one pass stands for them all; how well,
-`mc_predict` estimates from some of them and `subnetworks` says exactly, for small models.
+Each draw of the masks selects a sub-network. One pass in inference mode approximates the mean over
+all of them. `mc_predict` estimates the error of that from a sample of sub-networks. `subnetworks`
+computes it exactly, for small models.
 
 - Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 15
   (2014), sections 1 and 7.5.
-- Baldi, Sadowski, "Understanding dropout", NeurIPS 2013: the geometric mean, and where one pass
-  is it exactly.
+- Baldi, Sadowski, "Understanding dropout", NeurIPS 2013: the geometric mean, and the models for
+  which one pass equals it.
 - Gal, Ghahramani, "Dropout as a Bayesian approximation", ICML 2016: Monte Carlo dropout.
 """
 

@@ -1,4 +1,4 @@
-"""What sampled and enumerated sub-networks share: how outputs are averaged, and the checks."""
+"""Shared by sampled and enumerated sub-networks: the means of outputs, and the checks."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ Rule = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Means:
-    """What is averaged: `value` arithmetically, `logarithm` for the geometric mean.
+    """The functions whose means are taken.
 
-    `back` leads from a mean of logarithms to the (normalised) geometric mean.
+    The mean of `value` is the arithmetic mean. `back` of the mean of `logarithm` is the
+    (normalised) geometric mean.
     """
 
     value: Rule
@@ -40,14 +41,14 @@ MEANS = {
 
 
 def means_of(output: Output) -> Means:
-    """How `output` says to average."""
+    """The functions to average for `output`."""
     if output not in MEANS:
         raise ValueError(f"output must be None, 'softmax' or 'sigmoid', not {output!r}")
     return MEANS[output]
 
 
 def check_drops(model: Module) -> None:
-    """Refuse a model without dropout modules, and what is no model."""
+    """Raise unless `model` is a model with a dropout module."""
     check_model(model)
     if not any(isinstance(module, Dropout) for _, module in model.named_modules()):
         raise ValueError(f"model has no Dropout module: {model!r}")
@@ -57,12 +58,12 @@ def check_drops(model: Module) -> None:
 def dropout_answered(
     model: Module, answer: Callable[[str, Dropout, dict[str, Array]], Array]
 ) -> Iterator[None]:
-    """Within the block, let a function answer for the model's dropout modules.
+    """Within the block, call `answer` in place of the model's dropout modules.
 
-    It is called as ``answer(name, module, inputs)``, with the arrays by the names of the inputs.
+    The call is ``answer(name, module, inputs)``; `inputs` are arrays by the names of the inputs.
     Dropout that is no module of the model raises ValueError when it runs.
     """
-    running = [""]  # names of the modules that have called one another
+    running = [""]  # the call stack: names of modules
 
     def call(
         name: str, module: Module, forward: Callable[..., Any], *args: Any, **inputs: Any
@@ -89,19 +90,19 @@ def dropout_answered(
 
 
 def rows_of(x: Tensor) -> Array:
-    """The array of `x`, which must have rows."""
+    """Return the array of `x`; raise if it has no axis of rows."""
     if x.ndim == 0:
         raise ValueError("x must have rows along axis 0, not shape ()")
     return x.data
 
 
 def arrays_of(x: Any, **inputs: Any) -> dict[str, Array]:
-    """What a dropout module was called with, by the names of the inputs."""
+    """The arrays that a dropout module was called with, by the names of the inputs."""
     return {key: as_tensor(value).data for key, value in {"x": x, **inputs}.items()}
 
 
 def check_rows(name: str, shape: tuple[int, ...], rows: int) -> None:
-    """Refuse the input of a module that lacks the rows of x along axis 0."""
+    """Raise unless axis 0 of a module's input has the rows of x."""
     if shape[:1] != (rows,):
         raise ValueError(
             f"module {name!r}: its input has shape {shape}, which lacks the {rows} rows of x "

@@ -1,4 +1,4 @@
-"""All sub-networks of a small model."""
+"""Enumerate all sub-networks of a small model."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 MOST_DECISIONS = 20
-ROWS_AT_ONCE = 8192  # of sub-networks times rows of x, in one pass through the model
+ROWS_AT_ONCE = 8192  # sub-networks times rows of x in one pass through the model
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SubNetworks:
-    """What all sub-networks of a model predict together.
+    """The predictions of all sub-networks of a model.
 
     Attributes
     ----------
     decisions : int
-        How many keep decisions a row meets, n; there are 2**n sub-networks.
+        The number n of keep decisions for a row; there are 2**n sub-networks.
     one_pass : ndarray
         The model's output in inference mode.
     arithmetic_mean, geometric_mean : ndarray, float64
         Over all sub-networks, each weighted by its probability.
     outputs : ndarray, shape (2**n, rows, ...), or None
-        What each predicts: sub-network s keeps with decision d where bit d of s is 1. The
-        decisions are in the order of the modules' calls, C order within one. None but for
-        ``each=True``.
+        The prediction of each sub-network: decision d of sub-network s is bit d of s, and 1
+        keeps. The decisions are in the order of the modules' calls, in C order within a call.
+        None without ``each=True``.
     weights : ndarray, shape (2**n,), float64, or None
-        The probability of each. None but for ``each=True``.
+        The probability of each sub-network. None without ``each=True``.
     """
 
     decisions: int
@@ -75,7 +75,7 @@ class SubNetworks:
 
 @dataclass(frozen=True)
 class _Call:
-    """A dropout module's turn in a pass: its decisions are bits `start` to `stop`."""
+    """A call of a dropout module in a pass: its decisions are bits `start` to `stop`."""
 
     name: str
     module: Dropout
@@ -87,23 +87,23 @@ class _Call:
 def subnetworks(
     model: Module, x: Tensor | ArrayLike, *, output: Output = None, each: bool = False
 ) -> SubNetworks:
-    """Run every sub-network of a small model, and compare them with one pass.
+    """Run every sub-network of a small model, and compare their means with one pass.
 
-    A sub-network with k of its n decisions dropped, all of one p, has the probability
-    p**k * (1 - p)**(n - k); modules with other p multiply theirs.
+    If all modules have the same p, a sub-network that drops k of n decisions has the probability
+    p**k * (1 - p)**(n - k). If not, its probability is the product of one such term per module.
 
     Parameters
     ----------
     model : Module
-        As for `mc_predict`, with planned variants alone: others have no independent keep
-        decisions to enumerate.
+        As for `mc_predict`, but with planned variants only: other variants have no independent
+        keep decisions to enumerate.
     x : Tensor or array_like, shape (rows, ...)
     output : {"softmax", "sigmoid"}, optional
-        Applied to what the model returns, before averaging. Then the geometric mean is
-        normalised: over the last axis for "softmax", over an event and its complement for
-        "sigmoid". Otherwise it is that of the values themselves, nan where one is negative.
+        Applied to the model's output before averaging. The geometric mean is then normalised:
+        over the last axis for "softmax", over an event and its complement for "sigmoid". Without
+        it, the geometric mean is that of the outputs, and nan where one of them is negative.
     each : bool, default: False
-        Whether to return what each of them predicts, too: 2**n times the outputs of one pass.
+        Whether to return also each prediction: 2**n times the outputs of one pass.
 
     Returns
     -------
@@ -114,17 +114,18 @@ def subnetworks(
     TypeError
         If a module's variant is not a planned one.
     ValueError
-        If there are more than 20 decisions, no dropout module, or no rows, or the model runs
-        dropout that is no module of it.
+        If there are more than 20 decisions, no dropout module, or no rows, or if the model runs
+        dropout that is not one of its modules.
 
     Notes
     -----
-    A module with p of 0 or 1 decides nothing; one that is called twice in a pass decides
-    twice. Many sub-networks go through the model at once, as further rows. The arithmetic
-    mean is the one pass where all layers are linear and dropout keeps the mean, as all but the
-    alpha variant do for p below 1; the normalised geometric mean is it where
-    dropout is followed by one linear layer and softmax or sigmoid (Baldi and Sadowski
-    2013). Otherwise both are approximations, and the gaps say how good.
+    A module with p of 0 or 1 has no decisions; a module that is called twice in a pass has new
+    decisions in each call. Many sub-networks run in one pass, as additional rows.
+
+    The one pass equals the arithmetic mean if all layers are linear and dropout keeps the mean.
+    All variants but alpha keep it for p below 1. The one pass equals the normalised geometric mean
+    if one linear layer and softmax or sigmoid follow dropout (Baldi and Sadowski 2013). Otherwise
+    the one pass is an approximation of both, and the gaps are its errors.
 
     Examples
     --------
@@ -166,7 +167,7 @@ def subnetworks(
 
 
 def _record(model: Module, x: Tensor) -> tuple[Tensor, list[_Call]]:
-    """One pass in inference mode, and which decisions would be made on its way."""
+    """Run one pass in inference mode; return its output, and a record of each dropout call."""
     calls: list[_Call] = []
 
     def answer(name: str, module: Dropout, arrays: dict[str, Array]) -> Array:
@@ -208,7 +209,7 @@ def _run(model: Module, x: Tensor, calls: list[_Call], keep: Array) -> Tensor:
 
 
 def _bits(first: int, last: int, n: int) -> Array:
-    """The keep decisions of the sub-networks `first` to `last`: the bits of their numbers."""
+    """The keep decisions of sub-networks `first` to `last`: the bits of their numbers."""
     return (np.arange(first, last)[:, None] >> np.arange(n) & 1).astype(bool)
 
 

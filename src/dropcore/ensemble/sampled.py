@@ -1,4 +1,4 @@
-"""Some sub-networks, drawn at random."""
+"""Predict with sub-networks drawn at random."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Prediction:
-    """What sampled sub-networks predict.
+    """The predictions of sampled sub-networks.
 
     Attributes
     ----------
     samples : ndarray, shape (samples, ...)
-        The output of each.
+        The output of each sub-network.
     mean : ndarray
-        Over the samples.
+        The mean over the samples.
     std : ndarray
-        Their spread: the standard deviation with the divisor ``samples - 1``.
+        The standard deviation over the samples, with the divisor ``samples - 1``.
     """
 
     samples: Array
@@ -61,23 +61,23 @@ def mc_predict(
 ) -> Prediction:
     """Predict with sampled sub-networks: dropout on, everything else in inference mode.
 
-    Each sample is one sub-network for all rows of `x`: a row passes through every dropout
-    module as if it were alone, and all rows with the same draw. So a row's samples do not depend
-    on which other rows there are, nor on their order.
+    Each sample is one sub-network for all rows of `x`: in every dropout module each row is dropped
+    by the same decisions, as if it were the only row. So the samples of a row depend neither on
+    the other rows nor on their order.
 
     Parameters
     ----------
     model : Module
-        With `dropcore.adapters.autograd.Dropout` modules, of any mode. Axis 0 of whatever
-        reaches them must be that of `x`, and rows must not mix in inference.
+        With `dropcore.adapters.autograd.Dropout` modules, in any mode. Axis 0 of their inputs
+        must be that of `x`, and in inference the model must not mix rows.
     x : Tensor or array_like, shape (rows, ...)
     samples : int
         How many sub-networks, at least 2.
     rng : optional
-        As for `dropcore.dropout`; one draw stands for all the samples. The same int or Draw
-        gives the same sub-networks, for `x` in pieces or another `x`.
+        As for `dropcore.dropout`. One draw determines all samples. The same int or Draw gives
+        the same sub-networks, also for `x` in pieces or another `x`.
     output : {"softmax", "sigmoid"}, optional
-        Applied to what the model returns, before averaging.
+        Applied to the model's output before averaging.
 
     Returns
     -------
@@ -87,18 +87,19 @@ def mc_predict(
     Raises
     ------
     TypeError
-        If a module's variant cannot share decisions among rows: it decides neither by plan,
-        nor for each row by itself, nor for a tensor as a whole.
+        If rows cannot share the decisions of a module's variant. They can for planned variants,
+        for those that decide each row separately, and for those with the mean scope "tensor".
     ValueError
-        If the model has no dropout module, or runs dropout that is no module of it (a function's,
-        or that of a module it is not made of), or an argument is out of range.
+        If the model has no dropout module, if it runs dropout that is not one of its modules (a
+        function, or a module from elsewhere), or if an argument is out of range.
 
     Notes
     -----
-    No gradients; the model's modes are restored, and its streams are not drawn from. The
-    decisions are the same to the bit however `x` is cut; values may differ in the last bits
-    where NumPy's matrix product rounds differently for another number of rows. A dropout
-    module's rows are run one after the other, whatever its variant. All samples are kept.
+    Nothing is recorded for gradients. The modes of the modules are restored, and no draw is taken
+    from their streams. If `x` is cut into pieces, the decisions are the same to the bit; values may
+    differ in the last bits, because NumPy's matrix product may round differently for another
+    number of rows. A dropout module processes one row after the other. All samples are kept in
+    memory.
 
     Examples
     --------
@@ -121,7 +122,7 @@ def mc_predict(
     check_drops(model)
     x, value = as_tensor(x), means_of(output).value
     rows = len(rows_of(x))
-    # The name of the draw is the seed of all that is drawn here.
+    # The text of the draw is the seed of every stream of this ensemble.
     ensemble_seed = str(_draw(rng)).encode()
     ys = []
     with inference_mode(model), no_grad():
@@ -133,7 +134,7 @@ def mc_predict(
 
 
 class _Shared:
-    """Answers for dropout modules: every row by the same decisions."""
+    """Computes dropout modules with the same decisions for every row."""
 
     def __init__(self, ensemble_seed: bytes, sample: int, rows: int) -> None:
         self.ensemble_seed = ensemble_seed
@@ -164,8 +165,9 @@ class _Shared:
 
 
 def _check_shares(name: str, module: Dropout, shape: tuple[int, ...]) -> None:
-    # A plan's decisions are independent, or shared already; a variant that keeps the mean of a
-    # tensor as a whole takes a row for one. Of others a row alone may mean something else.
+    # The decisions of a plan are independent or shared, so one row stands for all. A variant that
+    # keeps the mean over a tensor treats one row as a tensor. For any other variant, the result
+    # for a single row may differ from that row's part of the whole.
     variant = module.variant
     if isinstance(variant, PlannedVariant) or variant.mean_scope == "tensor":
         return
@@ -177,14 +179,14 @@ def _check_shares(name: str, module: Dropout, shape: tuple[int, ...]) -> None:
 
 
 def _draw(rng: RNGLike) -> Draw:
-    """One draw of what `rng` names."""
+    """Take one draw from `rng`."""
     if isinstance(rng, Draw):
         return rng
     return (Stream() if rng is None else stream_of(rng)).draw()
 
 
 def _mean_and_std(ys: list[Array]) -> tuple[Array, Array]:
-    # One after the other: np.sum's order, and so its rounding, depends on the shape.
+    # A loop in place of np.sum, whose order of additions, and so rounding, depends on the shape.
     mean = np.zeros(ys[0].shape)
     for y in ys:
         mean += y
