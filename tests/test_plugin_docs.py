@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -69,9 +70,19 @@ def test_the_page_has_a_whole_plugin():
     assert files == {"pyproject.toml", "src/dropcore_token.py", "tests/test_token.py"}
 
 
+def test_the_extra_of_the_page_is_pytest_and_scipy():
+    (project,) = [block["text"] for block in FILES if block["file"] == "pyproject.toml"]
+    (needed,) = tomllib.loads(project)["project"]["optional-dependencies"]["test"]
+    extra = re.fullmatch(r"dropcore\[(\w+)\]", needed)[1]
+    ours = tomllib.loads((PAGE.parent.parent / "pyproject.toml").read_text("utf-8"))
+    required = ours["project"]["optional-dependencies"][extra]
+    assert [re.match(r"\w+", each)[0] for each in required] == ["pytest", "scipy"]
+
+
 def test_the_commands_pass(outputs):
     assert "feature_axis: int, default -1" in outputs["python -m dropcore variants token"]
     passed = re.search(r"(\d+) passed", outputs["python -m pytest"])
+    assert "python -m pip install '.[test]'" in outputs
     assert int(passed[1]) > 15
 
 

@@ -101,5 +101,5 @@ def test_without_scipy_the_error_says_what_to_install():
     last = done.stderr.strip().splitlines()[-1]
     assert last == (
         "ImportError: dropcore.testing needs scipy, which is not installed: "
-        "pip install 'dropcore[test]'"
+        "pip install 'dropcore[testing]'"
     )

@@ -8,7 +8,7 @@ What is judged by chance is judged by scipy.stats on fixed draws, so a variant t
 passes always; a right one fails by bad luck with a probability of about `ERROR_RATE`, over
 all of its checks together.
 
-scipy is needed, and pytest for `VariantSuite`; both come with ``pip install dropcore[test]``.
+scipy is needed, and pytest for `VariantSuite`; both come with ``pip install dropcore[testing]``.
 
 Examples
 --------

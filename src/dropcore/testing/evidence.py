@@ -25,7 +25,7 @@ try:
     from scipy import optimize, stats  # type: ignore[import-untyped, unused-ignore]
 except ImportError as error:
     raise ImportError(
-        "dropcore.testing needs scipy, which is not installed: pip install 'dropcore[test]'"
+        "dropcore.testing needs scipy, which is not installed: pip install 'dropcore[testing]'"
     ) from error
 
 ERROR_RATE = 1e-6

@@ -13,7 +13,7 @@ try:
     import pytest
 except ImportError as error:
     raise ImportError(
-        "VariantSuite needs pytest, which is not installed: pip install 'dropcore[test]'"
+        "VariantSuite needs pytest, which is not installed: pip install 'dropcore[testing]'"
     ) from error
 
 
