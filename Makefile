@@ -2,6 +2,7 @@
 #
 #   make demo      train a network on real data with dropout, see what it does
 #   make lab       a page in the browser: build a network, train it, see its masks
+#   make test-quick   the tests of masks, gradients, variants and errors: two minutes
 #   make test      lint and run all tests
 #   make docs      the documentation as a site, in out/docs
 #   make coverage  which lines no test runs
@@ -51,8 +52,11 @@ export PIP_PREFER_BINARY = 1
 # Two threads of BLAS in each of several processes only wait for each other.
 export OPENBLAS_NUM_THREADS ?= 1
 
+# What is going on, before each step that is silent or long.
+SAY := @printf '\n== %s\n'
+
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test-lab bench-lab check-lab-soak test lint lint-text lint-types docs interface pytest plugins test-plugins test-peers test-frameworks bench \
+.PHONY: help demo lab test-lab bench-lab check-lab-soak test test-quick lint lint-text lint-types docs interface pytest plugins test-plugins test-peers test-frameworks bench \
     bench-report bench-compilers coverage check check-random check-soak check-large check-sanitize check-threads check-debug check-plain check-pythons \
     check-free-threading check-clang check-foreign clean
 
@@ -65,24 +69,29 @@ $(BIN)/python:
 
 # One stamp a set of extras; the package is built anew when a source file changes.
 $(VENV)/demo.stamp: $(SOURCE) $(LAB_SOURCE) constraints.txt | $(BIN)/python
+	$(SAY) 'Building the core and installing what the demo needs: about two minutes'
 	$(PIP) install --constraint constraints.txt . '$(LAB)[experiments]'
 	@touch $@
 
 $(VENV)/test.stamp: $(SOURCE) $(LAB_SOURCE) constraints.txt | $(BIN)/python
+	$(SAY) 'Building the core and installing what the tests need: about three minutes'
 	$(PIP) install --constraint constraints.txt '.[test]' '$(LAB)[experiments,test]' mypy
 	@touch $@ $(VENV)/demo.stamp
 
 # The plugins in this repository are built against the core's wheel, as anyone's would be.
 dist/wheel.stamp: $(SOURCE) constraints.txt | $(BIN)/python
+	$(SAY) 'Building the wheel of the core, in dist: about two minutes'
 	rm -f dist/dropcore-*.whl
 	$(PIP) wheel --no-deps --wheel-dir dist .
 	@touch $@
 
 $(VENV)/plugins.stamp: dist/wheel.stamp $(PLUGIN_SOURCE) | $(BIN)/python
+	$(SAY) 'Building the plugins and installing them'
 	PIP_FIND_LINKS=dist $(PIP) install --constraint constraints.txt $(PLUGINS)
 	@touch $@
 
 demo: $(VENV)/demo.stamp
+	$(SAY) 'Training networks on handwritten digits: about half a minute'
 	$(BIN)/dropcore experiment rates
 
 lab: $(VENV)/demo.stamp
@@ -90,10 +99,20 @@ lab: $(VENV)/demo.stamp
 
 test: lint pytest test-plugins
 
+# A part of `pytest` that sees most of what a change can break.
+QUICK := $(addprefix tests/,test_golden.py test_mask.py test_stream.py test_functional.py \
+    test_layouts.py test_bad_calls.py test_hard_cases.py test_plugins.py variants adapters \
+    autograd/test_gradients.py autograd/test_nn.py)
+
+test-quick: $(VENV)/test.stamp
+	$(SAY) 'A part of the tests of the core: at most two minutes'
+	$(BIN)/python -m pytest -q -m 'not large' $(QUICK)
+
 lint: lint-text lint-types
 
 # Style, and the forms of what only runs elsewhere. Nothing is built.
 lint-text: $(VENV)/lint.stamp
+	$(SAY) 'Checking the style, and the forms of what only runs elsewhere'
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint src plugins examples bench  # it calls pycodestyle
@@ -104,11 +123,13 @@ lint-text: $(VENV)/lint.stamp
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
 $(VENV)/lint.stamp: constraints.txt | $(BIN)/python
+	$(SAY) 'Installing what checks the style'
 	$(PIP) install --constraint constraints.txt check-jsonschema cython-lint pycodestyle ruff
 	@touch $@
 
 # Types, and the stubs of the compiled modules, against the installed package.
 lint-types: $(VENV)/test.stamp
+	$(SAY) 'Checking types and stubs: about a minute'
 	$(BIN)/python -m mypy -p dropcore -p dropcore_lab
 	$(BIN)/python -m mypy.stubtest $(COMPILED) --allowlist stubtest-allowlist.txt
 
@@ -123,7 +144,9 @@ interface:
 	$(PYTHON) tools/write_interface.py
 
 pytest: $(VENV)/test.stamp
+	$(SAY) 'Testing the core: some minutes'
 	$(BIN)/python -m pytest -m 'not large'
+	$(SAY) 'Testing the experiments of dropcore-lab: some minutes'
 	cd $(LAB) && $(CURDIR)/$(BIN)/python -m pytest tests/experiments
 
 plugins: $(VENV)/plugins.stamp
@@ -131,11 +154,14 @@ plugins: $(VENV)/plugins.stamp
 
 # In an environment of its own: the core's tests with all plugins present, then each plugin's.
 test-plugins: dist/wheel.stamp
+	$(SAY) 'Installing the wheel and the plugins in an environment of their own'
 	rm -rf $(VENV)-plugins
 	$(BIN)/python -m venv $(VENV)-plugins
 	PIP_FIND_LINKS=dist $(VENV)-plugins/bin/python -m pip --disable-pip-version-check --quiet \
 	    install --constraint constraints.txt "$$(ls dist/dropcore-*.whl)[test]" $(PLUGINS)
+	$(SAY) 'Testing the core once more, with the variants of the plugins: some minutes'
 	$(VENV)-plugins/bin/python -m pytest -m 'not large'
+	$(SAY) 'Testing each plugin'
 	for plugin in $(PLUGINS); do \
 	    (cd $$plugin && $(CURDIR)/$(VENV)-plugins/bin/python -m pytest) || exit 1; \
 	done

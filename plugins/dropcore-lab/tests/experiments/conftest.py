@@ -5,6 +5,7 @@ import io
 
 import pytest
 from dropcore_lab import experiments
+from dropcore_lab.experiments import plot
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +19,15 @@ def _no_terminal(monkeypatch):
 def nowhere():
     console = pytest.importorskip("rich.console")
     return console.Console(file=io.StringIO())
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """Keep the figures that are saved."""
+    pytest.importorskip("matplotlib")
+    found, save = [], plot.save
+    monkeypatch.setattr(plot, "save", lambda fig, *where: found.append(fig) or save(fig, *where))
+    return found
 
 
 @pytest.fixture

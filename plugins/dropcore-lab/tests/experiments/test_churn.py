@@ -40,12 +40,31 @@ def test_the_gradients_match_finite_differences(name):
 
 
 def test_the_step_is_printed_with_its_mask_and_address(run):
-    printed, _ = run("churn", "--rates 0.5 --seeds 0 --steps 5")
+    printed, _ = run("churn", "--p 0.5 --seeds 1 --steps 5")
     step = churn_steps.take(0.5, seed=0)
     assert step.draw in printed
     assert printed.count("dropped  ") >= np.sum(~step.keep)
     for number in (*step.logit[:, 0], *step.gradients["bias1"], step.loss):
         assert f"{number:.4f}" in printed
+
+
+def test_units_that_relu_put_to_0_do_not_look_like_kept_or_dropped_ones():
+    looks = [churn._look(*unit) for unit in ((False, 0.3), (False, 0.0), (True, 0.0), (True, 0.3))]
+    assert looks == ["dropped", "dropped", "zero", "kept"]
+    assert len({str(sorted(style.items())) for style in churn.LINES.values()}) == 3
+
+
+def test_the_picture_shows_each_unit_as_it_is(run, figures):
+    run("churn", "--printed-p 0.2 --p 0.5 --seeds 1 --steps 1")
+    step = churn_steps.take(0.2, seed=0)
+    assert np.any(step.keep & (step.hidden == 0))  # else nothing is dashed
+    assert "dashed: kept, and 0 by relu" in figures[0].get_supxlabel()
+    for row, axes in enumerate(figures[0].axes[:5]):
+        shown = [text.get_text() for text in axes.texts[2:6]]
+        for text, keep, value in zip(shown, step.keep[row], step.dropped[row], strict=True):
+            assert text == (("0" if value == 0 else f"{value:.2f}") if keep else "")
+        dashed = [line.get_linestyle() == "--" for line in axes.lines[:12:3]]
+        assert dashed == (step.keep[row] & (step.hidden[row] == 0)).tolist()
 
 
 def test_every_row_of_the_first_layer_is_exact_in_two_digits():

@@ -10,7 +10,17 @@ def test_the_command_of_dropcore_finds_it(capsys):
     assert cli.main(["experiment"]) == 0
     printed = capsys.readouterr().out
     listed = {line.split()[0] for line in printed.splitlines() if line.startswith("    ")}
-    assert listed >= set(experiments.names())
+    names = set(experiments.names())
+    assert listed >= names
+    words = " ".join(printed.split())
+    assert all(f"{e.summary} ({e.seconds} s)" in words for e in map(experiments.get, names))
+
+
+def test_help_says_how_long_it_takes(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["experiment", "small-data", "--help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "It takes about 40 seconds with the defaults." in printed
 
 
 def test_an_error_shows_the_usage_of_the_experiment(capsys):

@@ -49,7 +49,7 @@ def test_noise_leaves_the_rows_alone():
 
 @pytest.mark.parametrize("rows", [0, 1797])
 def test_rows_out_of_range(rows):
-    with pytest.raises(ValueError, match=rf"rows must be in 1 \.\.\. 1796, got {rows}"):
+    with pytest.raises(ValueError, match=rf"rows must be in 1 \.\.\. 1796, not {rows}"):
         _digits(rows=rows)
 
 

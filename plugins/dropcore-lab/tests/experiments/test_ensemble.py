@@ -31,6 +31,11 @@ def test_no_layer_is_left_without_units():
     assert replace(TINY, units=1).sizes(2) == (30, 1, 1, 2)
 
 
+def test_the_widths_are_those_that_are_made():
+    assert "networks 30-2-2, 30-1-1-2, 30-1-1-1-2" in str(ensemble.Config(units=2))
+    assert "network 30-4-2, 1 seed" in str(TINY)
+
+
 def test_means_leave_over_what_does_not_divide():
     samples = np.arange(5.0).reshape(5, 1, 1)
     assert ensemble._means(samples, 2).ravel().tolist() == [0.5, 2.5]
@@ -46,7 +51,7 @@ def test_tumours_are_scaled_by_the_training_rows():
 
 @pytest.mark.parametrize("rows", [1, 569])
 def test_rows_out_of_range(rows):
-    with pytest.raises(ValueError, match=rf"rows must be in 2 \.\.\. 568, got {rows}"):
+    with pytest.raises(ValueError, match=rf"rows must be in 2 \.\.\. 568, not {rows}"):
         data.tumours(rows, np.random.default_rng(0))
 
 

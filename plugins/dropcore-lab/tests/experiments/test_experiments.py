@@ -25,7 +25,7 @@ def test_every_experiment_has_a_summary_and_options(name):
 
 
 def test_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match=r"name must be one of .*rates.*, got 'rate'"):
+    with pytest.raises(ValueError, match=r"name must be one of .*rates.*, not 'rate'"):
         experiments.get("rate")
 
 
@@ -54,14 +54,14 @@ def test_options_are_read_without_loading_the_optional_packages():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--rates", "1.5"], r"number in \[0, 1\], got '1.5'"),
-        (["--rates", "nan"], r"number in \[0, 1\], got 'nan'"),
-        (["--noise", "some"], r"number in \[0, 1\], got 'some'"),
-        (["--epochs", "0"], "whole number >= 1, got '0'"),
-        (["--hidden", "8", "x"], "whole number >= 1, got 'x'"),
-        (["--rows", "1797"], "whole number 1 to 1796, got '1797'"),
-        (["--seeds", "-1"], "whole number >= 0, got '-1'"),
-        (["--lr", "inf"], "number above 0, got 'inf'"),
+        (["--p", "1.5"], r"number in \[0, 1\], not '1.5'"),
+        (["--p", "nan"], r"number in \[0, 1\], not 'nan'"),
+        (["--noise", "some"], r"number in \[0, 1\], not 'some'"),
+        (["--epochs", "0"], "whole number >= 1, not '0'"),
+        (["--hidden", "8", "x"], "whole number >= 1, not 'x'"),
+        (["--rows", "1797"], "whole number 1 to 1796, not '1797'"),
+        (["--seeds", "0"], "whole number 1 to 1000, not '0'"),
+        (["--lr", "inf"], "number above 0, not 'inf'"),
     ],
 )
 def test_bad_option_is_refused(words, message):
@@ -83,19 +83,33 @@ def test_option_types_take_their_limits():
     assert options.positive("1e-3") == 0.001
 
 
+def test_seeds_are_counted():
+    assert _parse(["--seeds", "5"]).seeds == (0, 1, 2, 3, 4)
+    assert _parse(["--seeds", "1"]).seeds == (0,)
+    assert _parse([]).seeds == (0, 1, 2, 3, 4)
+
+
+@pytest.mark.parametrize("name", experiments.names())
+def test_probabilities_of_dropout_have_one_name(name):
+    parser = argparse.ArgumentParser()
+    experiments.get(name).add_arguments(parser)
+    text = parser.format_help()
+    assert " --p P" in text
+    assert "--rates" not in text
+
+
 def test_names_and_numbers_of_a_list_are_tidied():
     assert options.once(["b", "a", "b"]) == ("b", "a")
-    assert _parse(["--rates", "0.5", "0", "0.5"]).rates == (0.0, 0.5)
-    assert _parse(["--seeds", "4", "3", "4"]).seeds == (4, 3)
+    assert _parse(["--p", "0.5", "0", "0.5"]).rates == (0.0, 0.5)
     assert _parse(["--hidden", "8", "8"]).hidden == (8, 8)
 
 
 @pytest.mark.parametrize(
     ("kind", "text", "message"),
     [
-        (options.inside, "0", "must be between 0 and 1, and neither, got '0'"),
-        (options.inside, "1", "must be between 0 and 1, and neither, got '1'"),
-        (options.one_of("ab"), "c", "must be one of a, b, got 'c'"),
+        (options.inside, "0", "must be between 0 and 1, and neither, not '0'"),
+        (options.inside, "1", "must be between 0 and 1, and neither, not '1'"),
+        (options.one_of("ab"), "c", "must be one of a, b, not 'c'"),
     ],
 )
 def test_types_say_what_they_accept(kind, text, message):

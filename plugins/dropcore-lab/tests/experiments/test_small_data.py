@@ -87,7 +87,7 @@ def test_words_where_dropout_stops_helping():
     )
     assert lines[2] == (
         "Dropout 0.5 lowered loss and raised accuracy in every seed at 100 rows, and at none of "
-        "the fewer that were tried (20 and 50)."
+        "the fewer that were tried (20 and 50 rows)."
     )
     assert lines[3].startswith("20 rows: ")
     assert lines[3].endswith("is higher by 0.20 ± 0.00.")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from dropcore_lab.experiments import variants
+from dropcore_lab.experiments import command, extras, variants
 from dropcore_lab.experiments.figures import Figures
 
 import dropcore
@@ -48,17 +48,32 @@ def test_left_out_variants_are_printed(run, monkeypatch):
         tried(variant, config)
 
     monkeypatch.setattr(variants, "_try_out", try_out)
-    words = "--variants standard alpha --seeds 1 --rows 40 --channels 2 --epochs 1 --timed 1"
+    words = "--seeds 1 --rows 40 --channels 2 --epochs 1 --timed 1"
     printed, picture = run("variants", words)
     assert "Left out" in printed
     assert "alpha: x has too few axes." in printed
     assert picture.exists()
 
 
+def test_a_variant_that_was_asked_for_and_cannot_run_is_an_error(tmp_path, monkeypatch, capsys):
+    for module in extras.NEEDED:
+        pytest.importorskip(module)
+    monkeypatch.delitem(variants.OPTIONS, "spatial")
+    words = ["variants", "--variants", "standard", "spatial", "--out", str(tmp_path)]
+    assert command.main(words) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(
+        "dropcore experiment variants: not every variant asked for can run here: spatial: it "
+    )
+    assert printed.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_variant_that_is_not_installed_is_refused(run, capsys):
     with pytest.raises(SystemExit):
         run("variants", "--variants standard standart")
-    assert "'standart' is not among" in capsys.readouterr().err
+    assert "must be one of" in capsys.readouterr().err
 
 
 def test_remarks_name_what_is_not_default():

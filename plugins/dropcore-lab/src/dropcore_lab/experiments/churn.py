@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from rich.console import Console
 
+LINES: dict[str, dict[str, Any]] = {
+    "dropped": {"color": "#DDDDDD", "linewidth": 0.8, "zorder": 0},
+    "zero": {"color": plot.TRAINING, "linewidth": 0.8, "zorder": 1, "linestyle": "--"},
+    "kept": {"color": plot.TRAINING, "linewidth": 1.4, "zorder": 1},
+}
+"""How the lines of a hidden unit are drawn, by its `_look`."""
 POINTS = 50
 """How many points a curve has."""
 
@@ -36,7 +42,7 @@ POINTS = 50
 class Config:
     """What is printed, and what is trained how often."""
 
-    p: float = 0.5
+    printed_p: float = 0.5
     rates: tuple[float, ...] = (0.0, 0.3, 0.5, 0.7)
     seeds: tuple[int, ...] = tuple(range(10))
     steps: int = 400
@@ -70,9 +76,8 @@ class Measured:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this experiment's options to `parser`."""
     add = options.Options(parser, Config())
-    add.one("p", options.probability, "P", "of the step that is printed")
-    dropped = "probabilities that a hidden unit is dropped, to train with"
-    add.many("rates", options.probability, "P", dropped, options.ascending)
+    add.one("printed_p", options.probability, "P", "p of the step that is printed with its numbers")
+    add.rates(options.probability, "probabilities that a hidden unit is dropped, to train with")
     add.seeds()
     add.one("steps", options.whole(1), "N", "training steps, each on all rows")
     add.one("lr", options.positive, "RATE", "learning rate")
@@ -82,9 +87,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the step, train every network, print table and conclusions, write the plot."""
     config = options.chosen(Config, args)
-    args.out.mkdir(parents=True, exist_ok=True)
     out = report.console()
-    step = churn_steps.take(config.p, config.seeds[0])
+    step = churn_steps.take(config.printed_p, config.seeds[0])
     churn_steps.show(out, step, config.lr)
     measured = measure(config, out, quiet=args.quiet)
     print_table(out, config, measured)
@@ -162,7 +166,7 @@ def print_table(out: Console, config: Config, measured: Mapping[float, Measured]
     """Print what every rate came to."""
     report.table(
         out,
-        f"After {config.steps} steps ({spread.heading(len(config.seeds))})",
+        f"After {report.count(config.steps, 'step')} ({spread.heading(len(config.seeds))})",
         ("p", "loss", "right of 5", "loss on a row left out", "all dropped"),
         [
             (
@@ -187,6 +191,8 @@ def conclusions(measured: Mapping[float, Measured]) -> list[str]:
         return [f"Training diverged at {', '.join(bad)}: nothing can be compared."]
     least, *others = sorted(measured)
     old = measured[least]
+    if len(old.right) == 1:
+        return spread.ONE_SEED
     lines = spread.warning(len(old.right))
     for p in others:
         loss = Change.between(old.losses[:, -1], measured[p].losses[:, -1])
@@ -218,25 +224,32 @@ def _coin(measured: Mapping[float, Measured]) -> str:
 
 def draw(config: Config, step: Step, measured: Mapping[float, Measured], directory: Path) -> Path:
     """Write ``churn.png``: each customer's sub-network in the printed step, then the training."""
-    title = f"Five customers, 2-4-1 network: one step at p = {config.p:g}, then {config.steps}"
-    footnote = (
-        "Above: what reaches the output in the step that is printed; crossed units are dropped. "
-        f"Below: {report.count(len(config.seeds), 'seed')}, losses without dropout."
+    title = (
+        f"Five customers, 2-4-1 network: one step at p = {config.printed_p:g}, and trainings of "
+        f"{report.count(config.steps, 'step')}"
     )
-    fig = plot.figure(13, 8, title, footnote, f"{plot.BANDS} {plot.DOTS}")
-    (above,), (below,) = fig.subfigures(2, 1, squeeze=False, height_ratios=[1, 1.1])
-    for place, axes in enumerate(above.subplots(1, len(CUSTOMERS))):
+    seeds = len(config.seeds)
+    zero = "; dashed: kept, and 0 by relu" if (step.keep & (step.hidden == 0)).any() else ""
+    footnote = (
+        f"Above: what reaches the output in the step that is printed; crossed: dropped{zero}. "
+        f"Below: {report.count(seeds, 'seed')}, losses without dropout."
+    )
+    key = f"{plot.curves_key(seeds)} {plot.dots_key(seeds)}"
+    fig = plot.figure(13, 8, title, footnote, key)
+    grid = fig.add_gridspec(2, 1, height_ratios=[1, 1.1])
+    for place, axes in enumerate(grid[0].subgridspec(1, len(CUSTOMERS)).subplots()):
         _draw_network(axes, step, place)
-    curves, left_out = below.subplots(1, 2, width_ratios=[1.3, 1])
+    curves, left_out = grid[1].subgridspec(1, 2, width_ratios=[1.3, 1]).subplots()
     plot.dress(curves, "Loss on the five rows", "cross-entropy", "step")
     colours = plot.ordered_colours(len(measured))
     for colour, (p, m) in zip(colours, measured.items(), strict=True):
-        plot.curve(curves, m.steps, m.losses, label=f"p = {p:g}", color=colour)
+        style = {"label": f"p = {p:g}", "color": colour}
+        plot.curve(curves, m.steps, m.losses, within=plot.POSITIVE, **style)
     curves.legend(frameon=False, loc="best")
-    plot.dress(left_out, "Loss on a row left out", xlabel="cross-entropy")
     values = np.stack([m.left_out for m in measured.values()])
     base = float(values[0].mean()) if min(measured) == 0 else None
-    plot.dots(left_out, [f"p = {p:g}" for p in measured], values, colours, base)
+    plot.dots(left_out, [f"{p:g}" for p in measured], values, colours, base)
+    plot.dress(left_out, "Loss on a row left out", "p", "cross-entropy")
     return plot.save(fig, directory, "churn")
 
 
@@ -245,15 +258,17 @@ def _draw_network(axes: Axes, step: Step, row: int) -> None:
     inputs = [(0.0, y) for y in (1.0, 2.0)]
     units = [(1.0, float(y)) for y in range(UNITS)]
     output = (2.0, 1.5)
-    for unit, kept in zip(units, step.keep[row], strict=True):
-        style: dict[str, Any] = {"color": plot.TRAINING if kept else "#DDDDDD", "zorder": int(kept)}
+    looks = [_look(*unit) for unit in zip(step.keep[row], step.hidden[row], strict=True)]
+    for unit, look in zip(units, looks, strict=True):
         for end in (*inputs, output):
-            axes.plot(*zip(unit, end, strict=True), linewidth=1.4 if kept else 0.8, **style)
+            axes.plot(*zip(unit, end, strict=True), **LINES[look])
     for (x, y), value in zip(inputs, INPUTS[row], strict=True):
         _circle(axes, x, y, f"{value:g}", plot.INK)
-    for (x, y), value, kept in zip(units, step.dropped[row], step.keep[row], strict=True):
-        _circle(axes, x, y, f"{value:.2f}" if kept else "", plot.TRAINING if kept else plot.FAINT)
-        if not kept:
+    for (x, y), value, look in zip(units, step.dropped[row], looks, strict=True):
+        text = {"dropped": "", "zero": "0", "kept": f"{value:.2f}"}[look]
+        colour = plot.FAINT if look == "dropped" else plot.TRAINING
+        _circle(axes, x, y, text, colour, "--" if look == "zero" else "-")
+        if look == "dropped":
             axes.plot(x, y, marker="x", markersize=17, color=plot.FAINT, zorder=4)
     _circle(axes, *output, f"{step.churn[row, 0]:.2f}", plot.VALIDATION)
     churned = "churned" if CHURNED[row, 0] else "stayed"
@@ -263,8 +278,14 @@ def _draw_network(axes: Axes, step: Step, row: int) -> None:
     axes.axis("off")
 
 
-def _circle(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
-    axes.plot(
-        x, y, marker="o", markersize=27, markerfacecolor="white", markeredgecolor=colour, zorder=3
-    )
+def _look(keep: bool, hidden: float) -> str:
+    """Tell apart, of hidden units, the dropped, the kept that relu put to 0, and the other kept."""
+    if not keep:
+        return "dropped"
+    return "kept" if hidden else "zero"
+
+
+def _circle(axes: Axes, x: float, y: float, text: str, colour: str, ls: str = "-") -> None:
+    """Draw a circle, 27 points wide, with a text."""
+    axes.scatter(x, y, s=27**2, facecolor="white", edgecolor=colour, linestyle=ls, zorder=3)
     axes.text(x, y, text, ha="center", va="center", fontsize=8.5, color=plot.INK, zorder=5)

@@ -67,9 +67,9 @@ def digits(rows: int, noise: float, rng: np.random.Generator) -> Split:
         If `rows` or `noise` is out of range.
     """
     if not 1 <= rows < DIGITS_ROWS:
-        raise ValueError(f"rows must be in 1 ... {DIGITS_ROWS - 1}, got {rows}")
+        raise ValueError(f"rows must be in 1 ... {DIGITS_ROWS - 1}, not {rows}")
     if not 0 <= noise <= 1:
-        raise ValueError(f"noise must be in [0, 1], got {noise}")
+        raise ValueError(f"noise must be in [0, 1], not {noise}")
     pixels, targets = _load("digits")
     order = rng.permutation(len(targets))
     x = (pixels[order] / 16).astype(np.float32)
@@ -105,7 +105,7 @@ def tumours(rows: int, rng: np.random.Generator) -> Split:
         If `rows` is out of range.
     """
     if not 2 <= rows < TUMOURS_ROWS:
-        raise ValueError(f"rows must be in 2 ... {TUMOURS_ROWS - 1}, got {rows}")
+        raise ValueError(f"rows must be in 2 ... {TUMOURS_ROWS - 1}, not {rows}")
     measured, targets = _load("breast_cancer")
     order = rng.permutation(len(targets))
     x, truth = measured[order], targets[order].astype(np.intp)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from rich.console import Console
 
+MOST_UNITS = 16
+"""How many hidden units a network has at most: all 2^units sub-networks are run."""
 ROUNDING = 1e-5
 """Two probabilities computed in float32 that differ by less are not called different."""
 
@@ -48,15 +50,16 @@ class Config:
     lr: float = 0.02
 
     def sizes(self, depth: int) -> tuple[int, ...]:
-        """Features, hidden widths, classes; where `depth` does not divide, units are left over."""
+        """Features, hidden widths, classes; what `depth` does not divide, is left over."""
         hidden = [max(self.units // depth, 1)] * depth
         return (data.TUMOURS_FEATURES, *hidden, data.TUMOURS_CLASSES)
 
     def __str__(self) -> str:
         """Describe it in a line."""
+        networks = ["-".join(map(str, self.sizes(depth))) for depth in self.depths]
         return (
-            f"{self.rows} training rows, {self.asked} others asked for, {self.units} hidden units "
-            f"in {', '.join(map(str, self.depths))} layers, "
+            f"{report.count(self.rows, 'training row')}, {self.asked} further rows asked for, "
+            f"{'networks' if len(networks) > 1 else 'network'} {', '.join(networks)}, "
             f"{report.count(len(self.seeds), 'seed')}"
         )
 
@@ -88,10 +91,10 @@ Setting = tuple[int, float]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this experiment's options to `parser`."""
     add, count = options.Options(parser, Config()), options.whole(1)
-    within, numbers = options.inside, options.ascending
-    add.many("rates", within, "P", "probabilities that a hidden unit is dropped", numbers)
-    add.many("depths", count, "N", "numbers of hidden layers", numbers)
-    add.one("units", options.whole(1, 16), "N", "hidden units, dealt out to the layers")
+    few, numbers = options.whole(1, MOST_UNITS), options.ascending
+    add.rates(options.inside, "probabilities that a hidden unit is dropped")
+    add.many("depths", few, "N", "numbers of hidden layers", numbers)
+    add.one("units", few, "N", "hidden units, dealt out to the layers, each at least one")
     add.many("samples", count, "N", "how many sub-networks are sampled", numbers)
     add.seeds()
     rows = options.whole(2, data.TUMOURS_ROWS - 1)
@@ -104,7 +107,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train every network, print tables and conclusions, write the plot."""
     config = options.chosen(Config, args)
-    args.out.mkdir(parents=True, exist_ok=True)
     out = report.console()
     out.print(f"Tumours, malignant or benign: {config}.\n")
     measured = measure(config, out, quiet=args.quiet)
@@ -149,10 +151,12 @@ def compare(config: Config, depth: int, p: float, seed: int) -> dict[str, Any]:
     x, labels = split.val_x[: config.asked], split.val_labels[: config.asked]
 
     every = subnetworks(model, x, output="softmax")
-    most = max(max(config.samples), 2)
-    samples = mc_predict(model, x, most, rng=stream.child("sampled"), output="softmax").samples
+    most = max(config.samples)
+    samples = mc_predict(
+        model, x, max(most, 2), rng=stream.child("sampled"), output="softmax"
+    ).samples
     exact = every.arithmetic_mean
-    found = (every.one_pass, samples.mean(axis=0), exact, every.geometric_mean)
+    found = (every.one_pass, samples[:most].mean(axis=0), exact, every.geometric_mean)
     return {
         "losses": {way: _loss(y, labels) for way, y in zip(WAYS, found, strict=True)},
         "arithmetic": _distance(every.one_pass, exact),
@@ -188,11 +192,11 @@ def print_tables(out: Console, config: Config, measured: Mapping[Setting, Measur
     """Print the distances, then the losses, depth by depth."""
     count = len(config.rates)
     sections = [count * (place + 1) - 1 for place in range(len(config.depths) - 1)]
-    most = max(config.samples)
+    samples = report.count(max(config.samples), "sample")
     report.table(
         out,
         f"Distance of the probability in one pass ({spread.heading(len(config.seeds))})",
-        ("layers", "p", "from arithmetic", "from geometric", f"{most} samples", "as near"),
+        ("layers", "p", "from arithmetic", "from geometric", samples, "as near"),
         [
             (
                 str(depth),
@@ -200,18 +204,18 @@ def print_tables(out: Console, config: Config, measured: Mapping[Setting, Measur
                 Spread.of(m.arithmetic).text(4),
                 Spread.of(m.geometric).text(4),
                 Spread.of(m.sampled[:, -1]).text(4),
-                str(enough(config, m) or f"> {most}"),
+                str(enough(config, m) or f"> {max(config.samples)}"),
             )
             for (depth, p), m in measured.items()
         ],
         caption="From the exact mean over all sub-networks. Beside it the distance from the "
-        f"arithmetic mean of {most} sampled sub-networks, and how many are as near as one pass.",
+        f"arithmetic mean over {samples}, and how many are as near as one pass.",
         sections=sections,
     )
     report.table(
         out,
         "Validation loss of one pass, of samples, and of the two means over all",
-        ("layers", "p", "one pass", f"{most} samples", "arithmetic", "geometric"),
+        ("layers", "p", "one pass", samples, "arithmetic", "geometric"),
         [
             (str(depth), f"{p:g}", *(str(Spread.of(m.losses[way])) for way in WAYS))
             for (depth, p), m in measured.items()
@@ -226,6 +230,8 @@ def conclusions(config: Config, measured: Mapping[Setting, Measured]) -> list[st
     bad = [f"p = {p:g}" for (_, p), m in measured.items() if not np.isfinite(m.arithmetic).all()]
     if bad:
         return [f"Training diverged at {', '.join(bad)}: nothing can be compared."]
+    if len(config.seeds) == 1:
+        return spread.ONE_SEED
     lines = spread.warning(len(config.seeds))
     lines += [_as_p_grows(depth, config.rates, measured) for depth in config.depths]
     lines += [_as_depth_grows(p, config.depths, measured) for p in config.rates]
@@ -237,11 +243,11 @@ def conclusions(config: Config, measured: Mapping[Setting, Measured]) -> list[st
 def _as_p_grows(depth: int, rates: tuple[float, ...], measured: Mapping[Setting, Measured]) -> str:
     if len(rates) < 2:
         return ""
-    low, high = rates[0], rates[-1]
-    change = Change.between(measured[depth, low].arithmetic, measured[depth, high].arithmetic)
+    low, high = (measured[depth, p].arithmetic for p in (rates[0], rates[-1]))
+    change = Change.between(low, high, digits=4)
     return (
-        f"{report.count(depth, 'layer')}, p = {high:g} against {low:g}: the distance of one pass "
-        f"from the arithmetic mean is {change.text(digits=4)}."
+        f"{report.count(depth, 'layer')}, p = {rates[-1]:g} against {rates[0]:g}: the distance "
+        f"of one pass from the arithmetic mean is {change.text()}."
     )
 
 
@@ -249,8 +255,9 @@ def _as_depth_grows(p: float, depths: tuple[int, ...], measured: Mapping[Setting
     if len(depths) < 2:
         return ""
     flat, deep = depths[0], depths[-1]
-    change = Change.between(measured[flat, p].arithmetic, measured[deep, p].arithmetic)
-    return f"p = {p:g}, {deep} layers against {flat}: that distance is {change.text(digits=4)}."
+    old, new = (measured[depth, p].arithmetic for depth in (flat, deep))
+    change = Change.between(old, new, digits=4)
+    return f"p = {p:g}, {deep} layers against {flat}: that distance is {change.text()}."
 
 
 def _which_mean(depth: int, rates: tuple[float, ...], measured: Mapping[Setting, Measured]) -> str:
@@ -259,13 +266,10 @@ def _which_mean(depth: int, rates: tuple[float, ...], measured: Mapping[Setting,
     of = {p: measured[depth, p] for p in rates}
     if all((m.geometric < ROUNDING).all() for m in of.values()):
         return f"{layers}: one pass is the geometric mean, but for rounding, at every p and seed."
+    changes = {p: Change.between(m.arithmetic, m.geometric, digits=4) for p, m in of.items()}
     nearer = {
-        "nearer to the geometric mean in every seed": [
-            p for p, m in of.items() if (m.geometric < m.arithmetic).all()
-        ],
-        "nearer to the arithmetic mean in every seed": [
-            p for p, m in of.items() if (m.geometric > m.arithmetic).all()
-        ],
+        "nearer to the geometric mean in every seed": [p for p, c in changes.items() if c.fell],
+        "nearer to the arithmetic mean in every seed": [p for p, c in changes.items() if c.rose],
     }
     mixed = [p for p in rates if not any(p in found for found in nearer.values())]
     words = [f"{text} at p = {_listed(found)}" for text, found in nearer.items() if found]
@@ -290,13 +294,18 @@ def _sampling(config: Config, measured: Mapping[Setting, Measured]) -> str:
     )
     missed = len(needed) - len(reached)
     settings = f"{missed} of {len(needed)} combinations of depth and p"
-    return f"{text}; at {settings} even {most} are not." if missed else f"{text}."
+    return (
+        f"{text}; at {settings} even {most} {'are' if most > 1 else 'is'} not."
+        if missed
+        else f"{text}."
+    )
 
 
 def _loss_of_one_pass(measured: Mapping[Setting, Measured]) -> str:
     """Count where the exact mean predicts better than one pass, and where worse."""
     changes = [
-        Change.between(m.losses["one pass"], m.losses["arithmetic"]) for m in measured.values()
+        Change.between(m.losses["one pass"], m.losses["arithmetic"], digits=3)
+        for m in measured.values()
     ]
     lower, higher = sum(c.fell for c in changes), sum(c.rose for c in changes)
     return (
@@ -313,27 +322,18 @@ def _listed(rates: list[float]) -> str:
 def draw(config: Config, measured: Mapping[Setting, Measured], directory: Path) -> Path:
     """Write ``ensemble.png``: distances over p, sampling over its size, losses over p."""
     title = "One pass, sampled sub-networks and all sub-networks"
-    fig = plot.figure(14, 5.4, title, f"Tumours: {config}.")
+    key = plot.curves_key(len(config.seeds))
+    fig = plot.figure(14, 5.4, title, f"Tumours: {config}.", key)
     distance, sampling, loss = fig.subplots(1, 3)
-    middle = min(config.rates, key=lambda p: abs(p - 0.5))
-    counts = np.array(config.samples)
-    for depth, colour in zip(config.depths, cycle(plot.PALETTE), strict=False):
+    colours = dict(zip(config.depths, cycle(plot.PALETTE), strict=False))
+    for depth, colour in colours.items():
         style = {"color": colour, "marker": "o", "markersize": 4}
         _draw_depth(distance, loss, {p: measured[depth, p] for p in config.rates}, style)
-        at_middle, layers = measured[depth, middle], report.count(depth, "layer")
-        plot.curve(sampling, counts, at_middle.sampled, label=layers, **style)
-        sampling.axhline(at_middle.arithmetic.mean(), color=colour, linewidth=1, linestyle="--")
     plot.dress(distance, "Distance of one pass from the exact means", "probability", "p")
     for ls, which in (("-", "arithmetic"), (":", "geometric")):
         distance.plot([], [], color=plot.INK, ls=ls, label=which)
     distance.legend(frameon=False, loc="upper left")
-    plot.dress(sampling, f"Sampling at p = {middle:g}; dashes: one pass", "", "sub-networks")
-    sampling.set_xscale("log")
-    if any((measured[depth, middle].sampled > 0).any() for depth in config.depths):
-        sampling.set_yscale("log")
-    sampling.set_xticks(counts, [str(count) for count in counts])
-    sampling.minorticks_off()
-    sampling.legend(frameon=False, loc="lower left")
+    _draw_sampling(sampling, config, measured, colours)
     plot.dress(loss, "Loss of one pass less that of the mean", "above 0: one pass is worse", "p")
     loss.axhline(0, color=plot.FAINT, linewidth=1)
     return plot.save(fig, directory, "ensemble")
@@ -345,10 +345,35 @@ def _draw_depth(
     """Draw one depth's distances and losses over p."""
     rates = np.array(list(of))
 
-    def over_p(axes: Axes, values: list[NDArray[Any]], ls: str) -> None:
-        plot.curve(axes, rates, np.stack(values, axis=1), label="", ls=ls, **style)
+    for axes, values, ls, within in (
+        (distance, [m.arithmetic for m in of.values()], "-", plot.POSITIVE),
+        (distance, [m.geometric for m in of.values()], ":", plot.POSITIVE),
+        (loss, [m.losses["one pass"] - m.losses["arithmetic"] for m in of.values()], "-", plot.ANY),
+    ):
+        plot.curve(axes, rates, np.stack(values, axis=1), label="", ls=ls, within=within, **style)
         axes.set_xticks(rates)
 
-    over_p(distance, [m.arithmetic for m in of.values()], "-")
-    over_p(distance, [m.geometric for m in of.values()], ":")
-    over_p(loss, [m.losses["one pass"] - m.losses["arithmetic"] for m in of.values()], "-")
+
+def _draw_sampling(
+    axes: Axes, config: Config, measured: Mapping[Setting, Measured], colours: Mapping[int, str]
+) -> None:
+    """Draw the distance of means over samples, at the p nearest to one half."""
+    middle = min(config.rates, key=lambda p: abs(p - 0.5))
+    counts = np.array(config.samples)
+    means = []
+    for depth, colour in colours.items():
+        m = measured[depth, middle]
+        style = {"color": colour, "marker": "o", "markersize": 4, "within": plot.POSITIVE}
+        plot.curve(axes, counts, m.sampled, label=report.count(depth, "layer"), **style)
+        axes.axhline(m.arithmetic.mean(), color=colour, linewidth=1, linestyle="--")
+        means += [*m.sampled.mean(axis=0), m.arithmetic.mean()]
+    title = f"Sampling at p = {middle:g}; dashes: one pass"
+    plot.dress(axes, title, "distance from the arithmetic mean", "sub-networks")
+    axes.set_xscale("log")
+    axes.set_xticks(counts, [str(count) for count in counts])
+    above = [mean for mean in means if mean > 0]
+    if above:
+        axes.set_yscale("log")
+        axes.set_ylim(bottom=min(above) / 2)  # a band may go down to 0
+    axes.minorticks_off()
+    axes.legend(frameon=False, loc="lower left")

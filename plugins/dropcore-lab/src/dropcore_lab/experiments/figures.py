@@ -50,7 +50,7 @@ class Figures:
 
     def accuracy_change(self, old: Figures) -> Change:
         """Compare the accuracy with another setting's, in points."""
-        return Change.between(100 * old.val_accuracy, 100 * self.val_accuracy)
+        return Change.between(100 * old.val_accuracy, 100 * self.val_accuracy, digits=1)
 
     def against(self, old: Figures) -> str:
         """Say what changed from another setting, and whether validation improved.
@@ -68,7 +68,7 @@ class Figures:
             verdict = " No clear effect on validation."
         return (
             f"gap {gap.text('wider', 'narrower')}, validation loss {loss.text()}, "
-            f"accuracy {points.text(unit=' points', digits=1)}.{verdict}"
+            f"accuracy {points.text(unit=' points')}.{verdict}"
         )
 
 

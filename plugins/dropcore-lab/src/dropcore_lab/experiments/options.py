@@ -6,6 +6,7 @@ The types have messages that say what is accepted.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     Tidy = Callable[[Sequence[Any]], tuple[Any, ...]]
 
 Config = TypeVar("Config", bound="DataclassInstance")
+
+MOST_SEEDS = 1000
+
+
+class Refused(Exception):
+    """What the options ask for cannot be done; the message says why."""
 
 
 class Options:
@@ -52,12 +59,18 @@ class Options:
         metavar: str,
         text: str,
         tidy: Tidy = tuple,
+        *,
+        flag: str = "",
     ) -> None:
-        """Add an option that takes several values, which `tidy` then puts in order."""
+        """Add an option that takes several values, which `tidy` then puts in order.
+
+        It is named after the field, or `flag`.
+        """
         values = getattr(self._default, field)
         shown = " ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values)
         self._parser.add_argument(
-            f"--{field.replace('_', '-')}",
+            f"--{flag or field.replace('_', '-')}",
+            dest=field,
             nargs="+",
             type=kind,
             default=values,
@@ -67,9 +80,20 @@ class Options:
             tidy=tidy,
         )
 
+    def rates(self, kind: Callable[[str], float], text: str) -> None:
+        """Add ``--p``, which takes several probabilities."""
+        self.many("rates", kind, "P", text, ascending, flag="p")
+
     def seeds(self) -> None:
-        """Add ``--seeds``."""
-        self.many("seeds", whole(0), "SEED", "train everything once for each of these", once)
+        """Add ``--seeds``, which takes how many."""
+        count = len(self._default.seeds)  # type: ignore[attr-defined]
+        self._parser.add_argument(
+            "--seeds",
+            type=first_seeds,
+            default=first_seeds(str(count)),
+            metavar="N",
+            help=f"train everything N times, with the seeds 0 to N - 1 (default: {count})",
+        )
 
     def noise(self) -> None:
         """Add ``--noise``."""
@@ -151,10 +175,19 @@ def whole(least: int, most: int | None = None) -> Callable[[str], int]:
         except ValueError:
             value = least - 1
         if value < least or (most is not None and value > most):
-            raise argparse.ArgumentTypeError(f"must be {accepted}, got {text!r}")
+            raise argparse.ArgumentTypeError(f"must be {accepted}, not {text!r}")
         return value
 
     return parse
+
+
+def first_seeds(text: str) -> tuple[int, ...]:
+    """Read how many seeds there are, and list them.
+
+    >>> first_seeds("3")
+    (0, 1, 2)
+    """
+    return tuple(range(whole(1, MOST_SEEDS)(text)))
 
 
 def one_of(names: Iterable[str]) -> Callable[[str], str]:
@@ -163,7 +196,7 @@ def one_of(names: Iterable[str]) -> Callable[[str], str]:
 
     def parse(text: str) -> str:
         if text not in known:
-            raise argparse.ArgumentTypeError(f"must be one of {', '.join(known)}, got {text!r}")
+            raise argparse.ArgumentTypeError(f"must be one of {', '.join(known)}, not {text!r}")
         return text
 
     return parse
@@ -176,7 +209,7 @@ def probability(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"must be a number in [0, 1], got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a number in [0, 1], not {text!r}")
     return value
 
 
@@ -184,7 +217,7 @@ def inside(text: str) -> float:
     """Read a number between 0 and 1, and neither."""
     value = probability(text)
     if value in (0, 1):
-        raise argparse.ArgumentTypeError(f"must be between 0 and 1, and neither, got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be between 0 and 1, and neither, not {text!r}")
     return value
 
 
@@ -195,13 +228,12 @@ def positive(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a number above 0, not {text!r}")
     return value
 
 
 def directory(text: str) -> Path:
     """Read the path of a directory, or of one to make."""
-    path = Path(text)
-    if path.exists() and not path.is_dir():
-        raise argparse.ArgumentTypeError(f"must be a directory or a new path, got {text!r}")
-    return path
+    if os.path.exists(text) and not os.path.isdir(text):  # Path's may raise
+        raise argparse.ArgumentTypeError(f"must be a directory or a new path, not {text!r}")
+    return Path(text)

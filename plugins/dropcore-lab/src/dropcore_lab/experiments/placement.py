@@ -79,9 +79,10 @@ class Config:
     def __str__(self) -> str:
         """Describe it in a line."""
         return (
-            f"p = {self.p:g}, {self.rows} training rows, each label wrong with probability "
-            f"{self.noise:g}, two convolutions ({self.channels} and {2 * self.channels} channels), "
-            f"{self.epochs} epochs, {report.count(len(self.seeds), 'seed')}"
+            f"p = {self.p:g}, {report.count(self.rows, 'training row')}, each label wrong with "
+            f"probability {self.noise:g}, two convolutions ({self.channels} and "
+            f"{2 * self.channels} channels), {report.count(self.epochs, 'epoch')}, "
+            f"{report.count(len(self.seeds), 'seed')}"
         )
 
 
@@ -95,7 +96,7 @@ class Measured:
     shift : array
         Variance in training over variance in inference; nan without batch normalisation.
     time_share : array
-        Of a training step's time, what dropout takes.
+        Of a training step's time, what dropout takes; nan without dropout.
     """
 
     figures: Figures
@@ -131,7 +132,6 @@ def _baseline(place: str) -> str:
 def run(args: argparse.Namespace) -> int:
     """Train every network, print table and conclusions, write the plot."""
     config = options.chosen(Config, args)
-    args.out.mkdir(parents=True, exist_ok=True)
     out = report.console()
     out.print(f"Handwritten digits: {config}.\n")
     measured = measure(config, out, quiet=args.quiet)
@@ -168,7 +168,7 @@ def train(config: Config, place: Place, number: int) -> tuple[Run, float, float]
     engine.train(model, optimiser, split, epochs=config.epochs, batch=config.batch, rng=for_order)
     run = engine.figures(model, split)
     shift = variance_shift(model, split.train_x)
-    share = 0.0
+    share = np.nan
     if place.sites:
         share = engine.time_share(model, optimiser, split, config.batch, config.timed)
     return run, shift, share
@@ -201,7 +201,7 @@ def print_table(out: Console, config: Config, measured: Mapping[str, Measured]) 
     line = (plain - 1,) if 0 < plain < len(measured) else ()
     report.table(
         out,
-        f"After {config.epochs} epochs ({spread.heading(len(config.seeds))})",
+        f"After {report.count(config.epochs, 'epoch')} ({spread.heading(len(config.seeds))})",
         ("place", *figures.COLUMNS),
         [(place, *m.figures.cells()) for place, m in measured.items()],
         caption="Losses without dropout; accuracy against the true digits.",
@@ -233,6 +233,8 @@ def conclusions(measured: Mapping[str, Measured]) -> list[str]:
     if bad:
         return bad
     seeds = len(next(iter(measured.values())).shift)
+    if seeds == 1:
+        return spread.ONE_SEED
     lines = spread.warning(seeds)
     for place, m in measured.items():
         if PLACES[place].sites:
@@ -275,10 +277,10 @@ def draw(config: Config, measured: Mapping[str, Measured], directory: Path) -> P
         if (found := {k: m for k, m in measured.items() if PLACES[k].normalised is normalised})
     ]
     height = 2.2 + 0.42 * len(measured) + 0.9 * len(groups)
-    fig = plot.figure(13, height, title, f"Handwritten digits: {config}.", plot.DOTS)
-    panels = fig.subplots(
-        len(groups), 3, squeeze=False, height_ratios=[len(found) + 1.5 for _, found in groups]
-    )
+    key = plot.dots_key(len(config.seeds))
+    fig = plot.figure(13, height, title, f"Handwritten digits: {config}.", key)
+    heights = [len(found) + 1.5 for _, found in groups]
+    panels = fig.subplots(len(groups), 3, squeeze=False, sharey="row", height_ratios=heights)
     for row, (words, found) in zip(panels, groups, strict=True):
         _draw_group(row, words, found)
     return plot.save(fig, directory, "placement")
@@ -289,15 +291,16 @@ def _draw_group(panels: Any, words: str, found: Mapping[str, Measured]) -> None:
     colours = [plot.FAINT if not PLACES[place].sites else plot.TRAINING for place in found]
     losses = np.array([m.figures.val_loss for m in found.values()])
     accuracies = np.array([m.figures.val_accuracy for m in found.values()])
-    plot.dress(panels[0], f"Validation loss{words}", xlabel="cross-entropy")
+    where = "where dropout stands"
     plot.dots(panels[0], names, losses, colours, losses[0].mean())
-    plot.dress(panels[1], "Validation accuracy", xlabel="share of the rows")
-    plot.dots(panels[1], [""] * len(names), accuracies, colours, accuracies[0].mean())
+    plot.dress(panels[0], f"Validation loss{words}", where, "cross-entropy")
+    plot.dots(panels[1], names, accuracies, colours, accuracies[0].mean())
+    plot.dress(panels[1], "Validation accuracy", where, "share right")
     if words:
         shifts = np.array([m.shift for m in found.values()])
-        plot.dress(panels[2], "Variance shift", xlabel="variance in training / in inference")
-        plot.dots(panels[2], [""] * len(names), shifts, colours, shifts[0].mean())
+        plot.dots(panels[2], names, shifts, colours, shifts[0].mean())
+        plot.dress(panels[2], "Variance shift", where, "variance in training / in inference")
     else:
         shares = np.array([100 * m.time_share for m in found.values()])
-        plot.dress(panels[2], "Time that dropout takes", xlabel="% of a training step")
-        plot.dots(panels[2], [""] * len(names), shares, colours)
+        plot.dots(panels[2], names, shares, colours)
+        plot.dress(panels[2], "Time that dropout takes", where, "% of a training step")

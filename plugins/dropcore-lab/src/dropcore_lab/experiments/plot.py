@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dropcore_lab.experiments import output
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -22,11 +24,27 @@ VALIDATION = "#D55E00"
 INK = "#333333"
 FAINT = "#999999"
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-BANDS = "Lines: mean over the seeds; bands: one standard deviation either way."
-DOTS = "Dots: one a seed; bars: their mean; dashes: the mean without dropout."
+ANY = (-np.inf, np.inf)
+POSITIVE = (0.0, np.inf)
+SHARE = (0.0, 1.0)
+"""What the values of a curve can be: a band stops there."""
 
 
-def figure(width: float, height: float, title: str, footnote: str, key: str = BANDS) -> Figure:
+def curves_key(seeds: int) -> str:
+    """Say what lines and bands are; one seed has no bands."""
+    if seeds == 1:
+        return "Lines: the one seed."
+    return "Lines: mean over the seeds; bands: one standard deviation either way."
+
+
+def dots_key(seeds: int) -> str:
+    """Say what dots, bars and dashes are; one seed has no bars."""
+    if seeds == 1:
+        return "Dots: the one seed; dashes: without dropout."
+    return "Dots: one a seed; bars: their mean; dashes: the mean without dropout."
+
+
+def figure(width: float, height: float, title: str, footnote: str, key: str) -> Figure:
     """Make an empty figure, sized in inches, without pyplot's global state or a display."""
     from matplotlib.figure import Figure
 
@@ -52,20 +70,31 @@ def shades(name: str, count: int) -> list[Any]:
 
 
 def curve(
-    axes: Axes, epochs: NDArray[Any], values: NDArray[Any], *, label: str, **style: Any
+    axes: Axes,
+    x: NDArray[Any],
+    values: NDArray[Any],
+    *,
+    label: str,
+    within: tuple[float, float],
+    **style: Any,
 ) -> None:
     """Draw the mean over seeds, in a band of one standard deviation either way.
 
-    `values` has shape (seeds, points); a single seed has no band.
+    `values` has shape (seeds, points). A single seed has no band, a single point is a dot with a
+    line up and down, and the band stops at the limits `within`.
     """
     mean = values.mean(axis=0)
-    axes.plot(epochs, mean, label=label, **style)
-    if len(values) > 1:
-        deviation = values.std(axis=0, ddof=1)
-        colour = style.get("color")
-        axes.fill_between(
-            epochs, mean - deviation, mean + deviation, color=colour, alpha=0.2, linewidth=0
-        )
+    alone = {"marker": "o"} if len(x) == 1 else {}
+    axes.plot(x, mean, label=label, **(alone | style))
+    if len(values) == 1:
+        return
+    deviation = values.std(axis=0, ddof=1)
+    low, high = np.clip((mean - deviation, mean + deviation), *within)
+    colour = style.get("color")
+    if alone:
+        axes.vlines(x, low, high, color=colour, alpha=0.4, linewidth=3)
+    else:
+        axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
 
 
 def dots(
@@ -77,30 +106,35 @@ def dots(
 ) -> None:
     """Draw a row of dots for each name, one a seed, and a bar at their mean.
 
-    `values` has shape (names, seeds). The first name is at the top.
+    `values` has shape (names, seeds); nan is not drawn. The first name is at the top.
     """
     if baseline is not None:
         axes.axvline(baseline, color=FAINT, linewidth=1, linestyle="--", zorder=1)
     for place, (row, colour) in enumerate(zip(values, colours, strict=True)):
         axes.scatter(row, [place] * len(row), s=26, color=colour, alpha=0.55, linewidth=0, zorder=2)
-        mean = row.mean()
-        axes.plot([mean, mean], [place - 0.3, place + 0.3], color=colour, linewidth=2.5, zorder=3)
+        if len(row) > 1:
+            ends = [place - 0.3, place + 0.3]
+            axes.plot([row.mean()] * 2, ends, color=colour, linewidth=2.5, zorder=3)
+    axes.locator_params(axis="x", nbins=6)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)
 
 
-def dress(axes: Axes, title: str, ylabel: str = "", xlabel: str = "epoch") -> None:
-    """Give the axes a title, labels and a faint grid."""
+def dress(axes: Axes, title: str, ylabel: str, xlabel: str) -> None:
+    """Give the axes a title, labels and a faint grid.
+
+    Axes that share their y axis with others show its label and numbers at the left ones alone.
+    """
     axes.set_title(title, loc="left", fontsize=11, color=INK)
     axes.set_xlabel(xlabel, color=INK)
     axes.set_ylabel(ylabel, color=INK)
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=INK)
+    if len(axes.get_shared_y_axes().get_siblings(axes)) > 1:
+        axes.label_outer(remove_inner_ticks=False)
 
 
 def save(fig: Figure, directory: Path, name: str) -> Path:
     """Write the figure as PNG and return its path."""
-    path = directory / f"{name}.png"
-    fig.savefig(path, format="png")
-    return path
+    return output.write(directory / f"{name}.png", lambda path: fig.savefig(path, format="png"))

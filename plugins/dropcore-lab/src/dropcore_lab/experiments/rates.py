@@ -23,6 +23,7 @@ from dropcore_lab.experiments.figures import Figures
 from dropcore_lab.experiments.spread import Change, Spread
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from rich.console import Console
 
 EPOCHS_PER_POINT = 3
@@ -52,8 +53,8 @@ class Config:
     def __str__(self) -> str:
         """Describe it in a line."""
         return (
-            f"{self.rows} training rows, each label wrong with probability {self.noise:g}, "
-            f"network {'-'.join(map(str, self.sizes))}, "
+            f"{report.count(self.rows, 'training row')}, each label wrong with probability "
+            f"{self.noise:g}, network {'-'.join(map(str, self.sizes))}, "
             f"{report.count(len(self.seeds), 'seed')}, {self.engine} engine"
         )
 
@@ -81,8 +82,7 @@ class Curves:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this experiment's options to `parser`."""
     add, count = options.Options(parser, Config()), options.whole(1)
-    dropped = "probabilities that a hidden unit is dropped"
-    add.many("rates", options.probability, "P", dropped, options.ascending)
+    add.rates(options.probability, "probabilities that a hidden unit is dropped")
     add.seeds()
     add.many("hidden", count, "WIDTH", "widths of the hidden layers")
     add.digits()
@@ -94,7 +94,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train every network, print table and conclusions, write the plot."""
     config = options.chosen(Config, args)
-    args.out.mkdir(parents=True, exist_ok=True)  # before the training, should it be impossible
     out = report.console()
     out.print(f"Handwritten digits: {config}.\n")
     curves = measure(config, out, quiet=args.quiet)
@@ -160,7 +159,7 @@ def print_table(out: Console, config: Config, curves: Mapping[float, Curves]) ->
     last = {p: c.last for p, c in curves.items()}
     report.table(
         out,
-        f"After {config.epochs} epochs ({spread.heading(len(config.seeds))})",
+        f"After {report.count(config.epochs, 'epoch')} ({spread.heading(len(config.seeds))})",
         ("p", *figures.COLUMNS),
         [(f"{p:g}", *f.cells()) for p, f in last.items()],
         caption="Both losses without dropout and with the same chance of a wrong label; "
@@ -179,7 +178,10 @@ def conclusions(curves: Mapping[float, Curves]) -> list[str]:
     if bad:
         return bad
     least, *others = sorted(last)
-    lines = spread.warning(len(last[least].val_loss))
+    seeds = len(last[least].val_loss)
+    if seeds == 1:
+        return spread.ONE_SEED
+    lines = spread.warning(seeds)
     if others:
         lines.append(_gaps(last))
         lines += [f"p = {p:g} against {least:g}: {last[p].against(last[least])}" for p in others]
@@ -190,6 +192,8 @@ def conclusions(curves: Mapping[float, Curves]) -> list[str]:
 def _gaps(last: Mapping[float, Figures]) -> str:
     gaps = {p: float(f.gap.mean()) for p, f in last.items()}
     wide, narrow = max(gaps, key=gaps.__getitem__), min(gaps, key=gaps.__getitem__)
+    if f"{gaps[wide]:.2f}" == f"{gaps[narrow]:.2f}":
+        return f"The gap between validation and training loss is {gaps[wide]:.2f} at every p."
     return (
         "The gap between validation and training loss is widest at "
         f"p = {wide:g} ({gaps[wide]:.2f}) and narrowest at p = {narrow:g} ({gaps[narrow]:.2f})."
@@ -226,21 +230,35 @@ def draw(config: Config, curves: Mapping[float, Curves], directory: Path) -> Pat
     """Write ``rates.png``: both losses rate by rate, then all rates beside each other."""
     rates = ", ".join(f"{p:g}" for p in curves)
     title = f"Dropout after each hidden layer: training and validation loss at p = {rates}"
-    fig = plot.figure(max(10.0, 3.1 * len(curves)), 7.4, title, f"Handwritten digits: {config}.")
-    (above,), (below,) = fig.subfigures(2, 1, squeeze=False)
-    panels = above.subplots(1, len(curves), sharey=True, squeeze=False)[0]
-    for axes, (p, c) in zip(panels, curves.items(), strict=True):
-        gap = Spread.of(c.gap[:, -1]).text(2)
-        plot.dress(axes, f"p = {p:g}, gap {gap}", "cross-entropy" if axes is panels[0] else "")
-        plot.curve(axes, c.epochs, c.val_loss, label="validation", color=plot.VALIDATION)
-        plot.curve(axes, c.epochs, c.train_loss, label="training", color=plot.TRAINING, ls="--")
-    panels[0].legend(frameon=False, loc="best")
-    loss, accuracy = below.subplots(1, 2)
-    plot.dress(loss, "Validation loss", "cross-entropy")
-    plot.dress(accuracy, "Validation accuracy, against the true digits")
-    for colour, (p, c) in zip(plot.ordered_colours(len(curves)), curves.items(), strict=True):
-        plot.curve(loss, c.epochs, c.val_loss, label=f"p = {p:g}", color=colour)
-        plot.curve(accuracy, c.epochs, c.val_accuracy, label=f"p = {p:g}", color=colour)
+    footnote, key = f"Handwritten digits: {config}.", plot.curves_key(len(config.seeds))
+    count = len(curves)
+    fig = plot.figure(max(10.0, 3.1 * count), 7.4, title, footnote, key)
+    grid = fig.add_gridspec(2, 2 * count)
+    first: Axes | None = None
+    for place, (p, c) in enumerate(curves.items()):
+        axes = fig.add_subplot(grid[0, 2 * place : 2 * place + 2], sharey=first)
+        _draw_rate(axes, p, c)
+        if first is None:
+            first = axes
+            axes.legend(frameon=False, loc="best")
+    loss, accuracy = fig.add_subplot(grid[1, :count]), fig.add_subplot(grid[1, count:])
+    plot.dress(loss, "Validation loss", "cross-entropy", "epoch")
+    plot.dress(accuracy, "Validation accuracy, against the true digits", "share right", "epoch")
+    for colour, (p, c) in zip(plot.ordered_colours(count), curves.items(), strict=True):
+        style = {"label": f"p = {p:g}", "color": colour}
+        plot.curve(loss, c.epochs, c.val_loss, within=plot.POSITIVE, **style)
+        plot.curve(accuracy, c.epochs, c.val_accuracy, within=plot.SHARE, **style)
     accuracy.set_ylim(0, 1)
     accuracy.legend(frameon=False, loc="best")
     return plot.save(fig, directory, "rates")
+
+
+def _draw_rate(axes: Axes, p: float, curves: Curves) -> None:
+    """Draw both losses of one rate."""
+    gap = Spread.of(curves.gap[:, -1]).text(2)
+    plot.dress(axes, f"p = {p:g}, gap {gap}", "cross-entropy", "epoch")
+    for values, style in (
+        (curves.val_loss, {"label": "validation", "color": plot.VALIDATION}),
+        (curves.train_loss, {"label": "training", "color": plot.TRAINING, "ls": "--"}),
+    ):
+        plot.curve(axes, curves.epochs, values, within=plot.POSITIVE, **style)

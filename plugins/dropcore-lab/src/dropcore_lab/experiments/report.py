@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
+    from rich.table import Table
 
 
 def console() -> Console:
@@ -79,21 +81,68 @@ def table(
 ) -> None:
     """Print a table, right-aligned but for the first `names` columns; one row may be bold.
 
-    A line is drawn below each of the rows `sections`.
+    A line is drawn below each of the rows `sections`. Where the terminal is too narrow, heads are
+    wrapped, then deviations go below their means, and names but the first ones are wrapped. What
+    is too wide even so, is printed whole.
     """
+    rows = [list(row) for row in rows]
+    wrapped = [_wrapped(head, column) for head, *column in zip(columns, *rows, strict=True)]
+    below = [[cell.replace(" ±", "\n±") for cell in row] for row in rows]
+    least = [_wrapped(head, column) for head, *column in zip(columns, *below, strict=True)]
+    for heads, cells in ((list(columns), rows), (wrapped, rows), (least, below)):
+        room = out.width - _width(heads, cells, names, wrapped=cells is below)
+        if room >= 0:
+            break
+    grid = _grid(heads, cells, bold, names, sections)
+    if room < 0:
+        grid.width = out.width - room
+    # A title or caption of rich's own would be wrapped to the width of the columns.
+    out.print(title, style="bold")
+    out.print(grid, end="", crop=False)
+    for line in [*caption.splitlines(), ""]:
+        whole = " " not in line  # an address, to be copied
+        out.print(line, style="italic", soft_wrap=whole)
+
+
+def _wrapped(head: str, cells: Sequence[str]) -> str:
+    """Wrap a head to the width that its longest word or cell has anyway."""
+    words = [*head.split(), *(line for cell in cells for line in cell.split("\n"))]
+    return "\n".join(textwrap.wrap(head, max(map(len, words))))
+
+
+def _width(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], names: int, *, wrapped: bool
+) -> int:
+    """Measure a table: its columns, and three characters from each to the next.
+
+    If `wrapped`, names but the first ones take the room of their longest word alone.
+    """
+    widths = []
+    for place, column in enumerate(zip(heads, *rows, strict=True)):
+        described = wrapped and 0 < place < names
+        parts = [cell.split() if described else cell.split("\n") for cell in column]
+        widths.append(max(len(part) for cell in parts for part in cell))
+    return sum(widths) + 3 * len(widths) + 1
+
+
+def _grid(
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    bold: int | None,
+    names: int,
+    sections: Sequence[int],
+) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     grid = Table(box=SIMPLE_HEAD)
-    for place, column in enumerate(columns):
-        grid.add_column(column, justify="left" if place < names else "right", no_wrap=True)
+    for place, head in enumerate(heads):
+        name, described = place < names, 0 < place < names
+        grid.add_column(head, justify="left" if name else "right", no_wrap=not described)
     for place, row in enumerate(rows):
         style = "bold" if place == bold else None
         grid.add_row(*row, style=style, end_section=place in sections)
-    # A title or caption of rich's own would be wrapped to the width of the columns.
-    out.print(title, style="bold")
-    out.print(grid, end="")
-    out.print(f"{caption}\n", style="italic")
+    return grid
 
 
 def sentences(out: Console, title: str, lines: Iterable[str]) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -74,7 +74,8 @@ class Config:
         """Describe it in a line."""
         return (
             f"each label wrong with probability {self.noise:g}, network "
-            f"{'-'.join(map(str, self.sizes))}, {self.steps} steps of {self.batch} rows, "
+            f"{'-'.join(map(str, self.sizes))}, "
+            f"{report.count(self.steps, 'step')} of {report.count(self.batch, 'row')}, "
             f"{report.count(len(self.seeds), 'seed')}"
         )
 
@@ -84,8 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add, count = options.Options(parser, Config()), options.whole(1)
     limit = options.whole(1, data.DIGITS_ROWS - data.DIGITS_ROWS // 10)
     add.many("rows", limit, "N", "training rows; those that no set has validate", options.ascending)
-    dropped = "probabilities that a hidden unit is dropped"
-    add.many("rates", options.probability, "P", dropped, options.ascending)
+    add.rates(options.probability, "probabilities that a hidden unit is dropped")
     add.many("decays", options.positive, "DECAY", "strengths of weight decay", options.ascending)
     add.seeds()
     add.noise()
@@ -99,7 +99,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train every network, print table and conclusions, write the plot."""
     config = options.chosen(Config, args)
-    args.out.mkdir(parents=True, exist_ok=True)
     out = report.console()
     out.print(f"Handwritten digits: {config}.\n")
     measured = measure(config, out, quiet=args.quiet)
@@ -167,7 +166,10 @@ def conclusions(measured: Measured) -> list[str]:
     )
     if bad:
         return bad
-    lines = spread.warning(len(first[NEITHER].val_loss))
+    seeds = len(first[NEITHER].val_loss)
+    if seeds == 1:
+        return spread.ONE_SEED
+    lines = spread.warning(seeds)
     methods = [method for method in first if method != NEITHER]
     lines += [_helped(method, measured) for method in methods]
     lines += [_stops(method, measured) for method in methods if method.p]
@@ -184,7 +186,7 @@ def _helped(method: Method, measured: Measured) -> str:
         "higher in every seed": [rows for rows, c in changes.items() if c.rose],
         "not clearly changed": [rows for rows, c in changes.items() if not (c.fell or c.rose)],
     }
-    found = [f"{words} at {_listed(rows)} rows" for words, rows in groups.items() if rows]
+    found = [f"{words} at {_listed(rows)}" for words, rows in groups.items() if rows]
     return f"{str(method).capitalize()} against neither: validation loss {'; '.join(found)}."
 
 
@@ -200,7 +202,7 @@ def _stops(method: Method, measured: Measured) -> str:
         return f"{name} lowered loss and raised accuracy in every seed at no number of rows."
     fewest = min(rows for rows, helped in helps.items() if helped)
     below = [rows for rows in measured if rows < fewest]
-    text = f"{name} lowered loss and raised accuracy in every seed at {fewest} rows"
+    text = f"{name} lowered loss and raised accuracy in every seed at {_listed([fewest])}"
     if not below:
         return f"{text}, the fewest that were tried."
     return f"{text}, and at none of the fewer that were tried ({_listed(below)})."
@@ -212,20 +214,28 @@ def _against_decay(rows: int, of: Mapping[Method, Figures]) -> str:
     decay = figures.best({m: f for m, f in of.items() if m.decay})
     change = of[dropout].loss_change(of[decay])
     return (
-        f"{rows} rows: the validation loss of the best dropout ({dropout.p:g}) against that of the "
-        f"best decay ({decay.decay:g}) is {change.text()}."
+        f"{report.count(rows, 'row')}: the validation loss of the best dropout ({dropout.p:g}) "
+        f"against that of the best decay ({decay.decay:g}) is {change.text()}."
     )
 
 
 def _listed(rows: list[int]) -> str:
-    *others, last = map(str, rows)
-    return f"{', '.join(others)} and {last}" if others else last
+    """Put numbers of rows in a row of words.
+
+    >>> _listed([1]), _listed([20, 50])
+    ('1 row', '20 and 50 rows')
+    """
+    *others, last = rows
+    if not others:
+        return report.count(last, "row")
+    return f"{', '.join(map(str, others))} and {last} rows"
 
 
 def draw(config: Config, measured: Measured, directory: Path) -> Path:
     """Write ``small-data.png``: loss, change of loss and accuracy over the number of rows."""
     title = "Dropout against weight decay as the training rows get fewer"
-    fig = plot.figure(14, 5.4, title, f"Handwritten digits: {config}.")
+    key = plot.curves_key(len(config.seeds))
+    fig = plot.figure(14, 5.4, title, f"Handwritten digits: {config}.", key)
     loss, change, accuracy = fig.subplots(1, 3)
     rows = np.array(list(measured))
     for method, style in zip(config.methods, _styles(config.methods), strict=True):
@@ -233,15 +243,16 @@ def draw(config: Config, measured: Measured, directory: Path) -> Path:
         losses = np.stack([f.val_loss for f in of], axis=1)
         base = np.stack([measured[n][NEITHER].val_loss for n in rows], axis=1)
         accuracies = np.stack([f.val_accuracy for f in of], axis=1)
-        plot.curve(loss, rows, losses, label=str(method), **style)
-        plot.curve(accuracy, rows, accuracies, label=str(method), **style)
+        style["label"] = str(method)
+        plot.curve(loss, rows, losses, within=plot.POSITIVE, **style)
+        plot.curve(accuracy, rows, accuracies, within=plot.SHARE, **style)
         if method != NEITHER:
-            plot.curve(change, rows, losses - base, label=str(method), **style)
+            plot.curve(change, rows, losses - base, within=plot.ANY, **style)
     change.axhline(0, color=plot.FAINT, linewidth=1)
     for axes, name, ylabel in (
         (loss, "Validation loss", "cross-entropy"),
         (change, "Change of validation loss from neither", "below 0: it helps"),
-        (accuracy, "Validation accuracy, against the true digits", ""),
+        (accuracy, "Validation accuracy, against the true digits", "share right"),
     ):
         plot.dress(axes, name, ylabel, "training rows")
         axes.set_xscale("log")
@@ -251,12 +262,12 @@ def draw(config: Config, measured: Measured, directory: Path) -> Path:
     return plot.save(fig, directory, "small-data")
 
 
-def _styles(methods: tuple[Method, ...]) -> list[dict[str, object]]:
+def _styles(methods: tuple[Method, ...]) -> list[dict[str, Any]]:
     """Dropout in blues, decay in dashed oranges, neither in grey, stronger ones darker."""
     rates = [m for m in methods if m.p]
     decays = [m for m in methods if m.decay]
     blues, oranges = plot.shades("Blues", len(rates)), plot.shades("Oranges", len(decays))
-    styles: list[dict[str, object]] = []
+    styles: list[dict[str, Any]] = []
     for method in methods:
         if method.p:
             styles.append({"color": blues[rates.index(method)], "marker": "o"})

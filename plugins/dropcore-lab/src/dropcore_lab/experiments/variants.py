@@ -57,9 +57,10 @@ class Config:
     def __str__(self) -> str:
         """Describe it in a line."""
         return (
-            f"p = {self.p:g}, {self.rows} training rows, each label wrong with probability "
-            f"{self.noise:g}, one residual block of {self.channels} channels, {self.epochs} "
-            f"epochs, {report.count(len(self.seeds), 'seed')}"
+            f"p = {self.p:g}, {report.count(self.rows, 'training row')}, each label wrong with "
+            f"probability {self.noise:g}, one residual block of "
+            f"{report.count(self.channels, 'channel')}, {report.count(self.epochs, 'epoch')}, "
+            f"{report.count(len(self.seeds), 'seed')}"
         )
 
 
@@ -104,18 +105,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def installed(name: str) -> str:
     """Refuse a name that no installed variant has."""
-    if name not in dropcore.variants():
-        raise argparse.ArgumentTypeError(f"{name!r} is not among {', '.join(dropcore.variants())}")
-    return name
+    return options.one_of(dropcore.variants())(name)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train every network, print table and conclusions, write the plot."""
     config = options.chosen(Config, args)
-    args.out.mkdir(parents=True, exist_ok=True)
+    variants, skipped = usable(config)
+    if config.variants and skipped:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped.items())
+        raise options.Refused(f"not every variant asked for can run here: {reasons}")
     out = report.console()
     out.print(f"Handwritten digits: {config}.\n")
-    variants, skipped = usable(config)
     measured = measure(config, variants, out, quiet=args.quiet)
     print_table(out, config, variants, measured)
     report.sentences(out, "What this run shows", conclusions(measured))
@@ -187,7 +188,7 @@ def train(config: Config, variant: dropcore.Variant | None, number: int) -> tupl
     optimiser = autograd.SGD(model.parameters(), config.lr, momentum=0.9)
     engine.train(model, optimiser, split, epochs=config.epochs, batch=config.batch, rng=for_order)
     run = engine.figures(model, split)
-    share = 0.0
+    share = np.nan
     if drop is not None:
         share = engine.time_share(model, optimiser, split, config.batch, config.timed)
     return run, share
@@ -203,7 +204,7 @@ def print_table(
     last = {name: m.figures for name, m in measured.items()}
     report.table(
         out,
-        f"After {config.epochs} epochs ({spread.heading(len(config.seeds))})",
+        f"After {report.count(config.epochs, 'epoch')} ({spread.heading(len(config.seeds))})",
         ("variant", *figures.COLUMNS),
         [(name, *f.cells()) for name, f in last.items()],
         caption="Losses without dropout; accuracy against the true digits.",
@@ -241,7 +242,10 @@ def conclusions(measured: Mapping[str, Measured]) -> list[str]:
     bad = figures.diverged(every)
     if bad:
         return bad
-    lines = spread.warning(len(every[NONE].val_loss))
+    seeds = len(every[NONE].val_loss)
+    if seeds == 1:
+        return spread.ONE_SEED
+    lines = spread.warning(seeds)
     others = {name: f for name, f in every.items() if name != NONE}
     lines += [f"{name} against none: {f.against(every[NONE])}" for name, f in others.items()]
     if "standard" in others and len(others) > 1:
@@ -270,18 +274,18 @@ def draw(config: Config, measured: Mapping[str, Measured], directory: Path) -> P
     """Write ``variants.png``: loss, accuracy and time, a row of dots for each variant."""
     title = f"Variants of dropout at p = {config.p:g}, in one network"
     height = 2.6 + 0.42 * len(measured)
-    fig = plot.figure(13, height, title, f"Handwritten digits: {config}.", plot.DOTS)
-    loss, accuracy, time = fig.subplots(1, 3)
+    key = plot.dots_key(len(config.seeds))
+    fig = plot.figure(13, height, title, f"Handwritten digits: {config}.", key)
+    loss, accuracy, time = fig.subplots(1, 3, sharey=True)
     names = list(measured)
     colours = [plot.FAINT if name == NONE else plot.TRAINING for name in names]
     losses = np.array([m.figures.val_loss for m in measured.values()])
     accuracies = np.array([m.figures.val_accuracy for m in measured.values()])
-    shares = np.array([100 * m.time_share for name, m in measured.items() if name != NONE])
-    plot.dress(loss, "Validation loss", xlabel="cross-entropy")
+    shares = np.array([100 * m.time_share for m in measured.values()])
     plot.dots(loss, names, losses, colours, losses[0].mean())
-    plot.dress(accuracy, "Validation accuracy", xlabel="share of the rows")
+    plot.dress(loss, "Validation loss", "variant", "cross-entropy")
     plot.dots(accuracy, names, accuracies, colours, accuracies[0].mean())
-    plot.dress(time, "Time that dropout takes", xlabel="% of a training step")
-    if len(shares):
-        plot.dots(time, names[1:], shares, colours[1:])
+    plot.dress(accuracy, "Validation accuracy", "variant", "share right")
+    plot.dots(time, names, shares, colours)
+    plot.dress(time, "Time that dropout takes", "variant", "% of a training step")
     return plot.save(fig, directory, "variants")

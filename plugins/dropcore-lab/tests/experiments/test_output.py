@@ -1,0 +1,120 @@
+"""What an experiment leaves behind when it cannot go on: a line, and no half file."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from dropcore_lab.experiments import command, extras, mlp, output, plot
+
+for module in extras.NEEDED:
+    pytest.importorskip(module)
+
+TINY = ["--p", "0.5", "--seeds", "2", "--rows", "40", "--hidden", "4", "--epochs", "1"]
+
+
+def _run(out, *words):
+    return command.main(["rates", *TINY, "--out", str(out), *words])
+
+
+def _one_line(capsys, start):
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"dropcore experiment rates: {start}")
+    assert printed.err.count("\n") == 1
+    return printed
+
+
+def _not_trained(*args, **options):
+    raise AssertionError("it is trained")
+
+
+def test_a_directory_that_cannot_be_made_is_known_before_training(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(mlp, "build", _not_trained)
+    (tmp_path / "file").touch()
+    assert _run(tmp_path / "file" / "out") == 1
+    assert "file/out" in _one_line(capsys, "[Errno ").err
+
+
+def test_a_directory_in_the_place_of_the_picture_is_known_before_training(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(mlp, "build", _not_trained)
+    (tmp_path / "rates.png").mkdir()
+    assert _run(tmp_path) == 1
+    assert _one_line(capsys, f"{tmp_path / 'rates.png'} is a directory").out == ""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs Linux")
+def test_a_directory_that_takes_no_files_is_known_before_training(capsys, monkeypatch):
+    monkeypatch.setattr(mlp, "build", _not_trained)
+    assert _run("/proc/self/fd") == 1
+    assert _one_line(capsys, "[Errno ").out == ""
+
+
+def test_a_name_that_is_too_long_is_one_line(tmp_path, capsys):
+    assert _run(tmp_path / ("x" * 5000)) == 1
+    _one_line(capsys, "[Errno ")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (OSError(28, "No space left on device"), 1, "[Errno 28] No space left on device"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+)
+def test_a_picture_that_is_half_written_is_not_left(
+    error, status, line, tmp_path, capsys, monkeypatch
+):
+    def half(fig, path, **options):
+        path.write_bytes(b"half")
+        raise error
+
+    matplotlib_figure = pytest.importorskip("matplotlib.figure")
+    (tmp_path / "rates.png").write_bytes(b"older")
+    monkeypatch.setattr(matplotlib_figure.Figure, "savefig", half)
+    assert _run(tmp_path) == status
+    _one_line(capsys, line)
+    assert [path.name for path in tmp_path.iterdir()] == ["rates.png"]
+    assert (tmp_path / "rates.png").read_bytes() == b"older"
+
+
+def test_an_interruption_of_the_training_is_one_line(tmp_path, capsys, monkeypatch):
+    def build(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(mlp, "build", build)
+    assert _run(tmp_path) == 130
+    _one_line(capsys, "interrupted")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+def test_ctrl_c_ends_the_command(tmp_path):
+    code = (
+        "import signal, sys; from dropcore import cli\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored here\n"
+        "sys.exit(cli.main(sys.argv[1:]))"
+    )
+    words = ["experiment", "rates", "--epochs", "100000", "--out", str(tmp_path)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", code, *words], **pipes) as running:
+        try:
+            assert running.stdout.readline().startswith("Handwritten digits")
+            running.send_signal(signal.SIGINT)
+            _, printed = running.communicate(timeout=60)
+        finally:
+            running.kill()
+    assert running.returncode == 130
+    assert printed == "dropcore experiment rates: interrupted, no picture is written\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_picture_replaces_the_older_one(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"older")
+    assert output.write(path, lambda part: part.write_bytes(b"new")) == path
+    assert path.read_bytes() == b"new"
+    assert [one.name for one in tmp_path.iterdir()] == ["a.png"]
+    assert plot.output is output
