@@ -36,22 +36,24 @@ def test_the_tables_fit_a_narrow_terminal(name, width, run, monkeypatch):
     monkeypatch.setenv("COLUMNS", str(width))
     printed, _ = run(name, TINY[name])
     assert "…" not in printed
-    assert max(map(len, printed.splitlines()[:-1])) <= width  # the last line has the picture's path
+    lines = [line for line in printed.splitlines()[:-1] if not line.startswith("dc1:")]
+    assert max(map(len, lines)) <= width  # but for what is to be copied: an address, the path
 
 
 @pytest.mark.parametrize("name", TINY)
 def test_one_seed_runs_and_is_judged_by_nothing(name, run, figures):
     printed, picture = run(name, f"{TINY[name]} --seeds 1")
-    said = printed.partition("What this run shows\n")[2].splitlines()
+    said = printed.partition("What this run shows\n")[2].split("\n")
+    said = [line for line in said if line.strip()]
     assert said[0].strip().startswith("- One seed cannot tell an effect from chance.")
-    assert said[1].startswith("The ")  # where the picture is
+    assert len(said) == 2  # and where the picture is
     assert picture.exists()
     assert not re.search(r"\bnan\b", printed)
     assert "seeds" not in printed.replace("--seeds 5", "")
     (figure,) = figures
     caption = figure.get_supxlabel()
     assert not re.search("band|deviation|mean|bars", caption)
-    assert not any(axes.collections and _bands(axes) for axes in figure.axes)
+    assert not any(_bands(axes) for axes in figure.axes)
 
 
 @pytest.mark.parametrize("name", ["rates", "churn", "ensemble", "small-data"])

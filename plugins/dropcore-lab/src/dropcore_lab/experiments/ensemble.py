@@ -58,7 +58,8 @@ class Config:
         """Describe it in a line."""
         networks = ["-".join(map(str, self.sizes(depth))) for depth in self.depths]
         return (
-            f"{report.count(self.rows, 'training row')}, {self.asked} further rows asked for, "
+            f"{report.count(self.rows, 'training row')}, {report.count(self.asked, 'further row')} "
+            "asked for, "
             f"{'networks' if len(networks) > 1 else 'network'} {', '.join(networks)}, "
             f"{report.count(len(self.seeds), 'seed')}"
         )
@@ -329,7 +330,8 @@ def draw(config: Config, measured: Mapping[Setting, Measured], directory: Path) 
     for depth, colour in colours.items():
         style = {"color": colour, "marker": "o", "markersize": 4}
         _draw_depth(distance, loss, {p: measured[depth, p] for p in config.rates}, style)
-    plot.dress(distance, "Distance of one pass from the exact means", "probability", "p")
+    title = "Distance of one pass from the exact means"
+    plot.dress(distance, title, "difference of probability", "p")
     for ls, which in (("-", "arithmetic"), (":", "geometric")):
         distance.plot([], [], color=plot.INK, ls=ls, label=which)
     distance.legend(frameon=False, loc="upper left")

@@ -131,8 +131,11 @@ def dress(axes: Axes, title: str, ylabel: str, xlabel: str) -> None:
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=INK)
-    if len(axes.get_shared_y_axes().get_siblings(axes)) > 1:
-        axes.label_outer(remove_inner_ticks=False)
+    place = axes.get_subplotspec()
+    shared = len(axes.get_shared_y_axes().get_siblings(axes)) > 1
+    if shared and place is not None and not place.is_first_col():
+        axes.set_ylabel("")
+        axes.tick_params(labelleft=False)
 
 
 def save(fig: Figure, directory: Path, name: str) -> Path:

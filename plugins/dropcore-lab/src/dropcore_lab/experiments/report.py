@@ -113,7 +113,7 @@ def _wrapped(head: str, cells: Sequence[str]) -> str:
 def _width(
     heads: Sequence[str], rows: Sequence[Sequence[str]], names: int, *, wrapped: bool
 ) -> int:
-    """Measure a table: its columns, and three characters from each to the next.
+    """Measure a table: its columns, three characters from each to the next, one at the edges.
 
     If `wrapped`, names but the first ones take the room of their longest word alone.
     """
@@ -122,7 +122,7 @@ def _width(
         described = wrapped and 0 < place < names
         parts = [cell.split() if described else cell.split("\n") for cell in column]
         widths.append(max(len(part) for cell in parts for part in cell))
-    return sum(widths) + 3 * len(widths) + 1
+    return sum(widths) + 3 * len(widths) - 1
 
 
 def _grid(
@@ -135,7 +135,7 @@ def _grid(
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    grid = Table(box=SIMPLE_HEAD)
+    grid = Table(box=SIMPLE_HEAD, pad_edge=False)
     for place, head in enumerate(heads):
         name, described = place < names, 0 < place < names
         grid.add_column(head, justify="left" if name else "right", no_wrap=not described)
@@ -154,4 +154,4 @@ def sentences(out: Console, title: str, lines: Iterable[str]) -> None:
     for line in lines:
         grid.add_row("-", line)
     out.print(title, style="bold")
-    out.print(Padding(grid, (0, 0, 1, 1)))
+    out.print(Padding(grid, (0, 0, 1, 1), expand=False))
