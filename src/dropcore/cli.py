@@ -106,18 +106,34 @@ def inside(text: str) -> float:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser(prog="dropcore", description="Dropout done right on the CPU.")
+    top = argparse.ArgumentParser(
+        prog="dropcore",
+        description="Dropout done right on the CPU.",
+        epilog="dropcore COMMAND --help says what a command takes.",
+    )
     top.add_argument("--version", action="version", version=f"dropcore {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
 
-    command = commands.add_parser("info", help="version, instruction sets, threads, plugins")
+    command = commands.add_parser(
+        "info",
+        help="version, instruction sets, threads, plugins",
+        description="Print the version, the instruction sets, the threads and the plugins.",
+    )
     command.set_defaults(run=info)
 
-    command = commands.add_parser("variants", help="the variants, or one with its options")
-    command.add_argument("name", nargs="?", help="of a variant")
+    command = commands.add_parser(
+        "variants",
+        help="the variants, or one with its options",
+        description="List the names of the variants, or describe one: inputs, p, options.",
+    )
+    command.add_argument("name", nargs="?", help="of the variant to describe (default: list all)")
     command.set_defaults(run=variants)
 
-    command = commands.add_parser("plugins", help="where the variants come from, and their state")
+    command = commands.add_parser(
+        "plugins",
+        help="where the variants come from, and their state",
+        description="Load each variant, and print the distribution that brings it, and its state.",
+    )
     command.set_defaults(run=plugins)
 
     command = commands.add_parser(

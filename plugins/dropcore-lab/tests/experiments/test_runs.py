@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 from dropcore_lab import experiments
+from dropcore_lab.experiments import plot
 
 TINY = {
     "rates": "--p 0 0.5 --seeds 2 --rows 60 --hidden 16 12 --epochs 4 --batch 20",
@@ -31,13 +32,12 @@ def test_a_run_says_what_was_measured_and_writes_a_picture(name, run):
 
 
 @pytest.mark.parametrize("name", TINY)
-@pytest.mark.parametrize("width", [60, 80])
-def test_the_tables_fit_a_narrow_terminal(name, width, run, monkeypatch):
-    monkeypatch.setenv("COLUMNS", str(width))
+def test_the_tables_fit_a_narrow_terminal(name, run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
     printed, _ = run(name, TINY[name])
     assert "…" not in printed
     lines = [line for line in printed.splitlines()[:-1] if not line.startswith("dc1:")]
-    assert max(map(len, lines)) <= width  # but for what is to be copied: an address, the path
+    assert max(map(len, lines)) <= 60  # but for what is to be copied: an address, the path
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -79,27 +79,32 @@ def _bands(axes):
 
 
 @pytest.mark.parametrize("name", TINY)
-def test_every_axis_has_a_label(name, run, figures):
+def test_every_axis_has_a_label_and_bands_stop_where_no_value_can_be(name, run, figures):
     run(name, TINY[name])
     (figure,) = figures
     for axes in figure.axes:
+        title = axes.get_title(loc="left")
         if axes.axison:
             assert axes.get_xlabel()
-            left_ones = axes.get_shared_y_axes().get_siblings(axes)
-            assert any(one.get_ylabel() for one in left_ones)
-
-
-@pytest.mark.parametrize("name", ["rates", "churn", "ensemble", "small-data"])
-def test_a_band_has_no_part_where_no_value_can_be(name, run, figures):
-    run(name, TINY[name])
-    (figure,) = figures
-    for axes in figure.axes:
-        signed = re.search("Change of|less that of", axes.get_title(loc="left"))
-        for band in [] if signed else _bands(axes):
+            assert axes.xaxis.get_tick_params()["labelbottom"]
+            shared = axes.get_shared_y_axes().get_siblings(axes)
+            assert any(one.get_ylabel() for one in shared)
+        for band in _bands(axes):
             heights = np.concatenate([path.vertices[:, 1] for path in band.get_paths()])
-            assert heights.min() >= 0
-            if "accuracy" in axes.get_title(loc="left"):
-                assert heights.max() <= 1
+            assert heights.min() >= 0 or re.search("Change of|less that of", title)
+            assert heights.max() <= 1 or "accuracy" not in title
+
+
+def test_a_band_stops_at_its_limits():
+    figure = pytest.importorskip("matplotlib.figure").Figure()
+    axes = figure.subplots()
+    values = np.array([[0.0, 0.1], [0.9, 1.0], [0.0, 1.0]])
+    plot.curve(axes, np.arange(2), values, label="", within=plot.SHARE)
+    plot.curve(axes, np.arange(2), values, label="", within=plot.ANY)
+    inside, free = (band.get_paths()[0].vertices[:, 1] for band in _bands(axes))
+    assert (inside.min(), inside.max()) == (0, 1)
+    assert free.min() < 0
+    assert free.max() > 1
 
 
 def test_panels_line_up(run, figures):

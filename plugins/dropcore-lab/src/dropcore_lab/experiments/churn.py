@@ -237,9 +237,11 @@ def draw(config: Config, step: Step, measured: Mapping[float, Measured], directo
     key = f"{plot.curves_key(seeds)} {plot.dots_key(seeds)}"
     fig = plot.figure(13, 8, title, footnote, key)
     grid = fig.add_gridspec(2, 1, height_ratios=[1, 1.1])
-    for place, axes in enumerate(grid[0].subgridspec(1, len(CUSTOMERS)).subplots()):
+    above = grid[0].subgridspec(1, len(CUSTOMERS)).subplots(squeeze=False)[0]
+    for place, axes in enumerate(above):
         _draw_network(axes, step, place)
-    curves, left_out = grid[1].subgridspec(1, 2, width_ratios=[1.3, 1]).subplots()
+    below = grid[1].subgridspec(1, 2, width_ratios=[1.3, 1])
+    curves, left_out = below.subplots(squeeze=False)[0]
     plot.dress(curves, "Loss on the five rows", "cross-entropy", "step")
     colours = plot.ordered_colours(len(measured))
     for colour, (p, m) in zip(colours, measured.items(), strict=True):

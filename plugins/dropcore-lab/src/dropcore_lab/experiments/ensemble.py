@@ -365,8 +365,9 @@ def _draw_sampling(
     means = []
     for depth, colour in colours.items():
         m = measured[depth, middle]
-        style = {"color": colour, "marker": "o", "markersize": 4, "within": plot.POSITIVE}
-        plot.curve(axes, counts, m.sampled, label=report.count(depth, "layer"), **style)
+        style: dict[str, Any] = {"color": colour, "marker": "o", "markersize": 4}
+        label, within = report.count(depth, "layer"), plot.POSITIVE
+        plot.curve(axes, counts, m.sampled, label=label, within=within, **style)
         axes.axhline(m.arithmetic.mean(), color=colour, linewidth=1, linestyle="--")
         means += [*m.sampled.mean(axis=0), m.arithmetic.mean()]
     title = f"Sampling at p = {middle:g}; dashes: one pass"
