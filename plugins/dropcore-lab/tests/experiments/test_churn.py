@@ -43,7 +43,7 @@ def test_the_step_is_printed_with_its_mask_and_address(run):
     printed, _ = run("churn", "--p 0.5 --seeds 1 --steps 5")
     step = churn_steps.take(0.5, seed=0)
     assert step.draw in printed
-    assert printed.count("dropped  ") >= np.sum(~step.keep)
+    assert printed.count(" dropped ") >= np.sum(~step.keep)
     for number in (*step.logit[:, 0], *step.gradients["bias1"], step.loss):
         assert f"{number:.4f}" in printed
 

@@ -129,6 +129,7 @@ def test_one_epoch_is_a_point(run, figures):
     run("churn", f"{TINY['churn']} --steps 1")
     curves = figures[1].axes[-2]
     assert [line.get_marker() for line in curves.lines] == ["o", "o"]
+    assert curves.get_xticks().tolist() == [1]
 
 
 @pytest.mark.parametrize(

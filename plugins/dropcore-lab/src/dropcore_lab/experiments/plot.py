@@ -86,6 +86,8 @@ def curve(
     mean = values.mean(axis=0)
     alone = {"marker": "o"} if len(x) == 1 else {}
     axes.plot(x, mean, label=label, **(alone | style))
+    if alone:
+        axes.set_xticks(x)
     if len(values) == 1:
         return
     deviation = values.std(axis=0, ddof=1)
