@@ -164,6 +164,45 @@ def test_a_draw_is_its_text(key, index):
         assert hash(again) == hash(draw)
 
 
+@same_each_run
+@given(key=st.binary(min_size=32, max_size=32), index=st.integers(0, LAST))
+def test_a_draw_is_five_words(key, index):
+    draw = Draw.parse(f"dc1:{key.hex()}:{index}")
+    words = draw.key_and_index
+    assert (words.dtype, words.shape) == (np.uint64, (5,))
+    assert b"".join(int(word).to_bytes(8, "little") for word in words[:4]) == key
+    assert words[4] == index
+    assert Draw.from_key_and_index(words) == draw
+    assert Draw.from_key_and_index(np.repeat(words, 2)[::2]) == draw
+    words[:] = 0  # its own each time
+    assert draw.key_and_index[4] == index
+
+
+def test_the_words_of_a_stream_are_those_of_its_first_draw():
+    stream = Stream(3, path=("a",))
+    stream.draw()
+    assert Draw.from_key_and_index(stream.key_and_index) == stream.at(0)
+    assert stream.position == 1
+    stream.state = {**stream.state, "position": 2**64}
+    assert Draw.from_key_and_index(stream.key_and_index) == stream.at(0)
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ([1, 2, 3, 4, 5], TypeError),
+        (np.arange(5), TypeError),
+        (np.arange(5, dtype=np.uint32), TypeError),
+        (np.arange(5, dtype=np.uint64).astype(">u8"), TypeError),
+        (np.arange(4, dtype=np.uint64), ValueError),
+        (np.zeros((5, 1), np.uint64), ValueError),
+    ],
+)
+def test_what_is_no_five_words_is_refused(words, error):
+    with pytest.raises(error, match="words must be"):
+        Draw.from_key_and_index(words)
+
+
 def test_draws_compare_by_value():
     stream = Stream(1)
     assert len({stream.at(0), Stream(1).draw(), stream.at(1), Stream(2).at(0)}) == 3

@@ -100,6 +100,17 @@ cdef bytes key_bytes(const DrawAddress* address):
     return b"".join([address.key[word].to_bytes(4, "little") for word in range(8)])
 
 
+cdef key_and_index(const DrawAddress* address):
+    cdef uint64_t[::1] out
+    cdef int word
+    words = np.empty(5, np.uint64)
+    out = words
+    for word in range(4):
+        out[word] = address.key[2 * word] | <uint64_t> address.key[2 * word + 1] << 32
+    out[4] = address.index
+    return words
+
+
 cdef int set_key(DrawAddress* address, bytes key) except -1:
     cdef int word
     for word in range(8):
@@ -120,6 +131,11 @@ cdef class Draw:
         The 32 bytes of the stream's key.
     index : int
         The draw index, in [0, 2**64).
+    key_and_index : numpy.ndarray
+        The same as numbers, uint64 of shape (5,), newly allocated: four words of the key, of
+        its bytes the first 8 in the first, low bytes first; then the index. It is how a
+        compiler of arrays takes a draw for an input of its graph. `from_key_and_index`
+        makes the draw of it again.
 
     Examples
     --------
@@ -141,6 +157,49 @@ cdef class Draw:
     @property
     def index(self):
         return self.address.index
+
+    @property
+    def key_and_index(self):
+        return key_and_index(&self.address)
+
+    @staticmethod
+    def from_key_and_index(words):
+        """The draw whose `key_and_index` this is.
+
+        Parameters
+        ----------
+        words : numpy.ndarray
+            uint64, of shape (5,).
+
+        Returns
+        -------
+        Draw
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `words` is no such array.
+
+        Examples
+        --------
+        >>> import dropcore
+        >>> draw = dropcore.Stream(42).at(57)
+        >>> dropcore.Draw.from_key_and_index(draw.key_and_index) == draw
+        True
+        """
+        cdef const uint64_t[:] given
+        cdef Draw draw
+        cdef int word
+        if not isinstance(words, np.ndarray) or words.dtype != np.uint64:
+            raise TypeError(f"words must be an array of uint64, not {words!r}")
+        if words.shape != (5,):
+            raise ValueError(f"words must be of shape (5,), not {words.shape}")
+        given = words
+        draw = Draw.__new__(Draw)
+        for word in range(8):
+            draw.address.key[word] = given[word // 2] >> 32 * (word % 2)
+        draw.address.index = given[4]
+        return draw
 
     @staticmethod
     def parse(text):
@@ -261,6 +320,8 @@ cdef class Stream:
     path : tuple of str or int
     position : int
         The index of the next draw; 2**64 when no draw is left.
+    key_and_index : numpy.ndarray
+        That of the draw at index 0; see `Draw`.
     state : dict
         JSON-able: seed, path, position and the positions of all descendants. Setting
         it moves this stream and its descendants to the saved positions; the saved
@@ -376,6 +437,14 @@ cdef class Stream:
         with cython.critical_section(self):
             exhausted, index = self.exhausted, self.next.index
         return LAST_INDEX + 1 if exhausted else index
+
+    @property
+    def key_and_index(self):
+        cdef DrawAddress address
+        with cython.critical_section(self):
+            address = self.next
+        address.index = 0
+        return key_and_index(&address)
 
     @property
     def state(self):

@@ -280,11 +280,3 @@ def test_a_sparse_gradient(variant):
     dropped = dropout(weight, 0.5, True, rng=dropcore.Stream(1).at(0), variant=variant)
     torch.nn.functional.embedding(rows, dropped).sum().backward()
     assert torch.equal(found, weight.grad)
-
-
-@pytest.mark.parametrize("variant", ["standard", "alpha"])
-def test_batched_derivatives_are_refused(variant):
-    x = torch.ones(4, requires_grad=True)
-    y = dropout(x, 0.5, True, variant=variant)
-    with pytest.raises(RuntimeError, match="one by one"):
-        torch.autograd.grad(y, x, torch.eye(4), is_grads_batched=True)

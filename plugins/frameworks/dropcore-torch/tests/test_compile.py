@@ -1,11 +1,12 @@
 """torch.compile, and the operators on which it rests."""
 
+import copy
 import functools
 
 import pytest
 import torch
-from dropcore_torch import Dropout, Dropout2d, convert, operator, rule
-from dropcore_torch.functional import dropout
+from dropcore_torch import Dropout, Dropout2d, convert, operator, revert, rule
+from dropcore_torch.functional import draw_as_tensor, dropout
 from expected import SEED, core, next_draw, same_bits
 from torch import nn
 from torch.autograd import gradcheck, gradgradcheck
@@ -16,7 +17,6 @@ from torch.utils.checkpoint import checkpoint
 import dropcore
 
 STREAM = dropcore.Stream(8)
-KEY = STREAM.at(0).key.hex()
 RULES = [
     ("standard", {}),
     ("standard", {"shared_axes": 0}),
@@ -121,13 +121,28 @@ def test_the_default_compiler():
     assert not torch.equal(fast(torch.ones(50, 20)), y)
 
 
-def test_a_variant_that_is_not_registered_is_refused():
-    class Own(type(dropcore.get_variant("standard"))):
-        name = "own"
+class Own(type(dropcore.get_variant("standard"))):
+    name = "own"
 
-    fast = torch.compile(lambda x: dropout(x, 0.5, True, variant=Own()), backend="aot_eager")
-    with pytest.raises(Exception, match="variant must be registered"):
+
+class Standard(type(dropcore.get_variant("standard"))):
+    """Of a name that is another's."""
+
+
+@pytest.mark.parametrize("kind", [Own, Standard])
+def test_a_variant_that_is_not_registered_is_in_no_graph(kind):
+    draw = STREAM.at(1)
+    fast = torch.compile(lambda x: dropout(x, 0.5, True, rng=draw, variant=kind()) + 1)
+    x = torch.ones(50)
+    assert torch.equal(fast(x), dropout(x, 0.5, True, rng=draw) + 1)
+    assert torch.equal(
+        torch.compile(Dropout(0.5, rng=draw, variant=kind()))(x), dropout(x, 0.5, True, rng=draw)
+    )
+    fast = compiled(lambda x: dropout(x, 0.5, True, variant=kind()))
+    with pytest.raises(Exception, match="the variant a registered one"):
         fast(torch.ones(3))
+    with pytest.raises(TypeError, match="variant must be registered"):
+        make_fx(lambda x: dropout(x, 0.5, True, variant=kind()))(torch.ones(3))
 
 
 # -------------------------------------------------------- other ways to see a graph
@@ -159,22 +174,61 @@ def test_tracers(trace):
     assert not torch.equal(traced(x), y)
 
 
+def test_a_symbolic_trace_takes_the_modules_for_leaves():
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.drop = nn.Dropout(0.5)
+            self.channels = nn.Dropout1d(0.5)
+            self.attention = nn.MultiheadAttention(6, 2, dropout=0.5)
+            self.recurrent = nn.LSTM(6, 6, num_layers=2, dropout=0.5)
+
+        def forward(self, x):
+            x = self.channels(self.drop(x))
+            return self.recurrent(self.attention(x, x, x)[0])[0]
+
+    model = Model()
+    convert(model, STREAM)
+    traced = torch.fx.symbolic_trace(model)
+    x = torch.randn(5, 3, 6)
+    for training in True, False:
+        model.train(training)
+        traced.train(training)
+        torch.manual_seed(SEED)
+        y = model(x)
+        torch.manual_seed(SEED)
+        assert torch.equal(traced(x), y)
+
+
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
-def test_transforms_are_refused():
-    with pytest.raises(RuntimeError, match="no rule for torch"):
-        torch.func.vmap(Dropout(0.5), randomness="different")(torch.ones(3))
-    with pytest.raises(RuntimeError, match="no rule for torch"):
-        torch.func.grad(lambda x: Dropout(0.5)(x).sum())(torch.ones(3))
-    with pytest.raises(RuntimeError, match="no rule for torch"):
-        torch.func.jvp(Dropout(0.5), (torch.ones(3),), (torch.ones(3),))
+@pytest.mark.parametrize(
+    "module",
+    [
+        nn.Dropout(0.5),
+        nn.Dropout2d(0.5),
+        nn.AlphaDropout(0.5),
+        nn.MultiheadAttention(4, 2, dropout=0.5),
+        nn.LSTM(4, 4, num_layers=2, dropout=0.5),
+        nn.GRU(4, 4, num_layers=2, dropout=0.5),
+    ],
+)
+def test_torchscript_is_told_to_revert_first(module):
+    model = nn.ModuleDict({"layers": nn.Sequential(nn.Identity(), copy.deepcopy(module))})
+    convert(model)
+    for each in model, model["layers"][1]:
+        with pytest.raises(RuntimeError, match="revert the model first"):
+            torch.jit.script(each)
+    revert(model)
+    torch.jit.script(model["layers"][1])
 
 
 # ------------------------------------------------------------------ the operators
 
 
 def arguments(x, variant, options, training=True):
-    index = torch.tensor(41)
-    return [x], index, KEY, 0.4, training, rule.rule_of(variant, options).text
+    words = draw_as_tensor(STREAM.at(41))
+    text = rule.rule_of(variant, options).text
+    return [x], words[:4], words[4], 0.4, training, text
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -4,8 +4,10 @@ import importlib
 import numpy as np
 import pytest
 import torch
+from dropcore_torch import AlphaDropout, Dropout, Dropout1d, FeatureAlphaDropout, convert
 from dropcore_torch.functional import dropout
 from expected import SEED, array_of, core, next_draw, same_bits
+from torch import nn
 
 import dropcore
 
@@ -345,10 +347,50 @@ def test_bad_calls_are_refused_and_write_nothing(arguments, options, error, word
     assert torch.equal(x, torch.ones(3))
 
 
-@pytest.mark.parametrize("x", [[1.0, 2.0], np.ones(3), None])
-def test_what_is_no_tensor_is_refused(x):
-    with pytest.raises(TypeError, match="input must be a tensor"):
-        dropout(x, 0.5, True)
+NO_PROBABILITIES = [
+    *(True, np.True_, "0.5", None, np.array(0.5), np.array([0.5]), [0.5], 0.5j, 2, -0.5),
+    *map(torch.tensor, ([0.5], True, 0.5j, 2.0, -1)),
+]
+
+
+@pytest.mark.parametrize("p", NO_PROBABILITIES)
+@pytest.mark.parametrize("training", [True, False])
+def test_p_is_looked_at_in_inference_too(p, training):
+    for variant in "standard", "alpha":
+        with pytest.raises((TypeError, ValueError), match="p must be"):
+            dropout(torch.ones(3), p, training, variant=variant)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.int64])
+@pytest.mark.parametrize("inplace", [False, True])
+def test_p_is_a_tensor_of_no_dimension(inplace, dtype):
+    draw = STREAM.at(2)
+    for p in torch.linspace(0, 1, 5).to(dtype):
+        for variant in "standard", "alpha":
+            x = torch.ones(60)
+            y = dropout(x, p, True, inplace, rng=draw, variant=variant)
+            assert same_bits(y, core(torch.ones(60), float(p), draw, variant=variant)[0])
+            assert dropout(x, p, False) is x
+
+
+def test_p_of_modules_is_a_tensor_of_no_dimension():
+    x = torch.ones(4, 6, 8)
+    for kind in (Dropout, Dropout1d, AlphaDropout, FeatureAlphaDropout):
+        torch.manual_seed(SEED)
+        y = kind(torch.tensor(0.25), rng=STREAM)(x)
+        torch.manual_seed(SEED)
+        assert torch.equal(y, kind(0.25, rng=STREAM)(x))
+        assert torch.equal(kind(torch.tensor(0.25)).eval()(x), x)
+    attention = nn.MultiheadAttention(8, 2, dropout=torch.tensor(0.5), batch_first=True)
+    convert(attention)
+    assert attention(x, x, x)[0].isfinite().all()
+
+
+def test_a_random_state_is_told_what_to_pass():
+    with pytest.raises(TypeError, match=r"not a RandomState: pass dropcore.Stream\("):
+        dropout(torch.ones(3), 0.5, True, rng=np.random.RandomState(0))
+    with pytest.raises(TypeError, match=r"not a RandomState: pass dropcore.Stream\("):
+        Dropout(rng=np.random.RandomState(0))
 
 
 def test_an_axis_of_numpy():
@@ -357,13 +399,7 @@ def test_an_axis_of_numpy():
     assert torch.equal(y, dropout(torch.ones(3, 40), 0.5, True, shared_axes=0, rng=draw))
 
 
-@pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.complex64])
-def test_other_dtypes_are_refused(dtype):
-    with pytest.raises(TypeError, match="float32, float64, float16 or bfloat16"):
-        dropout(torch.ones(3, dtype=dtype), 0.5, True)
-
-
-@pytest.mark.parametrize("module", ["functional", "modules", "convert", "audit"])
+@pytest.mark.parametrize("module", ["functional", "modules", "convert", "audit", "source"])
 def test_examples(module):
     found = importlib.import_module(f"dropcore_torch.{module}")
     failed, tried = doctest.testmod(found, optionflags=doctest.ELLIPSIS)

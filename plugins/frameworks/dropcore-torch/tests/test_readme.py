@@ -8,8 +8,6 @@ from pathlib import Path
 from dropcore_torch import step
 
 TEXT = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
-
-
 EXAMPLES = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
@@ -25,6 +23,10 @@ def test_the_example_of_an_audit_prints_what_is_shown(capsys, tmp_path):
     runpy.run_path(str(file))
     (shown,) = re.findall(r"```text\n(.*?)```", TEXT, re.DOTALL)
     assert without_times(capsys.readouterr().out) == without_times(shown)
+
+
+def test_the_example_of_what_is_compiled():
+    exec(EXAMPLES[2], {})
 
 
 def without_times(text):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from dropcore_torch import operator, rule
-from dropcore_torch.functional import dropout
+from dropcore_torch.functional import draw_as_tensor, dropout
 from expected import array_of, next_draw, same_bits
 
 import dropcore
@@ -61,8 +61,8 @@ def test_as_an_operator(variant, training):
     draw = STREAM.at(2**63 + 5)
     y, gradients = of_the_core(inputs, variant, training, draw)
     text = rule.rule_of(variant, OPTIONS.get(variant, {})).text
-    index = torch.tensor(draw.index - 2**64)
-    result = operator.dropout(inputs, index, draw.key.hex(), 0.3, training, text)
+    words = draw_as_tensor(draw)
+    result = operator.dropout(inputs, words[:4], words[4], 0.3, training, text)
     assert same_bits(result, y)
     result.sum().backward()
     for given, gradient in zip(inputs, gradients, strict=True):

@@ -8,7 +8,7 @@
 # C. The GIL is kept for small tensors: releasing it costs as much as they do.
 # D. All of it is compiled, not for the kernels' sake: in a step the caches have lost the
 #    interpreter's view of a function by the time it comes again.
-# E. `Function.apply` is a layer for torch.func's transforms, which are refused before, around
+# E. `Function.apply` is a layer for torch.func's transforms, which are served elsewhere, around
 #    the apply that it inherits. That one is called. And the tape finds the backward pass by an
 #    apply that looks for it on each call; it is given ours.
 
@@ -24,17 +24,19 @@ from dropcore cimport (
     dropcore_set_index,
 )
 
+import numpy as np
 import torch
 from torch import empty_like, is_grad_enabled
-from torch.autograd import forward_ad
 from torch.autograd.function import Function
 
 import dropcore
 from dropcore import get_num_threads
 from dropcore_torch.memory import LARGE, dense, large_like
 from dropcore_torch.source import LIMIT
-from dropcore_torch.transforms import (
-    NO_RULE, PLAIN, function_mode_enabled, in_transform, is_batched, modes, tracing_state,
+from dropcore_torch import transforms
+from dropcore_torch.private import (
+    PLAIN, apply_without_transforms, forward_ad, function_mode_enabled, in_transform, modes,
+    replace_backward, tracing_state,
 )
 
 cdef extern from *:
@@ -268,8 +270,8 @@ cdef class Mask:
         cdef Run source, target
         cdef uint8_t* bits = NULL
         if not find_run(dy, &source):
-            if in_transform() or is_batched(dy):
-                raise RuntimeError(NO_RULE)
+            if transforms.are_in_the_way(dy):
+                return gradient_by_operators(dy, self)
             dy = dense(dy).contiguous().resolve_neg()
         dx = self.like(dy, &source, &target)
         if self.bits is not None:
@@ -297,12 +299,26 @@ cdef class Mask:
         return y
 
 
+cdef object gradient(dy, Mask mask):
+    # Where it may have to be differentiated again: by a rule of the tape's, or of transforms.
+    if is_grad_enabled() or forward_ad._current_level >= 0:
+        if transforms.are_in_the_way(dy):
+            return gradient_by_operators(dy, mask)
+        return Gradient.apply(dy, mask)
+    return mask.backward(dy)
+
+
+def gradient_by_operators(dy, Mask mask):
+    """Give the gradient so that torch.func's transforms find their rules for it."""
+    bits = np.frombuffer(mask.bits, np.uint8)
+    keep = np.unpackbits(bits, count=mask.n, bitorder="little").view(bool)
+    scale = torch.tensor(STANDARD.plan(mask.p, (mask.n,)).scale, dtype=torch.float64)
+    return transforms.gradient(dy, torch.from_numpy(keep).view(dy.shape), scale)
+
+
 def pull_back(ctx, dy):
     """Give the gradients of x and of what comes with it."""
-    cdef Mask mask = ctx.mask
-    if is_grad_enabled():
-        return Gradient.apply(dy, mask), None
-    return mask.backward(dy), None
+    return gradient(dy, ctx.mask), None
 
 
 class Standard(Function):
@@ -319,7 +335,7 @@ class Standard(Function):
     @staticmethod
     def jvp(ctx, dx, _):
         """Give the tangent of y."""
-        return Gradient.apply(dx, ctx.mask)
+        return gradient(dx, ctx.mask)
 
 
 class Gradient(Function):
@@ -334,17 +350,18 @@ class Gradient(Function):
     @staticmethod
     def backward(ctx, ddx):
         """Give the gradient of dy."""
-        return Gradient.apply(ddx, ctx.mask), None
+        return gradient(ddx, ctx.mask), None
 
     @staticmethod
     def jvp(ctx, ddy, _):
         """Give the tangent of dx."""
-        return Gradient.apply(ddy, ctx.mask)
+        return gradient(ddy, ctx.mask)
 
 
 cdef Py_ssize_t LARGE_BYTES = LARGE
-cdef object apply = super(Function, Standard).apply
-Standard._backward_cls.apply = pull_back
+cdef object STANDARD = dropcore.get_variant("standard")
+cdef object apply = apply_without_transforms(Standard)
+replace_backward(Standard, pull_back)
 
 
 cdef bint is_seen_by_others() except? True:
@@ -373,6 +390,12 @@ def dropout(x, p, training, inplace, rule, source):
         return None
     if (inplace and x.is_inference()) or (run.n >= SHARED_WORK and get_num_threads() != 1):
         return None
+    if p == 0:
+        try:
+            index_of(source)
+        except RuntimeError:  # as in `source.take`
+            pass
+        return x
     mask = Mask.__new__(Mask)
     mask.draw = key_of(source.key).draw
     dropcore_set_index(&mask.draw, index_of(source))

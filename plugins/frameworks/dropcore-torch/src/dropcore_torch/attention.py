@@ -17,8 +17,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dropcore_torch.functional import apply
+from dropcore_torch.others import is_other
+from dropcore_torch.private import dtype_or_none, mha_mask, mha_shape_check
 from dropcore_torch.rule import rule_of
 from dropcore_torch.source import RNG, source_of_layer
+from dropcore_torch.symbolic import Proxy, as_leaf, refuse_script
 
 
 class MultiheadAttention(nn.MultiheadAttention):
@@ -28,6 +31,8 @@ class MultiheadAttention(nn.MultiheadAttention):
         """Set all that PyTorch's module does not have."""
         self.source = source_of_layer(rng)
         self.rule = rule_of("standard", {})
+
+    __prepare_scriptable__ = refuse_script
 
     def abandon(self) -> None:
         """Remove what `adopt` set."""
@@ -46,9 +51,12 @@ class MultiheadAttention(nn.MultiheadAttention):
     ) -> tuple[Tensor, Tensor | None]:
         """As that of PyTorch's module."""
         masks: dict[str, Any] = {"key_padding_mask": key_padding_mask, "attn_mask": attn_mask}
-        any_nested = query.is_nested or key.is_nested or value.is_nested
+        if isinstance(query, Proxy):
+            rest = (key_padding_mask, need_weights, attn_mask, average_attn_weights, is_causal)
+            return as_leaf(self, query, key, value, *rest)
+        any_other = is_other(query) or is_other(key) or is_other(value)
         hint_alone = is_causal and attn_mask is None  # which PyTorch refuses
-        if not self.training or self.dropout == 0 or any_nested or hint_alone:
+        if not self.training or self.dropout == 0 or any_other or hint_alone:
             return super().forward(
                 query,
                 key,
@@ -83,7 +91,7 @@ class MultiheadAttention(nn.MultiheadAttention):
         attn_mask: Tensor | None,
     ) -> None:
         # What PyTorch refuses and the operators called here would not, or not clearly.
-        F._mha_shape_check(query, key, value, key_padding_mask, attn_mask, self.num_heads)
+        mha_shape_check(query, key, value, key_padding_mask, attn_mask, self.num_heads)
         widths = {"query": self.embed_dim, "key": self.kdim, "value": self.vdim}
         for (name, width), x in zip(widths.items(), (query, key, value), strict=True):
             if x.shape[-1] != width:
@@ -111,11 +119,9 @@ class MultiheadAttention(nn.MultiheadAttention):
         self, query: Tensor, key_padding_mask: Tensor | None, attn_mask: Tensor | None
     ) -> Tensor | None:
         # What is added to the scores, for each head of each sample or for all.
-        of_other = F._none_or_dtype(attn_mask)
-        padding = F._canonical_mask(
-            key_padding_mask, "key_padding_mask", of_other, "attn_mask", query.dtype
-        )
-        mask = F._canonical_mask(attn_mask, "attn_mask", None, "", query.dtype, False)
+        of_other = dtype_or_none(attn_mask)
+        padding = mha_mask(key_padding_mask, "key_padding_mask", of_other, "attn_mask", query.dtype)
+        mask = mha_mask(attn_mask, "attn_mask", None, "", query.dtype, False)
         if padding is None:
             return mask
         padding = torch.atleast_2d(padding).unsqueeze(1).repeat_interleave(self.num_heads, 0)

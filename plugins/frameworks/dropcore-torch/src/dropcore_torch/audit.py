@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils import _pytree as pytree
 
 from dropcore_torch.classes import OURS
+from dropcore_torch.private import pytree
 from dropcore_torch.table import table
 from dropcore_torch.untouched import Untouched
 from dropcore_torch.watch import Call, Watch

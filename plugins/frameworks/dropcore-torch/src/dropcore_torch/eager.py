@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import numpy as np
+import torch
 from torch import Tensor, is_grad_enabled
-from torch.autograd import forward_ad
 from torch.autograd.function import Function, once_differentiable
 
 import dropcore
-from dropcore_torch import memory
+from dropcore_torch import memory, transforms
 from dropcore_torch.memory import array_of
+from dropcore_torch.private import in_forward_mode
 from dropcore_torch.rule import Rule
 from dropcore_torch.source import Source
-from dropcore_torch.transforms import NO_RULE, in_transform, is_batched
 
 
 def dropout(
@@ -26,7 +27,7 @@ def dropout(
     """Dropout of plain tensors on the CPU."""
     call = Call(p, training, rule, source.draw() if training else None, "bits")
     requires_grad = any(each.requires_grad for each in inputs)
-    if (requires_grad and is_grad_enabled()) or forward_ad._current_level >= 0:
+    if (requires_grad and is_grad_enabled()) or in_forward_mode():
         return _General.apply(call, *inputs)
     return call.forward(inputs)
 
@@ -76,8 +77,6 @@ class Call:
 
     def backward(self, dy: Tensor) -> tuple[Tensor, ...]:
         """The gradient of each input."""
-        if in_transform() or is_batched(dy):
-            raise RuntimeError(NO_RULE)
         dy = memory.dense(dy)
         if len(self.rule.inputs) == 1:
             dx = memory.empty_like(dy)
@@ -89,6 +88,16 @@ class Call:
             array_of(gradients[-1])[...] = array
         return tuple(gradients)
 
+    def decisions(self) -> tuple[Tensor, Tensor]:
+        """What the mask keeps, for each element, and the numbers of `transforms.select`."""
+        keep, shape = self.mask.keep, self.mask.shape
+        of_decisions = (keep,) if isinstance(self.rule.variant, dropcore.DecidingVariant) else ()
+        plan: dropcore.Plan = self.rule.variant.plan(self.mask.p, shape, *of_decisions)
+        linear = plan.shift == 0 and plan.drop == 0
+        numbers = [plan.scale, -0.0 if linear else plan.shift, plan.drop]
+        of_each = torch.from_numpy(np.array(np.broadcast_to(keep, shape)))
+        return of_each, torch.tensor(numbers, dtype=torch.float64)
+
 
 class _General(Function):
     @staticmethod
@@ -98,8 +107,8 @@ class _General(Function):
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        if is_grad_enabled() and ctx.call.rule.decides:
-            return None, _LinearGradient.apply(dy, ctx.call)
+        if ctx.call.rule.decides:
+            return None, _linear_gradient(dy, ctx.call)
         return None, *_gradients_of(ctx, dy)
 
     @staticmethod
@@ -108,12 +117,33 @@ class _General(Function):
             raise NotImplementedError(
                 f"variant {ctx.call.rule.variant.name!r} has no rule for forward mode"
             )
-        return _LinearGradient.apply(tangents[1], ctx.call)
+        return _linear_gradient(tangents[1], ctx.call)
 
 
 @once_differentiable
 def _gradients_of(ctx: Any, dy: Tensor) -> tuple[Tensor, ...]:
+    if transforms.are_in_the_way(dy):
+        raise NotImplementedError(_no_batches(ctx.call))
     return ctx.call.backward(dy)
+
+
+def _no_batches(call: Call) -> str:
+    return (
+        f"variant {call.rule.variant.name!r} has no rule for derivatives in batches (vectorize, "
+        "is_grads_batched) here: its backward works on arrays; take them one by one"
+    )
+
+
+def _linear_gradient(dy: Tensor, call: Call) -> Tensor:
+    # A rule of the tape's, or a formula where others are to find theirs.
+    if transforms.are_in_the_way(dy):
+        if not call.training:
+            raise NotImplementedError(_no_batches(call))
+        keep, numbers = call.decisions()
+        return transforms.gradient(dy, keep, numbers[0])
+    if is_grad_enabled() or in_forward_mode():
+        return _LinearGradient.apply(dy, call)
+    return call.backward(dy)[0]
 
 
 class _LinearGradient(Function):
@@ -124,8 +154,8 @@ class _LinearGradient(Function):
 
     @staticmethod
     def backward(ctx: Any, ddx: Tensor) -> tuple[Tensor, None]:
-        return _LinearGradient.apply(ddx, ctx.call), None
+        return _linear_gradient(ddx, ctx.call), None
 
     @staticmethod
     def jvp(ctx: Any, ddy: Tensor, _: None) -> Tensor:
-        return _LinearGradient.apply(ddy, ctx.call)
+        return _linear_gradient(ddy, ctx.call)

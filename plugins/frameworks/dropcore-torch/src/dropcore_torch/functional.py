@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.overrides import handle_torch_function
 
 import dropcore
-from dropcore_torch import _standard, eager, operator, others
-from dropcore_torch.rule import Rule, rule_of
-from dropcore_torch.source import RNG, Source, source_of
-from dropcore_torch.transforms import (
-    NO_RULE,
-    PLAIN,
-    function_mode_enabled,
-    in_transform,
-    modes,
-    tracing_state,
+from dropcore_torch import _standard, eager, operator, others, transforms
+from dropcore_torch.others import DTYPES, check_input, is_other
+from dropcore_torch.private import PLAIN, function_mode_enabled, in_transform, modes, tracing_state
+from dropcore_torch.rule import Rule, check_rank, rule_of
+from dropcore_torch.source import (
+    RNG,
+    Source,
+    Traced,
+    draw_as_tensor,
+    draw_of_seed,
+    is_compiling,
+    is_dynamo_compiling,
+    is_input_of_graph,
+    source_of,
+    take,
 )
 
-# Asked at each call, so it is one name to look up.
-is_compiling = torch.compiler.is_compiling
+__all__ = ["draw_as_tensor", "draw_of_seed", "dropout"]
 
 
 def dropout(
@@ -100,21 +107,42 @@ def dropout(
     >>> torch.equal(x.grad, y)  # 2 where kept, 0 where dropped
     True
     """
-    if not isinstance(input, Tensor):
-        raise TypeError(f"input must be a tensor, not {type(input).__name__}")
-    try:
-        in_range = bool(0 <= p <= 1)
-    except (TypeError, RuntimeError):  # also of a tensor of several elements
-        raise TypeError(f"p must be a number in [0, 1], not {p!r}") from None
-    if not in_range:
-        raise ValueError(f"p must be in [0, 1], the probability of being dropped, not {p!r}")
     if not (isinstance(shared_axes, tuple) and not shared_axes):
         options["shared_axes"] = shared_axes
-    tensors = {name: each for name, each in options.items() if isinstance(each, Tensor)}
-    for name in tensors:
-        del options[name]
-    rule = rule_of(variant, options)
+    if is_dynamo_compiling() and not _can_be_in_graph(p, rng, variant, options):
+        return line_by_line(
+            dropout, input, p, training, inplace, rng=rng, variant=variant, **options
+        )
+    check_input(input)
+    p = probability(p)
+    if training is not True and training is not False:
+        raise TypeError(f"training must be True or False, not {training!r}")
+    tensors, numbers = _split(options)
+    rule = rule_of(variant, numbers)
     return apply((input, *in_order(rule, tensors)), p, training, inplace, rule, source_of(rng))
+
+
+def _split(options: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    # A variant's further inputs, and its options.
+    tensors = {name: each for name, each in options.items() if isinstance(each, Tensor)}
+    return tensors, {name: each for name, each in options.items() if name not in tensors}
+
+
+def probability(p: Any) -> float:
+    """`p` as a float.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not a number, or a tensor of no dimension, in [0, 1].
+    """
+    if isinstance(p, Tensor) and p.dim() == 0 and p.dtype is not torch.bool and not p.is_complex():
+        p = p.item()
+    if not isinstance(p, float) and (not isinstance(p, Real) or isinstance(p, bool)):
+        raise TypeError(f"p must be a number in [0, 1], not {p!r}")
+    if not 0 <= p <= 1:
+        raise ValueError(f"p must be in [0, 1], the probability of being dropped, not {p!r}")
+    return float(p)
 
 
 def in_order(rule: Rule, tensors: dict[str, Tensor]) -> tuple[Tensor, ...]:
@@ -129,30 +157,95 @@ def in_order(rule: Rule, tensors: dict[str, Tensor]) -> tuple[Tensor, ...]:
 
 
 def apply(
-    inputs: tuple[Tensor, ...], p: float, training: bool, inplace: bool, rule: Rule, source: Source
+    inputs: tuple[Tensor, ...],
+    p: float,
+    training: bool,
+    inplace: bool,
+    rule: Rule,
+    source: Source | Traced,
 ) -> Tensor:
     """Dropout with all that can be looked up before looked up."""
     x = inputs[0]
-    if training is False and rule.identity:
-        return x
     # A compiler is not shown what is compiled already.
-    if not is_compiling():
-        if function_mode_enabled():  # it sees this function, as it sees PyTorch's
-            arguments = inputs, p, training, inplace, rule, source
-            return handle_torch_function(apply, inputs, *arguments)
+    if not is_compiling() and function_mode_enabled():  # it sees this function, as PyTorch's
+        arguments = inputs, p, training, inplace, rule, source
+        return handle_torch_function(apply, inputs, *arguments)
+    if training and not is_compiling():
         y = _standard.dropout(x, p, training, inplace, rule, source)
         if y is not None:
             return y
-    if not x.is_cpu or x.layout is not torch.strided:
+    elif is_dynamo_compiling() and (isinstance(p, Tensor) or not rule.text):
+        return line_by_line(apply, inputs, p, training, inplace, rule, source)
+    if not (type(p) is float and 0 <= p <= 1):
+        p = probability(p)
+    check_input(x)
+    if not training and rule.identity and type(x) in PLAIN:
+        return x
+    if is_other(x) or (x.dtype not in DTYPES and p == 1):
         return others.dropout(x, p, training, inplace, rule)
-    # A compiler, a tracer and a mode see operators alone.
-    if is_compiling() or type(x) not in PLAIN or modes() or tracing_state() is not None:
-        y = operator.dropout(list(inputs), source.draw_index(), source.key, p, training, rule.text)
-    elif in_transform():
-        raise RuntimeError(NO_RULE)
-    elif inplace and x.is_inference() and not torch.is_inference_mode_enabled():
+    if not training and rule.identity:
+        return x
+    if training and rule.whole_at_0 and (p == 0 or x.numel() == 0):
+        check_rank(rule.text, x.dim())
+        take(source)
+        return x
+    if x.dtype not in DTYPES:
+        raise TypeError(f"input must be of float32, float64, float16 or bfloat16, not {x.dtype}")
+    if inplace and not is_compiling() and _is_left_of_inference_mode(x):
         raise RuntimeError("inplace must be False for a tensor of inference mode outside of it")
-    else:
-        y = eager.dropout(inputs, p, training, rule, source)
+    y = _computed(inputs, p, training, rule, source)
     # PyTorch knows when a tensor must not be written to, and who has to know that it was.
     return x.copy_(y) if inplace else y
+
+
+def _is_left_of_inference_mode(x: Tensor) -> bool:
+    """Whether PyTorch refuses to write to x, and only after it was computed."""
+    return x.is_inference() and not torch.is_inference_mode_enabled()
+
+
+def _computed(
+    inputs: tuple[Tensor, ...], p: float, training: bool, rule: Rule, source: Source | Traced
+) -> Tensor:
+    x = inputs[0]
+    # A compiler, a tracer and a mode see operators alone.
+    seen = is_compiling() or type(x) not in PLAIN or modes() or tracing_state() is not None
+    if not (seen or in_transform()):
+        return eager.dropout(inputs, p, training, rule, source)
+    if in_transform() and not (training and rule.decides):
+        raise NotImplementedError(
+            f"variant {rule.variant.name!r} has no rule for torch.func's transforms (grad, vmap, "
+            "jvp and their kin): variants that keep or drop elements have, in training"
+        )
+    if not rule.text:
+        raise TypeError(
+            "variant must be registered to be compiled, traced or transformed: by name it is "
+            f"found again, and {rule.variant.name!r} is not"
+        )
+    key, index = source.tensors() if training else (None, None)
+    if in_transform():
+        keep, numbers = operator.decide(key, index, x.shape, p, rule.text)
+        return transforms.select(x, keep, numbers)
+    return operator.dropout(list(inputs), key, index, p, training, rule.text)
+
+
+# ------------------------------------------------------------------------- compilers
+
+
+@torch.compiler.disable(
+    reason="p, rng, variant or an option of dropout is not of a kind that can be in a graph: p "
+    "must be a number, rng None, a Stream, a Draw, an integer or a tensor that `draw_as_tensor` or "
+    "`draw_of_seed` made, the variant a registered one, and its options Python's own numbers"
+)
+def line_by_line(function: Callable[..., Tensor], *arguments: Any, **named: Any) -> Tensor:
+    """Call a function as it is called where nothing is compiled."""
+    return function(*arguments, **named)
+
+
+def _can_be_in_graph(
+    p: Any, rng: Any, variant: str | dropcore.Variant, options: dict[str, Any]
+) -> bool:
+    _, numbers = _split(options)
+    # To a compiler, NumPy's scalars are arrays.
+    if isinstance(p, Tensor) or any(isinstance(e, np.ndarray) for e in (p, *numbers.values())):
+        return False
+    return is_input_of_graph(rng) and bool(rule_of(variant, numbers).text)

@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dropcore_torch.private import is_zero_by_name
+
 LARGE = 1 << 22  # bytes: from here on NumPy asks the system for huge pages
 KEPT = 1 << 28  # bytes, at most, that wait for the next large tensor
 LINE = 64  # bytes of a cache line, on which PyTorch's own tensors begin
@@ -76,7 +78,7 @@ def dense(x: Tensor) -> Tensor:
     """The tensor with memory of its own behind every element: not sparse, nor zeros by name."""
     if x.layout is not torch.strided:
         return x.to_dense()
-    return torch.zeros(x.shape, dtype=x.dtype, device=x.device) if x._is_zerotensor() else x
+    return torch.zeros(x.shape, dtype=x.dtype, device=x.device) if is_zero_by_name(x) else x
 
 
 def array_of(x: Tensor) -> NDArray[Any]:

@@ -20,9 +20,11 @@ from torch.nn import functional as F
 
 import dropcore
 from dropcore_torch import _standard
-from dropcore_torch.functional import apply, in_order, is_compiling
+from dropcore_torch.functional import apply, in_order
+from dropcore_torch.others import check_input, is_other
 from dropcore_torch.rule import Rule, rule_of
-from dropcore_torch.source import DEFAULT, RNG, source_of_layer
+from dropcore_torch.source import DEFAULT, RNG, is_compiling, source_of_layer, take
+from dropcore_torch.symbolic import Proxy, as_leaf, refuse_script
 
 
 class _Module(nn.Module):
@@ -89,6 +91,8 @@ class _Module(nn.Module):
         for name in ("source", "variant", "options", "rule"):
             delattr(self, name)
 
+    __prepare_scriptable__ = refuse_script
+
     @property
     def as_in_torch(self) -> bool:
         """Whether PyTorch's module is of the same kind."""
@@ -103,7 +107,9 @@ class _Module(nn.Module):
             y = _standard.dropout(input, self.p, self.training, inplace, rule, self.source)
             if y is not None:
                 return y
-        if self.as_in_torch and self.drops_nothing_of(input):
+        if isinstance(input, Proxy):
+            return as_leaf(self, input, **inputs)
+        if self.as_in_torch and self.is_for_pytorch(input):
             return super().forward(input)
         tensors: tuple[Tensor, ...] = (input,)
         if inputs or len(rule.inputs) > 1:
@@ -115,10 +121,15 @@ class _Module(nn.Module):
         p = self.p
         return type(p) is float and 0 <= p <= 1 and type(input) is Tensor and self.rule.identity
 
-    def drops_nothing_of(self, input: Tensor) -> bool:
-        """Whether PyTorch's module gives its input, or refuses p."""
-        drops = self.training and 0 < self.p <= 1
-        return not drops or (isinstance(input, Tensor) and input.numel() == 0)
+    def is_for_pytorch(self, input: Tensor) -> bool:
+        """Whether PyTorch's module gives its input, refuses it or p, or knows more of its kind."""
+        check_input(input)
+        if not self.training or not 0 <= self.p <= 1 or is_other(input):
+            return True
+        drops = self.p > 0 and input.numel() > 0
+        if not drops:
+            take(self.source)
+        return not drops
 
     def extra_repr(self) -> str:
         """What PyTorch's module shows, and what differs from it."""
@@ -158,11 +169,11 @@ class _Channels(_Module):
 
     def forward(self, input: Tensor, **inputs: Tensor) -> Tensor:
         """Drop channels of `input` in training."""
-        if not self.as_in_torch:
+        if isinstance(input, Proxy) or not self.as_in_torch:
             return super().forward(input, **inputs)
         if not self.training and self.passes(input):
             return input
-        if self.drops_nothing_of(input):
+        if self.is_for_pytorch(input):
             return super(_Module, self).forward(input)
         rank = input.dim()
         channel = 1 if self.batched in (None, rank) else 0

@@ -1,12 +1,14 @@
-"""Dropout as two operators of PyTorch's, for `torch.compile` and whoever else traces.
+"""Dropout as operators of PyTorch's, for `torch.compile` and whoever else traces.
 
 ``dropcore::dropout`` and ``dropcore::dropout_backward`` are functions of their arguments
-alone: the draw index comes in as a tensor, so it is drawn outside, and seen by whatever
-replays a graph. Of a variant whose gradient is linear in dy no input is kept for backward.
+alone: key and draw index come in as tensors, so the index is drawn outside, and seen by
+whatever replays a graph. Of a variant whose gradient is linear in dy no input is kept for
+backward. ``dropcore::decide`` gives the decisions alone, for `transforms`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -19,24 +21,29 @@ from dropcore_torch.source import draw_at
 
 @torch.library.custom_op("dropcore::dropout", mutates_args=(), device_types="cpu")
 def dropout(
-    inputs: list[Tensor], index: Tensor, key: str, p: float, training: bool, rule: str
+    inputs: list[Tensor],
+    key: Tensor | None,
+    index: Tensor | None,
+    p: float,
+    training: bool,
+    rule: str,
 ) -> Tensor:
-    """Compute y: all randomness is in `key` and `index`."""
-    return _call(index, key, p, training, rule).forward(tuple(inputs))
+    """Compute y: all randomness is in `key` and `index`, which may be None in inference."""
+    return _call(key, index, p, training, rule).forward(tuple(inputs))
 
 
 @torch.library.custom_op("dropcore::dropout_backward", mutates_args=(), device_types="cpu")
 def dropout_backward(
     dy: Tensor,
     inputs: list[Tensor],
-    index: Tensor,
-    key: str,
+    key: Tensor | None,
+    index: Tensor | None,
     p: float,
     training: bool,
     rule: str,
 ) -> list[Tensor]:
     """Compute the gradient of each input; `inputs` are those of a variant that saves them."""
-    call = _call(index, key, p, training, rule)
+    call = _call(key, index, p, training, rule)
     if inputs:
         call.forward(tuple(inputs))
     else:
@@ -44,12 +51,11 @@ def dropout_backward(
     return list(call.backward(dy))
 
 
-def _call(index: Tensor, key: str, p: float, training: bool, rule: str) -> eager.Call:
-    if not rule:
-        raise TypeError("variant must be registered to be compiled: by name it is found again")
-    return eager.Call(
-        p, training, rule_from(rule), draw_at(key, index) if training else None, "draw"
-    )
+def _call(
+    key: Tensor | None, index: Tensor | None, p: float, training: bool, rule: str
+) -> eager.Call:
+    draw = draw_at(key, index) if training else None
+    return eager.Call(p, training, rule_from(rule), draw, "draw")
 
 
 @dropout.register_fake
@@ -66,21 +72,21 @@ def _(dy: Tensor, inputs: list[Tensor], *rest: Any) -> list[Tensor]:
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    tensors, index, *ctx.rest = inputs
+    tensors, key, index, *ctx.rest = inputs
     ctx.rule = rule_from(ctx.rest[-1])
-    ctx.save_for_backward(index, *([] if ctx.rule.decides else tensors))
+    ctx.save_for_backward(key, index, *([] if ctx.rule.decides else tensors))
 
 
 def _backward(ctx: Any, dy: Tensor) -> tuple[Any, ...]:
-    index, *tensors = ctx.saved_tensors
-    return dropout_backward(dy, tensors, index, *ctx.rest), None, None, None, None, None
+    key, index, *tensors = ctx.saved_tensors
+    return dropout_backward(dy, tensors, key, index, *ctx.rest), None, None, None, None, None
 
 
 def _save_for_second(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
-    _, tensors, index, *ctx.rest = inputs
+    _, tensors, key, index, *ctx.rest = inputs
     ctx.given = len(tensors)
     ctx.rule = rule_from(ctx.rest[-1])
-    ctx.save_for_backward(index)
+    ctx.save_for_backward(key, index)
 
 
 def _second_backward(ctx: Any, gradients: list[Tensor]) -> tuple[Any, ...]:
@@ -91,10 +97,50 @@ def _second_backward(ctx: Any, gradients: list[Tensor]) -> tuple[Any, ...]:
             f"variant {ctx.rule.variant.name!r} has a first derivative only: its backward "
             "works on arrays"
         )
-    (index,) = ctx.saved_tensors
-    (ddy,) = dropout_backward(gradients[0], [], index, *ctx.rest)
+    key, index = ctx.saved_tensors
+    (ddy,) = dropout_backward(gradients[0], [], key, index, *ctx.rest)
     return ddy, [None] * ctx.given, None, None, None, None, None
 
 
 dropout.register_autograd(_backward, setup_context=_save)
 dropout_backward.register_autograd(_second_backward, setup_context=_save_for_second)
+
+
+# ------------------------------------------------------------------- decisions alone
+
+
+@torch.library.custom_op("dropcore::decide", mutates_args=(), device_types="cpu")
+def decide(
+    key: Tensor, index: Tensor, shape: Sequence[int], p: float, rule: str
+) -> tuple[Tensor, Tensor]:
+    """Give what is kept, as bools of `shape`, and the float64 numbers of `rule.Factors`."""
+    call = _call(key, index, p, True, rule)
+    call.remake(tuple(shape))
+    return call.decisions()
+
+
+@decide.register_fake
+def _(
+    key: Tensor, index: Tensor, shape: Sequence[int], p: float, rule: str
+) -> tuple[Tensor, Tensor]:
+    return key.new_empty(shape, dtype=torch.bool), key.new_empty(3, dtype=torch.float64)
+
+
+@decide.register_vmap
+def _(
+    info: Any,
+    in_dims: tuple[Any, ...],
+    key: Tensor,
+    index: Tensor,
+    shape: Sequence[int],
+    p: float,
+    rule: str,
+) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
+    # Of ``randomness="different"``: an index for each.
+    keys, indices = (
+        [each] * info.batch_size if axis is None else each.unbind(axis)
+        for each, axis in ((key, in_dims[0]), (index, in_dims[1]))
+    )
+    all_of_them = [decide(k, i, shape, p, rule) for k, i in zip(keys, indices, strict=True)]
+    keep, factors = zip(*all_of_them, strict=True)
+    return (torch.stack(keep), torch.stack(factors)), (0, 0)

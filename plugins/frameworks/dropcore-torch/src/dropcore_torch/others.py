@@ -1,31 +1,60 @@
-"""PyTorch's own dropout, for tensors that dropcore does not compute: those of other devices."""
+"""PyTorch's own dropout, for what dropcore does not compute.
+
+These are tensors of other devices and layouts, nested and quantised ones, and those of classes
+with code of their own; and what is no tensor but takes PyTorch's functions.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.overrides import is_tensor_like
 
+from dropcore_torch.private import has_code
 from dropcore_torch.rule import Rule
 
+DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 
-def dropout(x: Tensor, p: float, training: bool, inplace: bool, rule: Rule) -> Tensor:
+
+def check_input(x: Any) -> None:
+    """Raise if x is nothing that PyTorch's dropout takes.
+
+    Raises
+    ------
+    TypeError
+    """
+    if not (isinstance(x, Tensor) or is_tensor_like(x)):
+        raise TypeError(f"input must be a tensor, not {type(x).__name__}")
+
+
+def is_other(x: Tensor) -> bool:
+    """Whether x is for PyTorch's own dropout."""
+    if not isinstance(x, Tensor) or not x.is_cpu or x.layout is not torch.strided:
+        return True
+    return x.is_nested or x.is_quantized or has_code(x)
+
+
+def dropout(x: Any, p: float, training: bool, inplace: bool, rule: Rule) -> Tensor:
     """PyTorch's dropout of the same kind, with PyTorch's own randomness."""
     options = rule.variant.options()
-    axes = tuple(sorted(axis % max(x.dim(), 1) for axis in options.pop("shared_axes", ())))
+    axes = options.pop("shared_axes", ())
     alpha = rule.variant.name == "alpha" and options == {"fixed_mean": 0.0, "fixed_var": 1.0}
     if alpha or rule.variant.name == "standard":
         if not axes:
             elementwise = F.alpha_dropout if alpha else F.dropout
             return elementwise(x, p, training, inplace)
+        axes = tuple(sorted(axis % max(x.dim(), 1) for axis in axes))
         if axes == tuple(range(2, x.dim())):
             return _of_features(x, p, training, inplace, alpha)
         if axes == tuple(range(1, x.dim())):  # a single sample
             y = _of_features(x.unsqueeze(0), p, training, inplace, alpha)
             return x if inplace else y.squeeze(0)
     raise NotImplementedError(
-        f"{rule.variant!r} needs a tensor on the CPU with strides, not {x.layout} on {x.device}: "
-        "PyTorch has no such dropout of its own"
+        f"{rule.variant!r} needs a plain tensor on the CPU, not {_what(x)}: PyTorch has no such "
+        "dropout of its own"
     )
 
 
@@ -33,3 +62,9 @@ def _of_features(x: Tensor, p: float, training: bool, inplace: bool, alpha: bool
     if alpha:
         return F.feature_alpha_dropout(x, p, training, inplace)
     return (torch.feature_dropout_ if inplace else torch.feature_dropout)(x, p, training)
+
+
+def _what(x: Any) -> str:
+    if not isinstance(x, Tensor):
+        return type(x).__name__
+    return f"a {type(x).__name__} of {x.layout} and {x.dtype} on {x.device}"

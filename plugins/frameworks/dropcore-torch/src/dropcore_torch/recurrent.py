@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from dropcore_torch.functional import apply
+from dropcore_torch.others import is_other
 from dropcore_torch.rule import rule_of
 from dropcore_torch.source import RNG, source_of_layer
+from dropcore_torch.symbolic import Proxy, as_leaf, refuse_script
 
 OF_MODE: dict[str, Any] = {
     "LSTM": torch.lstm,
@@ -34,13 +36,19 @@ class _Recurrent(nn.RNNBase):
         self.source = source_of_layer(rng)
         self.rule = rule_of("standard", {})
 
+    __prepare_scriptable__ = refuse_script
+
     def abandon(self) -> None:
         """Remove what `adopt` set."""
         del self.source, self.rule
 
     def forward(self, input: Tensor | PackedSequence, hx: Any = None) -> Any:
         """As that of PyTorch's module."""
-        if not self.training or self.dropout == 0 or self.num_layers == 1:
+        if isinstance(input, Proxy):
+            return as_leaf(self, input, hx)
+        given = input.data if isinstance(input, PackedSequence) else input
+        drops = self.training and self.dropout != 0 and self.num_layers > 1
+        if not drops or is_other(given):
             return super().forward(input, hx)
         self._update_flat_weights()  # whose dtype the checks ask for
         if isinstance(input, PackedSequence):

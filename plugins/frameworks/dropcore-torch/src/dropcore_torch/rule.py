@@ -7,9 +7,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.lib.array_utils import normalize_axis_tuple
+from torch.fx.experimental.symbolic_shapes import guard_scalar
 
 import dropcore
+
+# Those whose plan at p = 0 keeps all as it is.
+WHOLE_AT_0 = ("standard", "spatial", "alpha")
+
+is_compiling = torch.compiler.is_compiling
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +30,45 @@ class Rule:
     standard: bool  # a decision for each element, no more
     decides: bool  # keeps or drops elements, so that the gradient is linear in dy alone
     identity: bool  # in inference
+    whole_at_0: bool  # y is x where p is 0
+
+
+def rule_of(variant: str | dropcore.Variant, options: dict[str, Any]) -> Rule:
+    """The rule of a variant, by its name and options or itself."""
+    if is_compiling():
+        # A compiler tells a variant from another by its id: what it is made of, by its values.
+        options = {name: _fixed(option) for name, option in options.items()}
+        if isinstance(variant, dropcore.Variant):
+            own = {name: _fixed(option) for name, option in variant.options().items()}
+            return _rule_of_registered(type(variant), own, options)
+    return _rule_of(variant, options)
+
+
+def _fixed(option: Any) -> Any:
+    # A number that a compiler has for an input is to be a constant of the graph.
+    if isinstance(option, tuple | list):
+        return tuple([_fixed(each) for each in option])
+    if isinstance(option, int | float) and not isinstance(option, bool):
+        return guard_scalar(option)
+    return option
 
 
 @torch.compiler.assume_constant_result
-def rule_of(variant: str | dropcore.Variant, options: dict[str, Any]) -> Rule:
-    """The rule of a variant, by its name and options or itself."""
+def _rule_of(variant: str | dropcore.Variant, options: dict[str, Any]) -> Rule:
     if isinstance(variant, str):
-        return rule_from(json.dumps([str(variant), options], default=_plain))
-    return _rule(dropcore.get_variant(variant, **options), "")
+        return rule_from(_text(variant, options))
+    variant = dropcore.get_variant(variant, **options)
+    try:
+        return _rule_of_variant(variant)
+    except TypeError:  # it has no hash
+        return _rule(variant, "")
+
+
+@torch.compiler.assume_constant_result
+def _rule_of_registered(
+    kind: type[dropcore.Variant], own: dict[str, Any], options: dict[str, Any]
+) -> Rule:
+    return _rule_of(kind(**own), options)
 
 
 @lru_cache(maxsize=1024)
@@ -37,6 +76,18 @@ def rule_from(text: str) -> Rule:
     """The rule whose `text` this is."""
     name, options = json.loads(text)
     return _rule(dropcore.get_variant(name, **options), text)
+
+
+@lru_cache(maxsize=1024)
+def _rule_of_variant(variant: dropcore.Variant) -> Rule:
+    # Registered is what its name and options give again.
+    try:
+        text = _text(variant.name, variant.options())
+        if rule_from(text).variant == variant:
+            return rule_from(text)
+    except (LookupError, TypeError, ValueError):
+        pass
+    return _rule(variant, "")
 
 
 def _rule(variant: dropcore.Variant, text: str) -> Rule:
@@ -47,11 +98,28 @@ def _rule(variant: dropcore.Variant, text: str) -> Rule:
         standard=variant.name == "standard" and not variant.options()["shared_axes"],
         decides=isinstance(variant, dropcore.PlannedVariant | dropcore.DecidingVariant),
         identity=type(variant).infer is dropcore.Variant.infer,
+        whole_at_0=variant.name in WHOLE_AT_0,
     )
+
+
+@torch.compiler.assume_constant_result
+def check_rank(rule: str, rank: int) -> None:
+    """Raise what dropout raises of a tensor whose axes are not those of the variant.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    plan = rule_from(rule).variant.plan(0.0, (1,) * rank)
+    normalize_axis_tuple(plan.shared_axes, rank, argname="shared_axes")
+
+
+def _text(name: str, options: dict[str, Any]) -> str:
+    return json.dumps([str(name), options], default=_plain)
 
 
 def _plain(option: object) -> Any:
     # What json cannot write: NumPy's scalars; all else is for the variant to refuse.
-    if hasattr(option, "item"):
+    if isinstance(option, np.generic):
         return option.item()
     raise TypeError(f"an option must be a number, a string, or a tuple of them, not {option!r}")

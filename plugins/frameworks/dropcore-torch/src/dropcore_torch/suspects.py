@@ -12,9 +12,9 @@ from functools import lru_cache
 
 import torch
 from torch import nn
-from torch.nn.modules.dropout import _DropoutNd
 
 from dropcore_torch.classes import OURS, PYTORCHS, name_of
+from dropcore_torch.private import DropoutNd
 
 REPLACED = "its forward was replaced in the module itself, so its class says nothing"
 _LIKE_DROPOUT = re.compile("drop|stochastic_?depth", re.IGNORECASE)
@@ -35,7 +35,7 @@ def why_left(module: nn.Module) -> str:
         return REPLACED
     if isinstance(module, tuple(OURS)):
         return f"{name_of(cls)} is a subclass with code of its own"
-    if isinstance(module, _DropoutNd):
+    if isinstance(module, DropoutNd):
         return f"{name_of(cls)} is a subclass of PyTorch's _DropoutNd with code of its own"
     if _LIKE_DROPOUT.search(cls.__name__) and not any(True for _ in module.children()):
         return f"{name_of(cls)} looks like dropout, and is no module of PyTorch's"
@@ -48,7 +48,7 @@ def _may_drop(module: nn.Module) -> bool:
         value = getattr(module, name, None)
         if isinstance(value, int | float):
             return value != 0
-    return isinstance(module, _DropoutNd) or bool(_LIKE_DROPOUT.search(type(module).__name__))
+    return isinstance(module, DropoutNd) or bool(_LIKE_DROPOUT.search(type(module).__name__))
 
 
 def why_doubtful(parent: nn.Module | None, part: str, module: nn.Module) -> str:

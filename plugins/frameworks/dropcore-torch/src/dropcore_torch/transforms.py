@@ -1,22 +1,37 @@
-"""Who looks on at a call: compilers and modes, which see operators alone, and transforms.
+"""Dropout by PyTorch's own operators, for torch.func's transforms and for batched derivatives.
 
-torch.func's transforms, and the batched derivatives made of them, have no rule here.
+    y = where(keep, x * scale + shift, drop),  dx = where(keep, dy * scale, 0)
+
+Each transform (grad, vmap, jvp and their kin) has its rules for these, and the values are those
+of the kernels, to the bit. What is kept comes from elsewhere.
 """
 
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
-PLAIN = (torch.Tensor, torch.nn.Parameter)  # no wrapper
+from dropcore_torch.private import in_transform, is_batched
 
-modes = torch._C._len_torch_dispatch_stack
-function_mode_enabled = torch._C._is_torch_function_mode_enabled
-tracing_state = torch._C._get_tracing_state
-in_transform = torch._C._are_functorch_transforms_active
-is_batched = torch._C._functorch.is_legacy_batchedtensor
+HALF = (torch.float16, torch.bfloat16)  # computed in float32, and rounded once
 
-NO_RULE = (
-    "dropout has no rule for torch.func's transforms (grad, vmap, jvp and their kin), nor for "
-    "batched derivatives (vectorize, is_grads_batched): take derivatives one by one by "
-    "torch.autograd, or use PyTorch's own dropout there"
-)
+
+def are_in_the_way(dy: Tensor) -> bool:
+    """Whether a transform is on, or `dy` stands for many in a batched derivative."""
+    return in_transform() or is_batched(dy)
+
+
+def select(x: Tensor, keep: Tensor, numbers: Tensor) -> Tensor:
+    """What becomes of x, where `numbers` are scale, shift and drop in float64.
+
+    A shift of -0.0 is none.
+    """
+    wide = x.float() if x.dtype in HALF else x
+    scale, shift, drop = numbers.to(wide.dtype).unbind(-1)
+    return torch.where(keep, wide * scale + shift, drop).to(x.dtype)
+
+
+def gradient(dy: Tensor, keep: Tensor, scale: Tensor) -> Tensor:
+    """The gradient of `select`."""
+    wide = dy.float() if dy.dtype in HALF else dy
+    return torch.where(keep, wide * scale.to(wide.dtype), 0).to(dy.dtype)

@@ -19,16 +19,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
-from torch.utils import _pytree as pytree
-from torch.utils._python_dispatch import (
-    TorchDispatchMode,
-    _get_current_dispatch_mode,
-    _pop_mode_temporarily,
-)
 
 from dropcore_torch import functional
 from dropcore_torch.classes import OURS, PYTORCHS, name_of
 from dropcore_torch.drops import DROPPING, Dropping
+from dropcore_torch.private import (
+    TorchDispatchMode,
+    current_mode,
+    pytree,
+    sequence_number,
+    without_current_mode,
+)
 
 
 @dataclass
@@ -148,7 +149,7 @@ class _Functions(TorchFunctionMode):
         if not (p > 0 and elements):
             return function(*arguments, **named)
         call = self.watch.dropped(dropping, function, p, elements)
-        first = torch._C._autograd._get_sequence_nr()
+        first = sequence_number()
         with _without_operators():
             begin = time.perf_counter()
             y = function(*arguments, **named)
@@ -158,8 +159,8 @@ class _Functions(TorchFunctionMode):
 
 
 def _without_operators() -> AbstractContextManager[Any]:
-    ours = isinstance(_get_current_dispatch_mode(), _Operators)
-    return _pop_mode_temporarily() if ours else nullcontext()
+    ours = isinstance(current_mode(), _Operators)
+    return without_current_mode() if ours else nullcontext()
 
 
 def _time_backward(y: Any, first: int, call: Call) -> None:
