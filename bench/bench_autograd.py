@@ -1,4 +1,4 @@
-"""A training step of a small network, with dropout and without, and that of PyTorch."""
+"""A training step of a small network, with and without dropout, and one of PyTorch."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ def step_of_torch(x: np.ndarray, labels: np.ndarray) -> Step:
 
 @pytest.fixture(scope="module", autouse=True)
 def blas_at_speed() -> None:
-    """Have OpenBLAS touch its workspace, as any larger product of the process would have.
+    """Make OpenBLAS touch its workspace by one larger matrix product.
 
-    Its kernels prefetch past what they packed. On processors that look up a page for each such
-    request, pages that were never touched make small products three times slower.
+    Its kernels prefetch behind the data that they packed. On some processors a prefetch of a page
+    that was never touched is slow, and makes small products three times slower.
     """
     square = np.ones((1024, 1024), np.float32)
     square @ square

@@ -1,9 +1,9 @@
 """Cost against size, up to 2^31 elements as far as memory goes.
 
-All rows are views of one block, so that the block is touched once. Every size has rounds of as
-many elements as the largest, or the least of many short ones would be held against the least of a
-few long ones; and all sizes come in turn, several times, so that what else the machine does for
-some seconds is not taken for one size's cost.
+All rows are views of one block, which is touched once. The rounds of every size process as many
+elements as the largest size, because the minimum of many short rounds is smaller than that of a few
+long ones. All sizes are measured in turn, several times, so that a disturbance of some seconds does
+not affect one size alone.
 """
 
 from __future__ import annotations

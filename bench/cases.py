@@ -147,9 +147,9 @@ def backward_from_bits(b: Buffers, p: float, **options: object) -> Call:
 
 
 def backward_remade(b: Buffers, p: float) -> Call:
-    """The gradient, the decisions made again of their draw.
+    """The gradient, with the decisions computed again from the draw.
 
-    Of many masks in turn: the branch predictor would learn the ties of one.
+    Many masks in turn: the branch predictor would learn the ties of a single one.
     """
     masks = [
         dropcore.dropout(b.x, p, training=True, rng=b.stream, out=b.y, store="draw")[1]

@@ -24,13 +24,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep a peer's threads on one processor, also those that no setting reaches."""
+    """Pin a peer to one processor, also the threads that no setting limits."""
     if config.option.peer != "numpy" and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out of a quick run what takes long."""
+    """Leave the long rows out of a quick run."""
     if config.option.quick:
         items[:] = [item for item in items if item.callspec.params["row"].quick]
 
@@ -39,10 +39,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def timed(benchmark, request: pytest.FixtureRequest) -> Callable[..., None]:
     """Time a row's call; `calls` says how many of it one timed call makes.
 
-    Rounds of the same length for every row: the least of many short ones is smaller than
-    that of a few long ones, and pytest-benchmark's own calibration gives one row these and
-    its neighbour those. With `iterations` there is one round of so many calls: for rows that
-    come several times, each in its turn.
+    All rows have rounds of the same length, because the minimum of many short rounds is smaller
+    than that of a few long ones. pytest-benchmark's own calibration gives different rows rounds
+    of different lengths. With `iterations` there is one round of so many calls: for rows that are
+    measured several times, in turn.
     """
     seconds = request.config.option.seconds
 

@@ -1,11 +1,11 @@
 """Count the instructions of the kernels, and compare with the counts in `instructions.json`.
 
-Wall time on a shared machine cannot guard a kernel; valgrind's callgrind counts exactly. A call's
-count is the difference between a long and a short run of the same program, so that all that
-happens once, the imports above all, falls out. Valgrind has no AVX-512: of v4 the disassembly is
-looked at, whether cipher and select work on whole 512-bit registers.
+Wall time on a shared machine is too noisy to guard a kernel; valgrind's callgrind counts exactly.
+The count of a call is the difference between a long and a short run of one program. That removes
+all that happens once, such as imports. valgrind has no AVX-512: for v4 the check reads the
+disassembly, where cipher and select must use whole 512-bit registers.
 
-The counts are of one compiler: another one's have to be stored with ``--update``.
+The counts hold for one compiler: store those of another one with ``--update``.
 """
 
 from __future__ import annotations

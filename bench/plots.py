@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
 
-import targets
+import summary
 from cases import COPYTO, size_name
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -90,7 +90,7 @@ def peers(results: Results, fig: Figure) -> bool:
     series: dict[str, dict[int, float]] = {}
     for row in results.all(suite="peers", isa=isa):
         if row.name == PEERS[row.detail].names[0]:
-            ratio = targets.peer_ratio(results, row)
+            ratio = summary.peer_ratio(results, row)
             if ratio is not None:
                 series.setdefault(row.name, {})[row.n] = ratio
     axes = fig.subplots()

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import plots
-import targets
+import summary
 from cases import COMPARED_SIZES, COPYTO, LARGE_SIZES, MULTIPLY, ROOF_LINES, SIZES, size_name
 from peers import PEERS
 from results import Result, Results
@@ -26,7 +26,7 @@ def table(head: Iterable[str], body: Iterable[Iterable[str]]) -> str:
 
 
 def figure(value: float | None) -> str:
-    """Two digits behind the point for what is near 1, fewer for what is large."""
+    """Two digits behind the point below 10, none above."""
     if value is None:
         return "-"
     return f"{value:.2f}" if value < 10 else f"{value:.0f}"
@@ -51,8 +51,8 @@ def about(results: Results) -> str:
     sizes = {row.n for row in results.all(suite="large")}
     left_out = [size_name(n) for n in LARGE_SIZES if n not in sizes]
     lines = [
-        "Ratios of one run; none of them holds for another machine. See README.md for how to read",
-        "them, and `make bench-report` for making them anew.",
+        "Ratios of one run; another machine gives other figures. README.md explains how to read",
+        "them. `make bench-report` measures them again.",
         "",
         f"- {facts['cpu']}, {facts['processors']} processors; caches of all together: {caches}",
         f"- {facts['memory'] / GIB:.0f} GiB of memory, {facts['free'] / GIB:.0f} free; "
@@ -70,7 +70,7 @@ def about(results: Results) -> str:
 
 
 def noise(results: Results) -> str:
-    """How restless the machine was: the same row's median round over its best."""
+    """How much other load disturbed the run: the median round of a copy over its best."""
     ratios = [row.median / row.seconds for row in results.rows if row.name == COPYTO]
     if not ratios:
         return "Noise: no copy was measured"
@@ -80,26 +80,14 @@ def noise(results: Results) -> str:
     )
 
 
-def what_it_must_show(results: Results) -> str:
-    """The table of targets."""
-
-    def several(values: Iterable[str]) -> str:
-        return " / ".join(values)
-
+def in_short(results: Results) -> str:
+    """The table of the summary."""
     body = []
-    for target in targets.TARGETS:
-        measured = target.measure(results)
-        sign = "at most " if target.at_most else ""
-        body.append(
-            (
-                f"{target.case}: {several(target.labels)}",
-                sign + several(map(figure, target.must)),
-                "" if target.aim is None else sign + several(map(figure, target.aim)),
-                several(map(figure, measured)),
-                several(target.reached(value, k) for k, value in enumerate(measured)),
-            )
-        )
-    return table(("case", "must", "aim", "measured", "reached"), body)
+    for line in summary.SUMMARY:
+        measured = " / ".join(map(figure, line.measure(results)))
+        better = "smaller" if line.is_cost else "larger"
+        body.append((f"{line.case}: {' / '.join(line.labels)}", measured, better))
+    return table(("case", "measured", "better"), body)
 
 
 def kernels(results: Results) -> Iterator[str]:
@@ -133,7 +121,7 @@ def peers(results: Results) -> Iterator[str]:
                         results.one(suite="peers", name=name, isa=isa, n=n, detail=peer)
                         for n in COMPARED_SIZES
                     ]
-                    ratios = [row and targets.peer_ratio(results, row, own) for row in rows]
+                    ratios = [row and summary.peer_ratio(results, row, own) for row in rows]
                     body.append((name, *map(figure, ratios)))
             body += [
                 (f"{PEERS[name].title} (absent)", *("-" for _ in COMPARED_SIZES))
@@ -160,7 +148,7 @@ def against(results: Results, suite: str, roof: str) -> str:
 
 
 def overhead(results: Results) -> str:
-    """What a call costs over a multiplication, both on few elements."""
+    """Cost of a call over a multiplication, both on few elements."""
     body = []
     for suite in ("overhead", "layers"):
         for row in results.all(suite=suite):
@@ -185,8 +173,8 @@ def threads(results: Results) -> str:
 
 
 def autograd(results: Results) -> str:
-    """Each training step over ours without dropout."""
-    without = targets.step(results)
+    """Cost of each training step over dropcore's without dropout."""
+    without = summary.step(results)
     body = [
         (row.name if row.p is None else f"{row.name}, p = {row.p:g}", figure(cost))
         for row in results.all(suite="autograd")
@@ -216,10 +204,9 @@ def report(results: Results, folder: Path) -> str:
     sections = [
         "# What the benchmarks show",
         about(results),
-        "## What it must show",
-        'Ratios, larger is better where it does not say "at most". `make bench-report` measures'
-        "\nthe last two columns.",
-        what_it_must_show(results),
+        "## In short",
+        "Ratios, where the case does not name a unit. `make bench-report` measures them.",
+        in_short(results),
         "## Kernels",
         "Elements a second over those of `np.copyto(y, x)` on the same buffers.",
         shown.get("throughput", ""),

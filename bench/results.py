@@ -1,4 +1,4 @@
-"""What `run.py` left behind, as rows that can be asked for."""
+"""The results of `run.py`, as rows that can be looked up."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Result:
     process : str
         Which process measured it; only rows of one process are compared.
     seconds : float
-        Of one call: the least of all rounds, since what disturbs a round makes it longer.
+        Time of one call in the fastest round, since disturbances only make a round longer.
     median : float
-        Of one call, in the pass that had the least.
+        Median time of one call, in the pass with the fastest round.
     """
 
     process: str

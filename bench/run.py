@@ -27,16 +27,16 @@ from dropcore._core.caches import last_level_cache
 BENCH = Path(__file__).resolve().parent
 RESULTS = BENCH.parent / ".benchmarks" / "latest"
 
-# glibc's malloc gives freed memory back to the system and asks for it again, by rules that
-# depend on what a process did before: page faults would be half of a training step here, and none
-# there, whatever the step does; and the bits of 2^28 decisions and more would come with pages to
-# be touched in each call, a seventh of it. With these it keeps what it has.
+# glibc's malloc gives freed memory back to the system, by rules that depend on what the process did
+# before. Page faults would then be half the time of one training step and nothing of another. Masks
+# of 2^28 decisions and more would get new pages in each call, a seventh of its time. With these
+# settings malloc keeps freed memory.
 KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(1 << 40), "MALLOC_MMAP_MAX_": "0"}
 
-KEPT = ("autograd", "large")  # the files that are run so
+KEPT = ("autograd", "large")  # the files that run with KEEP_MEMORY
 
-# Steps of a millisecond are told apart to a hundredth, and what memory limits is disturbed by all
-# that runs beside: a disturbance must not last as long as a row.
+# Differences of 1 % between training steps matter, and other programs disturb memory-bound rows
+# most. These rows are measured for longer, so that no disturbance lasts for the whole of a row.
 LONGER = {"autograd": ("--seconds=2",), "threads": ("--seconds=1",)}
 
 QUICK = ("--quick", "--seconds=0.03")

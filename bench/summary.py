@@ -1,6 +1,6 @@
-"""What the benchmarks must show: for each case what must be reached, what is aimed at, what is.
+"""The lines of the summary in RESULTS.md, and the ratios that they are made of.
 
-Ratios within one process: one thread unless said, arrays touched, `out` given.
+Ratios are within one process. One thread unless a line says otherwise; arrays touched; `out` given.
 """
 
 from __future__ import annotations
@@ -21,32 +21,21 @@ Measure = Callable[[Results], Measured]
 
 
 @dataclass(frozen=True)
-class Target:
-    """One line of the table: as many figures as `labels`, most often one a size.
+class Line:
+    """One line of the summary: as many figures as `labels`, most often one for each size.
 
     Attributes
     ----------
-    at_most : bool
-        The figures are costs: smaller is better.
     measure : callable
-        Gives the figures, None for one that was not measured.
+        Gives the figures; None stands for one that was not measured.
+    is_cost : bool
+        Whether the figures are costs: smaller is better.
     """
 
     case: str
     labels: tuple[str, ...]
-    must: tuple[float, ...]
-    aim: tuple[float, ...] | None
     measure: Measure
-    at_most: bool = False
-
-    def reached(self, figure: float | None, place: int) -> str:
-        """``aim``, ``must``, ``below``, or a dash for what was not measured."""
-        if figure is None:
-            return "-"
-        sign = -1 if self.at_most else 1
-        if self.aim is not None and sign * figure >= sign * self.aim[place]:
-            return "aim"
-        return "must" if sign * figure >= sign * self.must[place] else "below"
+    is_cost: bool = False
 
 
 # ------------------------------------------------------------------ figures
@@ -55,7 +44,7 @@ class Target:
 def over_copy(
     isa: str, name: str, p: float, sizes: Sequence[int], dtype: str = "float32"
 ) -> Measure:
-    """Elements a second of a kernel over those of a copy."""
+    """Elements per second of a kernel over those of a copy."""
 
     def measure(results: Results) -> Iterator[float | None]:
         for n in sizes:
@@ -67,7 +56,7 @@ def over_copy(
 
 
 def over_row(name: str, other: str, sizes: Sequence[int], *, cost: bool = False) -> Measure:
-    """One kernel over another on v4: its speed, or its cost."""
+    """One kernel over another on v4: the ratio of speeds, or of costs."""
 
     def measure(results: Results) -> Iterator[float | None]:
         for n in sizes:
@@ -79,7 +68,7 @@ def over_row(name: str, other: str, sizes: Sequence[int], *, cost: bool = False)
 
 
 def over_peers(isa: str, only: str | None = None) -> Measure:
-    """Forward over a peer, or over whichever is the fastest at a size."""
+    """Forward over one peer, or over the fastest peer at each size."""
 
     def fastest(results: Results, n: int) -> float | None:
         ratios = [
@@ -93,7 +82,7 @@ def over_peers(isa: str, only: str | None = None) -> Measure:
 
 
 def peer_ratio(results: Results, row: Result, own: str = "forward") -> float | None:
-    """How many times faster than a peer's row ours is, in the same process."""
+    """How many times faster than a peer's row dropcore is, in the same process."""
     return results.speed(results.beside(row, name=own), row)
 
 
@@ -108,7 +97,7 @@ def shared_axes(results: Results) -> Measured:
 
 
 def small_call(suite: str, name: str) -> Measure:
-    """What a call on four elements costs over a multiplication of four."""
+    """Cost of a call on four elements over a multiplication of four elements."""
 
     def measure(results: Results) -> Measured:
         row = results.one(suite=suite, name=name, n=4)
@@ -133,12 +122,12 @@ def step(results: Results, p: float | None = None, name: str = "training step") 
 
 
 def step_with_dropout(results: Results) -> Measured:
-    """What dropout adds to a training step of the autograd engine."""
+    """Cost of a training step of the autograd engine with dropout over one without."""
     return [results.speed(step(results), step(results, 0.3))]
 
 
 def step_over_torch(results: Results) -> Measured:
-    """A training step of the autograd engine over PyTorch's, both without dropout."""
+    """Cost of a training step of the autograd engine over PyTorch's, both without dropout."""
     return [results.speed(step(results, name="training step of PyTorch"), step(results))]
 
 
@@ -150,7 +139,7 @@ def two_threads(results: Results) -> Measured:
 
 
 def spread(results: Results, name: str) -> float | None:
-    """The dearest element over the cheapest, of all sizes where x alone is past the caches."""
+    """The largest cost per element over the smallest, of all sizes where x exceeds the caches."""
     cache = results.facts["caches"]["the last"] or 0
     rows = [row for row in results.all(suite="large", name=name) if 4 * row.n > cache]
     costs = [row.seconds / row.n for row in rows]
@@ -158,171 +147,137 @@ def spread(results: Results, name: str) -> float | None:
 
 
 def linear(results: Results) -> Measured:
-    """How far cost is from linear."""
+    """How far the cost is from linear in the size."""
     return [spread(results, "forward"), spread(results, "forward in place")]
 
 
-# ------------------------------------------------------------------ the table
+# ------------------------------------------------------------------ the lines
 
 SIZES = tuple(map(size_name, COPIES))
 PEER_SIZES = tuple(map(size_name, COMPARED))
 
-TARGETS = (
-    Target(
+SUMMARY = (
+    Line(
         "float32 forward p=0.1 over PyTorch's F.dropout, v4",
         PEER_SIZES,
-        (20, 35, 35, 35),
-        (30, 48, 48, 55),
         over_peers("v4", "torch"),
     ),
-    Target(
+    Line(
         "the same, v3",
         PEER_SIZES,
-        (15,) * 4,
-        None,
         over_peers("v3", "torch"),
     ),
-    Target(
+    Line(
         "float32 forward p=0.1 over the fastest Python peer at that size, v4",
         PEER_SIZES,
-        (8, 12, 15, 10),
-        (12, 17, 24, 18),
         over_peers("v4"),
     ),
-    Target("the same, v3", PEER_SIZES, (5,) * 4, None, over_peers("v3")),
-    Target(
+    Line(
+        "the same, v3",
+        PEER_SIZES,
+        over_peers("v3"),
+    ),
+    Line(
         "forward p=0.1 v4, elements a second over np.copyto",
         SIZES,
-        (0.55, 0.75, 1.0),
-        (0.7, 1.0, 1.35),
         over_copy("v4", "forward", 0.1, COPIES),
     ),
-    Target(
+    Line(
         "forward p=0.1 v3, likewise",
         SIZES,
-        (0.3, 0.42, 0.7),
-        (0.36, 0.5, 0.8),
         over_copy("v3", "forward", 0.1, COPIES),
     ),
-    Target(
+    Line(
         "forward p=0.5 v4, likewise",
         SIZES,
-        (0.8, 0.95, 0.95),
-        (0.95, 1.05, 1.3),
         over_copy("v4", "forward", 0.5, COPIES),
     ),
-    Target(
+    Line(
         "backward from packed bits v4, likewise",
         SIZES,
-        (0.9, 0.95, 0.95),
-        (1.0, 1.1, 1.3),
         over_copy("v4", "backward from bits", 0.1, COPIES),
     ),
-    Target(
+    Line(
         "in place p=0.1 over out of place, v4",
         ("2^25",),
-        (1.0,),
-        (1.2,),
         over_row("forward in place", "forward", (N25,)),
     ),
-    Target(
+    Line(
         "packed bits kept over not kept, cost, v4",
         SIZES,
-        (1.05,) * 3,
-        (1.02,) * 3,
         over_row("forward", "forward, no bits kept", COPIES, cost=True),
-        at_most=True,
+        is_cost=True,
     ),
-    Target(
+    Line(
         "spatial (32, 64, 56, 56) over np.multiply by a scalar, v4",
         ("NCHW", "NHWC"),
-        (0.8, 0.8),
-        (0.95, 0.95),
         shared_axes,
     ),
-    Target(
+    Line(
         "float16 forward p=0.1 over np.copyto of float16, v4",
         ("2^25",),
-        (0.5,),
-        (0.8,),
         over_copy("v4", "forward", 0.1, (N25,), "float16"),
     ),
-    Target(
+    Line(
         "bfloat16 forward p=0.1 over np.copyto of bfloat16, v4",
         ("2^25",),
-        (0.5,),
-        (0.8,),
         over_copy("v4", "forward", 0.1, (N25,), "bfloat16"),
     ),
-    Target(
+    Line(
         "keep_mask(packed=True) p=0.1, bits a second over np.copyto's elements, v4",
         ("2^18",),
-        (14 / 16,),
-        (25 / 16,),
         over_copy("v4", "keep_mask(packed=True)", 0.1, (N18,)),
     ),
-    Target(
+    Line(
         "the same, v3",
         ("2^18",),
-        (6 / 16,),
-        (8 / 16,),
         over_copy("v3", "keep_mask(packed=True)", 0.1, (N18,)),
     ),
-    Target(
+    Line(
         "dropout of 4 elements with out=, cost over np.multiply(x, s, out=y)",
         ("4",),
-        (4.0,),
-        (2.0,),
         small_call("overhead", "dropout(x, p, training=True, rng=stream, out=y)"),
-        at_most=True,
+        is_cost=True,
     ),
-    Target(
+    Line(
         "Dropout layer, forward and backward of 4 elements, likewise",
         ("4",),
-        (2.5 / 0.43,),
-        (1.5 / 0.43,),
         small_call("layers", "Dropout, forward and backward, out="),
-        at_most=True,
+        is_cost=True,
     ),
-    Target(
+    Line(
         "forward of 4 elements from Cython, nanoseconds",
         ("4",),
-        (60.0,),
-        None,
         call_cost("forward"),
-        at_most=True,
+        is_cost=True,
     ),
-    Target(
+    Line(
         "the same over typed memoryviews, dropcore.core, nanoseconds",
         ("4",),
-        (70.0,),
-        None,
         call_cost("dropcore.core.forward of views"),
-        at_most=True,
+        is_cost=True,
     ),
-    Target(
+    Line(
         "training step of the autograd engine, cost over PyTorch's, both without dropout",
         ("128 rows",),
-        (1.5,),
-        None,
         step_over_torch,
-        at_most=True,
+        is_cost=True,
     ),
-    Target(
+    Line(
         "the same with dropout 0.3, cost over none",
         ("128 rows",),
-        (1.05,),
-        None,
         step_with_dropout,
-        at_most=True,
+        is_cost=True,
     ),
-    Target("2 threads over 1", ("2^22",), (1.7,), (1.9,), two_threads),
-    Target(
-        "cost of an element past the last-level cache, the dearest size over the cheapest",
+    Line(
+        "2 threads over 1",
+        ("2^22",),
+        two_threads,
+    ),
+    Line(
+        "cost of an element past the last-level cache, the largest over the smallest of all sizes",
         ("out of place", "in place"),
-        (1.15, 1.15),
-        None,
         linear,
-        at_most=True,
+        is_cost=True,
     ),
 )
