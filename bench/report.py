@@ -205,7 +205,7 @@ def report(results: Results, folder: Path) -> str:
         "# What the benchmarks show",
         about(results),
         "## In short",
-        "Ratios, where the case does not name a unit. `make bench-report` measures them.",
+        "Ratios, unless the case names a unit. `make bench-report` measures them.",
         in_short(results),
         "## Kernels",
         "Elements a second over those of `np.copyto(y, x)` on the same buffers.",

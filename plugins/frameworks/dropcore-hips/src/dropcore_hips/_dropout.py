@@ -1,11 +1,11 @@
 """`dropout` as a primitive of autograd.
 
-Of a variant that keeps or drops elements,
+For a variant that keeps or drops elements,
 
     y = f(x),  f'(x) dx = scale * dx where kept, 0 where dropped
 
-in either mode and for any number of derivatives, since the factor does not depend on x. The
-mask is the core's: made once, and used again by every rule.
+in both modes and for derivatives of any order, since the factor does not depend on x. The core
+makes the mask once, and every rule uses it.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ def dropout(
     training : bool
         False gives the variant's inference rule. There is no default.
     rng : None, Stream, Draw, int, SeedSequence, Generator or BitGenerator, optional
-        As for `dropcore.dropout`. Where a function is to be evaluated several times with one
-        mask, as by `autograd.test_util.check_grads`, pass a Draw; see also `checkpoint`.
+        As for `dropcore.dropout`. If a function is evaluated several times with one mask, as
+        by `autograd.test_util.check_grads`, pass a Draw; see also `checkpoint`.
     variant : str or dropcore.Variant, default: "standard"
     store : {"bits", "draw"}, default: "bits"
-        What is kept for the derivatives: one bit for each decision, or the draw alone.
+        Stored for the derivatives: one bit for each decision, or only the draw.
     **options
-        The variant's own, and its further inputs by name, which get their gradients.
+        The variant's own options, and its further inputs by name, which get gradients.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def dropout(
 
 
 class _Call:
-    """One call: its mask, once there is one."""
+    """One call of dropout, and its mask after the forward pass."""
 
     mask: dropcore.Mask
 
@@ -103,7 +103,7 @@ class _Call:
         return y
 
     def require_factor(self, what: str) -> None:
-        """Raise, unless the derivative is a factor for each element that x has no part in."""
+        """Raise unless the derivative is one factor per element that does not depend on x."""
         decides = dropcore.PlannedVariant | dropcore.DecidingVariant
         if not isinstance(self.variant, decides):
             raise NotImplementedError(
@@ -127,7 +127,7 @@ def _forward_vjp(
     call, *inputs = args
 
     def vjp(dy: Any) -> tuple[Any, ...]:
-        if any(isinstance(each, Box) for each in (dy, *inputs)):  # an outer derivative's
+        if any(isinstance(each, Box) for each in (dy, *inputs)):  # part of an outer derivative
             call.require_factor("second derivative")
         if len(inputs) == 1:
             return (_backward(call, dy),)

@@ -1,12 +1,13 @@
 """The same draws where autograd computes a function again.
 
 A checkpoint keeps no intermediate values: for the gradient the function is computed again, and its
-dropouts have to make the same masks. `checkpoint` notes the draws of the forward pass and gives
+dropouts have to make the same masks. `checkpoint` records the draws of the forward pass and gives
 them out again, in order.
 
-Other functions of autograd, its own `checkpoint` among them, do the same in a gradient rule, and
-note no draws. autograd makes and runs gradient rules in three functions (`_RULES`); a dropout below
-one of them on the call stack is computed again. It raises if its `rng` would give a new draw.
+Other functions of autograd, such as its own `checkpoint`, also compute a function again in a
+gradient rule, but record no draws. autograd makes and runs gradient rules in three functions
+(`_RULES`). A dropout that finds one of them on the call stack is computed again. It raises if its
+`rng` would give a new draw.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ RNG = (
     | np.random.BitGenerator
     | None
 )
-Draws = list[dropcore.Draw | None]  # of a function's dropouts, in order; None of inference
+Draws = list[dropcore.Draw | None]  # of the dropouts in a function, in order; None for inference
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _REPEATED = (
@@ -44,8 +45,8 @@ _REPEATED = (
 _RULES = {each.__code__ for each in (VJPNode.__init__, JVPNode.__init__, backward_pass)}
 _make_vjp = unary_to_nary(make_vjp)
 
-# The checkpoints that are being computed, the innermost first: a list for the first time, where
-# draws are noted, and an iterator for the second, which gives them out.
+# The running checkpoints, the innermost first. In the forward pass each is a list, which records
+# the draws. In the backward pass it is an iterator, which returns them.
 _running: ContextVar[tuple[Draws | Iterator[dropcore.Draw | None], ...]] = ContextVar(
     "running", default=()
 )
@@ -60,14 +61,14 @@ def checkpoint(fun: Function) -> Function:
     Parameters
     ----------
     fun : callable
-        As for `autograd.checkpoint`: what is to be differentiated is passed by position. It must
-        call `dropout` as often and in the same order each time; whatever `rng` is given there,
-        the second time takes the draws of the first.
+        As for `autograd.checkpoint`: arguments to differentiate are passed by position. `fun`
+        must make the same calls of `dropout`, in the same order, each time. The second time
+        takes the draws of the first, for any `rng`.
 
     Returns
     -------
     callable
-        Of the same signature.
+        A function of the same signature.
 
     Raises
     ------
@@ -78,7 +79,7 @@ def checkpoint(fun: Function) -> Function:
 
     Notes
     -----
-    `autograd.checkpoint` knows nothing of draws: there `dropout` needs an `rng` that names the
+    `autograd.checkpoint` does not repeat draws: there `dropout` needs an `rng` that gives the
     same draw each time.
 
     Examples
@@ -122,7 +123,7 @@ def checkpoint(fun: Function) -> Function:
 
 
 def source_of(rng: RNG, training: bool) -> RNG:
-    """Return where a dropout takes its draw from: `rng`, or the draw of the first time."""
+    """Return the source of a dropout's draw: `rng`, or the draw of the forward pass."""
     for draws in _running.get():
         if isinstance(draws, Iterator):
             draw = next(draws, draws)
@@ -139,9 +140,9 @@ def source_of(rng: RNG, training: bool) -> RNG:
 
 
 def note(draw: dropcore.Draw | None) -> None:
-    """Have the checkpoints that run for the first time keep the draw of a dropout."""
+    """Record the draw of a dropout in all checkpoints that are in the forward pass."""
     for draws in _running.get():
-        if isinstance(draws, Iterator):  # it came from there
+        if isinstance(draws, Iterator):  # the draw came from this checkpoint
             return
         draws.append(draw)
 
@@ -156,7 +157,7 @@ def _run(draws: Draws | Iterator[dropcore.Draw | None]) -> Iterator[None]:
 
 
 def _in_a_rule() -> bool:
-    """Whether a gradient rule of autograd has led here."""
+    """Whether a gradient rule of autograd is on the call stack."""
     frame = sys._getframe(1)
     while frame is not None and frame.f_code not in _RULES:
         frame = frame.f_back

@@ -8,15 +8,16 @@
 Ghiasi, Lin, Le, "DropBlock: a regularization method for convolutional networks", NeurIPS 2018,
 algorithm 1 and equation 1, with p = 1 - keep_prob. Inference is the identity.
 
-- gamma does not count that blocks overlap, as the paper says: an element is dropped with a
-  probability below p, smaller still at the border, which fewer blocks reach. Where b is 1 or
-  the whole length of each axis there is no overlap, and it is exactly p. p = 1 drops everything.
-- Samples and channels have blocks of their own, but one scale, that of the whole array, as in the
-  paper; so no two elements of y are independent. The mean holds over the tensor: where the
-  elements of x are equal, the mean of y is that of x in every draw that keeps anything. It follows
-  for random x whose mean is the same everywhere. No element has it by itself, and a draw that keeps
-  nothing gives zeros.
-- Where an axis is shorter than the block, the block covers that axis.
+- As the paper says, gamma does not take account of overlaps between blocks. So an element is
+  dropped with a probability below p. At the border it is smaller still, because fewer blocks reach
+  there. If b is 1 or the whole length of each axis, blocks do not overlap, and the probability is
+  exactly p. p = 1 drops everything.
+- Each sample and channel has its own blocks, but the whole array has one scale, as in the paper. So
+  no two elements of y are independent. The mean is kept over the tensor: if all elements of x are
+  equal, y has the mean of x in every draw that keeps anything. The same follows for random x with
+  the same mean everywhere. It does not hold for a single element, and a draw that keeps nothing
+  gives zeros.
+- If an axis is shorter than the block, the block covers that axis.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from dropcore import axis_option, bool_option, integer_option
 
 @dataclass(frozen=True, kw_only=True)
 class DropBlock(dropcore.DecidingVariant):
-    """Blocks are dropped, and the rest is scaled by what was kept.
+    """Blocks are dropped; the rest is divided by the kept share.
 
     Parameters
     ----------
@@ -44,12 +45,12 @@ class DropBlock(dropcore.DecidingVariant):
         Length of a block along each spatial axis, at least 1. The spatial axes are all but
         channel and batch: one for sequences, two for images.
     channel_axis : int
-        Where the channels are: 1 for NCHW, -1 for NHWC. There is no default.
+        The axis of the channels: 1 for NCHW, -1 for NHWC. There is no default.
     batch_axis : int or None, default: 0
-        Where the samples are; None for a single sample without such an axis.
+        The axis of the samples; None for a single sample without such an axis.
     share_channels : bool, default: False
-        Whether all channels of a sample have the same blocks. The paper found blocks of
-        their own to work better.
+        Whether all channels of a sample have the same blocks. In the paper, separate blocks
+        for each channel worked better.
 
     Raises
     ------
@@ -106,7 +107,7 @@ class DropBlock(dropcore.DecidingVariant):
         return dropcore.Plan(scale=keep.size / kept if kept else 0.0)
 
     def drop_rate(self, p: float, shape: tuple[int, ...]) -> None:
-        return None  # below p, and other at the border
+        return None  # below p, and different at the border
 
     def independent_unit(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return (1,) * len(shape)  # the scale depends on all decisions
@@ -125,7 +126,7 @@ class DropBlock(dropcore.DecidingVariant):
 
 
 def _widened(seeds: NDArray[np.bool], axis: int, length: int) -> NDArray[np.bool]:
-    # A maximum over windows, from a seed at the first place of its block.
+    # Each seed marks the first position of a block: extend it to the whole block.
     places = seeds.shape[axis]
     blocks = np.zeros((*seeds.shape[:axis], length, *seeds.shape[axis + 1 :]), bool)
     source, target = np.moveaxis(seeds, axis, -1), np.moveaxis(blocks, axis, -1)

@@ -4,14 +4,14 @@
     p_l = l / L * p_max in block l = 1 ... L (`linear_rates`)
 
 Huang, Sun, Liu, Sedra, Weinberger, "Deep networks with stochastic depth", ECCV 2016, section
-3: equation 2 for the decision, equation 4 for the linear rule, where it is written with the
-probability of survival, 1 - p. There a block is dropped for the whole mini-batch and scaled at
-inference; here each sample has its own decision, as has become usual, and the scale is
-applied in training, so inference is the identity.
+3: equation 2 for the decision, equation 4 for the linear rule, there with the probability of
+survival, 1 - p. The paper drops a block for the whole mini-batch and scales in inference. Here
+each sample has its own decision, as is usual today, and the scale is applied in training, so
+inference is the identity.
 
 Dropping paths is from Larsson, Maire, Shakhnarovich, "FractalNet: ultra-deep neural networks
-without residuals", ICLR 2017, whose rule that one path into a join survives is not part of
-this: the path around the branch always does.
+without residuals", ICLR 2017. Their rule that one path into a join survives is not needed here:
+the path around the branch is never dropped.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class DropPath(dropcore.PlannedVariant):
     Parameters
     ----------
     batch_axis : int, default: 0
-        Where the samples are.
+        The axis of the samples.
     scale_by_keep : bool, default: True
-        Whether kept samples are scaled by 1 / (1 - p), which keeps the mean. Without it
-        they stay as they are in training, and so they do in inference.
+        Whether kept samples are scaled by 1 / (1 - p), which keeps the mean. With False they
+        are not scaled, neither in training nor in inference.
 
     Raises
     ------
@@ -76,7 +76,7 @@ class DropPath(dropcore.PlannedVariant):
 
 
 def linear_rates(p_max: float, depth: int) -> list[float]:
-    """The p of each block of a network: it grows linearly to `p_max` in the last one.
+    """The p of each block of a network, growing linearly to `p_max` in the last block.
 
     Huang et al. 2016, equation 4: the input counts as block 0 and is never dropped, so the
     first block has ``p_max / depth``.
@@ -84,9 +84,9 @@ def linear_rates(p_max: float, depth: int) -> list[float]:
     Parameters
     ----------
     p_max : float
-        Of the last block, in [0, 1].
+        The p of the last block, in [0, 1].
     depth : int
-        How many blocks, at least 1.
+        The number of blocks, at least 1.
 
     Returns
     -------

@@ -1,13 +1,13 @@
 """Exact-count dropout: the same number of elements is dropped in every row.
 
-    k = round(p * n) of each row of n are dropped, every choice of k being equally likely
+    k = round(p * n) of the n elements of a row are dropped, all subsets of k equally likely
     y = x * n / (n - k) where kept, 0 where dropped; all 0 if k = n
     dx = dy * n / (n - k) where kept, 0 where dropped
 
-`round` is Python's, of the float64 product: a half goes to the even neighbour. So the rate is
-k / n, which is p only where p * n is whole, and the mean of y is exactly x wherever k < n.
-Rows are independent of each other; within one, a dropped element makes the others likelier to
-be kept. Inference is the identity.
+`round` is Python's, of the float64 product: a half is rounded to the even neighbour. So the rate is
+k / n, which equals p only if p * n is whole. The mean of y is exactly x if k < n. Rows are
+independent of each other. Within a row, a dropped element makes the others more likely to be
+kept. Inference is the identity.
 
 The choice of k of n is Floyd's: Bentley, Floyd, "Programming pearls: a sample of brilliance",
 Communications of the ACM 30(9), 1987. Its bounded integers are Lemire's: "Fast random integer
@@ -38,7 +38,7 @@ class ExactCount(dropcore.DecidingVariant):
     Parameters
     ----------
     axis : int, default: -1
-        Along which a row lies.
+        The axis of a row.
 
     Raises
     ------

@@ -1,11 +1,11 @@
 # Random subsets of rows, from the raw words of a draw.
 #
-# A. Floyd's algorithm: for j = n-k ... n-1 take a random t in [0, j]; t joins the subset,
-#    or j does where t is in it already. All subsets of k are equally likely, it needs k
-#    words, and the row itself says what is in it. Where more than half of a row is
-#    dropped, the subset is what is kept.
-# B. The words are taken in order, row after row, so rows share none. How many a row
-#    takes can differ: a rejected one is not used again.
+# A. Floyd's algorithm: for j = n-k ... n-1 take a random t in [0, j]. Add t to the subset,
+#    or j if t is already in it. All subsets of k are equally likely. The algorithm needs k
+#    words and no memory besides the row. If more than half of a row is dropped, the subset
+#    is that of the kept elements.
+# B. The words are taken in order, row after row, so no two rows share a word. Rows can take
+#    different numbers of words, because a rejected word is not used again.
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
@@ -19,8 +19,8 @@ cdef enum:
 cdef struct Words:
     dropcore_draw draw
     uint64_t buffer[BUFFER]
-    uint64_t filled  # words of the draw that have been in the buffer
-    int taken  # of those in the buffer
+    uint64_t filled  # words of the draw that were loaded into the buffer so far
+    int taken  # words of the buffer that were used
 
 
 cdef int open_words(Words* words, object draw) except -1:
@@ -52,7 +52,7 @@ cdef inline uint64_t multiply(
 
 
 cdef inline uint64_t below(Words* words, uint64_t bound) noexcept nogil:
-    # Uniform in [0, bound), exactly: the 2^64 mod bound words too many are rejected.
+    # Exactly uniform in [0, bound): 2^64 mod bound of the words are rejected.
     cdef uint64_t low, excess
     cdef uint64_t integer = multiply(next_word(words), bound, &low)
     if low < bound:
@@ -64,7 +64,7 @@ cdef inline uint64_t below(Words* words, uint64_t bound) noexcept nogil:
 
 cdef void mark_subset(
     Words* words, Py_ssize_t k, Py_ssize_t n, uint8_t mark,
-    uint8_t* row,  # INOUT: nowhere `mark` yet
+    uint8_t* row,  # INOUT: no element is `mark` yet
 ) noexcept nogil:
     cdef Py_ssize_t j, t
     for j in range(n - k, n):
@@ -91,7 +91,7 @@ def drop_in_rows(draw, Py_ssize_t k, uint8_t[:, ::1] keep):
 
 
 def integers_below(draw, uint64_t bound, uint64_t[::1] integers):
-    """Fill `integers` with uniform ones in [0, bound); tests ask for bounds that reject."""
+    """Fill `integers` with uniform integers in [0, bound); for tests of the rejection."""
     cdef Words words
     cdef Py_ssize_t place
     if bound == 0:

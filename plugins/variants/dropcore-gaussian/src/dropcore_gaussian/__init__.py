@@ -3,18 +3,18 @@
     y = x * r,  dx = dy * r,  r ~ N(1, p / (1 - p)) for each element by itself
 
 Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, "Dropout: a simple way to prevent
-neural networks from overfitting", JMLR 15 (2014), section 10. The variance is that of standard
-dropout, whose noise is 0 or 1 / (1 - p). Nothing is dropped, so p is only a measure of the
-noise, and p = 1 would make it infinite. Inference is the identity.
+neural networks from overfitting", JMLR 15 (2014), section 10. The variance equals that of standard
+dropout, whose noise is 0 or 1 / (1 - p). Nothing is dropped: p only sets the variance of the
+noise, which would be infinite for p = 1. Inference is the identity.
 
 The noise is the Box-Muller transform of the draw's raw words. Of each pair of elements the
 first takes the cosine and the second the sine:
 
     u = (word >> 11) * 2^-53,  r = 1 + sqrt(p / (1 - p)) * sqrt(-2 log(1 - u1)) * cos(2 pi u2)
 
-It is a function of the draw, p and the element's place in C order alone, so it is not
-stored: backward makes it again. The words are exact everywhere; r may differ between
-machines by a few units in the last place.
+The noise depends only on the draw, p and the element's index in C order. So it is not stored:
+backward computes it again. The words are the same on every machine; r may differ between machines
+by a few units in the last place.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 import dropcore
 
-PIECE = 1 << 14  # even; what is needed for a piece stays in the cache
+PIECE = 1 << 14  # even; the data for one piece fits in the cache
 
 
 @dataclass(frozen=True, kw_only=True)

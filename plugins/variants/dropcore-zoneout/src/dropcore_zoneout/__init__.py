@@ -1,4 +1,4 @@
-"""Zoneout: where a recurrent state is dropped, it keeps its previous value.
+"""Zoneout: a dropped element of a recurrent state keeps its previous value.
 
     training:   y = previous where dropped, x where kept
                 dx = dy where kept, else 0;  dprevious = dy where dropped, else 0
@@ -6,11 +6,11 @@
 
 Krueger, Maharaj, Kramár, Pezeshki, Ballas, Ke, Goyal, Bengio, Courville, Pal, "Zoneout:
 regularizing RNNs by randomly preserving hidden activations", ICLR 2017, section 3. x is the
-state that the recurrent cell proposes, `previous` the one of the step before. For an LSTM, call
-it once for the cells and once for the hidden state, each with its own p.
+state that the recurrent cell proposes, `previous` the state of the step before. For an LSTM, call
+zoneout once for the cell state and once for the hidden state, each with its own p.
 
-Nothing is scaled, and inference is not the identity. The decisions are made again from the
-draw when backward needs them.
+Nothing is scaled, and inference is not the identity. Backward computes the decisions again from
+the draw.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ import dropcore
 
 @dataclass(frozen=True, kw_only=True)
 class Zoneout(dropcore.FreeVariant):
-    """A dropped element is that of a second array, `previous`.
+    """A dropped element takes its value from a second array, `previous`.
 
-    An element is selected, never multiplied: an infinity or a nan of the array that is not
-    chosen leaves no trace.
+    An element is selected, never multiplied: an infinity or a nan in the other array has no
+    effect.
 
     Examples
     --------
