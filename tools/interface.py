@@ -1,12 +1,12 @@
-"""The compiled interface, told once: dtypes, structs, kernels, exported functions.
+"""The single definition of the compiled interface: dtypes, structs, kernels, exported functions.
 
-`python tools/write_interface.py` (`make interface`) writes all that follows from this table into
-the files that declare it: `_core/table.pxd`, `_core/kernels.pyx`, `_core/api.pxd`, `_core/api.pyx`,
+`python tools/write_interface.py` (`make interface`) generates the declarations from this table, in
+these files: `_core/table.pxd`, `_core/kernels.pyx`, `_core/api.pxd`, `_core/api.pyx`,
 `c_api.pyx`, `dropcore.h`, `__init__.pxd` and `core/__init__.pxd`, each between two marks. A test
-says when they are stale.
+fails if a file is stale.
 
-A new exported function is an entry in the last block, and its kernel; or its body in
-`_core/api.pyx`, where kernels that are there do its work.
+A new exported function needs an entry in the last block, and a kernel. If existing kernels can
+do its work, it has a body in `_core/api.pyx` instead of a kernel.
 """
 
 from __future__ import annotations

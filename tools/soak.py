@@ -2,10 +2,10 @@
 
     python tools/soak.py [SECONDS]
 
-Four threads share one stream and call what the package has. Each call is checked at once: a mask
-made again from its address, record or pickle drops the same elements. In between the process forks,
-and the signal of a timer raises in the main thread. At the end no draw may have been given
-twice, memory may not have grown, and nothing may have hung.
+Four threads share one stream and call the functions of the package. Each call is checked at once:
+a mask made again from its address, record or pickle must drop the same elements. Meanwhile the
+process forks, and a timer signal raises an exception in the main thread. At the end, no draw may
+have been given out twice, memory must not have grown, and no thread may hang.
 """
 
 import faulthandler

@@ -1,4 +1,4 @@
-"""Mini-batches in random order, whose place can be saved."""
+"""Mini-batches in random order, with a position that can be saved."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Batches(Stateful):
     size : int
         Rows in a batch, at least 1; the last batch of an epoch has what is left.
     rng : int, SeedSequence, Generator or None
-        What the orders follow from. A Generator is asked for 16 bytes, once.
+        The seed of the orders. 16 bytes are drawn from a Generator, once.
 
     Attributes
     ----------
     epoch : int
         How many epochs are complete.
     place : int
-        How many batches of the current one were handed out.
+        How many batches of the current epoch were handed out.
     seed : int
         What was drawn from `rng`.
 
@@ -45,8 +45,8 @@ class Batches(Stateful):
 
     Notes
     -----
-    The order of an epoch is a function of seed, epoch and `n` alone, so the state is a few
-    numbers. NumPy may change how it shuffles between its versions.
+    The order of an epoch depends on seed, epoch and `n` alone, so the state is a few numbers.
+    NumPy may change its shuffling from one version to another.
 
     Examples
     --------
@@ -74,14 +74,14 @@ class Batches(Stateful):
         return -(-self.n // self.size)
 
     def __iter__(self) -> Iterator[Array]:
-        """Yield the row numbers of each batch that is left of the epoch."""
+        """Yield the row numbers of each remaining batch of the epoch."""
         shuffled, epoch = None, self.epoch
-        while self.epoch <= epoch and self.place < len(self):  # a loop in this one may end it
-            if shuffled != (self.seed, self.epoch):  # at first, or if a state was loaded meanwhile
+        while self.epoch <= epoch and self.place < len(self):  # an inner loop may end it
+            if shuffled != (self.seed, self.epoch):  # at first, or after a state was loaded
                 shuffled, epoch = (self.seed, self.epoch), self.epoch
                 sequence = np.random.SeedSequence(self.seed, spawn_key=(self.epoch,))
                 order = np.random.default_rng(sequence).permutation(self.n)
-            self.place += 1  # before the batch is used: a state saved after its step has it done
+            self.place += 1  # before its use, so that a state saved after its step includes it
             yield order[(self.place - 1) * self.size : self.place * self.size]
         if self.epoch <= epoch:
             self.epoch, self.place = self.epoch + 1, 0
