@@ -79,6 +79,16 @@ def test_dropped_is_zero_whatever_it_was():
     assert_as_numpy(x, 0.5)
 
 
+def test_subnormal_values_may_be_flushed_but_nothing_else():
+    x = np.tile(np.array([1e-40, 1e-37, -1, 1e-45], np.float32), 500)
+    expected, _ = dropcore.dropout(x, 0.5, training=True, rng=draw_of(KEY))
+    for f in (dropout, jax.jit(dropout, static_argnames=("p", "training"))):
+        y = np.asarray(f(KEY, x, p=0.5, training=True))
+        flushed = y != expected
+        assert (y[flushed] == 0).all()
+        assert (np.abs(x[flushed]) < 1e-38).all()
+
+
 def test_p_may_be_a_scalar_array():
     x = array(1000)
     for p in (*jnp.linspace(0, 0.5, 3), jnp.bfloat16(0.25), jnp.int8(1)):

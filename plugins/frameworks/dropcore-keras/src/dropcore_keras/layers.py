@@ -10,6 +10,9 @@ from dropcore_keras.backend import find_framework
 
 _framework = find_framework()
 
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+INTEGERS = ("int", "uint", "bool")  # and how their names begin
+
 _registered = keras.saving.register_keras_serializable(package="dropcore_keras")
 
 
@@ -20,12 +23,20 @@ class _Layer:
     rate: float
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        if _framework is None or not _framework.serves(inputs):
-            return super().call(inputs, training=training)  # type: ignore[misc]
         if not training or self.rate == 0:
             return inputs
+        if _framework is None or not _framework.serves(inputs):
+            return super().call(inputs, training=training)  # type: ignore[misc]
+        dtype = keras.backend.standardize_dtype(inputs.dtype)
+        if dtype not in FLOATS:
+            if not dtype.startswith(INTEGERS) or self.rate == 1:
+                return super().call(inputs, training=training)  # type: ignore[misc]
+            inputs = keras.ops.cast(inputs, self._dtype_of_integers())
         options = self._options(tuple(inputs.shape))
         return _framework.dropout(self, inputs, self.variant, **options)
+
+    def _dtype_of_integers(self) -> str:
+        return "float32"  # whatever the policy, as Keras's own computes them
 
     def _options(self, shape: tuple[int, ...]) -> dict[str, Any]:
         return {}
@@ -95,6 +106,10 @@ class GaussianDropout(_Layer, keras.layers.GaussianDropout):
     """
 
     variant = "gaussian"
+
+    def _dtype_of_integers(self) -> str:
+        dtype: str = self.compute_dtype
+        return dtype
 
 
 class _Spatial(_Layer):

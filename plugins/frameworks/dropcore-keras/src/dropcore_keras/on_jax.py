@@ -4,6 +4,8 @@ from typing import Any
 
 import dropcore_jax
 import jax
+import jax.numpy as jnp
+from keras.src.backend import in_stateless_scope  # no public name says it, as of Keras 3.15
 
 THREEFRY = "threefry2x32"  # the kind of key that has two words
 
@@ -15,6 +17,18 @@ def serves(x: Any) -> bool:
 
 def dropout(layer: Any, x: Any, variant: str, **options: Any) -> Any:
     """Dropout of x; `gaussian` by a callback into Python, all else compiled."""
+    _check_traced(layer)
     key = jax.random.wrap_key_data(layer.seed_generator.next(), impl=THREEFRY)
     run = dropcore_jax.dropout_in_python if variant == "gaussian" else dropcore_jax.dropout
     return run(key, x, float(layer.rate), training=True, variant=variant, **options)
+
+
+def _check_traced(layer: Any) -> None:
+    # A seed that is no argument of a traced function is a constant of it.
+    if in_stateless_scope() or isinstance(layer.seed_generator.state.value, jax.core.Tracer):
+        return
+    if isinstance(jnp.zeros(()), jax.core.Tracer):
+        raise RuntimeError(
+            f"layer {layer.name!r} would drop the same elements at each call of what JAX compiles: "
+            "the state of its seed has to be an argument, as with stateless_call and in fit"
+        )
