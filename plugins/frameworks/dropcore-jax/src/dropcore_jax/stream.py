@@ -4,7 +4,7 @@ For where the compiled core cannot go: the same bits there as everywhere else. S
 fixed when traced, or symbolic; the place of a block in a larger mask is traced, and reaches
 beyond 2^32. Rounds are loops, since XLA's compilers take minutes for them unrolled.
 
-docs in the root of the repository say what the stream is: keys by BLAKE2b (RFC 7693), words by
+docs/mask-stream.md says what the stream is: keys by BLAKE2b (RFC 7693), words by
 ChaCha with four double rounds (RFC 8439's quarter round), decisions by comparing with p.
 """
 
