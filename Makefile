@@ -198,7 +198,8 @@ LAB_TOOLS := chromium node npm
 test-lab: $(VENV)-lab/stamp
 	@for tool in $(LAB_TOOLS); do command -v $$tool > /dev/null || { echo "$$tool is missing"; exit 1; }; done
 	cd $(LAB)/frontend && npm ci --silent && npm run --silent check && npm test --silent && npm run --silent build -- --check
-	cd $(LAB) && $(CURDIR)/$(VENV)-lab/bin/python -m pytest --ignore tests/experiments
+	cd $(LAB) && $(CURDIR)/$(VENV)-lab/bin/python -m pytest --ignore tests/experiments --ignore tests/browser
+	cd $(LAB) && $(CURDIR)/$(VENV)-lab/bin/python -m pytest tests/browser  # Playwright's event loop runs on
 
 $(VENV)-lab/stamp: dist/wheel.stamp $(LAB_SOURCE) $(PLUGIN_SOURCE)
 	$(call wheel_environment,lab,$(PLUGINS) '$(LAB)[experiments$(comma)notebook$(comma)test$(comma)browser]')
