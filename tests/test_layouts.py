@@ -122,8 +122,8 @@ def test_large_arrays_in_other_orders(dtype, variant):
         y, mask = drop(x, shared_axes=axes, variant=variant)
         dx = mask.backward(x)
         for order in orders(x.shape):
-            for threads, stream_from in ((1, 1 << 40), (2, 1 << 40), (1, 0)):
-                before = dispatch.set_stream_from(stream_from)
+            for threads, nontemporal_from in ((1, 1 << 40), (2, 1 << 40), (1, 0)):
+                before = dispatch.set_nontemporal_from(nontemporal_from)
                 try:
                     with dropcore.num_threads(threads):
                         given, out = laid(x, order), laid(x, order)
@@ -131,7 +131,7 @@ def test_large_arrays_in_other_orders(dtype, variant):
                         assert same(out, y)
                         assert same(mask.backward(given, out=out), dx)
                 finally:
-                    dispatch.set_stream_from(before)
+                    dispatch.set_nontemporal_from(before)
 
 
 def test_channels_in_memory_last():

@@ -30,7 +30,9 @@ FLOORS = {
     "variants": 2,
     "hookspecs": 2,
     "plugins": 3,
+    "records": 4,
     "mask": 4,  # a record names a variant
+    "runners": 4,
     "functional": 4,
     "adapters": 5,
     "ensemble": 6,

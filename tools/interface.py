@@ -51,7 +51,7 @@ STRUCTS = (
     ),
     Struct(
         "dropcore_plan",
-        "Affine",
+        "Plan",
         ("double scale", "double shift", "double drop"),
         "What becomes of an element: x * scale + shift where kept, `drop` where dropped. "
         "Multiplied and added in the computing dtype, each rounded by itself.",
@@ -195,7 +195,7 @@ BLOCKS = (
                 "const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,\n"
                 "uint8_t* bits,  # OUT",
                 "Decisions alone.",
-                kernel="keep",
+                kernel="keep_bits",
             ),
             Function(
                 "words",
@@ -271,7 +271,7 @@ BLOCKS = (
                 "const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,\n"
                 "const dropcore_plan* plan, const element* x, element* y, uint8_t* bits,",
                 "As forward, by a plan. The gradient of it is `select` with shift = drop = 0.",
-                kernel="forward",
+                kernel="forward_plan",
                 views="draw, p, x, y, scale, shift=0, drop=0, bits=None, start=0",
             ),
             Function(

@@ -71,6 +71,11 @@ def wrapped(
     return lines.replace("\0", " ")
 
 
+def filled(text: str, indent: str) -> str:
+    """A text as lines of that indent."""
+    return textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent)
+
+
 def comment(text: str, indent: str = "") -> str:
     """A Cython comment."""
     return textwrap.fill(text, 92, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
@@ -101,8 +106,8 @@ def kernel_arguments(function: Function) -> list[str]:
     for argument in arguments_of(function):
         for struct in STRUCTS:
             argument = re.sub(rf"\b{struct.name}\b", struct.inside, argument)
-        if argument == "const Affine* plan":
-            found += ["Affine plan", "bint nontemporal"]
+        if argument == "const Plan* plan":
+            found += ["Plan plan", "bint nontemporal"]
         else:
             found.append(re.sub(r"\belement\b", "void", argument))
     return found
@@ -191,7 +196,7 @@ def bodies() -> str:
         elif dtype is None:
             call = f"kernels.{function.kernel}({', '.join(names)})"
         else:
-            flag = f"by_one({place}, {function.elements}, x, y)"
+            flag = f"nontemporal({place}, {function.elements}, x, y)"
             names = [f"plan[0], {flag}" if name == "plan" else name for name in names]
             call = f"kernels.{function.kernel}[<int> {place}]({', '.join(names)})"
         parts.append(definition(function, dtype, call))
@@ -213,7 +218,7 @@ def definition(function: Function, dtype: Dtype | None, call: str) -> str:
         indent += "    "
     if len(indent + call) > WIDTH:
         head, _, rest = call.partition("(")
-        call = f"{head}(\n{indent}    {rest[:-1]}\n{indent})"
+        call = f"{head}(\n{filled(rest[:-1], indent + '    ')}\n{indent})"
     return declaration(function, dtype, ":") + f"{guard}{indent}{call}\n"
 
 

@@ -21,7 +21,7 @@ def dropout(
     store: Literal["bits", "draw"] = "bits",
     **options: Any,
 ) -> tuple[Array, Mask]: ...
-def forward(
+def run(
     x: npt.ArrayLike,
     p: _Real,
     training: _Bool,

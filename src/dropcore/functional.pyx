@@ -1,73 +1,47 @@
 # dropout and keep_mask: the functions. What is looked up by name is looked up once.
 
-cimport cython
 cimport numpy as cnp
 
 import numpy as np
 
 from dropcore._core cimport apply
-from dropcore._core.arrays cimport as_array, dtype_of, probability
+from dropcore._core.arrays cimport accepted, checked_shape, probability
+from dropcore._core.bits cimport unpack
 from dropcore._core.table cimport DrawAddress
-from dropcore.mask cimport Mask, ShapedPlan, new_mask, p_for, shaped_plan, unpack
+from dropcore.mask cimport Runner, p_for, runner_of
 from dropcore.stream cimport check_rng, take_draw
 
-from dropcore.mask import _shape
+import dropcore.runners  # no-cython-lint
 from dropcore.plugins import get_variant, registry
 from dropcore.stream import _integer
-from dropcore.variants.base import PlannedVariant, Variant
+from dropcore.variants.base import Variant
 
 cnp.import_array()
 
 cdef enum:
-    REMEMBERED = 1024  # plans, and variants with their options
+    MOST = 1024  # runners that are kept
 
 
-@cython.final
-cdef class Prepared:
-    # A variant, and the plans it made: one for each p and shape.
-    cdef object variant
-    cdef tuple inputs
-    cdef bint planned
-    cdef dict plans
-
-    def __cinit__(self, variant):
-        self.variant = variant
-        self.inputs = variant.inputs
-        self.planned = isinstance(variant, PlannedVariant)
-        self.plans = {}
-
-    cdef ShapedPlan plan(self, double p, tuple shape):
-        key = (p, shape)
-        plan = self.plans.get(key)
-        if plan is None:
-            plan = shaped_plan(self.variant.plan(p, shape), shape)
-            if len(self.plans) >= REMEMBERED:
-                self.plans.clear()
-            self.plans[key] = plan
-        return plan
+# By a variant's name and options; variants that were passed themselves by their id. A Runner holds
+# its variant, so the id cannot be reused as long as it is remembered.
+cdef dict runners = {}
 
 
-# Variants by name and options, and those that were passed themselves by their id,
-# which stays taken as long as they are remembered.
-cdef dict memory = {}
-
-
-cdef Prepared prepared(object variant, dict options):
-    cdef Prepared found
+cdef Runner runner_for(object variant, dict options):
+    cdef Runner found
     key = key_of(variant, options)
-    found = memory.get(key) if key is not None else None
+    found = runners.get(key) if key is not None else None
     if found is None:
-        found = Prepared(get_variant(variant, **options))
+        found = runner_of(get_variant(variant, **options))
         if key is not None:
-            if len(memory) >= REMEMBERED:
-                memory.clear()
-            memory[key] = found
+            if len(runners) >= MOST:
+                runners.clear()
+            runners[key] = found
     return found
 
 
 cdef object key_of(object variant, dict options):
-    # None where there is no safe key: 1, True and 1.0 are equal, but not one option. What
-    # is remembered holds a Variant, so its id stays taken.
+    # None where there is no safe key: 1, True and 1.0 are equal, but not one option.
     if type(variant) is not str:
         return id(variant) if isinstance(variant, Variant) and not options else None
     if not options:
@@ -87,7 +61,7 @@ cdef object key_of(object variant, dict options):
     return tuple(key)
 
 
-cdef bint truth(str name, object value) except? 0:
+cdef bint boolean(str name, object value) except? 0:
     if value is True:
         return True
     if value is False:
@@ -170,39 +144,33 @@ def dropout(x, p, *, training, rng=None, variant="standard", out=None, store="bi
     True
     >>> dx = mask.backward(np.ones_like(x), out=y)
     """
-    return forward(x, p, training, rng, variant, out, store, options)
+    return run(x, p, training, rng, variant, out, store, options)
 
 
-cpdef tuple forward(x, p, training, rng, variant, out, store, dict options):
+cpdef tuple run(x, p, training, rng, variant, out, store, dict options):
     """`dropout` by position, `options` in a dict: a call by name costs a layer as much as this."""
-    cdef Prepared found
-    cdef Mask mask
-    cdef ShapedPlan plan = None
-    cdef tuple inputs
+    cdef Runner runner
+    cdef tuple others = ()
     cdef double value
-    cdef bint store_bits, train
-    cdef cnp.ndarray array = as_array("x", x)
-    dtype_of("x", array)
-    inputs = (array,)
+    cdef bint train, store_bits
+    cdef cnp.ndarray array = accepted("x", x)
     if type(variant) is not str and isinstance(variant, str):
         variant = str.__str__(variant)
     if options:
         for name in inputs_of(variant)[1:]:  # they come by name, among the options
             if name not in options:
                 raise_missing(variant, name)
-            inputs += (options.pop(name),)
-    found = prepared(variant, options)
-    if len(inputs) < len(found.inputs):
-        raise_missing(found.variant.name, found.inputs[1])
-    value = p_for(found.variant, p)
-    train = truth("training", training)
+            others += (options.pop(name),)
+    runner = runner_for(variant, options)
+    if 1 + len(others) < len(runner.inputs):
+        raise_missing(runner.variant.name, runner.inputs[1])
+    value = p_for(runner.variant, p)
+    train = boolean("training", training)
     store_bits = keeps_bits(store)
     check_rng(rng)
-    shape = (<object> array).shape
-    if train and found.planned:
-        plan = found.plan(value, shape)
-    mask = new_mask(found.variant, value, shape, train, plan)
-    return mask.first_forward(inputs, out, rng, store_bits), mask
+    if not train:
+        runner = runner.inference
+    return runner.drop(array, others, value, out, rng, store_bits)
 
 
 cdef int raise_missing(object variant, str name) except -1:
@@ -257,9 +225,9 @@ def keep_mask(shape, p, *, rng=None, packed=False, start=0):
     True
     """
     cdef double value = probability(p)
-    cdef bint pack = truth("packed", packed)
+    cdef bint pack = boolean("packed", packed)
     cdef DrawAddress address
-    shape = _shape(shape if isinstance(shape, (tuple, list)) else (shape,))
+    shape = checked_shape(shape if isinstance(shape, (tuple, list)) else (shape,))
     size = 1
     for length in shape:
         size *= length

@@ -1,42 +1,50 @@
 cimport numpy as cnp
 
-from dropcore._core.layout cimport Layout
-from dropcore._core.table cimport Affine, DrawAddress
+from dropcore._core.plan cimport ShapedPlan
+from dropcore._core.table cimport DrawAddress
+from dropcore.stream cimport Draw
 
 
-cdef class ShapedPlan:
-    cdef Layout layout
-    cdef Affine forward
-    cdef Affine backward
+cdef class Mask
+
+
+cdef class Runner:
+    cdef readonly object variant
+    cdef readonly tuple inputs
+    cdef readonly bint training
+    cdef Runner inference  # of the same variant
+
+    cdef tuple drop(
+        self, cnp.ndarray x, tuple others, double p, object out, object rng, bint store,
+    )
+    cdef object again(self, Mask mask, cnp.ndarray x, tuple others, object out)
+    cdef object backward(self, Mask mask, cnp.ndarray dy, object out)
+    cdef cnp.ndarray decisions(self, Mask mask)
+    cdef tuple mask_shape(self, Mask mask)
+    cdef Mask from_keep(self, double p, tuple shape, cnp.ndarray keep)
+    cdef Mask restored(
+        self, double p, tuple shape, Draw draw, object bits, tuple mask_shape, tuple saved,
+    )
+    cdef tuple held(self, Mask mask)
+    cdef Mask joined(self, Mask bare, tuple held)
 
 
 cdef class Mask:
-    cdef readonly object variant
+    cdef Runner runner
     cdef readonly double p
     cdef readonly tuple shape
-    cdef readonly bint training
     cdef bint has_draw
     cdef DrawAddress address
-    cdef ShapedPlan plan
-    cdef object bits
-    cdef tuple saved
-
-    cdef object first_forward(self, tuple inputs, object out, object rng, bint store)
-    cdef object planned_forward(self, object value, object out, object rng, bint store)
-    cdef object decided_forward(self, object value, object out, object rng)
-    cdef object free_forward(self, tuple inputs, object out, object rng, bint first)
-    cdef object free_backward(self, object value, object out)
-    cdef object through(self, str name, object value, object out, Affine affine)
-    cdef object infer(self, tuple inputs, object out)
-    cdef object infer_backward(self, object value, object out)
-    cdef object result(self, object array)
-    cdef object gradients(self, cnp.ndarray dy, object gradient, object out)
-    cdef tuple computing(self, tuple arrays)
-    cdef int decide(self) except -1
-    cdef cnp.ndarray decisions(self)
+    cdef ShapedPlan plan  # where the core selects
+    cdef object bits  # decisions that are kept, or None
+    cdef tuple saved  # what a variant's own forward left
 
 
-cdef int unpack(cnp.ndarray bits, cnp.ndarray keep) except -1
-cdef ShapedPlan shaped_plan(object plan, tuple shape)
-cdef Mask new_mask(object variant, double p, tuple shape, bint training, ShapedPlan plan)
+cdef int register(object kind, type runner) except -1
+cdef int register_inference(type runner) except -1
+cdef Runner runner_of(object variant)
+cdef Mask remember(
+    Runner runner, double p, tuple shape, const DrawAddress* draw, ShapedPlan plan, object bits,
+    tuple saved,
+)
 cpdef double p_for(object variant, object p) except? -1.0

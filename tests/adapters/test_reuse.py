@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import dropcore
-from dropcore._core.spare import SpareArrays
+from dropcore._core.reuse import ReusableOutputs
 from dropcore.adapters.autograd import Dropout as Module
 from dropcore.autograd import Tensor
 
@@ -101,10 +101,10 @@ def test_an_array_that_was_changed_is_not_given_again(change):
 
 
 def test_nothing_is_kept_without_reuse_nor_of_small_arrays():
-    assert dropcore.Dropout(0.5, reuse=False)._spare is None
-    assert Module(0.5, reuse=False)._spare is None
-    assert SpareArrays().like(np.ones(100)) is None
-    assert SpareArrays().like([1.0] * 100_000) is None
+    assert dropcore.Dropout(0.5, reuse=False)._reusable is None
+    assert Module(0.5, reuse=False)._reusable is None
+    assert ReusableOutputs().like(np.ones(100)) is None
+    assert ReusableOutputs().like([1.0] * 100_000) is None
 
 
 def test_copies_and_pickles_share_none():

@@ -14,13 +14,13 @@
 
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from dropcore._core.table cimport Affine, DrawAddress, Nest, Path
+from dropcore._core.table cimport Plan, DrawAddress, Nest, Path
 
 cdef enum:
     DROPCORE_ABI = 1  # as in dropcore.h
 
 ctypedef DrawAddress dropcore_draw
-ctypedef Affine dropcore_plan
+ctypedef Plan dropcore_plan
 ctypedef Path dropcore_path
 ctypedef Nest dropcore_layout
 

@@ -6,10 +6,10 @@ from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from dropcore._core cimport keys
 from dropcore._core.apply cimport kept_scale, select_now
-from dropcore._core.dispatch cimport kernels, streams
+from dropcore._core.dispatch cimport kernels, is_nontemporal
 from dropcore._core.layout cimport find_nest
 from dropcore._core.table cimport (
-    BFLOAT16, DTYPES, FLOAT16, FLOAT32, FLOAT64, MAX_AXES, Affine, Dtype,
+    BFLOAT16, DTYPES, FLOAT16, FLOAT32, FLOAT64, MAX_AXES, Plan, Dtype,
 )
 
 # Bytes of an element, by Dtype.
@@ -65,21 +65,23 @@ cdef double dropcore_scale(double p) noexcept nogil:
 
 # ----------------------------------------------------------- standard dropout
 
-cdef inline Affine standard(double p) noexcept nogil:
-    return Affine(scale=kept_scale(p), shift=0, drop=0)
+cdef inline Plan standard(double p) noexcept nogil:
+    return Plan(scale=kept_scale(p), shift=0, drop=0)
 
 
-cdef inline bint by_one(Dtype dtype, Py_ssize_t n, const void* x, const void* y) noexcept nogil:
+cdef inline bint nontemporal(
+    Dtype dtype, Py_ssize_t n, const void* x, const void* y,
+) noexcept nogil:
     # Whether one thread stores past the caches.
-    return streams(n * SIZES[<int> dtype], 1, x, y)
+    return is_nontemporal(n * SIZES[<int> dtype], 1, x, y)
 
 
 cdef inline void forward(
     Dtype dtype, const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const void* x, void* y, uint8_t* bits,
 ) noexcept nogil:
-    kernels.forward[<int> dtype](
-        draw, p, start, n, standard(p), by_one(dtype, n, x, y), x, y, bits
+    kernels.forward_plan[<int> dtype](
+        draw, p, start, n, standard(p), nontemporal(dtype, n, x, y), x, y, bits
     )
 
 
@@ -90,7 +92,7 @@ cdef inline void backward(
     if bits == NULL:
         forward(dtype, draw, p, start, n, dy, dx, NULL)
     else:
-        kernels.select[<int> dtype](bits, 0, n, standard(p), by_one(dtype, n, dy, dx), dy, dx)
+        kernels.select[<int> dtype](bits, 0, n, standard(p), nontemporal(dtype, n, dy, dx), dy, dx)
 
 
 # --------------------------------------------------------------------- layouts
@@ -124,7 +126,7 @@ cdef void dropcore_keep_bits(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     uint8_t* bits,  # OUT
 ) noexcept nogil:
-    kernels.keep(draw, p, start, n, bits)
+    kernels.keep_bits(draw, p, start, n, bits)
 
 
 cdef void dropcore_words(
@@ -152,14 +154,16 @@ cdef void dropcore_forward_plan_float32(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const dropcore_plan* plan, const float* x, float* y, uint8_t* bits,
 ) noexcept nogil:
-    kernels.forward[<int> FLOAT32](draw, p, start, n, plan[0], by_one(FLOAT32, n, x, y), x, y, bits)
+    kernels.forward_plan[<int> FLOAT32](
+        draw, p, start, n, plan[0], nontemporal(FLOAT32, n, x, y), x, y, bits
+    )
 
 
 cdef void dropcore_select_float32(
     const uint8_t* bits, uint64_t first, Py_ssize_t n,
     const dropcore_plan* plan, const float* x, float* y,
 ) noexcept nogil:
-    kernels.select[<int> FLOAT32](bits, first, n, plan[0], by_one(FLOAT32, n, x, y), x, y)
+    kernels.select[<int> FLOAT32](bits, first, n, plan[0], nontemporal(FLOAT32, n, x, y), x, y)
 
 
 cdef void dropcore_repeat_float32(
@@ -168,7 +172,8 @@ cdef void dropcore_repeat_float32(
 ) noexcept nogil:
     if decisions * times > 0:
         kernels.repeat[<int> FLOAT32](
-            bits, first, decisions, times, plan[0], by_one(FLOAT32, decisions * times, x, y), x, y
+            bits, first, decisions, times, plan[0], nontemporal(FLOAT32, decisions * times, x, y),
+            x, y
         )
 
 
@@ -178,7 +183,8 @@ cdef void dropcore_tile_float32(
 ) noexcept nogil:
     if decisions * times > 0:
         kernels.tile[<int> FLOAT32](
-            bits, first, decisions, times, plan[0], by_one(FLOAT32, decisions * times, x, y), x, y
+            bits, first, decisions, times, plan[0], nontemporal(FLOAT32, decisions * times, x, y),
+            x, y
         )
 
 
@@ -208,14 +214,16 @@ cdef void dropcore_forward_plan_float64(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const dropcore_plan* plan, const double* x, double* y, uint8_t* bits,
 ) noexcept nogil:
-    kernels.forward[<int> FLOAT64](draw, p, start, n, plan[0], by_one(FLOAT64, n, x, y), x, y, bits)
+    kernels.forward_plan[<int> FLOAT64](
+        draw, p, start, n, plan[0], nontemporal(FLOAT64, n, x, y), x, y, bits
+    )
 
 
 cdef void dropcore_select_float64(
     const uint8_t* bits, uint64_t first, Py_ssize_t n,
     const dropcore_plan* plan, const double* x, double* y,
 ) noexcept nogil:
-    kernels.select[<int> FLOAT64](bits, first, n, plan[0], by_one(FLOAT64, n, x, y), x, y)
+    kernels.select[<int> FLOAT64](bits, first, n, plan[0], nontemporal(FLOAT64, n, x, y), x, y)
 
 
 cdef void dropcore_repeat_float64(
@@ -224,7 +232,8 @@ cdef void dropcore_repeat_float64(
 ) noexcept nogil:
     if decisions * times > 0:
         kernels.repeat[<int> FLOAT64](
-            bits, first, decisions, times, plan[0], by_one(FLOAT64, decisions * times, x, y), x, y
+            bits, first, decisions, times, plan[0], nontemporal(FLOAT64, decisions * times, x, y),
+            x, y
         )
 
 
@@ -234,7 +243,8 @@ cdef void dropcore_tile_float64(
 ) noexcept nogil:
     if decisions * times > 0:
         kernels.tile[<int> FLOAT64](
-            bits, first, decisions, times, plan[0], by_one(FLOAT64, decisions * times, x, y), x, y
+            bits, first, decisions, times, plan[0], nontemporal(FLOAT64, decisions * times, x, y),
+            x, y
         )
 
 
@@ -264,14 +274,16 @@ cdef void dropcore_forward_plan_float16(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y, uint8_t* bits,
 ) noexcept nogil:
-    kernels.forward[<int> FLOAT16](draw, p, start, n, plan[0], by_one(FLOAT16, n, x, y), x, y, bits)
+    kernels.forward_plan[<int> FLOAT16](
+        draw, p, start, n, plan[0], nontemporal(FLOAT16, n, x, y), x, y, bits
+    )
 
 
 cdef void dropcore_select_float16(
     const uint8_t* bits, uint64_t first, Py_ssize_t n,
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
 ) noexcept nogil:
-    kernels.select[<int> FLOAT16](bits, first, n, plan[0], by_one(FLOAT16, n, x, y), x, y)
+    kernels.select[<int> FLOAT16](bits, first, n, plan[0], nontemporal(FLOAT16, n, x, y), x, y)
 
 
 cdef void dropcore_repeat_float16(
@@ -280,7 +292,8 @@ cdef void dropcore_repeat_float16(
 ) noexcept nogil:
     if decisions * times > 0:
         kernels.repeat[<int> FLOAT16](
-            bits, first, decisions, times, plan[0], by_one(FLOAT16, decisions * times, x, y), x, y
+            bits, first, decisions, times, plan[0], nontemporal(FLOAT16, decisions * times, x, y),
+            x, y
         )
 
 
@@ -290,7 +303,8 @@ cdef void dropcore_tile_float16(
 ) noexcept nogil:
     if decisions * times > 0:
         kernels.tile[<int> FLOAT16](
-            bits, first, decisions, times, plan[0], by_one(FLOAT16, decisions * times, x, y), x, y
+            bits, first, decisions, times, plan[0], nontemporal(FLOAT16, decisions * times, x, y),
+            x, y
         )
 
 
@@ -320,8 +334,8 @@ cdef void dropcore_forward_plan_bfloat16(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y, uint8_t* bits,
 ) noexcept nogil:
-    kernels.forward[<int> BFLOAT16](
-        draw, p, start, n, plan[0], by_one(BFLOAT16, n, x, y), x, y, bits
+    kernels.forward_plan[<int> BFLOAT16](
+        draw, p, start, n, plan[0], nontemporal(BFLOAT16, n, x, y), x, y, bits
     )
 
 
@@ -329,7 +343,7 @@ cdef void dropcore_select_bfloat16(
     const uint8_t* bits, uint64_t first, Py_ssize_t n,
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
 ) noexcept nogil:
-    kernels.select[<int> BFLOAT16](bits, first, n, plan[0], by_one(BFLOAT16, n, x, y), x, y)
+    kernels.select[<int> BFLOAT16](bits, first, n, plan[0], nontemporal(BFLOAT16, n, x, y), x, y)
 
 
 cdef void dropcore_repeat_bfloat16(
@@ -338,7 +352,8 @@ cdef void dropcore_repeat_bfloat16(
 ) noexcept nogil:
     if decisions * times > 0:
         kernels.repeat[<int> BFLOAT16](
-            bits, first, decisions, times, plan[0], by_one(BFLOAT16, decisions * times, x, y), x, y
+            bits, first, decisions, times, plan[0], nontemporal(BFLOAT16, decisions * times, x, y),
+            x, y
         )
 
 
@@ -348,7 +363,8 @@ cdef void dropcore_tile_bfloat16(
 ) noexcept nogil:
     if decisions * times > 0:
         kernels.tile[<int> BFLOAT16](
-            bits, first, decisions, times, plan[0], by_one(BFLOAT16, decisions * times, x, y), x, y
+            bits, first, decisions, times, plan[0], nontemporal(BFLOAT16, decisions * times, x, y),
+            x, y
         )
 
 

@@ -1,6 +1,5 @@
-# What the core accepts: arrays and probabilities. Every check comes before
-# anything is written, and its error names the argument, the value and what is
-# accepted.
+# What the core accepts: arrays and probabilities. Every check comes before anything is written, and
+# its error names the argument, the value and what is accepted.
 
 cimport numpy as cnp
 from cpython.buffer cimport PyObject_CheckBuffer
@@ -10,13 +9,9 @@ import numbers
 
 import numpy as np
 
-from dropcore._core.layout cimport is_dense, lie_alike
-from dropcore._core.table cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Dtype
+from dropcore._core.table cimport BFLOAT16, FLOAT16, FLOAT32, FLOAT64, MAX_AXES, Dtype
 
 from dropcore._core.elsewhere import refuse, refuse_objects
-
-cdef extern from "numpy/arrayobject.h":
-    object PyArray_NewLikeArray(cnp.ndarray like, cnp.NPY_ORDER order, void* dtype, int subok)
 
 cnp.import_array()
 
@@ -62,89 +57,39 @@ cdef cnp.ndarray _from_elsewhere(object value):
     return array
 
 
-cdef Dtype dtype_of(str name, cnp.ndarray array) except *:
+cdef cnp.ndarray accepted(str name, object value):
+    cdef cnp.ndarray array = as_array(name, value)
+    check_dtype(name, array)
+    return array
+
+
+cdef int check_dtype(str name, cnp.ndarray array) except -1:
     global bfloat16_num
     cdef int num = cnp.PyArray_TYPE(array)
     if cnp.PyArray_ISNOTSWAPPED(array):
-        if num == cnp.NPY_FLOAT32:
-            return FLOAT32
-        if num == cnp.NPY_FLOAT64:
-            return FLOAT64
-        if num == cnp.NPY_FLOAT16:
-            return FLOAT16
+        if num == cnp.NPY_FLOAT32 or num == cnp.NPY_FLOAT64 or num == cnp.NPY_FLOAT16:
+            return 0
         if num == bfloat16_num:
-            return BFLOAT16
+            return 0
         if cnp.PyTypeNum_ISUSERDEF(num) and array.dtype.name == "bfloat16":
             bfloat16_num = num
-            return BFLOAT16
+            return 0
     dtype = array.dtype if array.dtype.isnative else array.dtype.str
     raise TypeError(f"{name} must be an array of {ACCEPTED}, not of dtype {dtype}")
+
+
+cdef Dtype dtype_of(cnp.ndarray array) noexcept:
+    cdef int num = cnp.PyArray_TYPE(array)
+    if num == cnp.NPY_FLOAT32:
+        return FLOAT32
+    if num == cnp.NPY_FLOAT64:
+        return FLOAT64
+    return FLOAT16 if num == cnp.NPY_FLOAT16 else BFLOAT16
 
 
 cdef int check_shape(str name, cnp.ndarray array, tuple shape) except -1:
     if (<object> array).shape != shape:
         raise ValueError(f"{name} must have shape {shape}, not {(<object> array).shape}")
-    return 0
-
-
-cdef cnp.ndarray empty_like(cnp.ndarray array):
-    return PyArray_NewLikeArray(array, cnp.NPY_CORDER, NULL, 0)
-
-
-cdef bint _repeats_elements(cnp.ndarray array):
-    # Whether two of its elements may be one place in memory: in order of their
-    # strides, an axis must step over all that the axes before it cover.
-    cdef object a = array
-    cdef object reach = a.itemsize
-    if a.size == 0:
-        return False
-    for stride, length in sorted((abs(s), n) for s, n in zip(a.strides, a.shape) if n > 1):
-        if stride < reach:
-            return True
-        reach = stride * (length - 1) + reach
-    return False
-
-
-cdef bint _overlap(cnp.ndarray a, cnp.ndarray b):
-    cdef size_t a_begin = <size_t> cnp.PyArray_DATA(a), b_begin = <size_t> cnp.PyArray_DATA(b)
-    if is_dense(a) and is_dense(b):
-        return (
-            a_begin < b_begin + <size_t> cnp.PyArray_NBYTES(b)
-            and b_begin < a_begin + <size_t> cnp.PyArray_NBYTES(a)
-        )
-    try:
-        return np.shares_memory(a, b, max_work=100_000)
-    except np.exceptions.TooHardError:
-        return True
-
-
-cdef int check_out(cnp.ndarray x, str name, object out) except -1:
-    # `out` may be x itself; any other overlap would be read after it was written.
-    cdef cnp.ndarray y
-    if not cnp.PyArray_CheckExact(out) and (
-        not cnp.PyArray_Check(out) or isinstance(out, np.ma.MaskedArray)
-    ):
-        raise TypeError(f"out must be a numpy.ndarray, not {type(out).__name__}")
-    y = out
-    if cnp.PyArray_TYPE(y) != cnp.PyArray_TYPE(x) or not cnp.PyArray_ISNOTSWAPPED(y):
-        raise TypeError(f"out must have the dtype of {name}, {x.dtype}, not {y.dtype.str}")
-    if not cnp.PyArray_SAMESHAPE(x, y):
-        raise ValueError(
-            f"out must have the shape of {name}, {(<object> x).shape}, not {(<object> y).shape}"
-        )
-    if not cnp.PyArray_ISWRITEABLE(y):
-        raise ValueError("out must be writeable, not a read-only array")
-    if not is_dense(y) and _repeats_elements(y):
-        raise ValueError(
-            "out must have a place in memory for each element, not strides "
-            f"{(<object> y).strides} for shape {(<object> y).shape}"
-        )
-    if y is not x and _overlap(x, y) and not (
-        cnp.PyArray_DATA(x) == cnp.PyArray_DATA(y) and lie_alike(x, y)
-    ):
-        raise ValueError(
-            f"out must be {name} itself or share no memory with it, not overlap it in part"
-        )
     return 0
 
 
@@ -164,3 +109,21 @@ cdef double probability(object p) except? -1.0:
             f"p must be in [0, 1], the probability that an element is dropped, not {p!r}"
         )
     return value
+
+
+cdef tuple checked_shape(object shape):
+    if not isinstance(shape, (tuple, list)):
+        raise TypeError(f"shape must be a sequence of integers >= 0, not {shape!r}")
+    for length in shape:
+        if isinstance(length, bool) or not isinstance(length, (int, np.integer)):
+            raise TypeError(f"shape must be a sequence of integers >= 0, not {shape!r}")
+        if length < 0:
+            raise ValueError(f"shape must be a sequence of integers >= 0, not {shape!r}")
+    if len(shape) > <int> MAX_AXES:
+        raise ValueError(f"shape must have at most {<int> MAX_AXES} axes, not {len(shape)}")
+    size = 1
+    for length in shape:
+        size *= int(length) or 1
+    if size >= 2**63:
+        raise ValueError(f"shape must have fewer than 2**63 elements, not {shape}")
+    return tuple([int(length) for length in shape])

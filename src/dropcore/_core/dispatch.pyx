@@ -52,17 +52,17 @@ kernels = <const KernelTable*> PyCapsule_GetPointer(_capsule, "dropcore.kernel_t
 # Three quarters of the last-level cache for x and y together: there the two ways are equally
 # fast. Only v4 fills a line of the cache with one store; with narrower ones ordinary stores are as
 # fast or faster.
-stream_from = PY_SSIZE_T_MAX
+nontemporal_from = PY_SSIZE_T_MAX
 if isa == "v4":
-    stream_from = last_level_cache() // 4 * 3 or PY_SSIZE_T_MAX
+    nontemporal_from = last_level_cache() // 4 * 3 or PY_SSIZE_T_MAX
 
 
-def set_stream_from(Py_ssize_t nbytes):
+def set_nontemporal_from(Py_ssize_t nbytes):
     """Set from how many bytes on arrays are stored past the caches; returns the old number.
 
     For tests and measurements: the bits are the same for any number.
     """
-    global stream_from
-    before = stream_from
-    stream_from = nbytes
+    global nontemporal_from
+    before = nontemporal_from
+    nontemporal_from = nbytes
     return before

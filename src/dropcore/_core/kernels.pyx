@@ -7,8 +7,8 @@ from libc.string cimport memcpy, memset
 from cpython.pycapsule cimport PyCapsule_New
 
 from dropcore._core.table cimport (
-    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, MAX_AXES, Affine, DrawAddress, KernelTable,
-    forward_kernel, repeat_kernel, select_kernel, tile_kernel,
+    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, MAX_AXES, Plan, DrawAddress, KernelTable,
+    forward_plan_kernel, repeat_kernel, select_kernel, tile_kernel,
 )
 
 cdef extern from "machine.h":
@@ -74,13 +74,13 @@ include "kernels/reorder.pxi"
 
 # written by tools/write_interface.py: table
 cdef KernelTable table
-table.keep = keep_bits
+table.keep_bits = keep_bits
 table.words = words
 table.reorder = reorder
-table.forward[<int> FLOAT32] = <forward_kernel> forward[float]
-table.forward[<int> FLOAT64] = <forward_kernel> forward[double]
-table.forward[<int> FLOAT16] = <forward_kernel> forward[float16]
-table.forward[<int> BFLOAT16] = <forward_kernel> forward[bfloat16]
+table.forward_plan[<int> FLOAT32] = <forward_plan_kernel> forward_plan[float]
+table.forward_plan[<int> FLOAT64] = <forward_plan_kernel> forward_plan[double]
+table.forward_plan[<int> FLOAT16] = <forward_plan_kernel> forward_plan[float16]
+table.forward_plan[<int> BFLOAT16] = <forward_plan_kernel> forward_plan[bfloat16]
 table.select[<int> FLOAT32] = <select_kernel> select[float]
 table.select[<int> FLOAT64] = <select_kernel> select[double]
 table.select[<int> FLOAT16] = <select_kernel> select[float16]

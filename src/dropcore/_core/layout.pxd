@@ -50,3 +50,8 @@ cdef inline const Nest* nest_of(
     if cnp.PyArray_IS_C_CONTIGUOUS(array):
         return &layout.nest
     return nest_in(layout, array, own)
+
+
+cdef inline bint is_fused(const Nest* nest) noexcept:
+    # Whether decisions can be used as they are made: one for each element, in the order of memory.
+    return nest.dense and not nest.reordered

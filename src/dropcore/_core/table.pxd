@@ -14,7 +14,7 @@ cdef struct DrawAddress "dropcore_draw":
 
 # What becomes of an element: x * scale + shift where kept, `drop` where dropped. Multiplied
 # and added in the computing dtype, each rounded by itself.
-cdef struct Affine "dropcore_plan":
+cdef struct Plan "dropcore_plan":
     double scale
     double shift
     double drop
@@ -63,7 +63,7 @@ cdef enum Dtype:
     BFLOAT16
     DTYPES
 
-ctypedef void (*keep_kernel)(
+ctypedef void (*keep_bits_kernel)(
     const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n, uint8_t* bits,
 ) noexcept nogil
 
@@ -75,32 +75,32 @@ ctypedef void (*reorder_kernel)(
     const uint8_t* bits, int axes, const Py_ssize_t* length, const Py_ssize_t* stride, uint8_t* out,
 ) noexcept nogil
 
-ctypedef void (*forward_kernel)(
-    const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n, Affine plan, bint nontemporal,
+ctypedef void (*forward_plan_kernel)(
+    const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n, Plan plan, bint nontemporal,
     const void* x, void* y, uint8_t* bits,
 ) noexcept nogil
 
 ctypedef void (*select_kernel)(
-    const uint8_t* bits, uint64_t first, Py_ssize_t n, Affine plan, bint nontemporal, const void* x,
+    const uint8_t* bits, uint64_t first, Py_ssize_t n, Plan plan, bint nontemporal, const void* x,
     void* y,
 ) noexcept nogil
 
 ctypedef void (*repeat_kernel)(
-    const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times, Affine plan,
+    const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times, Plan plan,
     bint nontemporal, const void* x, void* y,
 ) noexcept nogil
 
 ctypedef void (*tile_kernel)(
-    const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times, Affine plan,
+    const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times, Plan plan,
     bint nontemporal, const void* x, void* y,
 ) noexcept nogil
 
 
 cdef struct KernelTable:
-    keep_kernel keep
+    keep_bits_kernel keep_bits
     words_kernel words
     reorder_kernel reorder
-    forward_kernel[<int> DTYPES] forward
+    forward_plan_kernel[<int> DTYPES] forward_plan
     select_kernel[<int> DTYPES] select
     repeat_kernel[<int> DTYPES] repeat
     tile_kernel[<int> DTYPES] tile

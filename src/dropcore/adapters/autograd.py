@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
 from dropcore import functional
-from dropcore._core.spare import SpareArrays
+from dropcore._core.reuse import ReusableOutputs
 from dropcore.autograd import Module, Tensor, apply_op, as_tensor
 from dropcore.autograd.contexts import check_model
 from dropcore.functional import keeps_bits
@@ -101,7 +101,7 @@ def on_tape(
     variant: str | Variant,
     store: Store,
     options: dict[str, Any],
-    spare: SpareArrays | None = None,
+    reusable: ReusableOutputs | None = None,
 ) -> tuple[Tensor, Mask]:
     """Return y and its mask: `dropout` with arguments by position, past `answered`."""
     parents: tuple[Tensor, ...] = (x,)
@@ -110,8 +110,8 @@ def on_tape(
         if "out" in options:
             raise TypeError("out is not taken: the tape needs x as it was")
         arrays = {name: o.data if isinstance(o, Tensor) else o for name, o in options.items()}
-    out = None if spare is None else spare.like(x.data)
-    y, mask = functional.forward(x.data, p, training, rng, variant, out, store, arrays)
+    out = None if reusable is None else reusable.like(x.data)
+    y, mask = functional.run(x.data, p, training, rng, variant, out, store, arrays)
     if options:
         parents += tuple(as_tensor(options[name]) for name in mask.variant.inputs[1:])
     if len(parents) > 1:
@@ -120,7 +120,7 @@ def on_tape(
     def backward(dy: NDArray[Any]) -> NDArray[Any]:
         if dy.flags.carray:  # writeable: the engine owns it and does not read it again
             return mask.backward(dy, out=dy)
-        return mask.backward(dy, out=None if spare is None else spare.like(dy))
+        return mask.backward(dy, out=None if reusable is None else reusable.like(dy))
 
     return apply_op(y, parents, backward), mask
 
@@ -250,7 +250,7 @@ class Dropout(Module):
         self.rng: Stream | Draw | None = rng if isinstance(rng, Draw) else stream_of(rng)
         self.store: Store = store
         self.mask: Mask | None = None
-        self._spare = SpareArrays() if reuse else None
+        self._reusable = ReusableOutputs() if reuse else None
 
     @property
     def p(self) -> float:
@@ -281,7 +281,7 @@ class Dropout(Module):
             self.variant,
             self.store,
             inputs,
-            self._spare,
+            self._reusable,
         )
         return y
 

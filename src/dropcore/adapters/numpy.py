@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from dropcore._core.spare import SpareArrays
-from dropcore.functional import forward, keeps_bits
+from dropcore._core.reuse import ReusableOutputs
+from dropcore.functional import keeps_bits, run
 from dropcore.mask import Mask, p_for
 from dropcore.plugins import get_variant
 from dropcore.stream import Draw, Stream, stream_of
@@ -85,7 +85,7 @@ class Dropout:
         self.store: Literal["bits", "draw"] = store
         self.training = True
         self.mask: Mask | None = None
-        self._spare = SpareArrays() if reuse else None
+        self._reusable = ReusableOutputs() if reuse else None
         self._calls = 0  # calls without a backward yet
         self._last_is_done = False
 
@@ -114,9 +114,9 @@ class Dropout:
         numpy.ndarray
             `out`, or an array in C order to which nothing else refers.
         """
-        if out is None and self._spare is not None:
-            out = self._spare.like(x)
-        y, self.mask = forward(
+        if out is None and self._reusable is not None:
+            out = self._reusable.like(x)
+        y, self.mask = run(
             x, self._p, self.training, self.rng, self.variant, out, self.store, inputs
         )
         self._calls += 1
@@ -152,8 +152,8 @@ class Dropout:
             mask = self.mask
         elif not isinstance(mask, Mask):
             raise TypeError(f"mask must be a Mask, not {mask!r}")
-        if out is None and self._spare is not None and len(mask.variant.inputs) == 1:
-            out = self._spare.like(dy)
+        if out is None and self._reusable is not None and len(mask.variant.inputs) == 1:
+            out = self._reusable.like(dy)
         dx = mask.backward(dy, out=out)
         if self._calls:
             self._calls -= 1

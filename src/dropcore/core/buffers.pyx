@@ -14,8 +14,8 @@ from libc.string cimport strchr
 
 from dropcore._core.apply cimport kept_scale
 from dropcore._core.arrays cimport as_array, probability
-from dropcore._core.dispatch cimport kernels, streams
-from dropcore._core.table cimport FLOAT16, FLOAT32, FLOAT64, Affine, DrawAddress, Dtype
+from dropcore._core.dispatch cimport kernels, is_nontemporal
+from dropcore._core.table cimport FLOAT16, FLOAT32, FLOAT64, Plan, DrawAddress, Dtype
 from dropcore.core.checks cimport (
     check_arrays, check_bits, check_draws, check_shared, check_window,
 )
@@ -157,8 +157,8 @@ cdef double real(str name, object value) except? -1.0:
     return value
 
 
-cdef Affine plan_of(object scale, object shift, object drop) except *:
-    return Affine(scale=real("scale", scale), shift=real("shift", shift), drop=real("drop", drop))
+cdef Plan plan_of(object scale, object shift, object drop) except *:
+    return Plan(scale=real("scale", scale), shift=real("shift", shift), drop=real("drop", drop))
 
 
 # ----------------------------------------------------------- runs of a kernel
@@ -182,7 +182,7 @@ cdef Pair pair_of(Buffer x, Buffer y, int named) except *:
     pair.n = x.length()
     pair.x, pair.y = x.view.buf, y.view.buf
     check_arrays(x_name, y_name, pair.x, pair.n, pair.y, y.length(), x.view.itemsize)
-    pair.nontemporal = streams(x.view.len, 1, pair.x, pair.y)
+    pair.nontemporal = is_nontemporal(x.view.len, 1, pair.x, pair.y)
     return pair
 
 
@@ -196,15 +196,15 @@ cdef int keep_bits_of(draw, p, bits, n, start) except -1:
     check_draws(rate, first, whole)
     check_bits(packed.length(), whole)
     if whole < SMALL:
-        kernels.keep(address, rate, first, whole, to)
+        kernels.keep_bits(address, rate, first, whole, to)
     else:
         with nogil:
-            kernels.keep(address, rate, first, whole, to)
+            kernels.keep_bits(address, rate, first, whole, to)
     return 0
 
 
 cdef int drop_by_draw(
-    int named, Buffer x, Buffer y, object draw, double p, Affine plan, object bits, object start,
+    int named, Buffer x, Buffer y, object draw, double p, Plan plan, object bits, object start,
 ) except -1:
     cdef Pair pair = pair_of(x, y, named)
     cdef DrawAddress* address = address_of(draw)
@@ -217,12 +217,12 @@ cdef int drop_by_draw(
         check_bits(packed.length(), pair.n)
         to = <uint8_t*> packed.view.buf
     if pair.n < SMALL:
-        kernels.forward[<int> pair.dtype](
+        kernels.forward_plan[<int> pair.dtype](
             address, p, first, pair.n, plan, pair.nontemporal, pair.x, pair.y, to
         )
     else:
         with nogil:
-            kernels.forward[<int> pair.dtype](
+            kernels.forward_plan[<int> pair.dtype](
                 address, p, first, pair.n, plan, pair.nontemporal, pair.x, pair.y, to
             )
     return 0
@@ -230,7 +230,7 @@ cdef int drop_by_draw(
 
 cdef void run(
     Kind kind, const Pair* pair, const uint8_t* bits, uint64_t first, Py_ssize_t decisions,
-    Py_ssize_t times, Affine plan,
+    Py_ssize_t times, Plan plan,
 ) noexcept nogil:
     if kind == SELECT:
         kernels.select[<int> pair.dtype](
@@ -247,7 +247,7 @@ cdef void run(
 
 
 cdef int select_by_bits(
-    Kind kind, int named, Buffer x, Buffer y, object bits, Affine plan, object first,
+    Kind kind, int named, Buffer x, Buffer y, object bits, Plan plan, object first,
     object decisions, object times,
 ) except -1:
     cdef Pair pair = pair_of(x, y, named)
@@ -271,7 +271,7 @@ cdef int select_by_bits(
 cdef int backward_of(int named, object draw, object p, dy, dx, bits, start) except -1:
     cdef Buffer source = taken("dy", dy, False), target = taken("dx", dx, True)
     cdef double rate = probability(p)
-    cdef Affine plan = Affine(scale=kept_scale(rate), shift=0, drop=0)
+    cdef Plan plan = Plan(scale=kept_scale(rate), shift=0, drop=0)
     cdef Buffer packed
     if bits is None:
         return drop_by_draw(named, source, target, draw, rate, plan, None, start)
@@ -286,7 +286,7 @@ cdef int forward_of(int named, object draw, object p, x, y, bits, start) except 
     cdef double rate = probability(p)
     return drop_by_draw(
         named, taken("x", x, False), taken("y", y, True), draw, rate,
-        Affine(scale=kept_scale(rate), shift=0, drop=0), bits, start,
+        Plan(scale=kept_scale(rate), shift=0, drop=0), bits, start,
     )
 
 

@@ -123,22 +123,22 @@ cdef inline void fold(
     lanes* tie,  # OUT: u == T
 ) noexcept nogil:
     # Of neighbours, the more significant plane decides where it differs from T.
-    cdef lanes[8] more
-    cdef lanes[8] same
+    cdef lanes[8] above
+    cdef lanes[8] equal
     cdef lanes p, t
     cdef int j
     for j in range(planes):
         p = plane[apart * j]
         t = spread(clear[j])
-        more[j] = p & t
-        same[j] = p ^ t
+        above[j] = p & t
+        equal[j] = p ^ t
     while planes > 1:
         planes = planes // 2
         for j in range(planes):
-            more[j] = more[2 * j] | (same[2 * j] & more[2 * j + 1])
-            same[j] = same[2 * j] & same[2 * j + 1]
-    keep[0] = more[0] | same[0]
-    tie[0] = same[0]
+            above[j] = above[2 * j] | (equal[2 * j] & above[2 * j + 1])
+            equal[j] = equal[2 * j] & equal[2 * j + 1]
+    keep[0] = above[0] | equal[0]
+    tie[0] = equal[0]
 
 
 cdef inline uint32_t one_of(lanes words) noexcept nogil:

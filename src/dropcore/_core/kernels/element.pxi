@@ -60,7 +60,7 @@ cdef inline void narrow(
 
 
 cdef inline void keep_element(
-    element x, Affine plan, bint linear,
+    element x, Plan plan, bint linear,
     element* y,  # OUT
 ) noexcept nogil:
     # Two roundings, never one: every instruction set gives the same bits.
@@ -79,7 +79,7 @@ cdef inline void keep_element(
 
 
 cdef inline void dropped(
-    Affine plan,
+    Plan plan,
     element* y,  # OUT
 ) noexcept nogil:
     if element is double:
@@ -89,7 +89,7 @@ cdef inline void dropped(
 
 
 cdef inline void select_word(
-    uint32_t keep, Affine plan, bint linear, bint nontemporal,
+    uint32_t keep, Plan plan, bint linear, bint nontemporal,
     const element* x,  # IN: 32 elements
     element* y,  # OUT: 32 elements, may be x; nontemporal: whole lines
 ) noexcept nogil:

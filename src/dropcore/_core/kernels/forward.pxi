@@ -39,8 +39,8 @@ cdef void keep_bits(
         store_bits(&waiting, n - done, bits + (done >> 3))
 
 
-cdef void forward(
-    const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n, Affine plan, bint nontemporal,
+cdef void forward_plan(
+    const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n, Plan plan, bint nontemporal,
     const element* x,  # IN
     element* y,  # OUT, may be x
     uint8_t* bits,  # OUT, or NULL

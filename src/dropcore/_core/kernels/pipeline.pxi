@@ -43,7 +43,7 @@ cdef inline Group* group_at(Pipeline* pipe, Py_ssize_t g) noexcept nogil:
 
 
 cdef inline void select_at(
-    const uint32_t* keep, Affine plan, bint linear, bint nontemporal, int turn,
+    const uint32_t* keep, Plan plan, bint linear, bint nontemporal, int turn,
     const element* x,  # IN: 1024 elements
     element* y,  # OUT, may be x
 ) noexcept nogil:
@@ -57,7 +57,7 @@ cdef inline void select_at(
 cdef inline void encipher_and_select(
     const Blocks* blocks, lanes counter,
     lanes* s,  # OUT: 16
-    const uint32_t* keep, Affine plan, bint linear, bint nontemporal, int turn,
+    const uint32_t* keep, Plan plan, bint linear, bint nontemporal, int turn,
     const element* x,  # IN: 1024 elements
     element* y,  # OUT, may be x
 ) noexcept nogil:
@@ -100,7 +100,7 @@ cdef inline void encipher_and_select(
 
 cdef inline void advance(
     Decider* d, uint64_t group, Group* now, Group* before,
-    bint selecting, const uint32_t* keep, Affine plan, bint linear, bint nontemporal,
+    bint selecting, const uint32_t* keep, Plan plan, bint linear, bint nontemporal,
     const element* x,  # IN: 1024 elements, if selecting
     element* y,  # OUT, may be x
 ) noexcept nogil:
@@ -128,7 +128,7 @@ cdef inline void advance(
 
 
 cdef inline void advance_only(Decider* d, uint64_t group, Group* now, Group* before) noexcept nogil:
-    cdef Affine unused = Affine(scale=0, shift=0, drop=0)
+    cdef Plan unused = Plan(scale=0, shift=0, drop=0)
     advance[float](d, group, now, before, False, NULL, unused, True, False, NULL, NULL)
 
 
@@ -169,7 +169,7 @@ cdef inline const uint32_t* by_lines(
 
 
 cdef inline void select_groups(
-    Decider* d, uint64_t first, Py_ssize_t count, Affine plan, bint linear, bint nontemporal,
+    Decider* d, uint64_t first, Py_ssize_t count, Plan plan, bint linear, bint nontemporal,
     const element* x,  # IN
     element* y,  # OUT, may be x
     uint8_t* bits,  # OUT, or NULL
@@ -212,7 +212,7 @@ cdef inline void select_groups(
 
 
 cdef void forward_groups(
-    Decider* d, uint64_t first, Py_ssize_t count, Affine plan, bint nontemporal,
+    Decider* d, uint64_t first, Py_ssize_t count, Plan plan, bint nontemporal,
     const element* x,  # IN
     element* y,  # OUT, may be x
     uint8_t* bits,  # OUT, or NULL

@@ -23,12 +23,12 @@ cdef inline bint can_go_nontemporal(const element* y) noexcept nogil:
     return HAS_MASKS and <size_t> y % sizeof(element) == 0
 
 
-cdef inline bint is_linear(Affine plan) noexcept nogil:
+cdef inline bint is_linear(Plan plan) noexcept nogil:
     return plan.shift == 0 and plan.drop == 0
 
 
 cdef inline void rest_of(
-    uint32_t keep, Py_ssize_t n, Affine plan, bint linear,
+    uint32_t keep, Py_ssize_t n, Plan plan, bint linear,
     const element* x,  # IN
     element* y,  # OUT, may be x
 ) noexcept nogil:
@@ -47,7 +47,7 @@ cdef inline void rest_of(
 
 
 cdef void select_rest(
-    uint32_t keep, Py_ssize_t n, Affine plan,
+    uint32_t keep, Py_ssize_t n, Plan plan,
     const element* x,  # IN: n < 32 elements
     element* y,  # OUT, may be x
 ) noexcept nogil:
@@ -58,7 +58,7 @@ cdef void select_rest(
 
 
 cdef inline void select_full_words(
-    const uint32_t* keep, Py_ssize_t count, Affine plan, bint linear, bint nontemporal,
+    const uint32_t* keep, Py_ssize_t count, Plan plan, bint linear, bint nontemporal,
     bint follows, bint leads,
     const element* x,  # IN
     element* y,  # OUT, may be x
@@ -82,7 +82,7 @@ cdef inline void select_full_words(
 
 
 cdef void select_many(
-    const uint32_t* keep, Py_ssize_t count, Affine plan, bint nontemporal, bint follows, bint leads,
+    const uint32_t* keep, Py_ssize_t count, Plan plan, bint nontemporal, bint follows, bint leads,
     const element* x,  # IN
     element* y,  # OUT, may be x
 ) noexcept nogil:
@@ -96,7 +96,7 @@ cdef void select_many(
 
 
 cdef inline void select_words(
-    const uint32_t* keep, Py_ssize_t n, Affine plan, bint nontemporal, bint follows, bint leads,
+    const uint32_t* keep, Py_ssize_t n, Plan plan, bint nontemporal, bint follows, bint leads,
     const element* x,  # IN
     element* y,  # OUT, may be x
 ) noexcept nogil:

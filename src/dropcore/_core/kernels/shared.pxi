@@ -35,7 +35,7 @@ cdef inline void load_words(
 
 
 cdef void select(
-    const uint8_t* bits, uint64_t first, Py_ssize_t n, Affine plan, bint stream,
+    const uint8_t* bits, uint64_t first, Py_ssize_t n, Plan plan, bint nontemporal,
     const element* x,  # IN
     element* y,  # OUT, may be x
 ) noexcept nogil:
@@ -47,10 +47,10 @@ cdef void select(
     while done < n:
         m = min(n - done, 32 * <Py_ssize_t> STAGE)
         load_words(bits, first + done, m, keep + 1)
-        select_words(keep + 1, m, plan, stream, done > 0, done + m < n, x + done, y + done)
+        select_words(keep + 1, m, plan, nontemporal, done > 0, done + m < n, x + done, y + done)
         keep[0] = keep[<int> STAGE]
         done += m
-    if stream:
+    if nontemporal:
         fence()
 
 
@@ -72,8 +72,8 @@ cdef inline void append_bits(
 
 
 cdef void repeat(
-    const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times, Affine plan,
-    bint stream,
+    const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times, Plan plan,
+    bint nontemporal,
     const element* x,  # IN
     element* y,  # OUT, may be x
 ) noexcept nogil:
@@ -91,11 +91,11 @@ cdef void repeat(
             while done < times:
                 m = min(times - done, stage)
                 select_words(
-                    keep, m, plan, stream, done > 0, done + m < times,
+                    keep, m, plan, nontemporal, done > 0, done + m < times,
                     x + k * times + done, y + k * times + done,
                 )
                 done += m
-        if stream:
+        if nontemporal:
             fence()
         return
     count = whole_words(stage // times, times)
@@ -116,18 +116,18 @@ cdef void repeat(
                     at += 32
                     left -= 32
         select_words(
-            keep, m * times, plan, stream, joined and done > 0, joined and done + m < decisions,
-            x + done * times, y + done * times,
+            keep, m * times, plan, nontemporal, joined and done > 0,
+            joined and done + m < decisions, x + done * times, y + done * times,
         )
         laid[0] = keep[(count * times >> 5) - 1]
         done += m
-    if stream:
+    if nontemporal:
         fence()
 
 
 cdef void tile(
-    const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times, Affine plan,
-    bint stream,
+    const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times, Plan plan,
+    bint nontemporal,
     const element* x,  # IN
     element* y,  # OUT, may be x
 ) noexcept nogil:
@@ -140,7 +140,7 @@ cdef void tile(
     if 2 * decisions > stage:
         for row in range(times):
             select(
-                bits, first, decisions, plan, stream, x + row * decisions, y + row * decisions
+                bits, first, decisions, plan, nontemporal, x + row * decisions, y + row * decisions
             )
         return
     rows = min(times, whole_words(stage // decisions, decisions))
@@ -159,9 +159,9 @@ cdef void tile(
     while done < times:
         m = min(times - done, rows)
         select_words(
-            keep, m * decisions, plan, stream, joined and done > 0, joined and done + m < times,
-            x + done * decisions, y + done * decisions,
+            keep, m * decisions, plan, nontemporal, joined and done > 0,
+            joined and done + m < times, x + done * decisions, y + done * decisions,
         )
         done += m
-    if stream:
+    if nontemporal:
         fence()

@@ -4,5 +4,5 @@ import numpy as np
 import numpy.typing as npt
 
 @final
-class SpareArrays:
+class ReusableOutputs:
     def like(self, x: object) -> npt.NDArray[np.generic] | None: ...

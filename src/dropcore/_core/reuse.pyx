@@ -1,13 +1,13 @@
-# Outputs that are given again. A fresh array of more than a few pages costs a page fault for
-# each, several times what the kernel takes, and glibc gives the pages of an array that was
-# dropped back to the system. So a layer can keep the arrays that it gave out, and give one
-# again once nobody else holds it.
+# Output arrays for reuse. A fresh array of more than a few pages costs a page fault for each,
+# several times what the kernel takes, and glibc gives the pages of a freed array back to the
+# system. So a layer can keep the arrays that it returned, and return one again once nobody else
+# holds it.
 
 cimport cython
 cimport numpy as cnp
 from cpython.object cimport PyObject
 
-from dropcore._core.arrays cimport empty_like
+from dropcore._core.outputs cimport empty_like
 
 cdef extern from *:
     """
@@ -30,8 +30,8 @@ cdef enum:
 
 
 @cython.final
-cdef class SpareArrays:
-    """Arrays that were given out, to be given again once nobody else holds them.
+cdef class ReusableOutputs:
+    """Arrays that were returned, to be returned again once nobody else holds them.
 
     What a caller holds, also by a view or a buffer of it, is never touched. A copy or a pickle
     begins with none.
@@ -66,4 +66,4 @@ cdef class SpareArrays:
         return given
 
     def __reduce__(self):
-        return SpareArrays, ()
+        return ReusableOutputs, ()

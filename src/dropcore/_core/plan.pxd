@@ -1,0 +1,12 @@
+from dropcore._core.layout cimport Layout
+from dropcore._core.table cimport Plan
+
+
+cdef class ShapedPlan:
+    cdef Layout layout
+    cdef Plan plan
+    cdef Plan gradient
+
+
+cdef ShapedPlan shaped_plan(object plan, tuple shape)
+cdef ShapedPlan plan_of_decisions(object plan, str name, tuple mask_shape, tuple shape)

@@ -1,0 +1,40 @@
+# A variant's plan, made ready for arrays of one shape: where decisions are shared, what elements
+# become, and what gradients become.
+
+cimport cython
+
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from dropcore._core.layout cimport Layout
+
+
+@cython.final
+cdef class ShapedPlan:
+    pass
+
+
+cdef ShapedPlan shaped_plan(object plan, tuple shape):
+    # Shared as the plan says.
+    shared_axes = normalize_axis_tuple(plan.shared_axes, len(shape), argname="shared_axes")
+    return with_layout(plan, Layout(shape, shared_axes))
+
+
+cdef ShapedPlan plan_of_decisions(object plan, str name, tuple mask_shape, tuple shape):
+    # Shared as decisions broadcast that are there: along each axis of length 1.
+    if len(mask_shape) != len(shape) or any(
+        [length not in (1, whole) for length, whole in zip(mask_shape, shape)]
+    ):
+        raise ValueError(
+            f"{name} must have an axis for each of shape {shape}, of its length or 1, "
+            f"not shape {mask_shape}"
+        )
+    shared = tuple([axis for axis, length in enumerate(mask_shape) if length != shape[axis]])
+    return with_layout(plan, Layout(shape, shared))
+
+
+cdef ShapedPlan with_layout(object plan, Layout layout):
+    cdef ShapedPlan ready = ShapedPlan.__new__(ShapedPlan)
+    ready.layout = layout
+    ready.plan = Plan(scale=plan.scale, shift=plan.shift, drop=plan.drop)
+    ready.gradient = Plan(scale=plan.scale, shift=0, drop=0)
+    return ready

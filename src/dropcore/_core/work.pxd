@@ -1,0 +1,68 @@
+from libc.stdint cimport uint8_t, uint64_t
+from libc.string cimport memset
+
+from dropcore._core.table cimport DrawAddress, Dtype, Nest, Plan
+
+
+cdef enum:
+    SMALL = 4096  # elements or bits that are not worth releasing the GIL for
+
+
+cdef enum Operation:
+    KEEP_BITS
+    DROP
+    SELECT
+    REPEAT
+    TILE
+
+
+# What a kernel is to do, with all its arguments; some mean nothing to some operations.
+cdef struct Work:
+    Operation operation
+    Dtype dtype
+    Py_ssize_t itemsize
+    DrawAddress draw
+    double p
+    uint64_t start
+    const uint8_t* bits_in
+    uint8_t* bits_out
+    uint64_t first
+    Py_ssize_t n  # elements; of a repeat: decisions; of a tile: rows
+    Py_ssize_t times  # of a repeat: elements to a decision; of a tile: decisions in a row
+    const Nest* nest
+    Py_ssize_t step  # of its loop, the first
+    Py_ssize_t steps
+    Plan plan
+    bint nontemporal
+    const char* x
+    char* y
+
+
+cdef inline Work new_work(Operation operation, Py_ssize_t n) noexcept nogil:
+    cdef Work w
+    memset(&w, 0, sizeof(w))
+    w.operation = operation
+    w.n = n
+    w.times = 1
+    w.steps = 1
+    return w
+
+
+cdef inline Work laid_out(const Nest* nest, const uint8_t* bits) noexcept nogil:
+    # By bits that are laid out already.
+    cdef Work w = new_work(SELECT, nest.elements)
+    w.bits_in = bits
+    if not nest.dense:
+        w.operation = REPEAT if nest.repeats else TILE
+        w.nest = nest
+        w.n = nest.n
+        w.times = nest.times
+        w.steps = nest.steps
+    return w
+
+
+# On this thread.
+cdef void run(const Work* w) noexcept nogil
+
+# On as many threads as it is worth. x, y and bits: the objects that hold the memory, or None.
+cdef int execute(Work* w, object x, object y, object bits) except -1

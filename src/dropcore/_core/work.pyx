@@ -1,0 +1,164 @@
+# A call of a kernel, run here or shared out over threads.
+#
+# A. A call is described once, as a Work, and a Work can be cut: threads run its
+#    pieces. Cuts are where a group of decisions ends, so no block is made twice.
+# B. Releasing the GIL costs as much as a small array takes, so small arrays keep it.
+
+cimport cython
+
+import threading
+
+from dropcore._core import threads
+from dropcore._core.dispatch cimport is_nontemporal, kernels
+
+cdef enum:
+    GROUP = 8192  # decisions in a group, at most
+
+
+# ------------------------------------------------------------------- one call
+
+cdef void run_inner(const Work* w) noexcept nogil:
+    if w.operation == KEEP_BITS:
+        kernels.keep_bits(&w.draw, w.p, w.start, w.n, w.bits_out)
+    elif w.operation == DROP:
+        kernels.forward_plan[<int> w.dtype](
+            &w.draw, w.p, w.start, w.n, w.plan, w.nontemporal, w.x, w.y, w.bits_out
+        )
+    elif w.operation == SELECT:
+        kernels.select[<int> w.dtype](w.bits_in, w.first, w.n, w.plan, w.nontemporal, w.x, w.y)
+    elif w.operation == REPEAT:
+        kernels.repeat[<int> w.dtype](
+            w.bits_in, w.first, w.n, w.times, w.plan, w.nontemporal, w.x, w.y
+        )
+    else:
+        kernels.tile[<int> w.dtype](
+            w.bits_in, w.first, w.times, w.n, w.plan, w.nontemporal, w.x, w.y
+        )
+
+
+cdef void run(const Work* w) noexcept nogil:
+    cdef Work inner = w[0]
+    cdef Py_ssize_t step, rest, block = w.n * w.times * w.itemsize
+    cdef int axis
+    for step in range(w.step, w.step + w.steps):
+        inner.first = w.first
+        rest = step
+        for axis in range(w.nest.loops if w.steps > 1 or step else 0):
+            inner.first += rest % w.nest.loop_length[axis] * w.nest.loop_stride[axis]
+            rest //= w.nest.loop_length[axis]
+        run_inner(&inner)
+        inner.x += block
+        inner.y += block
+
+
+cdef Work cut(const Work* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    # Steps begin ... end-1 of the loop, or where it has one step, units.
+    cdef Work piece = w[0]
+    cdef Py_ssize_t skipped = begin * w.times * w.itemsize
+    if w.steps > 1:
+        skipped *= w.n
+        piece.step += begin
+        piece.steps = end - begin
+    else:
+        piece.n = end - begin
+        if w.operation == KEEP_BITS or w.operation == DROP:
+            piece.start += begin
+            if piece.bits_out != NULL:
+                piece.bits_out += begin >> 3
+        elif w.operation == SELECT or w.operation == REPEAT:
+            piece.first += begin
+    piece.x += skipped
+    piece.y += skipped
+    return piece
+
+
+# ---------------------------------------------------------------- its pieces
+
+@cython.final
+cdef class Piece:
+    # One share of a Work, run once, by whoever calls it first. It holds the memory.
+    cdef Work work
+    cdef tuple memory
+    cdef object claim
+    cdef object ended
+    cdef bint done
+
+    def __cinit__(self):
+        # Locks alone: what threading builds of them, an exception in a signal handler can
+        # leave half done.
+        self.claim = threading.Lock()
+        self.ended = threading.Lock()
+        self.ended.acquire()
+
+    def __call__(self):
+        if self.claim.acquire(False):
+            with nogil:
+                run(&self.work)
+            self.end()
+            self.ended.release()
+
+    cdef int give_up(self) except -1:
+        if self.claim.acquire(False):
+            self.end()
+        return 0
+
+    # On free-threaded builds the lock publishes the results before `done`.
+
+    cdef int end(self) except -1:
+        with cython.critical_section(self):
+            self.done = True
+        return 0
+
+    cdef bint has_ended(self) except -1:
+        cdef bint done
+        with cython.critical_section(self):
+            done = self.done
+        return done
+
+
+cdef int wait_for(list pieces) except -1:
+    # Whatever a signal handler raises meanwhile is raised after that.
+    cdef Piece piece
+    raised = None
+    for piece in pieces:
+        piece.give_up()
+    for piece in pieces:
+        while not piece.has_ended():
+            try:
+                piece.ended.acquire(True, 0.1)
+            except BaseException as error:
+                raised = error
+    if raised is not None:
+        raise raised
+    return 0
+
+
+cdef int execute(Work* w, object x, object y, object bits) except -1:
+    cdef Py_ssize_t elements = w.n * w.times * w.steps
+    cdef Py_ssize_t units = w.steps if w.steps > 1 else w.n
+    cdef Py_ssize_t grain = GROUP if w.steps == 1 and w.times == 1 else 1
+    cdef Py_ssize_t count = 1, share, begin
+    cdef Piece piece
+    cdef list pieces
+    if elements >= SMALL:
+        count = min(<Py_ssize_t> threads._threads, elements // <Py_ssize_t> threads.PIECE)
+    w.nontemporal = is_nontemporal(elements * w.itemsize, count, w.x, w.y)
+    if elements < SMALL:
+        run(w)
+        return 0
+    if count <= 1:
+        with nogil:
+            run(w)
+        return 0
+    share = -(-units // (count * grain)) * grain
+    pieces = []
+    for begin in range(0, units, share):
+        piece = Piece()
+        piece.memory = (x, y, bits)
+        piece.work = cut(w, begin, min(begin + share, units))
+        pieces.append(piece)
+    try:
+        threads.run(pieces)
+    finally:
+        wait_for(pieces)
+    return 0

@@ -1,0 +1,66 @@
+# What free variants and inference have in common: the variant's own code computes, on arrays that
+# it can read, and what it gives is checked.
+
+cimport numpy as cnp
+
+import numpy as np
+
+from dropcore._core.arrays cimport accepted, check_shape, dtype_of
+from dropcore._core.outputs cimport delivered, put, target_for
+from dropcore._core.table cimport FLOAT32, FLOAT64, Dtype
+from dropcore.mask cimport Runner
+
+
+cdef class ComputingRunner(Runner):
+
+    cdef object readable(self, cnp.ndarray array):
+        # C order, float32 or float64, not to be written.
+        cdef Dtype dtype = dtype_of(array)
+        values = array
+        if dtype != FLOAT32 and dtype != FLOAT64:
+            values = array.astype(np.float32)
+        view = np.require(values, requirements=["C", "A"]).view()
+        view.flags.writeable = False
+        return view
+
+    cdef tuple all_readable(self, cnp.ndarray x, tuple others):
+        # The others have the shape and dtype of x.
+        cdef cnp.ndarray array
+        ready = [self.readable(x)]
+        for name, value in zip(self.inputs[1:], others):
+            array = accepted(name, value)
+            check_shape(name, array, (<object> x).shape)
+            if array.dtype != x.dtype:
+                raise TypeError(f"{name} must have the dtype of x, {x.dtype}, not {array.dtype}")
+            ready.append(self.readable(array))
+        return tuple(ready)
+
+    cdef cnp.ndarray result(self, object array, tuple shape):
+        if isinstance(array, np.generic):  # what NumPy makes of 0-d arrays
+            array = np.asarray(array)
+        if not isinstance(array, np.ndarray) or array.shape != shape:
+            raise TypeError(
+                f"variant {self.variant.name!r} must give an array of shape {shape}, "
+                f"not {getattr(array, 'shape', array)!r}"
+            )
+        if array.dtype not in (np.float32, np.float64):
+            raise TypeError(
+                f"variant {self.variant.name!r} must give an array of the dtype it was given, "
+                f"not {array.dtype}"
+            )
+        return array
+
+    cdef object gradients(self, cnp.ndarray dy, object gradient, object out):
+        cdef cnp.ndarray target
+        several = len(self.inputs) > 1
+        if several != isinstance(gradient, tuple) or (
+            several and len(gradient) != len(self.inputs)
+        ):
+            raise TypeError(
+                f"variant {self.variant.name!r} must give a gradient for each of "
+                f"{', '.join(self.inputs)}, not {gradient!r}"
+            )
+        targets = [target_for("dy", dy, out) for _ in self.inputs]
+        for target, each in zip(targets, gradient if several else (gradient,)):
+            put(target, self.result(each, (<object> dy).shape))
+        return tuple(targets) if several else delivered(targets[0], out)

@@ -1,0 +1,1 @@
+# Nothing for Python: it registers what runs this kind of variant.

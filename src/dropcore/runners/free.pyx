@@ -1,0 +1,56 @@
+# Free variants: forward and backward are the variant's own, and the mask keeps what forward saved.
+
+cimport cython
+cimport numpy as cnp
+
+from dropcore._core.outputs cimport delivered, put, target_for
+from dropcore._core.table cimport DrawAddress
+from dropcore.mask cimport Mask, register, remember
+from dropcore.runners.computing cimport ComputingRunner
+from dropcore.stream cimport Draw, draw_of, take_draw
+
+from dropcore.variants.base import FreeVariant
+
+
+@cython.final
+cdef class FreeRunner(ComputingRunner):
+
+    cdef tuple drop(
+        self, cnp.ndarray x, tuple others, double p, object out, object rng, bint store,
+    ):
+        cdef tuple shape = (<object> x).shape
+        cdef cnp.ndarray target = target_for("x", x, out)
+        cdef tuple inputs = self.all_readable(x, others)
+        cdef DrawAddress draw
+        self.variant.independent_unit(shape)  # raises for a rank it does not read
+        draw = take_draw(rng)
+        y, saved = self.variant.forward(draw_of(draw), p, *inputs)
+        put(target, self.result(y, shape))
+        mask = remember(self, p, shape, &draw, None, None, tuple(saved))
+        return delivered(target, out), mask
+
+    cdef object again(self, Mask mask, cnp.ndarray x, tuple others, object out):
+        cdef cnp.ndarray target = target_for("x", x, out)
+        cdef tuple inputs = self.all_readable(x, others)
+        y, _ = self.variant.forward(draw_of(mask.address), mask.p, *inputs)
+        put(target, self.result(y, mask.shape))
+        return delivered(target, out)
+
+    cdef object backward(self, Mask mask, cnp.ndarray dy, object out):
+        wide = self.readable(dy)
+        gradient = self.variant.backward(draw_of(mask.address), mask.p, wide, *mask.saved)
+        return self.gradients(dy, gradient, out)
+
+    cdef Mask restored(
+        self, double p, tuple shape, Draw draw, object bits, tuple mask_shape, tuple saved,
+    ):
+        return remember(self, p, shape, &draw.address, None, None, saved)
+
+    cdef tuple held(self, Mask mask):
+        return mask.saved
+
+    cdef Mask joined(self, Mask bare, tuple held):
+        return remember(self, bare.p, bare.shape, &bare.address, None, None, held)
+
+
+register(FreeVariant, FreeRunner)

@@ -1,0 +1,70 @@
+# Inference, of any variant: its own rule, which for most is x itself.
+
+cimport cython
+cimport numpy as cnp
+
+import numpy as np
+
+from dropcore._core.bits cimport packed
+from dropcore._core.outputs cimport delivered, put, target_for
+from dropcore.mask cimport Mask, register_inference, remember
+from dropcore.runners.computing cimport ComputingRunner
+from dropcore.stream cimport Draw
+
+from dropcore.variants.base import Variant
+
+
+@cython.final
+cdef class InferenceRunner(ComputingRunner):
+    cdef bint copies  # infer is the default
+    cdef bint copies_back
+
+    def __cinit__(self, variant):
+        self.training = False
+        self.copies = type(variant).infer is Variant.infer
+        self.copies_back = type(variant).infer_backward is Variant.infer_backward
+
+    cdef tuple drop(
+        self, cnp.ndarray x, tuple others, double p, object out, object rng, bint store,
+    ):
+        cdef tuple shape = (<object> x).shape
+        y = self.infer(p, shape, x, others, out)
+        return y, remember(self, p, shape, NULL, None, None, ())
+
+    cdef object again(self, Mask mask, cnp.ndarray x, tuple others, object out):
+        return self.infer(mask.p, mask.shape, x, others, out)
+
+    cdef object infer(self, double p, tuple shape, cnp.ndarray x, tuple others, object out):
+        cdef cnp.ndarray target = target_for("x", x, out)
+        if self.copies:
+            np.copyto(target, x)
+        else:
+            y = self.variant.infer(p, *self.all_readable(x, others))
+            put(target, self.result(y, shape))
+        return delivered(target, out)
+
+    cdef object backward(self, Mask mask, cnp.ndarray dy, object out):
+        cdef cnp.ndarray target
+        if self.copies_back:
+            target = target_for("dy", dy, out)
+            np.copyto(target, dy)
+            return delivered(target, out)
+        gradient = self.variant.infer_backward(mask.p, self.readable(dy))
+        return self.gradients(dy, gradient, out)
+
+    cdef cnp.ndarray decisions(self, Mask mask):
+        return packed(np.ones(mask.shape, bool))
+
+    cdef Mask restored(
+        self, double p, tuple shape, Draw draw, object bits, tuple mask_shape, tuple saved,
+    ):
+        return remember(self, p, shape, NULL, None, None, ())
+
+    cdef tuple held(self, Mask mask):
+        return ()
+
+    cdef Mask joined(self, Mask bare, tuple held):
+        return bare
+
+
+register_inference(InferenceRunner)

@@ -1,0 +1,88 @@
+# Planned variants: the core decides and selects, in one go where each element has a decision of its
+# own; else bits first, then the select.
+
+cimport cython
+cimport numpy as cnp
+
+import numpy as np
+
+from dropcore._core cimport apply
+from dropcore._core.bits cimport check_bits, empty_bits, packed
+from dropcore._core.layout cimport is_fused, nest_of
+from dropcore._core.outputs cimport delivered, source_for, target_for
+from dropcore._core.plan cimport ShapedPlan, plan_of_decisions, shaped_plan
+from dropcore._core.table cimport DrawAddress, Nest
+from dropcore.mask cimport Mask, register, remember
+from dropcore.runners.selecting cimport SelectingRunner
+from dropcore.stream cimport Draw, take_draw
+
+from dropcore.variants.base import PlannedVariant
+
+cdef enum:
+    MOST = 1024  # plans that are kept
+
+
+@cython.final
+cdef class PlannedRunner(SelectingRunner):
+    cdef dict plans  # by p and shape
+
+    def __cinit__(self, variant):
+        self.plans = {}
+
+    cdef ShapedPlan plan_for(self, double p, tuple shape):
+        key = (p, shape)
+        plan = self.plans.get(key)
+        if plan is None:
+            plan = shaped_plan(self.variant.plan(p, shape), shape)
+            if len(self.plans) >= MOST:
+                self.plans.clear()
+            self.plans[key] = plan
+        return plan
+
+    cdef tuple drop(
+        self, cnp.ndarray x, tuple others, double p, object out, object rng, bint store,
+    ):
+        cdef tuple shape = (<object> x).shape
+        cdef ShapedPlan plan = self.plan_for(p, shape)
+        cdef cnp.ndarray target = target_for("x", x, out)
+        cdef Nest own
+        cdef const Nest* nest = nest_of(plan.layout, target, &own)
+        cdef bint fused = is_fused(nest)
+        cdef cnp.ndarray source, scratch = apply.scratch_for(nest), bits = None
+        cdef DrawAddress draw
+        if store or not fused:
+            bits = empty_bits(plan.layout.decisions)
+        draw = take_draw(rng)
+        source = source_for(x, target)
+        if fused:
+            apply.drop(&draw, p, plan.plan, source, target, bits)
+        else:
+            apply.keep_bits(&draw, p, 0, plan.layout.decisions, bits)
+            apply.select(bits, nest, scratch, plan.plan, source, target)
+        mask = remember(self, p, shape, &draw, plan, bits if store else None, ())
+        return delivered(target, out), mask
+
+    cdef Mask from_keep(self, double p, tuple shape, cnp.ndarray keep):
+        cdef ShapedPlan plan = plan_of_decisions(
+            self.variant.plan(p, shape), "keep", (<object> keep).shape, shape
+        )
+        return remember(self, p, shape, NULL, plan, packed(keep), ())
+
+    cdef Mask restored(
+        self, double p, tuple shape, Draw draw, object bits, tuple mask_shape, tuple saved,
+    ):
+        cdef ShapedPlan plan
+        if bits is None:
+            return remember(self, p, shape, &draw.address, self.plan_for(p, shape), None, ())
+        plan = plan_of_decisions(self.variant.plan(p, shape), "keep", mask_shape, shape)
+        bits = np.ascontiguousarray(bits)
+        check_bits(bits, plan.layout)
+        return remember(self, p, shape, NULL, plan, bits, ())
+
+    cdef Mask joined(self, Mask bare, tuple held):
+        if not held and bare.has_draw:  # the bits are made again of the draw
+            return bare
+        return SelectingRunner.joined(self, bare, held)
+
+
+register(PlannedVariant, PlannedRunner)

@@ -1,0 +1,8 @@
+cimport numpy as cnp
+
+from dropcore._core.table cimport Plan
+from dropcore.mask cimport Mask, Runner
+
+
+cdef class SelectingRunner(Runner):
+    cdef object select_again(self, Mask mask, str name, cnp.ndarray x, object out, Plan plan)

@@ -1,0 +1,53 @@
+# What planned and deciding variants have in common: the core selects, by bits that are there or by
+# the draw.
+
+cimport numpy as cnp
+
+from dropcore._core cimport apply
+from dropcore._core.bits cimport check_bits, empty_bits
+from dropcore._core.layout cimport is_fused, nest_of
+from dropcore._core.outputs cimport delivered, source_for, target_for
+from dropcore._core.table cimport Nest, Plan
+from dropcore.mask cimport Mask, Runner, remember
+
+
+cdef class SelectingRunner(Runner):
+
+    cdef object again(self, Mask mask, cnp.ndarray x, tuple others, object out):
+        return self.select_again(mask, "x", x, out, mask.plan.plan)
+
+    cdef object backward(self, Mask mask, cnp.ndarray dy, object out):
+        return self.select_again(mask, "dy", dy, out, mask.plan.gradient)
+
+    cdef object select_again(self, Mask mask, str name, cnp.ndarray x, object out, Plan plan):
+        cdef Nest own
+        cdef cnp.ndarray target = target_for(name, x, out)
+        cdef cnp.ndarray source = source_for(x, target), scratch
+        cdef const Nest* nest = nest_of(mask.plan.layout, target, &own)
+        if mask.bits is None and is_fused(nest):
+            apply.drop(&mask.address, mask.p, plan, source, target, None)
+        else:
+            scratch = apply.scratch_for(nest)
+            apply.select(self.decisions(mask), nest, scratch, plan, source, target)
+        return delivered(target, out)
+
+    cdef cnp.ndarray decisions(self, Mask mask):
+        cdef cnp.ndarray bits
+        if mask.bits is not None:
+            return mask.bits
+        bits = empty_bits(mask.plan.layout.decisions)
+        apply.keep_bits(&mask.address, mask.p, 0, mask.plan.layout.decisions, bits)
+        return bits
+
+    cdef tuple mask_shape(self, Mask mask):
+        return mask.plan.layout.mask_shape
+
+    cdef tuple held(self, Mask mask):
+        return () if mask.bits is None else (mask.bits,)
+
+    cdef Mask joined(self, Mask bare, tuple held):
+        (bits,) = held
+        check_bits(bits, bare.plan.layout)
+        return remember(
+            self, bare.p, bare.shape, &bare.address if bare.has_draw else NULL, bare.plan, bits, ()
+        )
