@@ -384,7 +384,7 @@ def dropout(x, p, training, inplace, rule, source):
     """
     cdef Mask mask
     cdef Run run
-    if training is not True or not rule.standard or type(p) is not float or not 0 < p <= 1:
+    if training is not True or not rule.standard or type(p) is not float or not 0 <= p <= 1:
         return None
     if type(x) not in PLAIN or is_seen_by_others() or not find_run(x, &run):
         return None
