@@ -24,7 +24,9 @@ FLOORS = {
     "_core": 0,
     "autograd": 0,
     "_version": 0,
+    "draw": 1,
     "stream": 1,
+    "rng": 1,
     "c_api": 2,
     "core": 2,
     "variants": 2,
@@ -43,6 +45,7 @@ FLOORS = {
     "__main__": 6,
     "__init__": 6,  # `import dropcore`: the public names
 }
+MOST_LINES = 400
 ALONE = ("_core", "autograd")  # they know nothing of the rest, nor of each other
 EXTRAS = ("testing",)  # it may need what an extra installs
 
@@ -132,6 +135,13 @@ def test_imports_go_only_downwards():
                 upward.append(f"{path.relative_to(SOURCE)} imports {name}")
             assert not name.startswith("."), f"{path} imports {name}: write the whole name"
     assert not upward, "\n".join(upward)
+
+
+@needs_source
+def test_no_file_is_too_long_to_read():
+    files = sources(".py", ".pyx", ".pxd", ".pxi", ".h")
+    lines = {path.relative_to(SOURCE): len(path.read_text("utf-8").splitlines()) for path in files}
+    assert not {str(path): n for path, n in lines.items() if n > MOST_LINES}
 
 
 @needs_source

@@ -318,7 +318,7 @@ BLOCKS = (
                 "With the GIL: the draw that an `rng=` of dropcore.dropout names; a Stream gives "
                 "its next one. Returns 0, or -1 with a Python exception set.",
                 result="int",
-                where="dropcore.stream",
+                where="dropcore.rng",
             ),
         ),
     ),

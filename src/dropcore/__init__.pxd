@@ -16,5 +16,5 @@ from dropcore._core.api cimport (
     dropcore_select_layout_float64, dropcore_set_index, dropcore_tile_bfloat16,
     dropcore_tile_float16, dropcore_tile_float32, dropcore_tile_float64, dropcore_words,
 )
-from dropcore.stream cimport dropcore_draw_of
+from dropcore.rng cimport dropcore_draw_of
 # end of imports

@@ -11,11 +11,13 @@ from dropcore._core.threads import get_num_threads, num_threads, set_num_threads
 from dropcore._version import __version__
 from dropcore.adapters.numpy import Dropout
 from dropcore.c_api import _C_API as _C_API  # for dropcore.h
+from dropcore.draw import STREAM_VERSION, Draw
 from dropcore.functional import dropout, keep_mask
 from dropcore.hookspecs import hookimpl
 from dropcore.mask import Mask
 from dropcore.plugins import PluginWarning, get_variant, variants
-from dropcore.stream import STREAM_VERSION, Draw, RNGLike, Stream, stream_of
+from dropcore.rng import RNGLike, stream_of
+from dropcore.stream import Stream
 from dropcore.variants.base import (
     DecidingVariant,
     FreeVariant,

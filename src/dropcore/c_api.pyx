@@ -6,13 +6,13 @@
 from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from dropcore cimport stream
+from dropcore cimport rng
 from dropcore._core cimport api
 from dropcore._core.api cimport (
     DROPCORE_ABI, dropcore_draw, dropcore_layout, dropcore_path, dropcore_plan,
 )
 
-from dropcore.stream import STREAM_VERSION
+from dropcore.draw import STREAM_VERSION
 
 
 # written by tools/write_interface.py: table
@@ -216,7 +216,7 @@ table.select_bfloat16 = api.dropcore_select_bfloat16
 table.repeat_bfloat16 = api.dropcore_repeat_bfloat16
 table.tile_bfloat16 = api.dropcore_tile_bfloat16
 table.select_layout_bfloat16 = api.dropcore_select_layout_bfloat16
-table.draw_of = stream.dropcore_draw_of
+table.draw_of = rng.dropcore_draw_of
 # end of table
 
 table.abi = DROPCORE_ABI

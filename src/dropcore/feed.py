@@ -13,8 +13,9 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from dropcore.draw import Draw
 from dropcore.functional import keep_mask
-from dropcore.stream import Draw, Stream
+from dropcore.stream import Stream
 
 Bytes = NDArray[np.uint8]
 

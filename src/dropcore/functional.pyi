@@ -3,8 +3,9 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from dropcore.draw import _Int
 from dropcore.mask import Mask
-from dropcore.stream import RNGLike, _Int
+from dropcore.rng import RNGLike
 from dropcore.variants.base import Array, Variant
 
 _Bool: TypeAlias = bool | np.bool_

@@ -9,11 +9,11 @@ from dropcore._core.arrays cimport accepted, checked_shape, probability
 from dropcore._core.bits cimport unpack
 from dropcore._core.table cimport DrawAddress
 from dropcore.mask cimport Runner, p_for, runner_of
-from dropcore.stream cimport check_rng, take_draw
+from dropcore.draw cimport integer_of
+from dropcore.rng cimport check_rng, take_draw
 
 import dropcore.runners  # no-cython-lint
 from dropcore.plugins import get_variant, registry
-from dropcore.stream import _integer
 from dropcore.variants.base import Variant
 
 cnp.import_array()
@@ -231,7 +231,7 @@ def keep_mask(shape, p, *, rng=None, packed=False, start=0):
     size = 1
     for length in shape:
         size *= length
-    start = _integer("start", start, "an integer >= 0")
+    start = integer_of("start", start, "an integer >= 0")
     if start + size > 2**63:
         raise OverflowError(f"start + size must be at most 2**63, not {start + size}")
     check_rng(rng)

@@ -2,7 +2,7 @@ cimport numpy as cnp
 
 from dropcore._core.plan cimport ShapedPlan
 from dropcore._core.table cimport DrawAddress
-from dropcore.stream cimport Draw
+from dropcore.draw cimport Draw
 
 
 cdef class Mask
@@ -41,7 +41,6 @@ cdef class Mask:
 
 
 cdef int register(object kind, type runner) except -1
-cdef int register_inference(type runner) except -1
 cdef Runner runner_of(object variant)
 cdef Mask remember(
     Runner runner, double p, tuple shape, const DrawAddress* draw, ShapedPlan plan, object bits,

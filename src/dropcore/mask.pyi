@@ -4,7 +4,7 @@ from typing import Any, Never, final
 import numpy as np
 import numpy.typing as npt
 
-from dropcore.stream import Draw
+from dropcore.draw import Draw
 from dropcore.variants.base import Array, Variant
 
 @final

@@ -11,13 +11,11 @@ cimport numpy as cnp
 
 import numpy as np
 
-from dropcore._core.arrays cimport (
-    accepted, as_array, check_shape, checked_shape, probability,
-)
+from dropcore._core.arrays cimport accepted, as_array, check_shape, checked_shape, probability
 from dropcore._core.bits cimport unpacked
 from dropcore._core.plan cimport ShapedPlan
 from dropcore._core.table cimport DrawAddress
-from dropcore.stream cimport Draw, draw_of
+from dropcore.draw cimport Draw, draw_of
 
 from dropcore import records
 from dropcore.plugins import get_variant
@@ -90,13 +88,12 @@ cdef type inference = None  # of any variant
 
 
 cdef int register(object kind, type runner) except -1:
-    kinds.append((kind, runner))
-    return 0
-
-
-cdef int register_inference(type runner) except -1:
+    # `kind` None: inference.
     global inference
-    inference = runner
+    if kind is None:
+        inference = runner
+    else:
+        kinds.append((kind, runner))
     return 0
 
 
@@ -294,10 +291,8 @@ cdef class Mask:
         >>> bool((join(held).backward(np.ones(9)) == y).all())
         True
         """
-        cdef Mask bare = remember(
-            self.runner, self.p, self.shape, &self.address if self.has_draw else NULL, self.plan,
-            None, (),
-        )
+        cdef const DrawAddress* draw = &self.address if self.has_draw else NULL
+        cdef Mask bare = remember(self.runner, self.p, self.shape, draw, self.plan, None, ())
         return self.runner.held(self), bare._join
 
     def _join(self, held):
@@ -384,9 +379,8 @@ cdef class Mask:
             If its variant is not installed.
         """
         variant, p, shape, draw = records.read(record)
-        return _rebuild(
-            variant, p_for(variant, p), shape, draw, draw is not None, None, None, None
-        )
+        p = p_for(variant, p)
+        return _rebuild(variant, p, shape, draw, draw is not None, None, None, None)
 
     def __reduce__(self):
         bits = None if self.has_draw else self.bits

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from dropcore.draw import STREAM_VERSION, Draw, check_version
 from dropcore.plugins import get_variant
-from dropcore.stream import STREAM_VERSION, Draw, check_version
 from dropcore.variants.base import Variant
 
 KEYS = {"stream_version", "draw", "p", "shape", "variant", "options"}

@@ -1,40 +1,12 @@
 from collections.abc import Iterable
-from typing import Any, Final, Never, Self, TypeAlias, final, overload
+from typing import Any, Self, TypeAlias, final
 
 import numpy as np
 import numpy.typing as npt
 
-_Int: TypeAlias = int | np.integer[Any]
+from dropcore.draw import Draw, _Int
+
 _Seed: TypeAlias = _Int | bytes | np.random.SeedSequence | None
-
-RNGLike: TypeAlias = (
-    Stream
-    | Draw
-    | _Int
-    | np.random.SeedSequence
-    | np.random.Generator
-    | np.random.BitGenerator
-    | None
-)
-
-STREAM_VERSION: Final = 1
-
-@final
-class Draw:
-    def __init__(self, never: Never, /) -> None: ...
-    @property
-    def key(self) -> bytes: ...
-    @property
-    def index(self) -> int: ...
-    @property
-    def key_and_index(self) -> npt.NDArray[np.uint64]: ...
-    @staticmethod
-    def from_key_and_index(words: npt.NDArray[np.uint64]) -> Draw: ...
-    @staticmethod
-    def parse(text: str) -> Draw: ...
-    def words(self, n: _Int, start: _Int = 0) -> npt.NDArray[np.uint64]: ...
-    def __eq__(self, other: object, /) -> bool: ...
-    def __hash__(self) -> int: ...
 
 @final
 class Stream:
@@ -56,11 +28,3 @@ class Stream:
     def draw(self) -> Draw: ...
     def at(self, index: _Int) -> Draw: ...
     def child(self, part: str | _Int) -> Stream: ...
-
-@overload
-def stream_of(rng: None) -> None: ...
-@overload
-def stream_of(
-    rng: Stream | _Int | np.random.SeedSequence | np.random.Generator | np.random.BitGenerator,
-) -> Stream: ...
-def check_version(name: str, value: object) -> None: ...

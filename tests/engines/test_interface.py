@@ -13,7 +13,7 @@ from engines.interface import DTYPES, Plan, Table, address
 import dropcore
 
 TABLE = Table()
-CAPSULES = dropcore.__pyx_capi__ | dropcore.stream.__pyx_capi__
+CAPSULES = dropcore.__pyx_capi__ | dropcore.rng.__pyx_capi__
 DRAW = dropcore.Stream(42, ("encoder", 3)).at(2**40 + 5)
 RATES = [0.0, 0.003, 0.1, 3 / 16, 0.25, 0.5, 1.0]  # every number of planes, and none
 PIECES = [(0, 1), (0, 20_000), (1, 31), (31, 2), (32, 64), (1023, 8195), (8192, 8192), (19_999, 1)]

@@ -4,8 +4,17 @@ from dropcore._core.table cimport Dtype
 
 cdef cnp.ndarray as_array(str name, object value)
 
-# The same, of a dtype that the kernels take.
-cdef cnp.ndarray accepted(str name, object value)
+cdef cnp.ndarray accepted_otherwise(str name, object value)
+
+
+cdef inline cnp.ndarray accepted(str name, object value):
+    # The same, of a dtype that the kernels take. Most are arrays of float32.
+    if cnp.PyArray_CheckExact(value) and (
+        cnp.PyArray_TYPE(value) == cnp.NPY_FLOAT32 and cnp.PyArray_ISNOTSWAPPED(value)
+    ):
+        return value
+    return accepted_otherwise(name, value)
+
 
 # Of an array that was accepted.
 cdef Dtype dtype_of(cnp.ndarray array) noexcept

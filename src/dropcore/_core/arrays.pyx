@@ -57,7 +57,7 @@ cdef cnp.ndarray _from_elsewhere(object value):
     return array
 
 
-cdef cnp.ndarray accepted(str name, object value):
+cdef cnp.ndarray accepted_otherwise(str name, object value):
     cdef cnp.ndarray array = as_array(name, value)
     check_dtype(name, array)
     return array

@@ -17,16 +17,18 @@ from dropcore import functional
 from dropcore._core.reuse import ReusableOutputs
 from dropcore.autograd import Module, Tensor, apply_op, as_tensor
 from dropcore.autograd.contexts import check_model
+from dropcore.draw import Draw
 from dropcore.functional import keeps_bits
 from dropcore.mask import Mask, p_for
 from dropcore.plugins import get_variant
-from dropcore.stream import Draw, Stream, stream_of
+from dropcore.rng import stream_of
+from dropcore.stream import Stream
 from dropcore.variants.base import Variant
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from dropcore.stream import RNGLike
+    from dropcore.rng import RNGLike
 
     Store = Literal["bits", "draw"]
 

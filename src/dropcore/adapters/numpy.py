@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from dropcore._core.reuse import ReusableOutputs
+from dropcore.draw import Draw
 from dropcore.functional import keeps_bits, run
 from dropcore.mask import Mask, p_for
 from dropcore.plugins import get_variant
-from dropcore.stream import Draw, Stream, stream_of
+from dropcore.rng import stream_of
+from dropcore.stream import Stream
 from dropcore.variants.base import Array, Variant
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from dropcore.stream import RNGLike
+    from dropcore.rng import RNGLike
 
 
 class Dropout:

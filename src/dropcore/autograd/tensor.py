@@ -39,8 +39,7 @@ class Tensor(ArrayProtocols):
     data : ndarray
         The values.
     grad : ndarray or None
-        The sum of the gradients of all backward passes so far, of the shape and dtype of `data`.
-        Set it to None to start again.
+        The sum of all gradients so far, of the shape and dtype of `data`. Set None to start again.
     requires_grad : bool
         Whether a gradient flows to this tensor. Results require one if an operand does.
 

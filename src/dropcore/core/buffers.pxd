@@ -1,7 +1,4 @@
-cdef enum Kind:
-    SELECT
-    REPEAT
-    TILE
+from dropcore._core.work cimport Operation
 
 # `named`: a Dtype, or -1: float32 or float64, as the format of x says.
 cdef int keep_bits_of(draw, p, bits, n, start) except -1
@@ -12,5 +9,5 @@ cdef int forward_plan_of(
 ) except -1
 cdef int select_of(int named, bits, x, y, scale, shift, drop, first) except -1
 cdef int shared_of(
-    Kind kind, int named, bits, decisions, times, x, y, scale, shift, drop, first
+    Operation operation, int named, bits, decisions, times, x, y, scale, shift, drop, first
 ) except -1

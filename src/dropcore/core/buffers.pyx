@@ -3,7 +3,8 @@
 # A. A buffer is taken once, with its format; the checks of lengths are those that Cython's
 #    callers get. Typed memoryviews would be made of each buffer here, which costs three times
 #    as much and gives errors without the argument's name.
-# B. Releasing the GIL costs as much as a small array takes, so small arrays keep it.
+# B. What runs the kernel is what runs it for arrays (`execute`): without the GIL where that is
+#    worth it, and on several threads.
 
 cimport cython
 from cpython.buffer cimport (
@@ -14,18 +15,17 @@ from libc.string cimport strchr
 
 from dropcore._core.apply cimport kept_scale
 from dropcore._core.arrays cimport as_array, probability
-from dropcore._core.dispatch cimport kernels, is_nontemporal
-from dropcore._core.table cimport FLOAT16, FLOAT32, FLOAT64, Plan, DrawAddress, Dtype
+from dropcore._core.table cimport FLOAT16, FLOAT32, FLOAT64, DrawAddress, Dtype, Plan
+from dropcore._core.work cimport (
+    DROP, KEEP_BITS, REPEAT, SELECT, Operation, Work, execute, new_work,
+)
 from dropcore.core.checks cimport (
     check_arrays, check_bits, check_draws, check_shared, check_window,
 )
-from dropcore.stream cimport Draw
+from dropcore.draw cimport Draw
 
 import numbers
 import operator
-
-cdef enum:
-    SMALL = 4096  # elements
 
 # By which NumPy looks at the memory of what has no buffer. Of anything else it would make a copy.
 cdef tuple SHARED = ("__array_interface__", "__array_struct__", "__dlpack__")
@@ -163,109 +163,72 @@ cdef Plan plan_of(object scale, object shift, object drop) except *:
 
 # ----------------------------------------------------------- runs of a kernel
 
-# What x and y are, once they are taken.
-cdef struct Pair:
-    Dtype dtype
-    Py_ssize_t n
-    const void* x
-    void* y
-    bint nontemporal
-
-
-cdef Pair pair_of(Buffer x, Buffer y, int named) except *:
-    cdef Pair pair
+cdef int set_arrays(
+    Work* w,  # OUT: dtype, x and y
+    Buffer x, Buffer y, int named,
+) except -1:
     cdef bytes x_name = x.name.encode(), y_name = y.name.encode()
-    pair.dtype = floating(x) if named < 0 else <Dtype> named
-    if named >= 0:
-        check_dtype(x, pair.dtype)
-    check_dtype(y, pair.dtype)
-    pair.n = x.length()
-    pair.x, pair.y = x.view.buf, y.view.buf
-    check_arrays(x_name, y_name, pair.x, pair.n, pair.y, y.length(), x.view.itemsize)
-    pair.nontemporal = is_nontemporal(x.view.len, 1, pair.x, pair.y)
-    return pair
+    if named < 0:
+        w.dtype = floating(x)
+    else:
+        w.dtype = <Dtype> named
+        check_dtype(x, w.dtype)
+    check_dtype(y, w.dtype)
+    w.itemsize = x.view.itemsize
+    w.x, w.y = <const char*> x.view.buf, <char*> y.view.buf
+    check_arrays(x_name, y_name, w.x, x.length(), w.y, y.length(), w.itemsize)
+    return 0
 
 
 cdef int keep_bits_of(draw, p, bits, n, start) except -1:
-    cdef double rate = probability(p)
-    cdef Py_ssize_t whole = count("n", n)
-    cdef uint64_t first = integer("start", start)
-    cdef DrawAddress* address = address_of(draw)
-    cdef Buffer packed = bytes_taken(bits, True)
-    cdef uint8_t* to = <uint8_t*> packed.view.buf
-    check_draws(rate, first, whole)
-    check_bits(packed.length(), whole)
-    if whole < SMALL:
-        kernels.keep_bits(address, rate, first, whole, to)
-    else:
-        with nogil:
-            kernels.keep_bits(address, rate, first, whole, to)
-    return 0
+    cdef Work w = new_work(KEEP_BITS, count("n", n))
+    cdef Buffer packed
+    w.p = probability(p)
+    w.start = integer("start", start)
+    w.draw = address_of(draw)[0]
+    packed = bytes_taken(bits, True)
+    check_draws(w.p, w.start, w.n)
+    check_bits(packed.length(), w.n)
+    w.bits_out = <uint8_t*> packed.view.buf
+    return execute(&w, None, None, packed)
 
 
 cdef int drop_by_draw(
     int named, Buffer x, Buffer y, object draw, double p, Plan plan, object bits, object start,
 ) except -1:
-    cdef Pair pair = pair_of(x, y, named)
-    cdef DrawAddress* address = address_of(draw)
-    cdef uint64_t first = integer("start", start)
+    cdef Work w = new_work(DROP, x.length())
     cdef Buffer packed = None
-    cdef uint8_t* to = NULL
-    check_draws(p, first, pair.n)
+    set_arrays(&w, x, y, named)
+    w.draw = address_of(draw)[0]
+    w.p = p
+    w.start = integer("start", start)
+    w.plan = plan
+    check_draws(p, w.start, w.n)
     if bits is not None:
         packed = bytes_taken(bits, True)
-        check_bits(packed.length(), pair.n)
-        to = <uint8_t*> packed.view.buf
-    if pair.n < SMALL:
-        kernels.forward_plan[<int> pair.dtype](
-            address, p, first, pair.n, plan, pair.nontemporal, pair.x, pair.y, to
-        )
-    else:
-        with nogil:
-            kernels.forward_plan[<int> pair.dtype](
-                address, p, first, pair.n, plan, pair.nontemporal, pair.x, pair.y, to
-            )
-    return 0
-
-
-cdef void run(
-    Kind kind, const Pair* pair, const uint8_t* bits, uint64_t first, Py_ssize_t decisions,
-    Py_ssize_t times, Plan plan,
-) noexcept nogil:
-    if kind == SELECT:
-        kernels.select[<int> pair.dtype](
-            bits, first, pair.n, plan, pair.nontemporal, pair.x, pair.y
-        )
-    elif kind == REPEAT:
-        kernels.repeat[<int> pair.dtype](
-            bits, first, decisions, times, plan, pair.nontemporal, pair.x, pair.y
-        )
-    else:
-        kernels.tile[<int> pair.dtype](
-            bits, first, decisions, times, plan, pair.nontemporal, pair.x, pair.y
-        )
+        check_bits(packed.length(), w.n)
+        w.bits_out = <uint8_t*> packed.view.buf
+    return execute(&w, x, y, packed)
 
 
 cdef int select_by_bits(
-    Kind kind, int named, Buffer x, Buffer y, object bits, Plan plan, object first,
+    Operation operation, int named, Buffer x, Buffer y, object bits, Plan plan, object first,
     object decisions, object times,
 ) except -1:
-    cdef Pair pair = pair_of(x, y, named)
-    cdef Buffer packed = bytes_taken(bits, False)
-    cdef uint64_t at = integer("first", first)
-    cdef Py_ssize_t length = pair.n, repeats = 1
-    if kind != SELECT:
+    cdef Py_ssize_t n = x.length(), length = n, repeats = 1
+    cdef Buffer packed
+    cdef Work w = new_work(operation, n)
+    set_arrays(&w, x, y, named)
+    packed = bytes_taken(bits, False)
+    w.first = integer("first", first)
+    w.plan = plan
+    if operation != SELECT:
         length, repeats = count("decisions", decisions), count("times", times)
-        check_shared(length, repeats, pair.n)
-    check_window(packed.length(), at, length)
-    if pair.n == 0:
-        return 0
-    if pair.n < SMALL:
-        run(kind, &pair, <const uint8_t*> packed.view.buf, at, length, repeats, plan)
-    else:
-        with nogil:
-            run(kind, &pair, <const uint8_t*> packed.view.buf, at, length, repeats, plan)
-    return 0
+        check_shared(length, repeats, n)
+        w.n, w.times = (length, repeats) if operation == REPEAT else (repeats, length)
+    check_window(packed.length(), w.first, length)
+    w.bits_in = <const uint8_t*> packed.view.buf
+    return execute(&w, x, y, packed) if n > 0 else 0
 
 
 cdef int backward_of(int named, object draw, object p, dy, dx, bits, start) except -1:
@@ -307,9 +270,9 @@ cdef int select_of(int named, bits, x, y, scale, shift, drop, first) except -1:
 
 
 cdef int shared_of(
-    Kind kind, int named, bits, decisions, times, x, y, scale, shift, drop, first
+    Operation operation, int named, bits, decisions, times, x, y, scale, shift, drop, first
 ) except -1:
     return select_by_bits(
-        kind, named, taken("x", x, False), taken("y", y, True), bits,
+        operation, named, taken("x", x, False), taken("y", y, True), bits,
         plan_of(scale, shift, drop), first, decisions, times,
     )

@@ -2,7 +2,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from dropcore.stream import Draw
+from dropcore.draw import Draw
 
 _Int: TypeAlias = int | np.integer[Any]
 _Real: TypeAlias = float | np.floating[Any] | np.integer[Any]

@@ -1,8 +1,9 @@
 # The core's functions, for Python. What they do is in buffers.pyx.
 
 from dropcore._core.table cimport BFLOAT16, FLOAT16
+from dropcore._core.work cimport REPEAT, TILE
 from dropcore.core.buffers cimport (
-    REPEAT, TILE, backward_of, forward_of, forward_plan_of, keep_bits_of, select_of, shared_of,
+    backward_of, forward_of, forward_plan_of, keep_bits_of, select_of, shared_of,
 )
 
 cdef enum:

@@ -11,6 +11,7 @@ from dropcore import functional
 from dropcore.adapters.autograd import Dropout
 from dropcore.autograd import Module, Tensor, as_tensor, no_grad
 from dropcore.autograd.contexts import inference_mode
+from dropcore.draw import Draw
 from dropcore.ensemble.common import (
     Output,
     check_drops,
@@ -19,13 +20,14 @@ from dropcore.ensemble.common import (
     means_of,
     rows_of,
 )
-from dropcore.stream import Draw, Stream, stream_of
+from dropcore.rng import stream_of
+from dropcore.stream import Stream
 from dropcore.variants.base import Array, PlannedVariant
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from dropcore.stream import RNGLike
+    from dropcore.rng import RNGLike
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -13,7 +13,8 @@ from dropcore._core.plan cimport plan_of_decisions
 from dropcore._core.table cimport DrawAddress, Nest
 from dropcore.mask cimport Mask, register, remember
 from dropcore.runners.selecting cimport SelectingRunner
-from dropcore.stream cimport Draw, draw_of, take_draw
+from dropcore.draw cimport Draw, draw_of
+from dropcore.rng cimport take_draw
 
 from dropcore.variants.base import DecidingVariant
 

@@ -7,7 +7,8 @@ from dropcore._core.outputs cimport delivered, put, target_for
 from dropcore._core.table cimport DrawAddress
 from dropcore.mask cimport Mask, register, remember
 from dropcore.runners.computing cimport ComputingRunner
-from dropcore.stream cimport Draw, draw_of, take_draw
+from dropcore.draw cimport Draw, draw_of
+from dropcore.rng cimport take_draw
 
 from dropcore.variants.base import FreeVariant
 

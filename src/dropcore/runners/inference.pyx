@@ -7,9 +7,9 @@ import numpy as np
 
 from dropcore._core.bits cimport packed
 from dropcore._core.outputs cimport delivered, put, target_for
-from dropcore.mask cimport Mask, register_inference, remember
+from dropcore.mask cimport Mask, register, remember
 from dropcore.runners.computing cimport ComputingRunner
-from dropcore.stream cimport Draw
+from dropcore.draw cimport Draw
 
 from dropcore.variants.base import Variant
 
@@ -67,4 +67,4 @@ cdef class InferenceRunner(ComputingRunner):
         return bare
 
 
-register_inference(InferenceRunner)
+register(None, InferenceRunner)

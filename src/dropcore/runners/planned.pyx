@@ -14,7 +14,8 @@ from dropcore._core.plan cimport ShapedPlan, plan_of_decisions, shaped_plan
 from dropcore._core.table cimport DrawAddress, Nest
 from dropcore.mask cimport Mask, register, remember
 from dropcore.runners.selecting cimport SelectingRunner
-from dropcore.stream cimport Draw, take_draw
+from dropcore.draw cimport Draw
+from dropcore.rng cimport take_draw
 
 from dropcore.variants.base import PlannedVariant
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from dropcore.draw import Draw
 from dropcore.functional import dropout
 from dropcore.mask import Mask
-from dropcore.stream import Draw, Stream
+from dropcore.stream import Stream
 from dropcore.variants.base import Array, FreeVariant, Shape, Variant
 
 DRAWS = 1500  # of a small array

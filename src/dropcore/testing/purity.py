@@ -13,9 +13,9 @@ from contextlib import contextmanager
 import numpy as np
 
 from dropcore._core.threads import num_threads
+from dropcore.draw import Draw
 from dropcore.mask import Mask
 from dropcore.plugins import get_variant, variants
-from dropcore.stream import Draw
 from dropcore.testing.case import OTHER, STREAM, Case
 from dropcore.testing.compare import gradients, same_bits
 from dropcore.testing.subject import Skipped, Subject

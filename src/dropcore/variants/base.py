@@ -27,7 +27,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from dropcore._core import apply
 
 if TYPE_CHECKING:
-    from dropcore.stream import Draw
+    from dropcore.draw import Draw
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Shape = tuple[int, ...]

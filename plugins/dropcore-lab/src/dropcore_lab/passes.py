@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 import dropcore
+from dropcore import Draw, Stream
 from dropcore.adapters.autograd import Dropout
 from dropcore.autograd import Module, Sequential, Tensor, no_grad
 from dropcore.autograd.contexts import inference_mode, intercepted
-from dropcore.stream import Draw, Stream
 from dropcore_lab.data import Array
 
 LEFT_ON = "left on"

@@ -1,0 +1,13 @@
+from dropcore._core.table cimport DrawAddress
+
+cdef object LAST_INDEX
+
+
+cdef class Draw:
+    cdef DrawAddress address
+
+
+cdef Draw draw_of(DrawAddress address)
+cdef object key_and_index(const DrawAddress* address)
+cdef object index_of(str name, object index)
+cpdef object integer_of(str name, object value, str what)

@@ -1,0 +1,256 @@
+# Draws: the addresses of masks (mask stream, version 1).
+
+cimport cython
+from libc.stdint cimport uint64_t
+from libc.string cimport memcmp
+
+import operator
+
+import numpy as np
+
+from dropcore._core.dispatch cimport kernels
+from dropcore._core.table cimport DrawAddress
+
+STREAM_VERSION = 1
+LAST_INDEX = 2**64 - 1
+
+
+cpdef object integer_of(str name, object value, str what):
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be {what}, not the bool {value!r}")
+    try:
+        value = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be {what}, not {value!r}") from None
+    if value < 0:
+        raise ValueError(f"{name} must be {what}, not {value}: integers are >= 0")
+    return value
+
+
+cdef object index_of(str name, object index):
+    index = integer_of(name, index, "an integer in [0, 2**64)")
+    if index > LAST_INDEX:
+        raise OverflowError(f"{name} must be in [0, 2**64), not {index}")
+    return index
+
+
+def check_version(name, value):
+    """Refuse a saved dict that is not of this version of the stream."""
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} must be a dict, not {value!r}")
+    version = value.get("stream_version")
+    if isinstance(version, bool) or version != STREAM_VERSION:
+        raise ValueError(
+            f"{name}['stream_version'] must be {STREAM_VERSION}, the version of this release, "
+            f"not {version!r}"
+        )
+
+
+cdef Draw draw_of(DrawAddress address):
+    cdef Draw draw = Draw.__new__(Draw)
+    draw.address = address
+    return draw
+
+
+cdef bytes key_bytes(const DrawAddress* address):
+    return b"".join([address.key[word].to_bytes(4, "little") for word in range(8)])
+
+
+cdef object key_and_index(const DrawAddress* address):
+    cdef uint64_t[::1] out
+    cdef int word
+    words = np.empty(5, np.uint64)
+    out = words
+    for word in range(4):
+        out[word] = address.key[2 * word] | <uint64_t> address.key[2 * word + 1] << 32
+    out[4] = address.index
+    return words
+
+
+cdef int set_key(DrawAddress* address, bytes key) except -1:
+    cdef int word
+    for word in range(8):
+        address.key[word] = int.from_bytes(key[4 * word:4 * word + 4], "little")
+    return 0
+
+
+@cython.final
+cdef class Draw:
+    """The address of one mask: a key and a draw index, 40 bytes.
+
+    Draws come from `Stream.draw`, `Stream.at` and `Draw.parse`. They are immutable,
+    compare by value, hash, copy and pickle.
+
+    Attributes
+    ----------
+    key : bytes
+        The 32 bytes of the stream's key.
+    index : int
+        The draw index, in [0, 2**64).
+    key_and_index : numpy.ndarray
+        The same as numbers, uint64 of shape (5,), newly allocated: four words of the key, of
+        its bytes the first 8 in the first, low bytes first; then the index. It is how a
+        compiler of arrays takes a draw for an input of its graph. `from_key_and_index`
+        makes the draw of it again.
+
+    Examples
+    --------
+    >>> import dropcore
+    >>> draw = dropcore.Stream(42).at(57)
+    >>> str(draw)
+    'dc1:b880c6888b48ee63390662588012a0922f46bc7def6f10b4a2402968b224362c:57'
+    >>> dropcore.Draw.parse(str(draw)) == draw
+    True
+    """
+
+    def __init__(self):
+        raise TypeError("a Draw comes from Stream.draw(), Stream.at(index) or Draw.parse(text)")
+
+    @property
+    def key(self):
+        return key_bytes(&self.address)
+
+    @property
+    def index(self):
+        return self.address.index
+
+    @property
+    def key_and_index(self):
+        return key_and_index(&self.address)
+
+    @staticmethod
+    def from_key_and_index(words):
+        """The draw whose `key_and_index` this is.
+
+        Parameters
+        ----------
+        words : numpy.ndarray
+            uint64, of shape (5,).
+
+        Returns
+        -------
+        Draw
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `words` is no such array.
+
+        Examples
+        --------
+        >>> import dropcore
+        >>> draw = dropcore.Stream(42).at(57)
+        >>> dropcore.Draw.from_key_and_index(draw.key_and_index) == draw
+        True
+        """
+        cdef const uint64_t[:] given
+        cdef Draw draw
+        cdef int word
+        if not isinstance(words, np.ndarray) or words.dtype != np.uint64:
+            raise TypeError(f"words must be an array of uint64, not {words!r}")
+        if words.shape != (5,):
+            raise ValueError(f"words must be of shape (5,), not {words.shape}")
+        given = words
+        draw = Draw.__new__(Draw)
+        for word in range(8):
+            draw.address.key[word] = given[word // 2] >> 32 * (word % 2)
+        draw.address.index = given[4]
+        return draw
+
+    @staticmethod
+    def parse(text):
+        """The draw that `str` wrote.
+
+        Parameters
+        ----------
+        text : str
+            ``"dc1:<64 hex digits of the key>:<index>"``.
+
+        Returns
+        -------
+        Draw
+
+        Raises
+        ------
+        TypeError
+            If `text` is not a str.
+        ValueError
+            If it is not of that form, or of another stream version.
+        """
+        cdef Draw draw
+        if not isinstance(text, str):
+            raise TypeError(f"text must be a str, not {text!r}")
+        version, _, rest = text.partition(":")
+        key, _, index = rest.partition(":")
+        if version != f"dc{STREAM_VERSION}":
+            raise ValueError(
+                f"text must begin with 'dc{STREAM_VERSION}:', the stream's version, not {text!r}"
+            )
+        if len(key) != 64 or not set("0123456789abcdef").issuperset(key):
+            raise ValueError(f"text must have 64 lower-case hex digits of a key, not {text!r}")
+        digits = index.isascii() and index.isdigit() and len(index) <= 20
+        if not digits or str(int(index)) != index or int(index) > LAST_INDEX:
+            raise ValueError(f"text must end in a draw index in [0, 2**64), not {text!r}")
+        draw = Draw.__new__(Draw)
+        set_key(&draw.address, bytes.fromhex(key))
+        draw.address.index = int(index)
+        return draw
+
+    def words(self, n, start=0):
+        """Raw 64-bit words of this draw, for noise that is not a keep decision.
+
+        The words are part of the stream's promise. They are independent of the
+        draw's keep decisions.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        start : int, default: 0
+            The first word's place, so that pieces can be made apart.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape ``(n,)``, uint64, newly allocated.
+
+        Examples
+        --------
+        >>> import dropcore
+        >>> draw = dropcore.Stream(42).at(0)
+        >>> hex(draw.words(3)[2]) == hex(draw.words(1, start=2)[0])
+        True
+        >>> uniform = (draw.words(1000) >> 11) * 2.0**-53   # in [0, 1)
+        """
+        cdef uint64_t[::1] out
+        cdef uint64_t first
+        cdef Py_ssize_t count
+        n = integer_of("n", n, "an integer >= 0")
+        start = integer_of("start", start, "an integer >= 0")
+        if start + n > 2**63:
+            raise OverflowError(f"start + n must be at most 2**63, not {start + n}")
+        words = np.empty(n, np.uint64)
+        out = words
+        first = start
+        count = n
+        if count:
+            with nogil:
+                kernels.words(&self.address, first, count, &out[0])
+        return words
+
+    def __str__(self):
+        return f"dc{STREAM_VERSION}:{self.key.hex()}:{self.address.index}"
+
+    def __repr__(self):
+        return f"Draw.parse({str(self)!r})"
+
+    def __eq__(self, other):
+        if not isinstance(other, Draw):
+            return NotImplemented
+        return memcmp(&self.address, &(<Draw> other).address, sizeof(DrawAddress)) == 0
+
+    def __hash__(self):
+        return hash((self.key, self.address.index))
+
+    def __reduce__(self):
+        return Draw.parse, (str(self),)

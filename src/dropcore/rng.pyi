@@ -1,0 +1,23 @@
+from typing import TypeAlias, overload
+
+import numpy as np
+
+from dropcore.draw import Draw, _Int
+from dropcore.stream import Stream
+
+RNGLike: TypeAlias = (
+    Stream
+    | Draw
+    | _Int
+    | np.random.SeedSequence
+    | np.random.Generator
+    | np.random.BitGenerator
+    | None
+)
+
+@overload
+def stream_of(rng: None) -> None: ...
+@overload
+def stream_of(
+    rng: Stream | _Int | np.random.SeedSequence | np.random.Generator | np.random.BitGenerator,
+) -> Stream: ...
