@@ -75,7 +75,7 @@ def test_memory_is_kept_and_used_again():
 )
 def test_memory_that_something_shares_is_not_used_again(share):
     x = torch.ones(MANY)
-    y = dropout(x, 0, True)
+    y = dropout(x, 0.5, True)
     place, shared = y.data_ptr(), share(y)
     del y
     assert kept() == 0

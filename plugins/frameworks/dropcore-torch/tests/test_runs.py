@@ -1,4 +1,4 @@
-"""What the compiled path takes for one run of the CPU's memory, and what it leaves to others."""
+"""What the compiled path takes: one run of the CPU's memory; and what it leaves to others."""
 
 import os
 import subprocess
@@ -26,15 +26,15 @@ TAKEN = {
     "rows in the midst of others": torch.ones(9, 5)[2:6],
     "a row of a column": torch.ones(4, 6)[:, 2:3][1:2],
     "axes of length one, their strides anything": torch.ones(7).as_strided((1, 7, 1), (3, 1, 99)),
+    "columns": torch.ones(3, 5).T,
+    "channels last": torch.ones(2, 3, 4, 4).to(memory_format=torch.channels_last),
     "float64": torch.rand(9, dtype=torch.float64),
     "float16": torch.rand(9, dtype=torch.float16),
     "bfloat16": torch.rand(9, dtype=torch.bfloat16),
 }
 LEFT = {
-    "columns": torch.ones(3, 5).T,
     "every other": torch.ones(10)[::2],
     "one for all": torch.ones(1).expand(4),
-    "channels last": torch.ones(2, 3, 4, 4).to(memory_format=torch.channels_last),
     "none": torch.ones(0, 3),
     "to be negated": torch._neg_view(torch.ones(3)),
     "zeros by name": torch._efficientzerotensor(3),

@@ -10,12 +10,13 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, is_grad_enabled
 from torch.autograd.function import Function, once_differentiable
 
 import dropcore
 from dropcore_torch import memory, transforms
-from dropcore_torch.memory import array_of
+from dropcore_torch.memory import array_of, tensor_of
 from dropcore_torch.private import in_forward_mode
 from dropcore_torch.rule import Rule
 from dropcore_torch.source import Source
@@ -50,6 +51,7 @@ class Call:
         y = memory.empty_like(inputs[0])
         arrays = [array_of(each) for each in inputs]
         named: dict[str, Any] = dict(zip(self.rule.inputs[1:], arrays[1:], strict=True))
+        self.mask: dropcore.Mask | None
         _, self.mask = dropcore.dropout(
             arrays[0],
             self.p,
@@ -75,56 +77,113 @@ class Call:
             }
         )
 
-    def backward(self, dy: Tensor) -> tuple[Tensor, ...]:
-        """The gradient of each input."""
+    def backward(self, dy: Tensor, mask: dropcore.Mask | None = None) -> tuple[Tensor, ...]:
+        """The gradient of each input, by the mask of this call or by one that was split."""
+        mask = self.mask if mask is None else mask
         dy = memory.dense(dy)
         if len(self.rule.inputs) == 1:
             dx = memory.empty_like(dy)
-            self.mask.backward(array_of(dy), out=array_of(dx))
+            mask.backward(array_of(dy), out=array_of(dx))
             return (dx,)
         gradients = []
-        for array in self.mask.backward(array_of(dy)):
+        for array in mask.backward(array_of(dy)):
             gradients.append(memory.empty_like(dy))
             array_of(gradients[-1])[...] = array
         return tuple(gradients)
 
-    def decisions(self) -> tuple[Tensor, Tensor]:
+    def decisions(self, mask: dropcore.Mask | None = None) -> tuple[Tensor, Tensor]:
         """What the mask keeps, for each element, and the numbers of `transforms.select`."""
-        keep, shape = self.mask.keep, self.mask.shape
+        mask = self.mask if mask is None else mask
+        keep, shape = mask.keep, mask.shape
         of_decisions = (keep,) if isinstance(self.rule.variant, dropcore.DecidingVariant) else ()
-        plan: dropcore.Plan = self.rule.variant.plan(self.mask.p, shape, *of_decisions)
+        plan: dropcore.Plan = self.rule.variant.plan(mask.p, shape, *of_decisions)
         linear = plan.shift == 0 and plan.drop == 0
         numbers = [plan.scale, -0.0 if linear else plan.shift, plan.drop]
         of_each = torch.from_numpy(np.array(np.broadcast_to(keep, shape)))
         return of_each, torch.tensor(numbers, dtype=torch.float64)
 
 
+class _Held:
+    """A call whose mask gave what it holds to PyTorch, which frees it with the graph.
+
+    Arrays of the variant's become tensors. One that shares memory with an input is copied: the
+    input may be written to before the backward pass.
+    """
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.held, self.join = call.mask.split()  # of arrays: their dtypes
+        call.mask = None
+
+    def give(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """What was held, as tensors; no more than once."""
+        given = [array_of(each) for each in inputs]
+        arrays = [each for each in self.held if isinstance(each, np.ndarray)]
+        self.held = [each.dtype if isinstance(each, np.ndarray) else each for each in self.held]
+        return tuple([tensor_of(each.copy() if _shares(each, given) else each) for each in arrays])
+
+    def save(self, ctx: Any, tensors: tuple[Tensor, ...]) -> None:
+        """Have PyTorch save the tensors that are held."""
+        ctx.held = self
+        ctx.save_for_backward(*tensors)
+        if in_forward_mode():
+            ctx.save_for_forward(*tensors)
+
+    def backward(self, dy: Tensor, tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """The gradient of each input, by what PyTorch saved."""
+        return self.call.backward(dy, self.mask(tensors))
+
+    def mask(self, tensors: tuple[Tensor, ...]) -> dropcore.Mask:
+        """The mask, of what PyTorch saved."""
+        arrays = iter([array_of(each) for each in tensors])
+        held = [
+            _as_given(next(arrays), each) if isinstance(each, np.dtype) else each
+            for each in self.held
+        ]
+        return self.join(tuple(held))
+
+
+def _shares(array: NDArray[Any], others: list[NDArray[Any]]) -> bool:
+    return any(np.may_share_memory(array, other) for other in others)
+
+
+def _as_given(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    if array.dtype.itemsize != dtype.itemsize:
+        raise RuntimeError(
+            "a hook of saved tensors must give back what it was given: an array of "
+            f"{dtype}, not of {array.dtype}"
+        )
+    return array.view(dtype)
+
+
 class _General(Function):
     @staticmethod
     def forward(ctx: Any, call: Call, *inputs: Tensor) -> Tensor:
-        ctx.call = call
-        return call.forward(inputs)
+        y = call.forward(inputs)
+        held = _Held(call)
+        held.save(ctx, held.give(inputs))
+        return y
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        if ctx.call.rule.decides:
-            return None, _linear_gradient(dy, ctx.call)
+        if ctx.held.call.rule.decides:
+            return None, _linear_gradient(dy, ctx.held, ctx.saved_tensors)
         return None, *_gradients_of(ctx, dy)
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
-        if not ctx.call.rule.decides:
+        if not ctx.held.call.rule.decides:
             raise NotImplementedError(
-                f"variant {ctx.call.rule.variant.name!r} has no rule for forward mode"
+                f"variant {ctx.held.call.rule.variant.name!r} has no rule for forward mode"
             )
-        return _linear_gradient(tangents[1], ctx.call)
+        return _linear_gradient(tangents[1], ctx.held, ctx.saved_tensors)
 
 
 @once_differentiable
 def _gradients_of(ctx: Any, dy: Tensor) -> tuple[Tensor, ...]:
     if transforms.are_in_the_way(dy):
-        raise NotImplementedError(_no_batches(ctx.call))
-    return ctx.call.backward(dy)
+        raise NotImplementedError(_no_batches(ctx.held.call))
+    return ctx.held.backward(dy, ctx.saved_tensors)
 
 
 def _no_batches(call: Call) -> str:
@@ -134,28 +193,29 @@ def _no_batches(call: Call) -> str:
     )
 
 
-def _linear_gradient(dy: Tensor, call: Call) -> Tensor:
+def _linear_gradient(dy: Tensor, held: _Held, tensors: tuple[Tensor, ...]) -> Tensor:
     # A rule of the tape's, or a formula where others are to find theirs.
     if transforms.are_in_the_way(dy):
-        if not call.training:
-            raise NotImplementedError(_no_batches(call))
-        keep, numbers = call.decisions()
+        if not held.call.training:
+            raise NotImplementedError(_no_batches(held.call))
+        keep, numbers = held.call.decisions(held.mask(tensors))
         return transforms.gradient(dy, keep, numbers[0])
     if is_grad_enabled() or in_forward_mode():
-        return _LinearGradient.apply(dy, call)
-    return call.backward(dy)[0]
+        return _LinearGradient.apply(dy, held, *tensors)
+    return held.backward(dy, tensors)[0]
 
 
 class _LinearGradient(Function):
     @staticmethod
-    def forward(ctx: Any, dy: Tensor, call: Call) -> Tensor:
-        ctx.call = call
-        return call.backward(dy)[0]
+    def forward(ctx: Any, dy: Tensor, held: _Held, *tensors: Tensor) -> Tensor:
+        held.save(ctx, tensors)
+        return held.backward(dy, tensors)[0]
 
     @staticmethod
-    def backward(ctx: Any, ddx: Tensor) -> tuple[Tensor, None]:
-        return _linear_gradient(ddx, ctx.call), None
+    def backward(ctx: Any, ddx: Tensor) -> tuple[Tensor | None, ...]:
+        tensors = ctx.saved_tensors
+        return _linear_gradient(ddx, ctx.held, tensors), None, *[None] * len(tensors)
 
     @staticmethod
-    def jvp(ctx: Any, ddy: Tensor, _: None) -> Tensor:
-        return _linear_gradient(ddy, ctx.call)
+    def jvp(ctx: Any, ddy: Tensor, *_: None) -> Tensor:
+        return _linear_gradient(ddy, ctx.held, ctx.saved_tensors)

@@ -87,3 +87,8 @@ def array_of(x: Tensor) -> NDArray[Any]:
     if x.dtype is torch.bfloat16:
         return x.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
     return x.numpy()
+
+
+def tensor_of(x: NDArray[Any]) -> Tensor:
+    """A tensor in an array's memory; of one that must not be written, in a copy's."""
+    return torch.from_numpy(x if x.flags.writeable else x.copy())

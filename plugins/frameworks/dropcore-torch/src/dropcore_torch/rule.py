@@ -28,6 +28,7 @@ class Rule:
     text: str  # from which `rule_from` makes it again; "" for a variant that is not registered
     inputs: tuple[str, ...]  # the names of the tensors it takes
     standard: bool  # a decision for each element, no more
+    planned: bool  # at any p the core does all: what is compiled here does that
     decides: bool  # keeps or drops elements, so that the gradient is linear in dy alone
     identity: bool  # in inference
     whole_at_0: bool  # y is x where p is 0
@@ -96,6 +97,7 @@ def _rule(variant: dropcore.Variant, text: str) -> Rule:
         text=text,
         inputs=variant.inputs,
         standard=variant.name == "standard" and not variant.options()["shared_axes"],
+        planned=isinstance(variant, dropcore.PlannedVariant) and variant.p_domain == "[0, 1]",
         decides=isinstance(variant, dropcore.PlannedVariant | dropcore.DecidingVariant),
         identity=type(variant).infer is dropcore.Variant.infer,
         whole_at_0=variant.name in WHOLE_AT_0,
