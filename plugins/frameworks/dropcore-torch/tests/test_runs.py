@@ -1,4 +1,4 @@
-"""What the compiled path takes: one run of the CPU's memory; and what it leaves to others."""
+"""What the compiled path takes: elements in the CPU's memory; and what it leaves to others."""
 
 import os
 import subprocess
@@ -28,13 +28,13 @@ TAKEN = {
     "axes of length one, their strides anything": torch.ones(7).as_strided((1, 7, 1), (3, 1, 99)),
     "columns": torch.ones(3, 5).T,
     "channels last": torch.ones(2, 3, 4, 4).to(memory_format=torch.channels_last),
+    "every other": torch.ones(10)[::2],
+    "one for all": torch.ones(1).expand(4),
     "float64": torch.rand(9, dtype=torch.float64),
     "float16": torch.rand(9, dtype=torch.float16),
     "bfloat16": torch.rand(9, dtype=torch.bfloat16),
 }
 LEFT = {
-    "every other": torch.ones(10)[::2],
-    "one for all": torch.ones(1).expand(4),
     "none": torch.ones(0, 3),
     "to be negated": torch._neg_view(torch.ones(3)),
     "zeros by name": torch._efficientzerotensor(3),

@@ -366,6 +366,7 @@ cdef class Mask:
     cdef Py_ssize_t decisions
     cdef bint in_order  # of x: a decision for each element, as they follow each other in memory
     cdef Plan plan
+    cdef object copy  # of x, where that has gaps; until it is used
 
     cdef tuple forward(self, x, bint keep_bits):
         # y and, if `keep_bits`, the bits for `backward`: a tensor.
@@ -374,6 +375,8 @@ cdef class Mask:
         cdef uint8_t* bits = NULL
         cdef bint in_order, small = self.n < SMALL
         kept = None
+        if self.copy is not None:
+            x, self.copy = self.copy, None
         if keep_bits or not self.in_order:
             kept = BITS.new_empty(self.decisions + 7 >> 3)
         y = self.like(x, &source, &target)
@@ -535,7 +538,7 @@ class Planned(Function):
     @staticmethod
     def jvp(ctx, dx, _):
         """Give the tangent of y."""
-        return gradient(dx, ctx.mask, *ctx.saved_tensors)
+        return gradient(dx, ctx.mask, ctx.saved_tensors[0])
 
 
 class Gradient(Function):
@@ -550,12 +553,12 @@ class Gradient(Function):
     @staticmethod
     def backward(ctx, ddx):
         """Give the gradient of dy."""
-        return gradient(ddx, ctx.mask, *ctx.saved_tensors), None, None
+        return gradient(ddx, ctx.mask, ctx.saved_tensors[0]), None, None
 
     @staticmethod
     def jvp(ctx, ddy, _, __):
         """Give the tangent of dx."""
-        return gradient(ddy, ctx.mask, *ctx.saved_tensors)
+        return gradient(ddy, ctx.mask, ctx.saved_tensors[0])
 
 
 cdef Py_ssize_t LARGE_BYTES = LARGE
@@ -617,14 +620,20 @@ def dropout(x, p, training, inplace, rule, source):
         if p == 0 and plan.forward.scale == 1 and plan.forward.shift == 0:
             return untouched(x, source)
     in_order = seen.plain and plan.shared == 0
+    copy = None
     if not in_order and not find_layout(&seen, plan.shared, &layout):
-        return None
+        copy = x.detach().clone()  # without gaps, its axes in the same order
+        if not look_at(copy, &seen):
+            return None
+        in_order = seen.plain and plan.shared == 0
+        if not in_order and not find_layout(&seen, plan.shared, &layout):
+            return None
     if (inplace and x.is_inference()) or (seen.n >= SHARED_WORK and get_num_threads() != 1):
         return None
     mask = Mask.__new__(Mask)
     mask.draw = key_of(source.key).draw
     dropcore_set_index(&mask.draw, index_of(source))
-    mask.p, mask.n, mask.plan, mask.in_order = p, seen.n, plan, in_order
+    mask.p, mask.n, mask.plan, mask.in_order, mask.copy = p, seen.n, plan, in_order, copy
     mask.decisions = seen.n if in_order else dropcore_layout_decisions(&layout)
     if (x.requires_grad and is_grad_enabled()) or forward_ad._current_level >= 0:
         y = apply(x, mask)
