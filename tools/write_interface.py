@@ -140,9 +140,24 @@ def kernel_table() -> str:
 # -------------------------------------------------------------- _core/kernels.pyx
 
 
+def dtype_names(dtypes: tuple[Dtype, ...]) -> list[str]:
+    """Their names in the enum."""
+    return [dtype.name.upper() for dtype in dtypes]
+
+
+def cimported(names: list[str]) -> str:
+    """A cimport of names from the table, as cython-lint sorts them."""
+    names = sorted(names, key=lambda name: (not name.isupper(), name[0].islower(), name))
+    line = f"from dropcore._core.table cimport {', '.join(names)}"
+    if len(line) > WIDTH:
+        return f"from dropcore._core.table cimport (\n{wrapped(names, '    ', last=',')}\n)\n"
+    return f"{line}\n"
+
+
 def filled_table() -> str:
     """The table of one instruction set."""
-    lines = ["cdef KernelTable table"]
+    types = [f"{name}_kernel" for name, function in kernels() if function.of_dtype]
+    lines = [cimported(["KernelTable", *dtype_names(DTYPES), *types]), "cdef KernelTable table"]
     for name, function in kernels():
         if not function.of_dtype:
             lines.append(f"table.{name} = {function.name}")
@@ -206,7 +221,8 @@ def bodies() -> str:
 def sizes() -> str:
     """The bytes of an element of each dtype."""
     each = wrapped([f"sizeof({dtype.passed})" for dtype in DTYPES], "    ", last=",")
-    return f"cdef size_t[<int> DTYPES] SIZES = [\n{each}\n]\n"
+    names = cimported(["DTYPES", *dtype_names(DTYPES)])
+    return f"{names}\ncdef size_t[<int> DTYPES] SIZES = [\n{each}\n]\n"
 
 
 def definition(function: Function, dtype: Dtype | None, call: str) -> str:

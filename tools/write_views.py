@@ -150,7 +150,8 @@ def python_arguments(function: Function, declared: dict[str, str] | None = None)
 
 def named_functions() -> str:
     """The functions of the half types, with the name of their dtype."""
-    parts = []
+    names = ", ".join(sorted(dtype.name.upper() for dtype in NAMED))
+    parts = [f"from dropcore._core.table cimport {names}\n"]
     for block in interface.BLOCKS:
         for function in block.functions:
             if not function.views:

@@ -8,12 +8,12 @@ from dropcore._core cimport keys
 from dropcore._core.apply cimport kept_scale, select_now
 from dropcore._core.dispatch cimport kernels, is_nontemporal
 from dropcore._core.layout cimport find_nest
-from dropcore._core.table cimport (
-    BFLOAT16, DTYPES, FLOAT16, FLOAT32, FLOAT64, MAX_AXES, Plan, Dtype,
-)
+from dropcore._core.table cimport MAX_AXES, Dtype, Plan
 
 # Bytes of an element, by Dtype.
 # written by tools/write_interface.py: sizes
+from dropcore._core.table cimport BFLOAT16, DTYPES, FLOAT16, FLOAT32, FLOAT64
+
 cdef size_t[<int> DTYPES] SIZES = [
     sizeof(float), sizeof(double), sizeof(uint16_t), sizeof(uint16_t),
 ]

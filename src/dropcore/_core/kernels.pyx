@@ -6,16 +6,9 @@ from libc.string cimport memcpy, memset
 
 from cpython.pycapsule cimport PyCapsule_New
 
-from dropcore._core.table cimport (
-    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, MAX_AXES, Plan, DrawAddress, KernelTable,
-    forward_plan_kernel, repeat_kernel, select_kernel, tile_kernel,
-)
+from dropcore._core.table cimport MAX_AXES, DrawAddress, Plan
 
 cdef extern from "machine.h":
-    ctypedef struct float16 "dropcore_float16":
-        unsigned short bits
-    ctypedef struct bfloat16 "dropcore_bfloat16":
-        unsigned short bits
     # Registers of 32-bit words, with the operators of one. Declared with different widths, or the
     # fused type could not tell the two apart.
     ctypedef unsigned long long lanes "dropcore_lanes"
@@ -39,10 +32,6 @@ cdef extern from "machine.h":
     uint32_t float_bits "dropcore_float_bits" (float) noexcept nogil
     float bits_float "dropcore_bits_float" (uint32_t) noexcept nogil
     void prefetch "dropcore_prefetch" (const void*) noexcept nogil
-    const bint HAS_F16C "DROPCORE_HAS_F16C"
-    void affine_halves "dropcore_affine_halves" (
-        const float16*, float, float, bint, float16*
-    ) noexcept nogil
     const bint HAS_MASKS "DROPCORE_HAS_MASKS"
     void choose "dropcore_choose" (
         uint32_t, size_t, bint, const void*, const void*, void*
@@ -73,6 +62,11 @@ include "kernels/reorder.pxi"
 
 
 # written by tools/write_interface.py: table
+from dropcore._core.table cimport (
+    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, KernelTable, forward_plan_kernel, repeat_kernel,
+    select_kernel, tile_kernel,
+)
+
 cdef KernelTable table
 table.keep_bits = keep_bits
 table.words = words

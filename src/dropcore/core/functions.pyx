@@ -1,6 +1,5 @@
 # The core's functions, for Python. What they do is in buffers.pyx.
 
-from dropcore._core.table cimport BFLOAT16, FLOAT16
 from dropcore._core.work cimport REPEAT, TILE
 from dropcore.core.buffers cimport (
     backward_of, forward_of, forward_plan_of, keep_bits_of, select_of, shared_of,
@@ -239,6 +238,9 @@ def tile(bits, decisions, times, x, y, scale, shift=0.0, drop=0.0, first=0):
 
 
 # written by tools/write_interface.py: named
+from dropcore._core.table cimport BFLOAT16, FLOAT16
+
+
 def forward_float16(draw, p, x, y, bits=None, start=0):
     """As `forward`, for float16 as its 16 bits."""
     forward_of(FLOAT16, draw, p, x, y, bits, start)

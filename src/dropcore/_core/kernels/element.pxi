@@ -10,6 +10,16 @@
 # C. On v4 the bits become mask registers, elsewhere each lane tests its own (`choose`):
 #    Clang makes no vector loop of a plain one, GCC none of that for the half types.
 
+cdef extern from "machine.h":
+    ctypedef struct float16 "dropcore_float16":
+        unsigned short bits
+    ctypedef struct bfloat16 "dropcore_bfloat16":
+        unsigned short bits
+    const bint HAS_F16C "DROPCORE_HAS_F16C"
+    void affine_halves "dropcore_affine_halves" (
+        const float16*, float, float, bint, float16*
+    ) noexcept nogil
+
 ctypedef fused element:
     float
     double

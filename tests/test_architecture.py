@@ -1,0 +1,40 @@
+"""docs/architecture.md: the files and functions that it names are there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+PAGE = REPOSITORY / "docs" / "architecture.md"
+SOURCE = REPOSITORY / "src" / "dropcore"
+
+if not PAGE.is_file() or not SOURCE.is_dir():
+    pytest.skip("the source is not beside the tests", allow_module_level=True)
+TEXT = PAGE.read_text("utf-8")
+(WAY,) = re.findall(r"## One array's way.*?```text\n(.*?)```", TEXT, re.S)
+
+
+def hops():
+    """The file and the function of each line of the picture."""
+    return [line.split()[:2] for line in WAY.splitlines()]
+
+
+def test_every_hop_of_the_way_is_there():
+    for name, function in hops():
+        file = SOURCE / name
+        texts = [p.read_text("utf-8") for p in (file, file.with_suffix(".pxd")) if p.is_file()]
+        declared = re.compile(rf"^\s*(cp|c)?def\b.*\b{function}\(", re.M)
+        assert any(declared.search(text) for text in texts), f"{name}: {function}"
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`([\w/]+\.(?:pyx|pxi|pxd|py|h))`", TEXT))))
+def test_every_file_is_there(path):
+    places = (
+        REPOSITORY,
+        SOURCE,
+        SOURCE / "_core",
+        SOURCE / "_core" / "kernels",
+        SOURCE / "runners",
+    )
+    assert "NAME" in path or any((folder / path).is_file() for folder in places)
