@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 import dropcore
 from dropcore.testing import VariantSuite
 
@@ -8,6 +10,9 @@ class TestDropPath(VariantSuite):
 
 class TestWithoutAScale(VariantSuite):
     variant = dropcore.get_variant("droppath", scale_by_keep=False)
+    expected_failures: ClassVar = {
+        "inference": "it changes nothing, while training has the mean (1 - p) x"
+    }
 
 
 class TestOtherBatchAxis(VariantSuite):

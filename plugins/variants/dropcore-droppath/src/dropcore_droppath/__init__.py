@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
@@ -64,11 +64,6 @@ class DropPath(dropcore.PlannedVariant):
         scaled = bool_option("scale_by_keep", self.scale_by_keep)
         object.__setattr__(self, "scale_by_keep", scaled)
 
-    @property
-    def mean_scope(self) -> Literal["element"] | None:  # type: ignore[override]
-        """None without the scale: inference, which changes nothing, has another mean then."""
-        return "element" if self.scale_by_keep else None
-
     def plan(self, p: float, shape: tuple[int, ...]) -> dropcore.Plan:
         batch = normalize_axis_index(self.batch_axis, len(shape), "batch_axis")
         others = tuple(axis for axis in range(len(shape)) if axis != batch)
@@ -78,10 +73,6 @@ class DropPath(dropcore.PlannedVariant):
     def expectation(self, p: float, *inputs: NDArray[Any]) -> NDArray[Any]:
         mean = super().expectation(p, *inputs)
         return mean if self.scale_by_keep else np.asarray((1 - p) * mean)
-
-    def variance(self, p: float, *inputs: NDArray[Any]) -> NDArray[Any] | None:
-        # A variance is stated about a stated mean, so not without the scale.
-        return super().variance(p, *inputs) if self.scale_by_keep else None
 
 
 def linear_rates(p_max: float, depth: int) -> list[float]:
