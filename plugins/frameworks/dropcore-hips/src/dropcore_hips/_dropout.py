@@ -17,7 +17,7 @@ import numpy as np
 from autograd.extend import Box, defjvp_argnums, defvjp_argnums, primitive
 
 import dropcore
-from dropcore_hips._recompute import RNG, note, source_of
+from dropcore_hips._recompute import note, source_of
 
 
 def dropout(
@@ -25,7 +25,7 @@ def dropout(
     p: float,
     *,
     training: bool,
-    rng: RNG = None,
+    rng: dropcore.RNGLike = None,
     variant: str | dropcore.Variant = "standard",
     store: Literal["bits", "draw"] = "bits",
     **options: Any,

@@ -26,16 +26,6 @@ from autograd.wrap_util import unary_to_nary
 
 import dropcore
 
-RNG = (
-    dropcore.Stream
-    | dropcore.Draw
-    | int
-    | np.integer
-    | np.random.SeedSequence
-    | np.random.Generator
-    | np.random.BitGenerator
-    | None
-)
 Draws = list[dropcore.Draw | None]  # of the dropouts in a function, in order; None for inference
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -122,7 +112,7 @@ def checkpoint(fun: Function) -> Function:
     return checkpointed  # type: ignore[return-value]
 
 
-def source_of(rng: RNG, training: bool) -> RNG:
+def source_of(rng: dropcore.RNGLike, training: bool) -> dropcore.RNGLike:
     """Return the source of a dropout's draw: `rng`, or the draw of the forward pass."""
     for draws in _running.get():
         if isinstance(draws, Iterator):

@@ -24,17 +24,7 @@ from torch.fx.experimental.symbolic_shapes import guard_scalar
 import dropcore
 from dropcore_torch.private import PLAIN, in_transform, modes, tracing_state, without_modes
 
-RNG: TypeAlias = (
-    dropcore.Stream
-    | dropcore.Draw
-    | int
-    | np.integer
-    | np.random.SeedSequence
-    | np.random.Generator
-    | np.random.BitGenerator
-    | Tensor
-    | None
-)
+RNG: TypeAlias = dropcore.RNGLike | Tensor
 
 LIMIT = 2**63 - 1
 CPU = torch.device("cpu")  # whatever the default device is
