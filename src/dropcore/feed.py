@@ -57,17 +57,23 @@ def siblings(seed: int, p: float) -> Iterator[Bytes]:
 
 
 def ties(seed: int, p: float) -> Iterator[Bytes]:
-    """Give what ties decide: one bit of each tie, one element in 256.
+    """Give what ties decide: one bit of each tie, one element in 256."""
+    for draw in _draws(seed):
+        yield _packed(kept_ties(draw, PIECE))
+
+
+def kept_ties(draw: Draw, n: int) -> Bytes:
+    """Give a 0 or 1 for each tie among the first `n` elements, in order: 1 if it is kept.
 
     At p = 2**-8 the elements whose eight bits are 0 are dropped; at half of that p the same
     elements are ties, and each is dropped with probability 1/2.
     """
-    for draw in _draws(seed):
-        tied = ~keep_mask(PIECE, 2.0**-8, rng=draw, packed=True)
-        kept = keep_mask(PIECE, 2.0**-9, rng=draw, packed=True)
-        some = np.flatnonzero(tied)  # few bytes have a tie: only those are unpacked
-        bits = np.unpackbits(kept[some], bitorder="little")
-        yield _packed(bits[np.unpackbits(tied[some], bitorder="little").view(bool)])
+    tied = ~keep_mask(n, 2.0**-8, rng=draw, packed=True)
+    kept = keep_mask(n, 2.0**-9, rng=draw, packed=True)
+    some = np.flatnonzero(tied)  # few bytes have a tie: only those are unpacked
+    bits = np.unpackbits(kept[some], bitorder="little")
+    at_ties: Bytes = bits[np.unpackbits(tied[some], bitorder="little").view(bool)]
+    return at_ties
 
 
 KINDS = {"raw": raw, "masks": masks, "draws": draws, "siblings": siblings, "ties": ties}
@@ -95,7 +101,7 @@ def _draws(seed: int) -> Iterator[Draw]:
     return map(Stream(seed).at, count())
 
 
-def _packed(bits: Bytes | NDArray[np.bool_]) -> Bytes:
+def _packed(bits: Bytes) -> Bytes:
     # Whole bytes: zeros that fill up the last one would not be random.
     return np.packbits(bits[: bits.size // 8 * 8], bitorder="little")
 

@@ -14,6 +14,7 @@ from math import floor, sqrt
 import numpy as np
 
 from dropcore import Stream, keep_mask
+from dropcore.feed import kept_ties
 
 RATES = (2.0**-20, 2.0**-9, 0.003, 0.05, 0.1, 0.2, 0.25, 1 / 3, 0.5, 0.75, 0.9, 1 - 2.0**-9)
 LAGS = (1, 2, 3, 8, 31, 32, 33, 64, 255, 256, 512, 1024, 8192)
@@ -116,9 +117,7 @@ def ties(elements):
     stream, count, n = Stream(6, ("ties",)), 0, 0
     covariance, last = Covariance(0.5), None
     while n < elements:
-        draw = stream.draw()
-        tied = keep_mask(PIECE // 8, 2.0**-8, rng=draw) == 0
-        bits = ~keep_mask(PIECE // 8, 2.0**-9, rng=draw)[tied]
+        bits = 1 - kept_ties(stream.draw(), PIECE // 8)  # 1: dropped
         count += int(bits.sum()) * 2 - bits.size
         n += bits.size
         words = np.packbits(bits[: bits.size // 64 * 64]).view(np.uint64)
