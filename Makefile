@@ -6,7 +6,9 @@
 #   make test      lint and run all tests
 #   make docs      the documentation as a site, in out/docs
 #   make coverage  which lines no test runs
+#   make wheel     the core's wheel, in dist: all packages here install from it
 #   make plugins   build the plugins of this repository and install them
+#   make bench     measure: about ten minutes, or two with QUICK=1
 #   make bench-report   measure, and write bench/RESULTS.md with its plots
 #   make bench-compilers   the kernels as GCC and Clang build them: bench/COMPILERS.md
 #   make interface   write the compiled interface anew from tools/interface.py
@@ -29,7 +31,9 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+DIST   := dist
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INSTALL := $(PIP) install --constraint constraints.txt --find-links $(DIST)
 SOURCE := $(shell find src -type f -not -path '*/__pycache__/*') meson.build meson.options pyproject.toml README.md LICENSE
 
 # Compiled modules, whose stubs are held to them.
@@ -56,7 +60,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 SAY := @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test-lab bench-lab check-lab-soak test test-quick lint lint-text lint-types docs interface pytest plugins test-plugins test-peers test-frameworks bench \
+.PHONY: help demo wheel lab test-lab bench-lab check-lab-soak test test-quick lint lint-text lint-types docs interface pytest plugins test-plugins test-peers test-frameworks bench \
     bench-report bench-compilers coverage check check-random check-soak check-large check-sanitize check-threads check-debug check-plain check-pythons \
     check-free-threading check-clang check-foreign clean
 
@@ -67,27 +71,38 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, PYTHON=... chooses one" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 
-# One stamp a set of extras; the package is built anew when a source file changes.
-$(VENV)/demo.stamp: $(SOURCE) $(LAB_SOURCE) constraints.txt | $(BIN)/python
-	$(SAY) 'Building the core and installing what the demo needs: about two minutes'
-	$(PIP) install --constraint constraints.txt . '$(LAB)[experiments]'
+# The core is built once, as a wheel; every environment here installs that one, and the packages
+# under plugins/ are built against it, as anyone's would be.
+$(DIST)/wheel.stamp: $(SOURCE) constraints.txt | $(BIN)/python
+	$(SAY) 'Building the wheel of the core, in $(DIST): about two minutes'
+	rm -f $(DIST)/dropcore-*.whl
+	$(PIP) wheel --no-deps --wheel-dir $(DIST) .
 	@touch $@
 
-$(VENV)/test.stamp: $(SOURCE) $(LAB_SOURCE) constraints.txt | $(BIN)/python
-	$(SAY) 'Building the core and installing what the tests need: about three minutes'
-	$(PIP) install --constraint constraints.txt '.[test]' '$(LAB)[experiments,test]' mypy
+wheel: $(DIST)/wheel.stamp
+	@ls $(DIST)/dropcore-*.whl
+	@echo 'In any environment of this Python: pip install --find-links $(DIST) dropcore'
+	@echo 'and packages of plugins/ likewise: pip install --find-links $(DIST) ./plugins/variants/dropcore-zoneout'
+
+# pip takes a wheel of the same version for installed, unless it is forced.
+$(VENV)/core.stamp: $(DIST)/wheel.stamp
+	$(PIP) install --no-deps --force-reinstall $(DIST)/dropcore-*.whl
+	@touch $@
+
+# One stamp a set of extras.
+$(VENV)/demo.stamp: $(VENV)/core.stamp $(LAB_SOURCE)
+	$(SAY) 'Installing what the demo needs: about a minute'
+	$(INSTALL) dropcore '$(LAB)[experiments]'
+	@touch $@
+
+$(VENV)/test.stamp: $(VENV)/core.stamp $(LAB_SOURCE)
+	$(SAY) 'Installing what the tests need: about a minute'
+	$(INSTALL) 'dropcore[test]' '$(LAB)[experiments,test]' mypy
 	@touch $@ $(VENV)/demo.stamp
 
-# The plugins in this repository are built against the core's wheel, as anyone's would be.
-dist/wheel.stamp: $(SOURCE) constraints.txt | $(BIN)/python
-	$(SAY) 'Building the wheel of the core, in dist: about two minutes'
-	rm -f dist/dropcore-*.whl
-	$(PIP) wheel --no-deps --wheel-dir dist .
-	@touch $@
-
-$(VENV)/plugins.stamp: dist/wheel.stamp $(PLUGIN_SOURCE) | $(BIN)/python
+$(VENV)/plugins.stamp: $(VENV)/core.stamp $(PLUGIN_SOURCE)
 	$(SAY) 'Building the plugins and installing them'
-	PIP_FIND_LINKS=dist $(PIP) install --constraint constraints.txt $(PLUGINS)
+	$(INSTALL) $(PLUGINS)
 	@touch $@
 
 demo: $(VENV)/demo.stamp
@@ -152,13 +167,18 @@ pytest: $(VENV)/test.stamp
 plugins: $(VENV)/plugins.stamp
 	$(BIN)/dropcore plugins
 
+# In an environment of its own, $(1): the core's wheel and $(2).
+define wheel_environment
+rm -rf $(VENV)-$(1)
+$(BIN)/python -m venv $(VENV)-$(1)
+$(VENV)-$(1)/bin/python -m pip --disable-pip-version-check --quiet install \
+    --constraint constraints.txt --find-links $(DIST) "$$(ls $(DIST)/dropcore-*.whl)[test]" $(2)
+endef
+
 # In an environment of its own: the core's tests with all plugins present, then each plugin's.
-test-plugins: dist/wheel.stamp
+test-plugins: $(DIST)/wheel.stamp
 	$(SAY) 'Installing the wheel and the plugins in an environment of their own'
-	rm -rf $(VENV)-plugins
-	$(BIN)/python -m venv $(VENV)-plugins
-	PIP_FIND_LINKS=dist $(VENV)-plugins/bin/python -m pip --disable-pip-version-check --quiet \
-	    install --constraint constraints.txt "$$(ls dist/dropcore-*.whl)[test]" $(PLUGINS)
+	$(call wheel_environment,plugins,$(PLUGINS))
 	$(SAY) 'Testing the core once more, with the variants of the plugins: some minutes'
 	$(VENV)-plugins/bin/python -m pytest -m 'not large'
 	$(SAY) 'Testing each plugin'
@@ -166,22 +186,14 @@ test-plugins: dist/wheel.stamp
 	    (cd $$plugin && $(CURDIR)/$(VENV)-plugins/bin/python -m pytest) || exit 1; \
 	done
 
-# In an environment of its own, $(1): the core's wheel and $(2).
-define wheel_environment
-rm -rf $(VENV)-$(1)
-$(BIN)/python -m venv $(VENV)-$(1)
-PIP_FIND_LINKS="dist $$PIP_FIND_LINKS" $(VENV)-$(1)/bin/python -m pip --disable-pip-version-check \
-    --quiet install --constraint constraints.txt "$$(ls dist/dropcore-*.whl)[test]" $(2)
-endef
-
-test-peers: dist/wheel.stamp
+test-peers: $(DIST)/wheel.stamp
 	$(call wheel_environment,peers,torch)
 	$(VENV)-peers/bin/python -m pytest tests/autograd/test_against_torch.py
 
 # The Keras layers are those of the other two, so their tests run once for each.
 KERAS_BACKENDS := $(if $(filter keras,$(FRAMEWORKS)),torch jax)
 
-test-frameworks: dist/wheel.stamp
+test-frameworks: $(DIST)/wheel.stamp
 	$(call wheel_environment,frameworks,$(PLUGINS) \
 	    $(patsubst %,"./plugins/frameworks/dropcore-%[test]",$(sort $(FRAMEWORKS) $(KERAS_BACKENDS))))
 	for name in $(filter-out keras,$(FRAMEWORKS)); do \
@@ -201,7 +213,7 @@ test-lab: $(VENV)-lab/stamp
 	cd $(LAB) && $(CURDIR)/$(VENV)-lab/bin/python -m pytest --ignore tests/experiments --ignore tests/browser
 	cd $(LAB) && $(CURDIR)/$(VENV)-lab/bin/python -m pytest tests/browser  # Playwright's event loop runs on
 
-$(VENV)-lab/stamp: dist/wheel.stamp $(LAB_SOURCE) $(PLUGIN_SOURCE)
+$(VENV)-lab/stamp: $(DIST)/wheel.stamp $(LAB_SOURCE) $(PLUGIN_SOURCE)
 	$(call wheel_environment,lab,$(PLUGINS) '$(LAB)[experiments$(comma)notebook$(comma)test$(comma)browser]')
 	@touch $@
 
@@ -222,10 +234,11 @@ $(VENV)-$(1)/bin/python -m pip --disable-pip-version-check --quiet install \
 endef
 
 # The measurements of bench/, with as many peers as can be installed.
-$(VENV)/bench.stamp: dist/wheel.stamp $(PLUGIN_SOURCE) constraints.txt | $(BIN)/python
-	PIP_FIND_LINKS=dist $(PIP) install --constraint constraints.txt '.[bench]' $(PLUGINS)
+$(VENV)/bench.stamp: $(VENV)/core.stamp $(PLUGIN_SOURCE)
+	$(SAY) 'Installing the peers that can be installed: some minutes, and some GB'
+	$(INSTALL) 'dropcore[bench]' $(PLUGINS)
 	for peer in $(PEERS); do \
-	    $(PIP) install --constraint constraints.txt "$$peer" || echo "absent: $$peer"; \
+	    $(INSTALL) "$$peer" || echo "absent: $$peer"; \
 	done
 	@touch $@
 
@@ -328,7 +341,7 @@ check-free-threading:
 	PYTHON_GIL=0 tools/check-pythons.sh out/free-threaded/bin/python3
 
 check-clang:
-	CC=clang $(MAKE) VENV=$(VENV)-clang pytest
+	CC=clang $(MAKE) VENV=$(VENV)-clang DIST=$(VENV)-clang/dist pytest
 
 # Emulated, in a Debian of that architecture.
 check-foreign:
