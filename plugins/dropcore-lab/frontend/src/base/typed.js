@@ -11,9 +11,7 @@ const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
  */
 function numberOrText(text) {
   const plain = text.trim().replace("−", "-");
-  if (!NUMBER.test(plain)) return text;
-  const number = Number(plain);
-  return Math.abs(number) <= Number.MAX_SAFE_INTEGER ? number : text; // beyond, it would be another
+  return NUMBER.test(plain) ? Number(plain) : text;
 }
 
 /**

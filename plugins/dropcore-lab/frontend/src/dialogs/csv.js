@@ -8,31 +8,28 @@ import { setData } from "../lab/edits.js";
 
 export function Csv() {
   const lab = useLab();
-  const { catalogue, draft, refused, typed } = lab.state;
+  const { catalogue, draft, faults, dialog } = lab.state;
+  const [text, setText] = useState("");
+  const [target, setTarget] = useState("");
+  const [task, setTask] = useState("classes");
+  const [problem, setProblem] = useState("");
   const most = catalogue.value.limits.csv_text;
-  const { text, target, task } = typed.csv.value ?? used(draft.value);
-  const [chosen, setChosen] = useState(""); // what is wrong with a file
-  const problem = chosen || (text.trim() ? (refusal({ size: text.length, text }, most) ?? "") : "");
-  const change = (/** @type {Partial<import("../lab/state.js").Rows>} */ changes) => {
-    typed.csv.value = { text, target, task, ...changes };
-  };
-  const take = (/** @type {string} */ content) => {
-    change({ text: content, target: header(content).includes(target) ? target : "" });
-    setChosen("");
+  const take = (/** @type {string} */ content, size = content.length) => {
+    setText(content);
+    setProblem(refusal({ size, text: content }, most) ?? "");
   };
   const file = async (/** @type {any} */ event) => {
-    const file = event.currentTarget.files[0];
-    if (!file) return;
-    const content = file.size > most ? "x" : await file.text();
-    const wrong = refusal({ size: file.size, text: content }, most) ?? "";
-    if (!wrong) take(content);
-    setChosen(wrong);
+    const chosen = event.currentTarget.files[0];
+    if (!chosen) return;
+    if (chosen.size > most) setProblem(refusal({ size: chosen.size, text: "x" }, most) ?? "");
+    else take(await chosen.text(), chosen.size);
   };
-  const use = () => {
+  const use = async () => {
     const dataset = catalogue.value.datasets.find((/** @type {any} */ each) => each.name === "csv");
     if (!draft.value || !dataset) return;
     const spec = setData(draft.value, dataset);
-    lab.readRows({ ...spec, data: { ...spec.data, text, target: target || null, task } });
+    lab.edit({ ...spec, data: { ...spec.data, text, target: target || null, task } });
+    dialog.value = null;
   };
   const names = header(text);
   return html`
@@ -45,32 +42,19 @@ export function Csv() {
     ${names.length > 1 &&
     html`<label class="field">
         <span>Target</span>
-        <select value=${target} onChange=${(/** @type {any} */ event) => change({ target: event.currentTarget.value })}>
+        <select value=${target} onChange=${(/** @type {any} */ event) => setTarget(event.currentTarget.value)}>
           <option value="">the last column, ${names.at(-1)}</option>
           ${names.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}
         </select>
       </label>
-      <div class="field">
-        <span>The target is</span>
-        <${Segmented}
-          label="What the target is"
-          value=${task}
-          choices=${[{ id: "classes", text: "classes" }, { id: "number", text: "a number" }]}
-          onChoose=${(/** @type {string} */ id) => change({ task: id })}
-        />
-      </div>`}
+      <${Segmented}
+        label="What the target is"
+        value=${task}
+        choices=${[{ id: "classes", text: "classes" }, { id: "number", text: "a number" }]}
+        onChoose=${setTask}
+      />`}
     ${problem && html`<p class="fault" role="alert">${problem}</p>`}
-    ${refused.value.length > 0 && html`<p class="fault" role="alert">${refused.value.map((fault) => fault.text).join(" ")}</p>`}
+    ${faults.value.length > 0 && html`<p class="fault">${faults.value.map((fault) => fault.text).join(" ")}</p>`}
     <div class="buttons"><${Button} label="Train on it" kind="primary" disabled=${!text.trim() || problem !== ""} onClick=${use} /></div>
   `;
-}
-
-/**
- * The rows that are trained on, where they are a CSV.
- * @param {import("../types.js").Spec | null} spec
- * @returns {import("../lab/state.js").Rows}
- */
-function used(spec) {
-  const { name, text, target, task } = /** @type {any} */ (spec?.data ?? {});
-  return name === "csv" ? { text, target: target ?? "", task } : { text: "", target: "", task: "classes" };
 }

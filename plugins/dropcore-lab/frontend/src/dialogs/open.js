@@ -6,8 +6,7 @@ import { useLab } from "../lab/context.js";
 
 export function Open() {
   const lab = useLab();
-  const { refused, typed } = lab.state;
-  const text = typed.open.value;
+  const [text, setText] = useState("");
   const [problem, setProblem] = useState("");
   const most = lab.state.catalogue.value?.limits.message ?? 262144;
   const read = (/** @type {string} */ from) => {
@@ -23,9 +22,7 @@ export function Open() {
     if (chosen?.size > most) setProblem("The file is larger than one message may hold.");
     else if (chosen) read(await chosen.text());
   };
-  const type = (/** @type {any} */ event) => {
-    typed.open.value = event.currentTarget.value;
-  };
+  const faults = lab.state.faults.value;
   return html`
     <label class="field">
       <span>A file that was saved here</span>
@@ -33,12 +30,12 @@ export function Open() {
     </label>
     <label class="field">
       <span>Or a link, or the text of a specification</span>
-      <textarea rows="5" spellcheck=${false} value=${text} onInput=${type}></textarea>
+      <textarea rows="5" spellcheck=${false} value=${text} onInput=${(/** @type {any} */ event) => setText(event.currentTarget.value)}></textarea>
     </label>
     ${problem && html`<p class="fault" role="alert">${problem}</p>`}
-    ${refused.value.length > 0 &&
+    ${faults.length > 0 &&
     html`<ul class="fault-list" role="alert">
-      ${refused.value.map((fault) => html`<li key=${fault.path}>${fault.path && html`<code>${fault.path}</code> `}${fault.text}</li>`)}
+      ${faults.map((fault) => html`<li key=${fault.path}><code>${fault.path || "the whole"}</code> ${fault.text}</li>`)}
     </ul>`}
     <div class="buttons"><${Button} label="Open it" kind="primary" disabled=${!text.trim()} onClick=${() => read(text.trim())} /></div>
   `;
