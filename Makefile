@@ -9,7 +9,7 @@
 #   make wheel     the core's wheel, in dist: all packages here install from it
 #   make plugins   build the plugins of this repository and install them
 #   make bench     measure: about ten minutes, or two with QUICK=1
-#   make bench-report   measure, and write bench/RESULTS.md with its plots
+#   make bench-results   measure, and write bench/RESULTS.md with its plots
 #   make bench-compilers   the kernels as GCC and Clang build them: bench/COMPILERS.md
 #   make interface   write the compiled interface anew from tools/interface.py
 #   make check     test, and count instructions under valgrind
@@ -61,7 +61,7 @@ SAY := @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo wheel lab test-lab bench-lab check-lab-soak test test-quick lint lint-text lint-types docs interface pytest plugins test-plugins test-peers test-frameworks bench \
-    bench-report bench-compilers coverage check check-random check-soak check-large check-sanitize check-threads check-debug check-plain check-pythons \
+    bench-results bench-compilers coverage check check-random check-soak check-large check-sanitize check-threads check-debug check-plain check-pythons \
     check-free-threading check-clang check-foreign clean
 
 help:
@@ -245,8 +245,8 @@ $(VENV)/bench.stamp: $(VENV)/core.stamp $(PLUGIN_SOURCE)
 bench: $(VENV)/bench.stamp
 	$(BIN)/python bench/run.py
 
-bench-report: bench
-	$(BIN)/python bench/report.py
+bench-results: bench
+	$(BIN)/python bench/write_results.py
 
 # The kernels as each compiler builds them, in environments of their own.
 COMPILERS ?= gcc clang

@@ -6,9 +6,9 @@ import argparse
 import sys
 
 from cases import COMPARED_SIZES, COPYTO, ROOF_LINES, size_name
-from report import BENCH, figure, label, table
 from results import Results
 from run import RESULTS
+from write_results import BENCH, figure, label, table
 
 
 def rows(results: dict[str, Results], isa: str, dtype: str) -> list[tuple[str, ...]]:
@@ -33,7 +33,7 @@ def rows(results: dict[str, Results], isa: str, dtype: str) -> list[tuple[str, .
     return lines
 
 
-def report(results: dict[str, Results]) -> str:
+def compared(results: dict[str, Results]) -> str:
     """All of COMPILERS.md."""
     first = next(iter(results.values()))
     compilers = " / ".join(results)
@@ -57,7 +57,7 @@ def main() -> int:
     args = parser.parse_args()
     results = {name: Results(RESULTS.parent / name) for name in args.compilers}
     path = BENCH / "COMPILERS.md"
-    path.write_text(report(results))
+    path.write_text(compared(results))
     print(f"wrote {path}")
     return 0
 

@@ -1,6 +1,6 @@
 """Run the benchmarks: a process for each instruction set of the machine, and for each peer.
 
-Writes pytest-benchmark's JSON and `run.json` to `.benchmarks/latest`; `report.py` reads them.
+Writes pytest-benchmark's JSON and `run.json` to `.benchmarks/latest`, for `write_results.py`.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def main() -> int:
             outcome = f"FAILED, see {name}.txt" if code else "ok"
             print(f"{name}: {outcome} ({time.perf_counter() - began:.0f} s)", flush=True)
             failed += code != 0
-    print(f"results are in {args.results}; python bench/report.py makes RESULTS.md of them")
+    print(f"results are in {args.results}; python bench/write_results.py makes RESULTS.md of them")
     return 1 if failed else 0
 
 

@@ -72,7 +72,7 @@ def selu_net(act=None, **drop):
 
 
 def found(model, x=None, **known):
-    return {(f.check, f.modules) for f in advise(model, x, **known).findings}
+    return {(f.mistake, f.modules) for f in advise(model, x, **known).findings}
 
 
 def two_streams(one, other):
@@ -124,10 +124,10 @@ def test_a_good_model_gets_no_finding(model, wrap, predicting):
     seed(model, 1)
     x = IMAGES if any(isinstance(m, Conv2d) for _, m in model.named_modules()) else ROWS
     model.train(not predicting)
-    report = advise(model, x, n_samples=1000, predicting=predicting)
-    assert report.findings == ()
-    assert [s.check for s in report.skipped] == [PREDICTING] * (not predicting)
-    assert str(report).startswith("no findings")
+    advice = advise(model, x, n_samples=1000, predicting=predicting)
+    assert advice.findings == ()
+    assert [s.mistake for s in advice.not_checked] == [PREDICTING] * (not predicting)
+    assert str(advice).startswith("no findings")
 
 
 @pytest.mark.parametrize(
@@ -262,20 +262,20 @@ def test_the_variance_shift_is_measured(p):
 def test_the_shift_is_that_of_the_module_alone():
     x = RNG.standard_normal((20_000, 6))
     model = Sequential(Dropout(0.2), Dropout(0.5), BatchNorm(6), Linear(6, 2))
-    found = [finding for finding in advise(model, x).findings if finding.check == NORM]
+    found = [finding for finding in advise(model, x).findings if finding.mistake == NORM]
     ratios = [float(f.why.split(" times ")[0].split()[-1]) for f in found]
     assert ratios == pytest.approx([1.25, 2], rel=0.02)
 
 
 def test_what_cannot_be_looked_at_is_skipped():
-    report = advise(Custom(dense(end=Dropout(0.9))))
-    assert [f.check for f in report.findings] == [HIGH]
-    skipped = {s.check: s.reason for s in report.skipped}
+    advice = advise(Custom(dense(end=Dropout(0.9))))
+    assert [f.mistake for f in advice.findings] == [HIGH]
+    skipped = {s.mistake: s.reason for s in advice.not_checked}
     order = {OUTPUTS, CONVOLUTION, NORM, ROW, PARAMETER, INPUT, ALPHA, SELU_ALONE}
     assert skipped.keys() == order | {FEW, PREDICTING}
     assert "needs x" in skipped[OUTPUTS]
     assert skipped[FEW] == "needs n_samples"
-    assert all(str(s) in str(report) for s in report.skipped)
+    assert all(str(s) in str(advice) for s in advice.not_checked)
 
 
 def test_the_model_is_left_as_it_was():
@@ -291,15 +291,15 @@ def test_the_model_is_left_as_it_was():
 
 
 def test_advice_says_which_why_and_what_to_do():
-    report = advise(dense(end=Dropout(0.9)), n_samples=10)
-    text = str(report)
+    advice = advise(dense(end=Dropout(0.9)), n_samples=10)
+    text = str(advice)
     assert text.startswith("3 findings\n")
-    for finding in report.findings:
+    for finding in advice.findings:
         assert finding.why.endswith(".")
-        assert finding.advice.endswith(".")
-        assert f"{', '.join(finding.modules)}: {finding.check}" in text
+        assert finding.remedy.endswith(".")
+        assert f"{', '.join(finding.modules)}: {finding.mistake}" in text
         assert finding.why in text
-        assert finding.advice in text
+        assert finding.remedy in text
     assert "(the model)" in str(advise(Dropout(0.9)))
 
 
@@ -319,7 +319,7 @@ def test_bad_arguments(arguments, error, text):
 
 
 def test_the_name_is_the_function():
-    import dropcore.advice
+    import dropcore.findings
 
-    assert dropcore.advise is dropcore.advice.advise
+    assert dropcore.advise is dropcore.findings.advise
     assert dropcore.ensemble.__name__ == "dropcore.ensemble"

@@ -34,7 +34,7 @@ class Parts(Module):
 
 
 def found(model, x):
-    return {(f.check, f.modules) for f in advise(model, x).findings}
+    return {(f.mistake, f.modules) for f in advise(model, x).findings}
 
 
 def test_functions_between_modules_are_gone_through():
@@ -119,7 +119,7 @@ def test_branches_are_followed():
 def test_a_module_in_two_places_is_seen_in_both():
     drop = Dropout(0.4)
     model = Sequential(drop, Linear(6, 6, rng=0), drop)
-    assert advise(model).findings[0].check == OUTPUTS
+    assert advise(model).findings[0].mistake == OUTPUTS
     assert found(model, ROWS) == {(OUTPUTS, ("0",))}
 
 
@@ -212,9 +212,9 @@ STREAM = Stream(1)
 
 
 def predicting(model, x=ROWS):
-    report = advise(model, x, predicting=True)
-    skipped = {skipped.check for skipped in report.skipped}
-    return {f.modules: f.why for f in report.findings if f.check == PREDICTING}, skipped
+    advice = advise(model, x, predicting=True)
+    skipped = {skipped.mistake for skipped in advice.not_checked}
+    return {f.modules: f.why for f in advice.findings if f.mistake == PREDICTING}, skipped
 
 
 def test_dropout_as_a_function_while_predicting():
@@ -250,6 +250,6 @@ def test_a_shift_is_measured_beside_dropout_as_a_function():
         block=Functional(True), drop=Dropout(0.5), norm=BatchNorm(2), out=Linear(2, 2)
     )
     before = model.block.p
-    findings = [f for f in advise(model, ROWS).findings if "batch normalisation" in f.check]
+    findings = [f for f in advise(model, ROWS).findings if "batch normalisation" in f.mistake]
     assert "On x the variance" in findings[0].why
     assert (STREAM.position, before) == (0, 0.5)

@@ -38,7 +38,7 @@ FLOORS = {
     "functional": 4,
     "adapters": 5,
     "ensemble": 6,
-    "advice": 6,
+    "findings": 6,
     "testing": 6,
     "feed": 6,
     "cli": 6,

@@ -64,7 +64,7 @@ STRUCTS = (
     ),
     Struct(
         "dropcore_layout",
-        "Nest",
+        "Layout",
         (
             "Py_ssize_t elements",
             "Py_ssize_t decisions",
@@ -242,7 +242,7 @@ BLOCKS = (
                 result="Py_ssize_t",
             ),
             Function(
-                "layout_room",
+                "layout_scratch",
                 "const dropcore_layout* layout",
                 "How many bytes it needs to lay them out anew; 0 where that is not needed.",
                 result="Py_ssize_t",
@@ -304,7 +304,7 @@ BLOCKS = (
                 "select_layout",
                 "const dropcore_layout* layout, const uint8_t* bits,\n"
                 "const dropcore_plan* plan, const element* x, element* y,\n"
-                "uint8_t* room,  # OUT: of layout_room bytes",
+                "uint8_t* scratch,  # OUT: of layout_scratch bytes",
                 "All elements of an array by the decisions of a mask.",
             ),
         ),

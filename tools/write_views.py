@@ -85,7 +85,7 @@ def view_function(function: Function, ending: str, element: str, dtypes: tuple[D
     if "scale" in names:
         lines.append("cdef dropcore_plan plan")
         lines += [f"plan.{field} = {field}" for field in ("scale", "shift", "drop")]
-    lines += checks(names)
+    lines += argument_checks(names)
     lines += [
         f"with {UNCHECKED}:",
         f'    check_arrays(b"{source}", b"{target}", &{source}[0], n, &{target}[0], '
@@ -109,7 +109,7 @@ def view_function(function: Function, ending: str, element: str, dtypes: tuple[D
 UNCHECKED = "cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False)"
 
 
-def checks(names: list[str]) -> list[str]:
+def argument_checks(names: list[str]) -> list[str]:
     """What an argument list needs checked besides x and y."""
     found = []
     if "draw" in names:

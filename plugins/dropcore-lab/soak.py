@@ -41,7 +41,7 @@ def main() -> int:
             samples, problems = play(found[0], server.pid, args.seconds)
         finally:
             server.terminate()
-    grown = [name for name in samples[0] if grows([sample[name] for sample in samples])]
+    grown = [name for name in samples[0] if grows([each[name] for each in samples])]
     for name in grown:
         problems.append(f"{name} grew")
     for problem in problems:

@@ -7,7 +7,7 @@ from dropcore._core.api cimport (
     dropcore_forward_bfloat16, dropcore_forward_float16, dropcore_forward_float32,
     dropcore_forward_float64, dropcore_forward_plan_bfloat16, dropcore_forward_plan_float16,
     dropcore_forward_plan_float32, dropcore_forward_plan_float64, dropcore_keep_bits,
-    dropcore_layout, dropcore_layout_decisions, dropcore_layout_of, dropcore_layout_room,
+    dropcore_layout, dropcore_layout_decisions, dropcore_layout_of, dropcore_layout_scratch,
     dropcore_path, dropcore_path_add_integer, dropcore_path_add_text, dropcore_path_of_bytes,
     dropcore_path_of_integer, dropcore_plan, dropcore_repeat_bfloat16, dropcore_repeat_float16,
     dropcore_repeat_float32, dropcore_repeat_float64, dropcore_scale, dropcore_select_bfloat16,

@@ -34,7 +34,7 @@ from dropcore.variants.base import (
 
 if TYPE_CHECKING:
     from dropcore import autograd, core, ensemble, testing
-    from dropcore.advice import advise
+    from dropcore.findings import advise
 
 __all__ = [
     "STREAM_VERSION",
@@ -97,7 +97,7 @@ def get_include() -> str:
 
 def __getattr__(name: str) -> Any:
     if name == "advise":  # a function: a module of this name would come to hide it
-        from dropcore.advice import advise
+        from dropcore.findings import advise
 
         return advise
     if name in _ON_FIRST_USE:

@@ -55,7 +55,7 @@ cdef struct Table:
     Py_ssize_t (*layout_decisions)(
         const dropcore_layout* layout
     ) noexcept nogil
-    Py_ssize_t (*layout_room)(
+    Py_ssize_t (*layout_scratch)(
         const dropcore_layout* layout
     ) noexcept nogil
     void (*forward_float32)(
@@ -84,7 +84,7 @@ cdef struct Table:
     ) noexcept nogil
     void (*select_layout_float32)(
         const dropcore_layout* layout, const uint8_t* bits, const dropcore_plan* plan,
-        const float* x, float* y, uint8_t* room
+        const float* x, float* y, uint8_t* scratch
     ) noexcept nogil
     void (*forward_float64)(
         const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n, const double* x,
@@ -112,7 +112,7 @@ cdef struct Table:
     ) noexcept nogil
     void (*select_layout_float64)(
         const dropcore_layout* layout, const uint8_t* bits, const dropcore_plan* plan,
-        const double* x, double* y, uint8_t* room
+        const double* x, double* y, uint8_t* scratch
     ) noexcept nogil
     void (*forward_float16)(
         const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n, const uint16_t* x,
@@ -140,7 +140,7 @@ cdef struct Table:
     ) noexcept nogil
     void (*select_layout_float16)(
         const dropcore_layout* layout, const uint8_t* bits, const dropcore_plan* plan,
-        const uint16_t* x, uint16_t* y, uint8_t* room
+        const uint16_t* x, uint16_t* y, uint8_t* scratch
     ) noexcept nogil
     void (*forward_bfloat16)(
         const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n, const uint16_t* x,
@@ -168,7 +168,7 @@ cdef struct Table:
     ) noexcept nogil
     void (*select_layout_bfloat16)(
         const dropcore_layout* layout, const uint8_t* bits, const dropcore_plan* plan,
-        const uint16_t* x, uint16_t* y, uint8_t* room
+        const uint16_t* x, uint16_t* y, uint8_t* scratch
     ) noexcept nogil
     int (*draw_of)(
         object rng, dropcore_draw* draw
@@ -187,7 +187,7 @@ table.words = api.dropcore_words
 table.scale = api.dropcore_scale
 table.layout_of = api.dropcore_layout_of
 table.layout_decisions = api.dropcore_layout_decisions
-table.layout_room = api.dropcore_layout_room
+table.layout_scratch = api.dropcore_layout_scratch
 table.forward_float32 = api.dropcore_forward_float32
 table.backward_float32 = api.dropcore_backward_float32
 table.forward_plan_float32 = api.dropcore_forward_plan_float32

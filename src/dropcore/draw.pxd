@@ -10,4 +10,3 @@ cdef class Draw:
 cdef Draw draw_of(DrawAddress address)
 cdef object key_and_index(const DrawAddress* address)
 cdef object index_of(str name, object index)
-cpdef object integer_of(str name, object value, str what)

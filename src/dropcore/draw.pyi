@@ -7,7 +7,6 @@ _Int: TypeAlias = int | np.integer[Any]
 
 STREAM_VERSION: Final = 1
 
-def integer_of(name: str, value: object, what: str) -> int: ...
 def check_version(name: str, value: object) -> None: ...
 
 @final

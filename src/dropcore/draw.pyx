@@ -4,27 +4,14 @@ cimport cython
 from libc.stdint cimport uint64_t
 from libc.string cimport memcmp
 
-import operator
-
 import numpy as np
 
+from dropcore._core.arguments cimport integer_of
 from dropcore._core.dispatch cimport kernels
 from dropcore._core.table cimport DrawAddress
 
 STREAM_VERSION = 1
 LAST_INDEX = 2**64 - 1
-
-
-cpdef object integer_of(str name, object value, str what):
-    if isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be {what}, not the bool {value!r}")
-    try:
-        value = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be {what}, not {value!r}") from None
-    if value < 0:
-        raise ValueError(f"{name} must be {what}, not {value}: integers are >= 0")
-    return value
 
 
 cdef object index_of(str name, object index):
@@ -67,7 +54,7 @@ cdef object key_and_index(const DrawAddress* address):
     return words
 
 
-cdef int set_key(DrawAddress* address, bytes key) except -1:
+cdef int set_key_bytes(DrawAddress* address, bytes key) except -1:
     cdef int word
     for word in range(8):
         address.key[word] = int.from_bytes(key[4 * word:4 * word + 4], "little")
@@ -192,7 +179,7 @@ cdef class Draw:
         if not digits or str(int(index)) != index or int(index) > LAST_INDEX:
             raise ValueError(f"text must end in a draw index in [0, 2**64), not {text!r}")
         draw = Draw.__new__(Draw)
-        set_key(&draw.address, bytes.fromhex(key))
+        set_key_bytes(&draw.address, bytes.fromhex(key))
         draw.address.index = int(index)
         return draw
 

@@ -94,7 +94,7 @@ typedef struct dropcore_layout {
         Py_ssize_t times, const dropcore_plan *plan, const element *x, element *y);     \
     /* All elements of an array by the decisions of a mask. */                          \
     void (*select_layout_##name)(const dropcore_layout *layout, const uint8_t *bits,    \
-        const dropcore_plan *plan, const element *x, element *y, uint8_t *room);
+        const dropcore_plan *plan, const element *x, element *y, uint8_t *scratch);
 
 typedef struct dropcore_api {
     uint32_t abi;            /* DROPCORE_ABI of the installed dropcore */
@@ -129,7 +129,7 @@ typedef struct dropcore_api {
     /* How many decisions `select_layout` reads: those of a mask in C order. */
     Py_ssize_t (*layout_decisions)(const dropcore_layout *layout);
     /* How many bytes it needs to lay them out anew; 0 where that is not needed. */
-    Py_ssize_t (*layout_room)(const dropcore_layout *layout);
+    Py_ssize_t (*layout_scratch)(const dropcore_layout *layout);
 
     DROPCORE_OF_DTYPE(float32, float)
     DROPCORE_OF_DTYPE(float64, double)

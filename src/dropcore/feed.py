@@ -106,8 +106,8 @@ def _packed(bits: Bytes) -> Bytes:
     return np.packbits(bits[: bits.size // 8 * 8], bitorder="little")
 
 
-def _interleaved(draws: list[Draw]) -> Iterator[Bytes]:
-    n = PIECE // 64 // len(draws)
+def _interleaved(sources: list[Draw]) -> Iterator[Bytes]:
+    n = PIECE // 64 // len(sources)
     for start in count(0, n):
-        words = np.stack([draw.words(n, start=start) for draw in draws], axis=1)
+        words = np.stack([draw.words(n, start=start) for draw in sources], axis=1)
         yield words.astype("<u8").reshape(-1).view(np.uint8)

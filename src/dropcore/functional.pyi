@@ -22,7 +22,7 @@ def dropout(
     store: Literal["bits", "draw"] = "bits",
     **options: Any,
 ) -> tuple[Array, Mask]: ...
-def run(
+def dropout_by_position(
     x: npt.ArrayLike,
     p: _Real,
     training: _Bool,

@@ -5,11 +5,10 @@ cimport numpy as cnp
 import numpy as np
 
 from dropcore._core cimport apply
-from dropcore._core.arrays cimport accepted, checked_shape, probability
+from dropcore._core.arguments cimport accepted, checked_shape, integer_of, probability
 from dropcore._core.bits cimport unpack
 from dropcore._core.table cimport DrawAddress
 from dropcore.mask cimport Runner, p_for, runner_of
-from dropcore.draw cimport integer_of
 from dropcore.rng cimport check_rng, take_draw
 
 import dropcore.runners  # no-cython-lint
@@ -144,10 +143,12 @@ def dropout(x, p, *, training, rng=None, variant="standard", out=None, store="bi
     True
     >>> dx = mask.backward(np.ones_like(x), out=y)
     """
-    return run(x, p, training, rng, variant, out, store, options)
+    return dropout_by_position(x, p, training, rng, variant, out, store, options)
 
 
-cpdef tuple run(x, p, training, rng, variant, out, store, dict options):
+cpdef tuple dropout_by_position(
+    x, p, training, rng, variant, out, store, dict options
+):
     """`dropout` by position, `options` in a dict: a call by name costs a layer as much as this."""
     cdef Runner runner
     cdef tuple others = ()

@@ -40,7 +40,7 @@ cdef class Mask:
     cdef tuple saved  # what a variant's own forward left
 
 
-cdef int register(object kind, type runner) except -1
+cdef int register_runner(object kind, type runner) except -1
 cdef Runner runner_of(object variant)
 cdef Mask remember(
     Runner runner, double p, tuple shape, const DrawAddress* draw, ShapedPlan plan, object bits,

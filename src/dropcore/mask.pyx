@@ -11,7 +11,7 @@ cimport numpy as cnp
 
 import numpy as np
 
-from dropcore._core.arrays cimport accepted, as_array, check_shape, checked_shape, probability
+from dropcore._core.arguments cimport accepted, as_array, check_shape, checked_shape, probability
 from dropcore._core.bits cimport unpacked
 from dropcore._core.plan cimport ShapedPlan
 from dropcore._core.table cimport DrawAddress
@@ -87,7 +87,7 @@ cdef list kinds = []  # (what a variant derives from, the class that runs it)
 cdef type inference = None  # of any variant
 
 
-cdef int register(object kind, type runner) except -1:
+cdef int register_runner(object kind, type runner) except -1:
     # `kind` None: inference.
     global inference
     if kind is None:

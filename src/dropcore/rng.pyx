@@ -4,8 +4,9 @@ import os
 
 import numpy as np
 
+from dropcore._core.arguments cimport integer_of
 from dropcore._core.table cimport DrawAddress
-from dropcore.draw cimport Draw, integer_of
+from dropcore.draw cimport Draw
 from dropcore.stream cimport Stream
 
 cdef str STREAMS = "None, a Stream, an integer >= 0, a SeedSequence, a Generator or a BitGenerator"

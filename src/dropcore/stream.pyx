@@ -15,15 +15,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from dropcore._core cimport keys
+from dropcore._core.arguments cimport integer_of
 from dropcore._core.table cimport DrawAddress
-from dropcore.draw cimport LAST_INDEX, draw_of, index_of, integer_of, key_and_index
+from dropcore.draw cimport LAST_INDEX, draw_of, index_of, key_and_index
 
 from dropcore.draw import STREAM_VERSION, check_version
 
 
 # ----------------------------------------------------------------------- keys
 
-cdef int add_item(keys.Path* path, object item) except -1:
+cdef int add_part(keys.Path* path, object item) except -1:
     # A str, bytes, or an integer of any size.
     cdef char kind
     cdef bytes payload
@@ -39,9 +40,9 @@ cdef int add_item(keys.Path* path, object item) except -1:
 
 cdef int derive_key(DrawAddress* address, object seed, tuple path) except -1:
     cdef keys.Path hashed
-    keys.begin(&hashed)
+    keys.begin_path(&hashed)
     for item in (seed, *path):
-        add_item(&hashed, item)
+        add_part(&hashed, item)
     keys.set_key(&hashed, address)
     return 0
 

@@ -120,7 +120,7 @@ def test_channels_last_by_a_layout():
     layout = ctypes.byref(interface.Layout())
     assert table.layout_of(4, length.ctypes.data, stride.ctypes.data, 1 << 2 | 1 << 3, layout)
     assert table.layout_decisions(layout) == n * c
-    assert table.layout_room(layout) == 0
+    assert table.layout_scratch(layout) == 0
     draw = dropcore.Stream(1).at(0)
     bits = dropcore.keep_mask(n * c, 0.5, rng=draw, packed=True)
     select = table.select_layout_float32

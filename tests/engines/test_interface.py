@@ -245,16 +245,16 @@ def test_layouts(dtype, order, shared):
     assert TABLE.layout_decisions(layout) == mask.keep.size
     bits = np.zeros((mask.keep.size + 7) // 8, np.uint8)
     TABLE.keep_bits(draw(), p, 0, mask.keep.size, address(bits))
-    room, behind_room = guarded(np.zeros(TABLE.layout_room(layout), np.uint8))
+    scratch, behind_scratch = guarded(np.zeros(TABLE.layout_scratch(layout), np.uint8))
     memory, behind = guarded(np.zeros(x.size, x.dtype))
     plan = ctypes.byref(Plan(TABLE.scale(p), 0, 0))
     select = getattr(TABLE, f"select_layout_{dtype}")
-    select(layout, address(bits), plan, address(x), address(memory), address(room))
+    select(layout, address(bits), plan, address(x), address(memory), address(scratch))
     y = memory if order is None else memory.reshape(x.transpose(order).shape)
     y = y if order is None else y.transpose(np.argsort(order))
     same(np.ascontiguousarray(y), expected)
     assert (behind == 0xA5).all()
-    assert (behind_room == 0xA5).all()
+    assert (behind_scratch == 0xA5).all()
 
 
 def test_what_is_no_run_of_memory_has_no_layout():

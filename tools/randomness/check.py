@@ -83,7 +83,7 @@ def main():
         tally.p_values(batteries.dieharder(feed, words, tests))
         read[kind] = feed.bytes
     if args.hour:
-        tally.z_scores(counts.words(max(0, LEAST_RAW - read["raw"])))
+        tally.z_scores(counts.raw_words(max(0, LEAST_RAW - read["raw"])))
         read["raw"] = max(read["raw"], LEAST_RAW)
     for kind, size in read.items():
         print(f"read of {kind}: {size / 1e9:.2f} GB")

@@ -138,7 +138,7 @@ def run(elements):
     yield from ties(elements // 256)
 
 
-def words(size):
+def raw_words(size):
     """Ones and equal neighbouring bits in `size` bytes of raw words."""
     draw, n, start, bits, equal = Stream(7).at(0), PIECE // 64, 0, 0, 0
     while start * 8 < size:

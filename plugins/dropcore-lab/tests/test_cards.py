@@ -24,7 +24,7 @@ CLAIMS = {
 @functools.cache
 def done(name):
     card = CARDS[name]
-    job = guided.run(card, "lower", card.seeds)
+    job = guided.start(card, "lower", card.seeds)
     progress = []
     try:
         while True:

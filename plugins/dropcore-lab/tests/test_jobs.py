@@ -226,7 +226,7 @@ def test_the_masks_of_any_step_can_be_looked_at(step):
 
 def test_findings_name_their_runs_and_layers():
     page = Page(changed(output={"dropout": {"p": 0.5}}, runs=[{"p": 0}, {}, {"p": 0.9}]))
-    found = {finding["check"]: finding for finding in page.results("advise")[-1]["findings"]}
+    found = {finding["mistake"]: finding for finding in page.results("advise")[-1]["findings"]}
     assert found["dropout on the outputs"]["layers"] == ["output"]
     assert 0 not in found["dropout on the outputs"]["runs"]
     assert found["p above 0.7"]["runs"] == [2]
@@ -234,7 +234,7 @@ def test_findings_name_their_runs_and_layers():
     assert set(found["few rows"]["layers"]) == {"hidden1", "hidden2", "output"}
     for finding in found.values():
         assert finding["why"]
-        assert finding["advice"]
+        assert finding["remedy"]
 
 
 def test_the_right_network_has_no_finding():

@@ -14,7 +14,7 @@
 
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from dropcore._core.table cimport Plan, DrawAddress, Nest, Path
+from dropcore._core.table cimport Plan, DrawAddress, Layout, Path
 
 cdef enum:
     DROPCORE_ABI = 1  # as in dropcore.h
@@ -22,7 +22,7 @@ cdef enum:
 ctypedef DrawAddress dropcore_draw
 ctypedef Plan dropcore_plan
 ctypedef Path dropcore_path
-ctypedef Nest dropcore_layout
+ctypedef Layout dropcore_layout
 
 # written by tools/write_interface.py: declarations
 # --------------------------------------------------------------- keys and draws
@@ -94,7 +94,7 @@ cdef int32_t dropcore_layout_of(
 cdef Py_ssize_t dropcore_layout_decisions(const dropcore_layout* layout) noexcept nogil
 
 # How many bytes it needs to lay them out anew; 0 where that is not needed.
-cdef Py_ssize_t dropcore_layout_room(const dropcore_layout* layout) noexcept nogil
+cdef Py_ssize_t dropcore_layout_scratch(const dropcore_layout* layout) noexcept nogil
 
 # --------------------------------------------------------------- for each dtype
 
@@ -228,24 +228,24 @@ cdef void dropcore_tile_bfloat16(
 cdef void dropcore_select_layout_float32(
     const dropcore_layout* layout, const uint8_t* bits,
     const dropcore_plan* plan, const float* x, float* y,
-    uint8_t* room,  # OUT: of layout_room bytes
+    uint8_t* scratch,  # OUT: of layout_scratch bytes
 ) noexcept nogil
 
 cdef void dropcore_select_layout_float64(
     const dropcore_layout* layout, const uint8_t* bits,
     const dropcore_plan* plan, const double* x, double* y,
-    uint8_t* room,  # OUT: of layout_room bytes
+    uint8_t* scratch,  # OUT: of layout_scratch bytes
 ) noexcept nogil
 
 cdef void dropcore_select_layout_float16(
     const dropcore_layout* layout, const uint8_t* bits,
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
-    uint8_t* room,  # OUT: of layout_room bytes
+    uint8_t* scratch,  # OUT: of layout_scratch bytes
 ) noexcept nogil
 
 cdef void dropcore_select_layout_bfloat16(
     const dropcore_layout* layout, const uint8_t* bits,
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
-    uint8_t* room,  # OUT: of layout_room bytes
+    uint8_t* scratch,  # OUT: of layout_scratch bytes
 ) noexcept nogil
 # end of declarations

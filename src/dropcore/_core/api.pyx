@@ -7,7 +7,7 @@ from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 from dropcore._core cimport keys
 from dropcore._core.apply cimport kept_scale, select_now
 from dropcore._core.dispatch cimport kernels, is_nontemporal
-from dropcore._core.layout cimport find_nest
+from dropcore._core.layout cimport find_layout
 from dropcore._core.table cimport MAX_AXES, Dtype, Plan
 
 # Bytes of an element, by Dtype.
@@ -27,14 +27,14 @@ cdef uint32_t dropcore_abi() noexcept nogil:
 # ------------------------------------------------------------- keys and draws
 
 cdef void dropcore_path_of_integer(uint64_t seed, dropcore_path* path) noexcept nogil:
-    keys.begin(path)
+    keys.begin_path(path)
     keys.add_integer(path, seed)
 
 
 cdef void dropcore_path_of_bytes(
     const uint8_t* seed, Py_ssize_t n, dropcore_path* path,
 ) noexcept nogil:
-    keys.begin(path)
+    keys.begin_path(path)
     keys.add_item(path, c"b", seed, n)
 
 
@@ -101,22 +101,22 @@ cdef int32_t dropcore_layout_of(
     int axes, const Py_ssize_t* length, const Py_ssize_t* stride, uint64_t shared,
     dropcore_layout* layout,
 ) noexcept nogil:
-    return axes <= MAX_AXES and find_nest(axes, length, shared, stride, 1, layout)
+    return axes <= MAX_AXES and find_layout(axes, length, shared, stride, 1, layout)
 
 
 cdef Py_ssize_t dropcore_layout_decisions(const dropcore_layout* layout) noexcept nogil:
     return layout.decisions
 
 
-cdef Py_ssize_t dropcore_layout_room(const dropcore_layout* layout) noexcept nogil:
+cdef Py_ssize_t dropcore_layout_scratch(const dropcore_layout* layout) noexcept nogil:
     return (layout.reordered + 31) // 32 * 4
 
 
 cdef inline void select_layout(
     Dtype dtype, const dropcore_layout* layout, const uint8_t* bits, const dropcore_plan* plan,
-    const void* x, void* y, uint8_t* room,
+    const void* x, void* y, uint8_t* scratch,
 ) noexcept nogil:
-    select_now(layout, bits, plan[0], dtype, SIZES[<int> dtype], x, y, room)
+    select_now(layout, bits, plan[0], dtype, SIZES[<int> dtype], x, y, scratch)
 
 
 # -------------------------------- what a kernel does, and what is of a dtype
@@ -191,9 +191,9 @@ cdef void dropcore_tile_float32(
 cdef void dropcore_select_layout_float32(
     const dropcore_layout* layout, const uint8_t* bits,
     const dropcore_plan* plan, const float* x, float* y,
-    uint8_t* room,  # OUT: of layout_room bytes
+    uint8_t* scratch,  # OUT: of layout_scratch bytes
 ) noexcept nogil:
-    select_layout(FLOAT32, layout, bits, plan, x, y, room)
+    select_layout(FLOAT32, layout, bits, plan, x, y, scratch)
 
 
 cdef void dropcore_forward_float64(
@@ -251,9 +251,9 @@ cdef void dropcore_tile_float64(
 cdef void dropcore_select_layout_float64(
     const dropcore_layout* layout, const uint8_t* bits,
     const dropcore_plan* plan, const double* x, double* y,
-    uint8_t* room,  # OUT: of layout_room bytes
+    uint8_t* scratch,  # OUT: of layout_scratch bytes
 ) noexcept nogil:
-    select_layout(FLOAT64, layout, bits, plan, x, y, room)
+    select_layout(FLOAT64, layout, bits, plan, x, y, scratch)
 
 
 cdef void dropcore_forward_float16(
@@ -311,9 +311,9 @@ cdef void dropcore_tile_float16(
 cdef void dropcore_select_layout_float16(
     const dropcore_layout* layout, const uint8_t* bits,
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
-    uint8_t* room,  # OUT: of layout_room bytes
+    uint8_t* scratch,  # OUT: of layout_scratch bytes
 ) noexcept nogil:
-    select_layout(FLOAT16, layout, bits, plan, x, y, room)
+    select_layout(FLOAT16, layout, bits, plan, x, y, scratch)
 
 
 cdef void dropcore_forward_bfloat16(
@@ -371,7 +371,7 @@ cdef void dropcore_tile_bfloat16(
 cdef void dropcore_select_layout_bfloat16(
     const dropcore_layout* layout, const uint8_t* bits,
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
-    uint8_t* room,  # OUT: of layout_room bytes
+    uint8_t* scratch,  # OUT: of layout_scratch bytes
 ) noexcept nogil:
-    select_layout(BFLOAT16, layout, bits, plan, x, y, room)
+    select_layout(BFLOAT16, layout, bits, plan, x, y, scratch)
 # end of functions

@@ -1,7 +1,7 @@
 cimport numpy as cnp
 from libc.stdint cimport uint8_t, uint64_t
 
-from dropcore._core.table cimport DrawAddress, Dtype, Nest, Plan
+from dropcore._core.table cimport DrawAddress, Dtype, Layout, Plan
 
 cdef int keep_bits(
     const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n, cnp.ndarray bits
@@ -11,16 +11,16 @@ cdef int drop(
 ) except -1
 cdef cnp.ndarray new_scratch(Py_ssize_t bits)
 cdef int select(
-    cnp.ndarray bits, const Nest* nest, cnp.ndarray scratch, Plan plan,
+    cnp.ndarray bits, const Layout* layout, cnp.ndarray scratch, Plan plan,
     cnp.ndarray x, cnp.ndarray y
 ) except -1
 cdef void select_now(
-    const Nest* nest, const uint8_t* bits, Plan plan, Dtype dtype, Py_ssize_t itemsize,
-    const void* x, void* y, uint8_t* room,
+    const Layout* layout, const uint8_t* bits, Plan plan, Dtype dtype, Py_ssize_t itemsize,
+    const void* x, void* y, uint8_t* scratch,
 ) noexcept nogil
 cpdef double kept_scale(double p) noexcept nogil
 
 
-cdef inline cnp.ndarray scratch_for(const Nest* nest):
+cdef inline cnp.ndarray scratch_for(const Layout* layout):
     # For what `select` lays out anew; None where that is nothing.
-    return new_scratch(nest.reordered) if nest.reordered else None
+    return new_scratch(layout.reordered) if layout.reordered else None

@@ -8,10 +8,10 @@
 cimport numpy as cnp
 from libc.stdint cimport uint8_t, uint64_t
 
-from dropcore._core.arrays cimport dtype_of
+from dropcore._core.arguments cimport dtype_of
 from dropcore._core.dispatch cimport is_nontemporal, kernels
-from dropcore._core.table cimport DrawAddress, Dtype, Nest, Plan
-from dropcore._core.work cimport DROP, KEEP_BITS, SMALL, Work, execute, laid_out, new_work, run
+from dropcore._core.table cimport DrawAddress, Dtype, Layout, Plan
+from dropcore._core.work cimport DROP, KEEP_BITS, SMALL, Work, execute, laid_out, new_work, run_here
 
 cnp.import_array()
 
@@ -66,60 +66,60 @@ cdef cnp.ndarray new_scratch(Py_ssize_t bits):
 
 
 cdef inline void reorder(
-    const Nest* nest, const uint8_t* bits,
-    uint8_t* room,  # OUT
+    const Layout* layout, const uint8_t* bits,
+    uint8_t* scratch,  # OUT
 ) noexcept nogil:
-    kernels.reorder(bits, nest.axes, nest.length, nest.stride, room)
+    kernels.reorder(bits, layout.axes, layout.length, layout.stride, scratch)
 
 
 cdef int select(
     cnp.ndarray bits,  # IN: uint8
-    const Nest* nest,
+    const Layout* layout,
     cnp.ndarray scratch,  # from `scratch_for`
     Plan plan,
-    cnp.ndarray x,  # IN: dense, in the order of axes that the nest was found for
+    cnp.ndarray x,  # IN: dense, in the order of axes that the layout was found for
     cnp.ndarray y,  # OUT, in the same; may be x
 ) except -1:
     # Decisions that are there, laid out over the elements.
     cdef Work w
     cdef const uint8_t* source = bytes_of(bits)
     cdef uint8_t* anew
-    if nest.elements == 0:
+    if layout.elements == 0:
         return 0
-    if nest.reordered:
+    if layout.reordered:
         anew = bytes_of(scratch)
         bits = scratch
-        if nest.reordered < SMALL:
-            reorder(nest, source, anew)
+        if layout.reordered < SMALL:
+            reorder(layout, source, anew)
         else:
             with nogil:
-                reorder(nest, source, anew)
-    w = laid_out(nest, bytes_of(bits))
+                reorder(layout, source, anew)
+    w = laid_out(layout, bytes_of(bits))
     w.plan = plan
     return over_arrays(&w, x, y, bits)
 
 
 cdef void select_now(
-    const Nest* nest, const uint8_t* bits, Plan plan, Dtype dtype, Py_ssize_t itemsize,
+    const Layout* layout, const uint8_t* bits, Plan plan, Dtype dtype, Py_ssize_t itemsize,
     const void* x,  # IN
     void* y,  # OUT, may be x
-    uint8_t* room,  # OUT
+    uint8_t* scratch,  # OUT
 ) noexcept nogil:
     # The same on one thread, without arrays.
     cdef Work w
-    if nest.elements == 0:
+    if layout.elements == 0:
         return
-    if nest.reordered:
-        reorder(nest, bits, room)
-        bits = room
-    w = laid_out(nest, bits)
+    if layout.reordered:
+        reorder(layout, bits, scratch)
+        bits = scratch
+    w = laid_out(layout, bits)
     w.dtype = dtype
     w.itemsize = itemsize
     w.plan = plan
     w.x = <const char*> x
     w.y = <char*> y
-    w.nontemporal = is_nontemporal(nest.elements * itemsize, 1, x, y)
-    run(&w)
+    w.nontemporal = is_nontemporal(layout.elements * itemsize, 1, x, y)
+    run_here(&w)
 
 
 cpdef double kept_scale(double p) noexcept nogil:

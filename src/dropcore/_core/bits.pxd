@@ -1,11 +1,11 @@
 cimport numpy as cnp
 
-from dropcore._core.layout cimport Layout
+from dropcore._core.layout cimport Sharing
 
 cdef cnp.ndarray packed(cnp.ndarray keep)
 cdef cnp.ndarray unpacked(cnp.ndarray bits, tuple shape)
 cdef int unpack(cnp.ndarray bits, cnp.ndarray keep) except -1
-cdef int check_bits(cnp.ndarray bits, Layout layout) except -1
+cdef int check_bits(cnp.ndarray bits, Sharing sharing) except -1
 
 
 cdef inline cnp.ndarray empty_bits(Py_ssize_t decisions):

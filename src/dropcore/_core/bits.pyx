@@ -4,7 +4,7 @@ cimport numpy as cnp
 
 import numpy as np
 
-from dropcore._core.layout cimport Layout
+from dropcore._core.layout cimport Sharing
 
 cnp.import_array()
 
@@ -33,10 +33,10 @@ cdef cnp.ndarray unpacked(cnp.ndarray bits, tuple shape):
     return keep
 
 
-cdef int check_bits(cnp.ndarray bits, Layout layout) except -1:
+cdef int check_bits(cnp.ndarray bits, Sharing sharing) except -1:
     if (
         cnp.PyArray_TYPE(bits) != cnp.NPY_UINT8 or not cnp.PyArray_IS_C_CONTIGUOUS(bits)
-        or (<object> bits).shape != ((layout.decisions + 7) >> 3,)
+        or (<object> bits).shape != ((sharing.decisions + 7) >> 3,)
     ):
-        raise ValueError(f"bits must be those of keep decisions of shape {layout.mask_shape}")
+        raise ValueError(f"bits must be those of keep decisions of shape {sharing.mask_shape}")
     return 0

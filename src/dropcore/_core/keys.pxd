@@ -2,7 +2,7 @@ from libc.stdint cimport uint8_t, uint64_t
 
 from dropcore._core.table cimport DrawAddress, Path
 
-cdef void begin(
+cdef void begin_path(
     Path* path,  # OUT
 ) noexcept nogil
 cdef void add_item(

@@ -129,7 +129,7 @@ cdef inline int to_bytes(
     return used
 
 
-cdef void begin(Path* path) noexcept nogil:
+cdef void begin_path(Path* path) noexcept nogil:
     memset(path, 0, sizeof(path[0]))
     memcpy(path.hash, INITIAL, sizeof(INITIAL))
     path.hash[0] ^= 0x01010020  # the parameter block: 32 bytes of digest, no key, no tree

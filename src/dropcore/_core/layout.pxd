@@ -1,30 +1,30 @@
 cimport numpy as cnp
 from libc.stdint cimport uint64_t
 
-from dropcore._core.table cimport MAX_AXES, Nest
+from dropcore._core.table cimport MAX_AXES, Layout
 
-# Of a Nest, in the order of memory: a decision for each element (`dense`), or `n` decisions that
+# Of a Layout, in the order of memory: a decision for each element (`dense`), or `n` decisions that
 # each hold for `times` elements (`repeats`), or else `n` rows of `times` decisions; `steps` times,
 # in a loop over axes from the last, where a step skips `loop_stride` decisions, 0 where they are
 # shared. Before that, `reordered` bits, if any, are laid out anew, as `kernels.reorder` takes axes.
 
-cdef class Layout:
+cdef class Sharing:
     cdef readonly tuple shape
     cdef readonly tuple mask_shape
     cdef readonly Py_ssize_t decisions
     cdef int axes
     cdef Py_ssize_t[<int> MAX_AXES] length
     cdef uint64_t shared
-    cdef Nest nest  # in C order
+    cdef Layout layout  # in C order
 
 
-cdef bint find_nest(
+cdef bint find_layout(
     int axes, const Py_ssize_t* length, uint64_t shared, const Py_ssize_t* strides,
-    Py_ssize_t itemsize, Nest* nest,
+    Py_ssize_t itemsize, Layout* layout,
 ) noexcept nogil
 cdef bint has_no_gaps(cnp.ndarray array) noexcept
 cdef bint has_strides_of(cnp.ndarray a, cnp.ndarray b) noexcept
-cdef const Nest* nest_in(Layout layout, cnp.ndarray array, Nest* own) noexcept
+cdef const Layout* layout_in(Sharing sharing, cnp.ndarray array, Layout* own) noexcept
 
 
 # Most arrays are in C order, and of those there is no more to ask.
@@ -43,15 +43,15 @@ cdef inline bint lie_alike(cnp.ndarray a, cnp.ndarray b) noexcept:
     )
 
 
-cdef inline const Nest* nest_of(
-    Layout layout, cnp.ndarray array,
-    Nest* own,  # OUT, where the array, which is dense, is in another order than C's
+cdef inline const Layout* layout_of(
+    Sharing sharing, cnp.ndarray array,
+    Layout* own,  # OUT, where the array, which is dense, is in another order than C's
 ) noexcept:
     if cnp.PyArray_IS_C_CONTIGUOUS(array):
-        return &layout.nest
-    return nest_in(layout, array, own)
+        return &sharing.layout
+    return layout_in(sharing, array, own)
 
 
-cdef inline bint is_fused(const Nest* nest) noexcept:
+cdef inline bint is_fused(const Layout* layout) noexcept:
     # Whether decisions can be used as they are made: one for each element, in the order of memory.
-    return nest.dense and not nest.reordered
+    return layout.dense and not layout.reordered

@@ -45,10 +45,10 @@ cdef int in_memory(
     return count
 
 
-cdef bint find_nest(
+cdef bint find_layout(
     int axes, const Py_ssize_t* length, uint64_t shared, const Py_ssize_t* strides,
     Py_ssize_t itemsize,
-    Nest* nest,  # OUT
+    Layout* layout,  # OUT
 ) noexcept nogil:
     # False where the elements are no single run of memory, as `in_memory` finds. `shared`: bit
     # `axis` is set where decisions are shared along that axis.
@@ -70,22 +70,22 @@ cdef bint find_nest(
         if not shared >> axis & 1:
             in_order &= axis > before
             before = axis
-    nest.decisions = decisions
-    set_loop(order, count, length, shared, nest)
-    nest.elements = nest.n * nest.times * nest.steps
-    if nest.steps > 1 and nest.n * nest.times < FEW:
+    layout.decisions = decisions
+    set_loop(order, count, length, shared, layout)
+    layout.elements = layout.n * layout.times * layout.steps
+    if layout.steps > 1 and layout.n * layout.times < FEW:
         in_order = False
-        nest.dense = True
+        layout.dense = True
         shared = 0
-    nest.reordered = 0
+    layout.reordered = 0
     if not in_order:
-        set_order(order, count, length, shared, skipped, nest)
+        set_order(order, count, length, shared, skipped, layout)
     return True
 
 
 cdef void set_loop(
     const int* order, int count, const Py_ssize_t* length, uint64_t shared,
-    Nest* nest,  # OUT: all but that
+    Layout* layout,  # OUT: all but that
 ) noexcept nogil:
     cdef Py_ssize_t[<int> MAX_AXES] part
     cdef bint is_shared = False
@@ -98,43 +98,43 @@ cdef void set_loop(
             is_shared = shared >> order[place] & 1
             part[parts] = length[order[place]]
             parts += 1
-    nest.dense = parts == 0 or (parts == 1 and not is_shared)
-    nest.repeats = is_shared
-    nest.times = part[parts - 1] if parts else 1
-    nest.n = part[parts - 2] if parts > 1 else 1
-    nest.steps = 1
-    nest.loops = max(parts - 2, 0)
-    stride = nest.n if is_shared else nest.times
-    for place in range(nest.loops):
-        nest.loop_length[place] = part[parts - 3 - place]
-        nest.loop_stride[place] = 0 if is_shared else stride
-        nest.steps *= nest.loop_length[place]
+    layout.dense = parts == 0 or (parts == 1 and not is_shared)
+    layout.repeats = is_shared
+    layout.times = part[parts - 1] if parts else 1
+    layout.n = part[parts - 2] if parts > 1 else 1
+    layout.steps = 1
+    layout.loops = max(parts - 2, 0)
+    stride = layout.n if is_shared else layout.times
+    for place in range(layout.loops):
+        layout.loop_length[place] = part[parts - 3 - place]
+        layout.loop_stride[place] = 0 if is_shared else stride
+        layout.steps *= layout.loop_length[place]
         if not is_shared:
-            stride *= nest.loop_length[place]
+            stride *= layout.loop_length[place]
         is_shared = not is_shared
 
 
 cdef void set_order(
     const int* order, int count, const Py_ssize_t* length, uint64_t shared,
     const Py_ssize_t* skipped,
-    Nest* nest,  # OUT: how it is reordered
+    Layout* layout,  # OUT: how it is reordered
 ) noexcept nogil:
     # Of the axes that are not shared; two that follow each other in the mask as well are one.
     cdef int place, axis, last = -1
-    nest.reordered = 1
+    layout.reordered = 1
     for place in range(count):
         axis = order[place]
         if shared >> axis & 1:
             continue
-        nest.reordered *= length[axis]
-        if last >= 0 and nest.stride[last] == length[axis] * skipped[axis]:
-            nest.length[last] *= length[axis]
-            nest.stride[last] = skipped[axis]
+        layout.reordered *= length[axis]
+        if last >= 0 and layout.stride[last] == length[axis] * skipped[axis]:
+            layout.length[last] *= length[axis]
+            layout.stride[last] = skipped[axis]
             continue
         last += 1
-        nest.length[last] = length[axis]
-        nest.stride[last] = skipped[axis]
-    nest.axes = last + 1
+        layout.length[last] = length[axis]
+        layout.stride[last] = skipped[axis]
+    layout.axes = last + 1
 
 
 # --------------------------------------------------------------------- of arrays
@@ -163,8 +163,8 @@ cdef bint has_strides_of(cnp.ndarray a, cnp.ndarray b) noexcept:
 
 
 @cython.final
-cdef class Layout:
-    """How the decisions of a mask lie over the elements of an array.
+cdef class Sharing:
+    """Along which axes of an array decisions are shared, and the layout of that in C order.
 
     Parameters
     ----------
@@ -187,12 +187,12 @@ cdef class Layout:
             self.decisions *= <Py_ssize_t> self.mask_shape[axis]
             if axis in shared_axes:
                 self.shared |= <uint64_t> 1 << axis
-        find_nest(self.axes, self.length, self.shared, NULL, 0, &self.nest)
+        find_layout(self.axes, self.length, self.shared, NULL, 0, &self.layout)
 
 
-cdef const Nest* nest_in(Layout layout, cnp.ndarray array, Nest* own) noexcept:
-    find_nest(
-        layout.axes, layout.length, layout.shared, strides_of(array),
+cdef const Layout* layout_in(Sharing sharing, cnp.ndarray array, Layout* own) noexcept:
+    find_layout(
+        sharing.axes, sharing.length, sharing.shared, strides_of(array),
         cnp.PyArray_ITEMSIZE(array), own,
     )
     return own

@@ -1,9 +1,9 @@
-from dropcore._core.layout cimport Layout
+from dropcore._core.layout cimport Sharing
 from dropcore._core.table cimport Plan
 
 
 cdef class ShapedPlan:
-    cdef Layout layout
+    cdef Sharing sharing
     cdef Plan plan
     cdef Plan gradient
 

@@ -5,7 +5,7 @@ cimport cython
 
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from dropcore._core.layout cimport Layout
+from dropcore._core.layout cimport Sharing
 
 
 @cython.final
@@ -16,7 +16,7 @@ cdef class ShapedPlan:
 cdef ShapedPlan shaped_plan(object plan, tuple shape):
     # Shared as the plan says.
     shared_axes = normalize_axis_tuple(plan.shared_axes, len(shape), argname="shared_axes")
-    return with_layout(plan, Layout(shape, shared_axes))
+    return with_sharing(plan, Sharing(shape, shared_axes))
 
 
 cdef ShapedPlan plan_of_decisions(object plan, str name, tuple mask_shape, tuple shape):
@@ -29,12 +29,12 @@ cdef ShapedPlan plan_of_decisions(object plan, str name, tuple mask_shape, tuple
             f"not shape {mask_shape}"
         )
     shared = tuple([axis for axis, length in enumerate(mask_shape) if length != shape[axis]])
-    return with_layout(plan, Layout(shape, shared))
+    return with_sharing(plan, Sharing(shape, shared))
 
 
-cdef ShapedPlan with_layout(object plan, Layout layout):
+cdef ShapedPlan with_sharing(object plan, Sharing sharing):
     cdef ShapedPlan ready = ShapedPlan.__new__(ShapedPlan)
-    ready.layout = layout
+    ready.sharing = sharing
     ready.plan = Plan(scale=plan.scale, shift=plan.shift, drop=plan.drop)
     ready.gradient = Plan(scale=plan.scale, shift=0, drop=0)
     return ready

@@ -28,7 +28,7 @@ cdef struct Path "dropcore_path":
 
 
 # How decisions lie over the elements of an array, in the order of memory.
-cdef struct Nest "dropcore_layout":
+cdef struct Layout "dropcore_layout":
     Py_ssize_t elements
     Py_ssize_t decisions
     int32_t dense

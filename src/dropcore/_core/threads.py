@@ -13,13 +13,14 @@ and a signal handler that forks meanwhile leaves the child waiting for a thread 
 from __future__ import annotations
 
 import _thread
-import operator
 import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from typing import Protocol
+
+from dropcore._core.arguments import integer_of
 
 MAX_THREADS = 1024
 # Elements that a thread is worth waking for: one that sleeps takes tens of microseconds to wake.
@@ -32,15 +33,10 @@ _here = threading.local()
 
 
 def _count(name: str, value: object) -> int:
-    what = f"{name} must be an integer in [1, {MAX_THREADS}], not {value!r}"
-    if isinstance(value, bool):
-        raise TypeError(what)
-    try:
-        count = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(what) from None
+    what = f"an integer in [1, {MAX_THREADS}]"
+    count = integer_of(name, value, what)
     if not 1 <= count <= MAX_THREADS:
-        raise ValueError(what)
+        raise ValueError(f"{name} must be {what}, not {count}")
     return count
 
 
@@ -129,7 +125,7 @@ class Piece(Protocol):
     def __call__(self) -> None: ...
 
 
-def run(pieces: Sequence[Piece]) -> None:
+def run_pieces(pieces: Sequence[Piece]) -> None:
     """Run all pieces, here and in the pool; some may still run in the pool on return.
 
     A signal handler may raise at any place of it.

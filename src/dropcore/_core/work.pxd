@@ -1,7 +1,7 @@
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memset
 
-from dropcore._core.table cimport DrawAddress, Dtype, Nest, Plan
+from dropcore._core.table cimport DrawAddress, Dtype, Layout, Plan
 
 
 cdef enum:
@@ -29,7 +29,7 @@ cdef struct Work:
     uint64_t first
     Py_ssize_t n  # elements; of a repeat: decisions; of a tile: rows
     Py_ssize_t times  # of a repeat: elements to a decision; of a tile: decisions in a row
-    const Nest* nest
+    const Layout* layout
     Py_ssize_t step  # of its loop, the first
     Py_ssize_t steps
     Plan plan
@@ -48,21 +48,21 @@ cdef inline Work new_work(Operation operation, Py_ssize_t n) noexcept nogil:
     return w
 
 
-cdef inline Work laid_out(const Nest* nest, const uint8_t* bits) noexcept nogil:
+cdef inline Work laid_out(const Layout* layout, const uint8_t* bits) noexcept nogil:
     # By bits that are laid out already.
-    cdef Work w = new_work(SELECT, nest.elements)
+    cdef Work w = new_work(SELECT, layout.elements)
     w.bits_in = bits
-    if not nest.dense:
-        w.operation = REPEAT if nest.repeats else TILE
-        w.nest = nest
-        w.n = nest.n
-        w.times = nest.times
-        w.steps = nest.steps
+    if not layout.dense:
+        w.operation = REPEAT if layout.repeats else TILE
+        w.layout = layout
+        w.n = layout.n
+        w.times = layout.times
+        w.steps = layout.steps
     return w
 
 
 # On this thread.
-cdef void run(const Work* w) noexcept nogil
+cdef void run_here(const Work* w) noexcept nogil
 
 # On as many threads as it is worth. x, y and bits: the objects that hold the memory, or None.
 cdef int execute(Work* w, object x, object y, object bits) except -1

@@ -36,16 +36,16 @@ cdef void run_inner(const Work* w) noexcept nogil:
         )
 
 
-cdef void run(const Work* w) noexcept nogil:
+cdef void run_here(const Work* w) noexcept nogil:
     cdef Work inner = w[0]
     cdef Py_ssize_t step, rest, block = w.n * w.times * w.itemsize
     cdef int axis
     for step in range(w.step, w.step + w.steps):
         inner.first = w.first
         rest = step
-        for axis in range(w.nest.loops if w.steps > 1 or step else 0):
-            inner.first += rest % w.nest.loop_length[axis] * w.nest.loop_stride[axis]
-            rest //= w.nest.loop_length[axis]
+        for axis in range(w.layout.loops if w.steps > 1 or step else 0):
+            inner.first += rest % w.layout.loop_length[axis] * w.layout.loop_stride[axis]
+            rest //= w.layout.loop_length[axis]
         run_inner(&inner)
         inner.x += block
         inner.y += block
@@ -76,9 +76,9 @@ cdef Work cut(const Work* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
 
 @cython.final
 cdef class Piece:
-    # One share of a Work, run once, by whoever calls it first. It holds the memory.
+    # One share of a Work, run once, by whoever calls it first. It keeps the arrays alive.
     cdef Work work
-    cdef tuple memory
+    cdef tuple kept_alive
     cdef object claim
     cdef object ended
     cdef bint done
@@ -93,7 +93,7 @@ cdef class Piece:
     def __call__(self):
         if self.claim.acquire(False):
             with nogil:
-                run(&self.work)
+                run_here(&self.work)
             self.end()
             self.ended.release()
 
@@ -144,21 +144,21 @@ cdef int execute(Work* w, object x, object y, object bits) except -1:
         count = min(<Py_ssize_t> threads._threads, elements // <Py_ssize_t> threads.PIECE)
     w.nontemporal = is_nontemporal(elements * w.itemsize, count, w.x, w.y)
     if elements < SMALL:
-        run(w)
+        run_here(w)
         return 0
     if count <= 1:
         with nogil:
-            run(w)
+            run_here(w)
         return 0
     share = -(-units // (count * grain)) * grain
     pieces = []
     for begin in range(0, units, share):
         piece = Piece()
-        piece.memory = (x, y, bits)
+        piece.kept_alive = (x, y, bits)
         piece.work = cut(w, begin, min(begin + share, units))
         pieces.append(piece)
     try:
-        threads.run(pieces)
+        threads.run_pieces(pieces)
     finally:
         wait_for(pieces)
     return 0

@@ -113,7 +113,7 @@ def on_tape(
             raise TypeError("out is not taken: the tape needs x as it was")
         arrays = {name: o.data if isinstance(o, Tensor) else o for name, o in options.items()}
     out = None if reusable is None else reusable.like(x.data)
-    y, mask = functional.run(x.data, p, training, rng, variant, out, store, arrays)
+    y, mask = functional.dropout_by_position(x.data, p, training, rng, variant, out, store, arrays)
     if options:
         parents += tuple(as_tensor(options[name]) for name in mask.variant.inputs[1:])
     if len(parents) > 1:
@@ -260,8 +260,8 @@ class Dropout(Module):
         return self._p
 
     @p.setter
-    def p(self, p: float) -> None:
-        self._p = p_for(self.variant, p)
+    def p(self, value: float) -> None:
+        self._p = p_for(self.variant, value)
 
     def forward(self, x: Tensor | ArrayLike, **inputs: Tensor | ArrayLike) -> Tensor:
         """Drop elements of `x` in training mode, apply the inference rule in inference mode.

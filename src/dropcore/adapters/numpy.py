@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from dropcore._core.reuse import ReusableOutputs
 from dropcore.draw import Draw
-from dropcore.functional import keeps_bits, run
+from dropcore.functional import dropout_by_position, keeps_bits
 from dropcore.mask import Mask, p_for
 from dropcore.plugins import get_variant
 from dropcore.rng import stream_of
@@ -97,8 +97,8 @@ class Dropout:
         return self._p
 
     @p.setter
-    def p(self, p: float) -> None:
-        self._p = p_for(self.variant, p)
+    def p(self, value: float) -> None:
+        self._p = p_for(self.variant, value)
 
     def __call__(self, x: ArrayLike, *, out: Array | None = None, **inputs: Any) -> Array:
         """y: dropout in training mode, the variant's inference rule in inference mode.
@@ -118,7 +118,7 @@ class Dropout:
         """
         if out is None and self._reusable is not None:
             out = self._reusable.like(x)
-        y, self.mask = run(
+        y, self.mask = dropout_by_position(
             x, self._p, self.training, self.rng, self.variant, out, self.store, inputs
         )
         self._calls += 1

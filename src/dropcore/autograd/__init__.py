@@ -51,8 +51,8 @@ True
 """
 
 from dropcore.autograd.batches import Batches
-from dropcore.autograd.check import gradcheck
 from dropcore.autograd.conv import conv2d
+from dropcore.autograd.finite_differences import gradcheck
 from dropcore.autograd.losses import binary_cross_entropy_with_logits, cross_entropy
 from dropcore.autograd.module import Module, Sequential
 from dropcore.autograd.nn import (

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dropcore.autograd.checks import at_least
+from dropcore.autograd.arguments import at_least
 from dropcore.autograd.gradients import Array
 from dropcore.autograd.nn import Seed
 from dropcore.autograd.state import Stateful

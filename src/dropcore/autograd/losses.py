@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dropcore.autograd.checks import of_shape
+from dropcore.autograd.arguments import of_shape
 from dropcore.autograd.gradients import Array
 from dropcore.autograd.ops import stable_log_softmax, stable_sigmoid
 from dropcore.autograd.tensor import Tensor, apply_op, as_tensor

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from dropcore.autograd.checks import at_least
+from dropcore.autograd.arguments import at_least
 from dropcore.autograd.conv import conv2d
 from dropcore.autograd.module import Module
 from dropcore.autograd.norm import batch_norm

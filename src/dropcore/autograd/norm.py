@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dropcore.autograd.checks import at_least, of_shape
+from dropcore.autograd.arguments import at_least, of_shape
 from dropcore.autograd.gradients import Array
 from dropcore.autograd.tensor import Tensor, apply_op, as_tensor
 

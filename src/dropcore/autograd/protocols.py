@@ -8,9 +8,9 @@ truth, hashing, iteration, ``+=``. These are defined here. The table in
 
 from __future__ import annotations
 
-import copy
 import operator
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -105,7 +105,7 @@ class ArrayProtocols:
         return None, {name: getattr(self, name) for name in names} | {"_node": None}
 
     def __copy__(self) -> Self:
-        return copy.deepcopy(self)
+        return deepcopy(self)
 
     # Comparisons: arrays of bools
 

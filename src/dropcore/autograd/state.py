@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dropcore.autograd.checks import at_least
+from dropcore.autograd.arguments import at_least
 from dropcore.autograd.gradients import Array
 
 Setter = Callable[[Any], object]

@@ -15,7 +15,7 @@ from weakref import ref
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dropcore.autograd.checks import of_shape
+from dropcore.autograd.arguments import of_shape
 from dropcore.autograd.gradients import Array, Gradient
 from dropcore.autograd.protocols import ArrayProtocols, Number, operand, unmasked
 from dropcore.autograd.tape import Node, Rule, is_recording

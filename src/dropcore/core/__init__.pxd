@@ -12,7 +12,7 @@ from cython cimport floating
 from libc.stdint cimport uint8_t, uint16_t, uint64_t
 
 from dropcore._core.api cimport dropcore_draw, dropcore_keep_bits, dropcore_plan
-from dropcore.core.checks cimport (
+from dropcore.core.refusals cimport (
     check_arrays, check_bits, check_draws, check_shared, check_window,
 )
 

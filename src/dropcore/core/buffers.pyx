@@ -14,18 +14,17 @@ from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport strchr
 
 from dropcore._core.apply cimport kept_scale
-from dropcore._core.arrays cimport as_array, probability
+from dropcore._core.arguments cimport as_array, integer_of, probability
 from dropcore._core.table cimport FLOAT16, FLOAT32, FLOAT64, DrawAddress, Dtype, Plan
 from dropcore._core.work cimport (
     DROP, KEEP_BITS, REPEAT, SELECT, Operation, Work, execute, new_work,
 )
-from dropcore.core.checks cimport (
+from dropcore.core.refusals cimport (
     check_arrays, check_bits, check_draws, check_shared, check_window,
 )
 from dropcore.draw cimport Draw
 
 import numbers
-import operator
 
 # By which NumPy looks at the memory of what has no buffer. Of anything else it would make a copy.
 cdef tuple SHARED = ("__array_interface__", "__array_struct__", "__dlpack__")
@@ -130,22 +129,15 @@ cdef DrawAddress* address_of(object draw) except NULL:
     return &(<Draw> draw).address
 
 
-cdef uint64_t integer(str name, object value) except? 0xFFFFFFFFFFFFFFFFULL:
-    if isinstance(value, bool):
-        raise TypeError(f"{name} must be an integer >= 0, not the bool {value!r}")
-    try:
-        value = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer >= 0, not {value!r}") from None
-    if value < 0:
-        raise ValueError(f"{name} must be an integer >= 0, not {value}")
+cdef uint64_t place(str name, object value) except? 0xFFFFFFFFFFFFFFFFULL:
+    value = integer_of(name, value, "an integer >= 0")
     if value > 2**63:
         raise OverflowError(f"{name} must be at most 2**63, not {value}")
     return value
 
 
 cdef Py_ssize_t count(str name, object value) except? -1:
-    cdef uint64_t whole = integer(name, value)
+    cdef uint64_t whole = place(name, value)
     if whole >> 63:
         raise OverflowError(f"{name} must be below 2**63, not {value}")
     return <Py_ssize_t> whole
@@ -184,7 +176,7 @@ cdef int keep_bits_of(draw, p, bits, n, start) except -1:
     cdef Work w = new_work(KEEP_BITS, count("n", n))
     cdef Buffer packed
     w.p = probability(p)
-    w.start = integer("start", start)
+    w.start = place("start", start)
     w.draw = address_of(draw)[0]
     packed = bytes_taken(bits, True)
     check_draws(w.p, w.start, w.n)
@@ -201,7 +193,7 @@ cdef int drop_by_draw(
     set_arrays(&w, x, y, named)
     w.draw = address_of(draw)[0]
     w.p = p
-    w.start = integer("start", start)
+    w.start = place("start", start)
     w.plan = plan
     check_draws(p, w.start, w.n)
     if bits is not None:
@@ -220,7 +212,7 @@ cdef int select_by_bits(
     cdef Work w = new_work(operation, n)
     set_arrays(&w, x, y, named)
     packed = bytes_taken(bits, False)
-    w.first = integer("first", first)
+    w.first = place("first", first)
     w.plan = plan
     if operation != SELECT:
         length, repeats = count("decisions", decisions), count("times", times)
@@ -239,7 +231,7 @@ cdef int backward_of(int named, object draw, object p, dy, dx, bits, start) exce
     if bits is None:
         return drop_by_draw(named, source, target, draw, rate, plan, None, start)
     address_of(draw)
-    check_draws(rate, integer("start", start), source.length())
+    check_draws(rate, place("start", start), source.length())
     packed = bytes_taken(bits, False)
     check_bits(packed.length(), source.length())
     return select_by_bits(SELECT, named, source, target, bits, plan, 0, None, None)

@@ -29,14 +29,14 @@ class Means:
     back: Rule
 
 
-def _same(y: Tensor) -> Tensor:
+def _identity(y: Tensor) -> Tensor:
     return y
 
 
 MEANS = {
-    None: Means(_same, log, exp),
+    None: Means(_identity, log, exp),
     "softmax": Means(softmax, log_softmax, softmax),
-    "sigmoid": Means(sigmoid, _same, sigmoid),  # the logarithm of the odds
+    "sigmoid": Means(sigmoid, _identity, sigmoid),  # the logarithm of the odds
 }
 
 

@@ -5,7 +5,7 @@ cimport numpy as cnp
 
 import numpy as np
 
-from dropcore._core.arrays cimport accepted, check_shape, dtype_of
+from dropcore._core.arguments cimport accepted, check_shape, dtype_of
 from dropcore._core.outputs cimport delivered, put, target_for
 from dropcore._core.table cimport FLOAT32, FLOAT64, Dtype
 from dropcore.mask cimport Runner

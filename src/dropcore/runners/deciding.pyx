@@ -7,11 +7,11 @@ import numpy as np
 
 from dropcore._core cimport apply
 from dropcore._core.bits cimport packed
-from dropcore._core.layout cimport nest_of
+from dropcore._core.layout cimport layout_of
 from dropcore._core.outputs cimport delivered, source_for, target_for
 from dropcore._core.plan cimport plan_of_decisions
-from dropcore._core.table cimport DrawAddress, Nest
-from dropcore.mask cimport Mask, register, remember
+from dropcore._core.table cimport DrawAddress, Layout
+from dropcore.mask cimport Mask, register_runner, remember
 from dropcore.runners.selecting cimport SelectingRunner
 from dropcore.draw cimport Draw, draw_of
 from dropcore.rng cimport take_draw
@@ -28,16 +28,16 @@ cdef class DecidingRunner(SelectingRunner):
         cdef tuple shape = (<object> x).shape
         cdef cnp.ndarray target, source
         cdef DrawAddress draw
-        cdef Nest own
-        cdef const Nest* nest
+        cdef Layout own
+        cdef const Layout* layout
         cdef Mask mask
         self.variant.independent_unit(shape)  # raises for a rank it does not read
         target = target_for("x", x, out)
         draw = take_draw(rng)
         mask = self.decided(p, shape, &draw)
         source = source_for(x, target)
-        nest = nest_of(mask.plan.layout, target, &own)
-        apply.select(mask.bits, nest, apply.scratch_for(nest), mask.plan.plan, source, target)
+        layout = layout_of(mask.plan.sharing, target, &own)
+        apply.select(mask.bits, layout, apply.scratch_for(layout), mask.plan.plan, source, target)
         return delivered(target, out), mask
 
     cdef Mask decided(self, double p, tuple shape, const DrawAddress* draw):
@@ -56,4 +56,4 @@ cdef class DecidingRunner(SelectingRunner):
         return self.decided(p, shape, &draw.address)
 
 
-register(DecidingVariant, DecidingRunner)
+register_runner(DecidingVariant, DecidingRunner)

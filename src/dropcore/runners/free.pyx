@@ -5,7 +5,7 @@ cimport numpy as cnp
 
 from dropcore._core.outputs cimport delivered, put, target_for
 from dropcore._core.table cimport DrawAddress
-from dropcore.mask cimport Mask, register, remember
+from dropcore.mask cimport Mask, register_runner, remember
 from dropcore.runners.computing cimport ComputingRunner
 from dropcore.draw cimport Draw, draw_of
 from dropcore.rng cimport take_draw
@@ -54,4 +54,4 @@ cdef class FreeRunner(ComputingRunner):
         return remember(self, bare.p, bare.shape, &bare.address, None, None, held)
 
 
-register(FreeVariant, FreeRunner)
+register_runner(FreeVariant, FreeRunner)

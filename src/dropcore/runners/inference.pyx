@@ -7,7 +7,7 @@ import numpy as np
 
 from dropcore._core.bits cimport packed
 from dropcore._core.outputs cimport delivered, put, target_for
-from dropcore.mask cimport Mask, register, remember
+from dropcore.mask cimport Mask, register_runner, remember
 from dropcore.runners.computing cimport ComputingRunner
 from dropcore.draw cimport Draw
 
@@ -67,4 +67,4 @@ cdef class InferenceRunner(ComputingRunner):
         return bare
 
 
-register(None, InferenceRunner)
+register_runner(None, InferenceRunner)

@@ -8,11 +8,11 @@ import numpy as np
 
 from dropcore._core cimport apply
 from dropcore._core.bits cimport check_bits, empty_bits, packed
-from dropcore._core.layout cimport is_fused, nest_of
+from dropcore._core.layout cimport is_fused, layout_of
 from dropcore._core.outputs cimport delivered, source_for, target_for
 from dropcore._core.plan cimport ShapedPlan, plan_of_decisions, shaped_plan
-from dropcore._core.table cimport DrawAddress, Nest
-from dropcore.mask cimport Mask, register, remember
+from dropcore._core.table cimport DrawAddress, Layout
+from dropcore.mask cimport Mask, register_runner, remember
 from dropcore.runners.selecting cimport SelectingRunner
 from dropcore.draw cimport Draw
 from dropcore.rng cimport take_draw
@@ -46,20 +46,20 @@ cdef class PlannedRunner(SelectingRunner):
         cdef tuple shape = (<object> x).shape
         cdef ShapedPlan plan = self.plan_for(p, shape)
         cdef cnp.ndarray target = target_for("x", x, out)
-        cdef Nest own
-        cdef const Nest* nest = nest_of(plan.layout, target, &own)
-        cdef bint fused = is_fused(nest)
-        cdef cnp.ndarray source, scratch = apply.scratch_for(nest), bits = None
+        cdef Layout own
+        cdef const Layout* layout = layout_of(plan.sharing, target, &own)
+        cdef bint fused = is_fused(layout)
+        cdef cnp.ndarray source, scratch = apply.scratch_for(layout), bits = None
         cdef DrawAddress draw
         if store or not fused:
-            bits = empty_bits(plan.layout.decisions)
+            bits = empty_bits(plan.sharing.decisions)
         draw = take_draw(rng)
         source = source_for(x, target)
         if fused:
             apply.drop(&draw, p, plan.plan, source, target, bits)
         else:
-            apply.keep_bits(&draw, p, 0, plan.layout.decisions, bits)
-            apply.select(bits, nest, scratch, plan.plan, source, target)
+            apply.keep_bits(&draw, p, 0, plan.sharing.decisions, bits)
+            apply.select(bits, layout, scratch, plan.plan, source, target)
         mask = remember(self, p, shape, &draw, plan, bits if store else None, ())
         return delivered(target, out), mask
 
@@ -77,7 +77,7 @@ cdef class PlannedRunner(SelectingRunner):
             return remember(self, p, shape, &draw.address, self.plan_for(p, shape), None, ())
         plan = plan_of_decisions(self.variant.plan(p, shape), "keep", mask_shape, shape)
         bits = np.ascontiguousarray(bits)
-        check_bits(bits, plan.layout)
+        check_bits(bits, plan.sharing)
         return remember(self, p, shape, NULL, plan, bits, ())
 
     cdef Mask joined(self, Mask bare, tuple held):
@@ -86,4 +86,4 @@ cdef class PlannedRunner(SelectingRunner):
         return SelectingRunner.joined(self, bare, held)
 
 
-register(PlannedVariant, PlannedRunner)
+register_runner(PlannedVariant, PlannedRunner)

@@ -5,9 +5,9 @@ cimport numpy as cnp
 
 from dropcore._core cimport apply
 from dropcore._core.bits cimport check_bits, empty_bits
-from dropcore._core.layout cimport is_fused, nest_of
+from dropcore._core.layout cimport is_fused, layout_of
 from dropcore._core.outputs cimport delivered, source_for, target_for
-from dropcore._core.table cimport Nest, Plan
+from dropcore._core.table cimport Layout, Plan
 from dropcore.mask cimport Mask, Runner, remember
 
 
@@ -20,34 +20,34 @@ cdef class SelectingRunner(Runner):
         return self.select_again(mask, "dy", dy, out, mask.plan.gradient)
 
     cdef object select_again(self, Mask mask, str name, cnp.ndarray x, object out, Plan plan):
-        cdef Nest own
+        cdef Layout own
         cdef cnp.ndarray target = target_for(name, x, out)
         cdef cnp.ndarray source = source_for(x, target), scratch
-        cdef const Nest* nest = nest_of(mask.plan.layout, target, &own)
-        if mask.bits is None and is_fused(nest):
+        cdef const Layout* layout = layout_of(mask.plan.sharing, target, &own)
+        if mask.bits is None and is_fused(layout):
             apply.drop(&mask.address, mask.p, plan, source, target, None)
         else:
-            scratch = apply.scratch_for(nest)
-            apply.select(self.decisions(mask), nest, scratch, plan, source, target)
+            scratch = apply.scratch_for(layout)
+            apply.select(self.decisions(mask), layout, scratch, plan, source, target)
         return delivered(target, out)
 
     cdef cnp.ndarray decisions(self, Mask mask):
         cdef cnp.ndarray bits
         if mask.bits is not None:
             return mask.bits
-        bits = empty_bits(mask.plan.layout.decisions)
-        apply.keep_bits(&mask.address, mask.p, 0, mask.plan.layout.decisions, bits)
+        bits = empty_bits(mask.plan.sharing.decisions)
+        apply.keep_bits(&mask.address, mask.p, 0, mask.plan.sharing.decisions, bits)
         return bits
 
     cdef tuple mask_shape(self, Mask mask):
-        return mask.plan.layout.mask_shape
+        return mask.plan.sharing.mask_shape
 
     cdef tuple held(self, Mask mask):
         return () if mask.bits is None else (mask.bits,)
 
     cdef Mask joined(self, Mask bare, tuple held):
         (bits,) = held
-        check_bits(bits, bare.plan.layout)
+        check_bits(bits, bare.plan.sharing)
         return remember(
             self, bare.p, bare.shape, &bare.address if bare.has_draw else NULL, bare.plan, bits, ()
         )

@@ -25,8 +25,8 @@ SPLIT = 300_000  # elements that the core splits between two threads
 Result = tuple[Array, tuple[Array, ...]]
 
 
-def _run(case: Case, index: int = 0, store: str = "bits") -> Result:
-    y, mask = case.run(case.inputs(seed=index), STREAM.at(index), store=store)
+def _run(case: Case, index: int = 0, kept: str = "bits") -> Result:
+    y, mask = case.run(case.inputs(seed=index), STREAM.at(index), store=kept)
     return y, gradients(mask, case.weights())
 
 
@@ -85,7 +85,7 @@ def _saves(case: Case) -> bool:
 def store(subject: Subject) -> None:
     """`store="bits"` and `store="draw"` give the same y and the same gradient."""
     for case in subject.cases:
-        _same(f'{case}, store="draw"', _run(case, store="draw"), _run(case))
+        _same(f'{case}, store="draw"', _run(case, kept="draw"), _run(case))
 
 
 def pickling(subject: Subject) -> None:

@@ -121,6 +121,6 @@
  * @property {{losses: boolean, masks: boolean} | null} again
  */
 /** @typedef {"training" | "inference" | "left_on"} Mode */
-/** @typedef {{check: string, runs: number[], layers: string[], why: string, advice: string, source: string}} Finding */
+/** @typedef {{mistake: string, runs: number[], layers: string[], why: string, remedy: string, source: string}} Finding */
 
 export {};

@@ -157,7 +157,7 @@ class Measurements:
 CURVES = ("training_off", "validation_off")
 
 
-def run(card: Card, guess: str | None, seeds: int) -> Job:
+def start(card: Card, guess: str | None, seeds: int) -> Job:
     """Train all arms for so many seeds, and say what was measured."""
     arms = len(card.arms)
     found = Measurements(

@@ -131,24 +131,24 @@ def _deciding(training: Training, run: int) -> list[Message]:
 def advise(training: Training) -> Sent:
     """Look for what is often wrong, in every run; what several runs share comes once."""
     found: dict[Any, Message] = {}
-    skipped: dict[str, str] = {}
+    not_checked: dict[str, str] = {}
     x = training.rows.train.x[: limits.BATCH]
     for run, network in enumerate(training.networks):
-        report = dropcore.advise(network.model, x, n_samples=len(training.rows.train))
-        for finding in report.findings:
+        advice = dropcore.advise(network.model, x, n_samples=len(training.rows.train))
+        for finding in advice.findings:
             facts = {
-                "check": finding.check,
+                "mistake": finding.mistake,
                 "runs": [],
                 "layers": [passes.column_of(name) for name in finding.modules],
                 "why": finding.why,
-                "advice": finding.advice,
+                "remedy": finding.remedy,
                 "source": finding.source,
             }
             found.setdefault(finding, facts)["runs"].append(run)
-        skipped |= {skip.check: skip.reason for skip in report.skipped}
-    skipped.pop("training mode while predicting", None)  # nobody predicts here
-    reasons = [{"check": check, "reason": reason} for check, reason in skipped.items()]
-    return result("advise", {"findings": list(found.values()), "skipped": reasons})
+        not_checked |= {each.mistake: each.reason for each in advice.not_checked}
+    not_checked.pop("training mode while predicting", None)  # nobody predicts here
+    reasons = [{"mistake": name, "reason": reason} for name, reason in not_checked.items()]
+    return result("advise", {"findings": list(found.values()), "not_checked": reasons})
 
 
 def described_data(training: Training) -> Sent:

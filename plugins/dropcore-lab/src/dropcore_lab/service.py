@@ -193,7 +193,7 @@ class Service:
 
     def _on_card(self, message: Message) -> None:
         card = cards.CARDS[message["card"]]
-        self._begin(message, guided.run(card, message["guess"], message["seeds"] or card.seeds))
+        self._begin(message, guided.start(card, message["guess"], message["seeds"] or card.seeds))
 
     def _on_cancel(self, message: Message) -> None:
         self._cancel()

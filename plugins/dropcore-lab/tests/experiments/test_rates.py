@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from dropcore_lab import experiments
-from dropcore_lab.experiments import rates, report
+from dropcore_lab.experiments import rates, terminal
 from dropcore_lab.experiments.spread import Change, Spread
 
 pytest.importorskip("sklearn")
@@ -61,7 +61,7 @@ def test_without_a_terminal_there_is_no_progress(tmp_path, capsys):
 @pytest.mark.parametrize(("quiet", "shown"), [(False, True), (True, False)])
 def test_a_terminal_shows_progress_unless_quiet(quiet, shown):
     out = rich_console.Console(file=io.StringIO(), force_terminal=True, width=100)
-    with report.progress(out, quiet=quiet) as bar:
+    with terminal.progress(out, quiet=quiet) as bar:
         bar.add_task("p = 0.5", total=3)
     assert ("p = 0.5" in out.file.getvalue()) is shown
 

@@ -35,7 +35,7 @@ export function createState() {
     history: signal(EMPTY),
     link: signal(/** @type {string | null} */ (null)),
     analysis: signal(/** @type {import("../types.js").Analysis | null} */ (null)),
-    advice: signal(/** @type {{findings: import("../types.js").Finding[], skipped: any[]} | null} */ (null)),
+    advice: signal(/** @type {{findings: import("../types.js").Finding[], not_checked: any[]} | null} */ (null)),
     moved: signal(/** @type {{step: number, columns: Record<string, string>} | null} */ (null)),
 
     // the run

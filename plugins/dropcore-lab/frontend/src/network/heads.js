@@ -73,7 +73,7 @@ function Head({ column, left, top, tight }) {
         type="button"
         class="badge"
         aria-label=${`${counted(findings.length, "finding")} on ${name}`}
-        title=${findings.map((finding) => finding.check).join("; ")}
+        title=${findings.map((finding) => finding.mistake).join("; ")}
         onClick=${() => show(lab, name)}
       >
         <${Icon} name="warning" />

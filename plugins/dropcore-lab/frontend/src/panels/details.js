@@ -38,24 +38,24 @@ function Findings() {
   const { advice } = useLab().state;
   if (!advice.value) return null;
   const { findings } = advice.value;
-  const checks = [...new Set(findings.map((finding) => finding.check))];
-  return html`<${Section} title=${checks.length ? `Findings (${checks.length})` : "Findings"}>
-    ${checks.length === 0 && html`<p class="hint">Nothing that is often wrong was found.</p>`}
-    ${checks.map((check) => html`<${Check} key=${check} check=${check} findings=${findings.filter((each) => each.check === check)} />`)}
+  const mistakes = [...new Set(findings.map((finding) => finding.mistake))];
+  return html`<${Section} title=${mistakes.length ? `Findings (${mistakes.length})` : "Findings"}>
+    ${mistakes.length === 0 && html`<p class="hint">Nothing that is often wrong was found.</p>`}
+    ${mistakes.map((mistake) => html`<${Mistake} key=${mistake} mistake=${mistake} findings=${findings.filter((each) => each.mistake === mistake)} />`)}
   <//>`;
 }
 
-/** @param {{check: string, findings: import("../types.js").Finding[]}} properties */
-function Check({ check, findings }) {
+/** @param {{mistake: string, findings: import("../types.js").Finding[]}} properties */
+function Mistake({ mistake, findings }) {
   const runs = useLab().state.spec.value?.runs ?? [];
   const layers = [...new Set(findings.flatMap((finding) => finding.layers))];
   const found = [...new Set(findings.flatMap((finding) => finding.runs))].sort();
   const where = `${listed(layers)}${found.length < runs.length ? `, run ${listed(found.map((run) => runs[run]?.name ?? ""))}` : ""}`;
   const unlike = findings.filter((finding, i) => findings.findIndex((other) => other.why === finding.why) === i);
   return html`<details class="finding">
-    <summary><${Icon} name="warning" /><span>${check}</span><small>${where}</small></summary>
+    <summary><${Icon} name="warning" /><span>${mistake}</span><small>${where}</small></summary>
     ${unlike.map((finding) => html`<p key=${finding.why}>${finding.why}${finding.source && html` <cite>${finding.source}</cite>`}</p>`)}
-    <p><strong>What to do:</strong> ${findings[0].advice}</p>
+    <p><strong>What to do:</strong> ${findings[0].remedy}</p>
   </details>`;
 }
 

@@ -20,7 +20,7 @@ import dropcore
 from dropcore import autograd
 from dropcore.adapters.autograd import Dropout, seed
 from dropcore.autograd import Linear, ReLU, Sequential, binary_cross_entropy_with_logits
-from dropcore_lab.experiments import churn_steps, engine, options, plot, report, spread
+from dropcore_lab.experiments import churn_steps, engine, options, plot, spread, terminal
 from dropcore_lab.experiments.churn_steps import CHURNED, CUSTOMERS, INPUTS, UNITS, Step
 from dropcore_lab.experiments.spread import Change, Spread
 
@@ -87,12 +87,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the step, train every network, print table and conclusions, write the plot."""
     config = options.chosen(Config, args)
-    out = report.console()
+    out = terminal.console()
     step = churn_steps.take(config.printed_p, config.seeds[0])
     churn_steps.show(out, step, config.lr)
     measured = measure(config, out, quiet=args.quiet)
     print_table(out, config, measured)
-    report.sentences(out, "What this run shows", conclusions(measured))
+    terminal.sentences(out, "What this run shows", conclusions(measured))
     path = draw(config, step, measured, args.out)
     out.print(f"The network and the curves are in {path}", soft_wrap=True)
     return 0
@@ -101,8 +101,8 @@ def run(args: argparse.Namespace) -> int:
 def measure(config: Config, out: Console, *, quiet: bool = True) -> dict[float, Measured]:
     """Train for every rate and seed, once on all rows and once without each."""
     runs: dict[float, list[Any]] = {p: [] for p in config.rates}
-    jobs = [("p =", p, "seed", seed) for p in config.rates for seed in config.seeds]
-    for _, p, _, number in report.each(out, jobs, quiet=quiet):
+    jobs = [("p =", p, "seed", number) for p in config.rates for number in config.seeds]
+    for _, p, _, number in terminal.each(out, jobs, quiet=quiet):
         model, losses, silent = train(config, p, number, np.ones(len(CUSTOMERS), bool))
         right = np.sum((engine.predict(model, INPUTS) > 0) == (CHURNED == 1))
         runs[p].append((losses, right, _left_out(config, p, number), silent))
@@ -164,9 +164,9 @@ def _left_out(config: Config, p: float, number: int) -> float:
 
 def print_table(out: Console, config: Config, measured: Mapping[float, Measured]) -> None:
     """Print what every rate came to."""
-    report.table(
+    terminal.table(
         out,
-        f"After {report.count(config.steps, 'step')} ({spread.heading(len(config.seeds))})",
+        f"After {terminal.count(config.steps, 'step')} ({spread.heading(len(config.seeds))})",
         ("p", "loss", "right of 5", "loss on a row left out", "all dropped"),
         [
             (
@@ -226,13 +226,13 @@ def draw(config: Config, step: Step, measured: Mapping[float, Measured], directo
     """Write ``churn.png``: each customer's sub-network in the printed step, then the training."""
     title = (
         f"Five customers, 2-4-1 network: one step at p = {config.printed_p:g}, and trainings of "
-        f"{report.count(config.steps, 'step')}"
+        f"{terminal.count(config.steps, 'step')}"
     )
     seeds = len(config.seeds)
     zero = "; dashed: kept, and 0 by relu" if (step.keep & (step.hidden == 0)).any() else ""
     footnote = (
         f"Above: what reaches the output in the step that is printed; crossed: dropped{zero}. "
-        f"Below: {report.count(seeds, 'seed')}, losses without dropout."
+        f"Below: {terminal.count(seeds, 'seed')}, losses without dropout."
     )
     key = f"{plot.curves_key(seeds)} {plot.dots_key(seeds)}"
     fig = plot.figure(13, 8, title, footnote, key)

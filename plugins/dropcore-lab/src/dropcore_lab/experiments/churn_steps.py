@@ -21,7 +21,7 @@ from dropcore.autograd import (
     relu,
     sigmoid,
 )
-from dropcore_lab.experiments import report
+from dropcore_lab.experiments import terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -110,7 +110,7 @@ def show(out: Console, step: Step, lr: float) -> None:
 
 
 def _show_start(out: Console) -> None:
-    report.table(
+    terminal.table(
         out,
         "1. Five customers, made up",
         ("customer", "usage", "tenure", "churned"),
@@ -138,7 +138,7 @@ def _show_forward(out: Console, step: Step) -> None:
     hidden = list(zip(CUSTOMERS, step.hidden, strict=True))
     _units(out, "4. Behind relu: below 0 becomes 0", "customer", hidden, "max(0, number above)")
     scale = 1 / (1 - step.p) if step.p < 1 else 0.0
-    report.table(
+    terminal.table(
         out,
         f"5. Behind dropout, p = {step.p:g}",
         ("customer", *_unit_names()),
@@ -152,7 +152,7 @@ def _show_forward(out: Console, step: Step) -> None:
     )
     losses = -np.log(np.where(CHURNED == 1, step.churn, 1 - step.churn))
     columns = (step.logit, step.churn, CHURNED, losses, step.without)
-    report.table(
+    terminal.table(
         out,
         "6. The output",
         ("customer", "sum", "sigmoid", "churned", "loss", "without dropout"),
@@ -168,7 +168,7 @@ def _show_forward(out: Console, step: Step) -> None:
 
 def _show_backward(out: Console, step: Step, lr: float) -> None:
     g = step.gradients
-    report.table(
+    terminal.table(
         out,
         "7. Backward: the gradient at the sum and behind dropout",
         ("customer", "at the sum", *_unit_names()),
@@ -208,7 +208,7 @@ def _units(
     """Print a table with a column for each hidden unit."""
     write = write or _number
     cells = [(name, *map(write, values)) for name, values in rows]
-    report.table(out, title, (first, *_unit_names()), cells, caption=caption, names=1)
+    terminal.table(out, title, (first, *_unit_names()), cells, caption=caption, names=1)
 
 
 def _unit_names() -> list[str]:

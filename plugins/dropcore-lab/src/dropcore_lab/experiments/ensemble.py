@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 import dropcore
 from dropcore import autograd
 from dropcore.ensemble import mc_predict, subnetworks
-from dropcore_lab.experiments import data, engine, options, plot, report, spread
+from dropcore_lab.experiments import data, engine, options, plot, spread, terminal
 from dropcore_lab.experiments.spread import Change, Spread
 
 if TYPE_CHECKING:
@@ -58,10 +58,10 @@ class Config:
         """Describe it in a line."""
         networks = ["-".join(map(str, self.sizes(depth))) for depth in self.depths]
         return (
-            f"{report.count(self.rows, 'training row')}, {report.count(self.asked, 'further row')} "
-            "asked for, "
+            f"{terminal.count(self.rows, 'training row')}, "
+            f"{terminal.count(self.asked, 'further row')} asked for, "
             f"{'networks' if len(networks) > 1 else 'network'} {', '.join(networks)}, "
-            f"{report.count(len(self.seeds), 'seed')}"
+            f"{terminal.count(len(self.seeds), 'seed')}"
         )
 
 
@@ -108,11 +108,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train every network, print tables and conclusions, write the plot."""
     config = options.chosen(Config, args)
-    out = report.console()
+    out = terminal.console()
     out.print(f"Tumours, malignant or benign: {config}.\n")
     measured = measure(config, out, quiet=args.quiet)
     print_tables(out, config, measured)
-    report.sentences(out, "What this run shows", conclusions(config, measured))
+    terminal.sentences(out, "What this run shows", conclusions(config, measured))
     path = draw(config, measured, args.out)
     out.print(f"The curves are in {path}", soft_wrap=True)
     return 0
@@ -127,14 +127,16 @@ def measure(config: Config, out: Console, *, quiet: bool = True) -> dict[Setting
         for seed in config.seeds
     ]
     runs: dict[Setting, list[dict[str, Any]]] = {}
-    for _, depth, _, p, _, seed in report.each(out, jobs, quiet=quiet):
+    for _, depth, _, p, _, seed in terminal.each(out, jobs, quiet=quiet):
         runs.setdefault((depth, p), []).append(compare(config, depth, p, seed))
     return {setting: _gather(found) for setting, found in runs.items()}
 
 
 def _gather(runs: list[dict[str, Any]]) -> Measured:
-    columns = {name: np.array([run[name] for run in runs]) for name in runs[0] if name != "losses"}
-    losses = {way: np.array([run["losses"][way] for run in runs]) for way in WAYS}
+    columns = {
+        name: np.array([each[name] for each in runs]) for name in runs[0] if name != "losses"
+    }
+    losses = {way: np.array([each["losses"][way] for each in runs]) for way in WAYS}
     return Measured(**columns, losses=losses)
 
 
@@ -193,8 +195,8 @@ def print_tables(out: Console, config: Config, measured: Mapping[Setting, Measur
     """Print the distances, then the losses, depth by depth."""
     count = len(config.rates)
     sections = [count * (place + 1) - 1 for place in range(len(config.depths) - 1)]
-    samples = report.count(max(config.samples), "sample")
-    report.table(
+    samples = terminal.count(max(config.samples), "sample")
+    terminal.table(
         out,
         f"Distance of the probability in one pass ({spread.heading(len(config.seeds))})",
         ("layers", "p", "from arithmetic", "from geometric", samples, "as near"),
@@ -213,7 +215,7 @@ def print_tables(out: Console, config: Config, measured: Mapping[Setting, Measur
         f"arithmetic mean over {samples}, and how many are as near as one pass.",
         sections=sections,
     )
-    report.table(
+    terminal.table(
         out,
         "Validation loss of one pass, of samples, and of the two means over all",
         ("layers", "p", "one pass", samples, "arithmetic", "geometric"),
@@ -247,7 +249,7 @@ def _as_p_grows(depth: int, rates: tuple[float, ...], measured: Mapping[Setting,
     low, high = (measured[depth, p].arithmetic for p in (rates[0], rates[-1]))
     change = Change.between(low, high, digits=4)
     return (
-        f"{report.count(depth, 'layer')}, p = {rates[-1]:g} against {rates[0]:g}: the distance "
+        f"{terminal.count(depth, 'layer')}, p = {rates[-1]:g} against {rates[0]:g}: the distance "
         f"of one pass from the arithmetic mean is {change.text()}."
     )
 
@@ -263,7 +265,7 @@ def _as_depth_grows(p: float, depths: tuple[int, ...], measured: Mapping[Setting
 
 def _which_mean(depth: int, rates: tuple[float, ...], measured: Mapping[Setting, Measured]) -> str:
     """Say whether one pass is the geometric mean, or which of the means it is nearer to."""
-    layers = report.count(depth, "layer")
+    layers = terminal.count(depth, "layer")
     of = {p: measured[depth, p] for p in rates}
     if all((m.geometric < ROUNDING).all() for m in of.values()):
         return f"{layers}: one pass is the geometric mean, but for rounding, at every p and seed."
@@ -285,7 +287,7 @@ def _sampling(config: Config, measured: Mapping[Setting, Measured]) -> str:
     most = max(config.samples)
     if not reached:
         return (
-            f"No mean over {report.count(most, 'sample')} or fewer is on average nearer to the "
+            f"No mean over {terminal.count(most, 'sample')} or fewer is on average nearer to the "
             "arithmetic mean than one pass."
         )
     least, last = min(reached), max(reached)
@@ -366,7 +368,7 @@ def _draw_sampling(
     for depth, colour in colours.items():
         m = measured[depth, middle]
         style: dict[str, Any] = {"color": colour, "marker": "o", "markersize": 4}
-        label, within = report.count(depth, "layer"), plot.POSITIVE
+        label, within = terminal.count(depth, "layer"), plot.POSITIVE
         plot.curve(axes, counts, m.sampled, label=label, within=within, **style)
         axes.axhline(m.arithmetic.mean(), color=colour, linewidth=1, linestyle="--")
         means += [*m.sampled.mean(axis=0), m.arithmetic.mean()]

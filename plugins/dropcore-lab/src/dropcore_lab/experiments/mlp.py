@@ -201,10 +201,10 @@ def train_epoch(
         optimiser.step()
 
 
-def figures(predict: Callable[[Floats], Floats], split: Split) -> Run:
-    """Measure both losses, and the accuracy on new rows, of what `predict` makes of the rows."""
-    train_loss, _ = cross_entropy(predict(split.train_x), split.train_labels)
-    logits = predict(split.val_x)
+def figures(answer: Callable[[Floats], Floats], split: Split) -> Run:
+    """Measure both losses, and the accuracy on new rows, of what `answer` makes of the rows."""
+    train_loss, _ = cross_entropy(answer(split.train_x), split.train_labels)
+    logits = answer(split.val_x)
     val_loss, _ = cross_entropy(logits, split.val_labels)
     return train_loss, val_loss, float(np.mean(logits.argmax(axis=1) == split.val_truth))
 

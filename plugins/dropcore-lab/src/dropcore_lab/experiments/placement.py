@@ -22,7 +22,7 @@ import dropcore
 from dropcore import autograd, get_variant
 from dropcore.adapters.autograd import Dropout, seed
 from dropcore.autograd import BatchNorm, Conv2d, Flatten, Linear, Module, ReLU, Sequential
-from dropcore_lab.experiments import data, engine, figures, options, plot, report, spread
+from dropcore_lab.experiments import data, engine, figures, options, plot, spread, terminal
 from dropcore_lab.experiments.figures import Figures, Run
 from dropcore_lab.experiments.spread import Spread
 from dropcore_lab.variance import variance_shift
@@ -79,10 +79,10 @@ class Config:
     def __str__(self) -> str:
         """Describe it in a line."""
         return (
-            f"p = {self.p:g}, {report.count(self.rows, 'training row')}, each label wrong with "
+            f"p = {self.p:g}, {terminal.count(self.rows, 'training row')}, each label wrong with "
             f"probability {self.noise:g}, two convolutions ({self.channels} and "
-            f"{2 * self.channels} channels), {report.count(self.epochs, 'epoch')}, "
-            f"{report.count(len(self.seeds), 'seed')}"
+            f"{2 * self.channels} channels), {terminal.count(self.epochs, 'epoch')}, "
+            f"{terminal.count(len(self.seeds), 'seed')}"
         )
 
 
@@ -132,11 +132,11 @@ def _baseline(place: str) -> str:
 def run(args: argparse.Namespace) -> int:
     """Train every network, print table and conclusions, write the plot."""
     config = options.chosen(Config, args)
-    out = report.console()
+    out = terminal.console()
     out.print(f"Handwritten digits: {config}.\n")
     measured = measure(config, out, quiet=args.quiet)
     print_table(out, config, measured)
-    report.sentences(out, "What this run shows", conclusions(measured))
+    terminal.sentences(out, "What this run shows", conclusions(measured))
     path = draw(config, measured, args.out)
     out.print(f"The figures are drawn in {path}", soft_wrap=True)
     return 0
@@ -145,12 +145,12 @@ def run(args: argparse.Namespace) -> int:
 def measure(config: Config, out: Console, *, quiet: bool = True) -> dict[str, Measured]:
     """Train one network for every place and seed."""
     runs: dict[str, list[tuple[Run, float, float]]] = {place: [] for place in config.places}
-    jobs = [(place, "seed", seed) for place in config.places for seed in config.seeds]
-    for place, _, number in report.each(out, jobs, quiet=quiet):
+    jobs = [(place, "seed", number) for place in config.places for number in config.seeds]
+    for place, _, number in terminal.each(out, jobs, quiet=quiet):
         runs[place].append(train(config, PLACES[place], number))
     return {
         place: Measured(
-            Figures.of([run for run, _, _ in results]),
+            Figures.of([each for each, _, _ in results]),
             np.array([shift for _, shift, _ in results]),
             np.array([share for _, _, share in results]),
         )
@@ -166,12 +166,12 @@ def train(config: Config, place: Place, number: int) -> tuple[Run, float, float]
     seed(model, dropcore.Stream(number))
     optimiser = autograd.SGD(model.parameters(), config.lr, momentum=0.9)
     engine.train(model, optimiser, split, epochs=config.epochs, batch=config.batch, rng=for_order)
-    run = engine.figures(model, split)
+    measured = engine.figures(model, split)
     shift = variance_shift(model, split.train_x)
     share = np.nan
     if place.sites:
         share = engine.time_share(model, optimiser, split, config.batch, config.timed)
-    return run, shift, share
+    return measured, shift, share
 
 
 def network(place: Place, channels: int, p: float, rng: np.random.Generator) -> Sequential:
@@ -199,16 +199,16 @@ def print_table(out: Console, config: Config, measured: Mapping[str, Measured]) 
     """Print figures, then costs; networks with batch normalisation below the others."""
     plain = sum(not PLACES[place].normalised for place in measured)
     line = (plain - 1,) if 0 < plain < len(measured) else ()
-    report.table(
+    terminal.table(
         out,
-        f"After {report.count(config.epochs, 'epoch')} ({spread.heading(len(config.seeds))})",
+        f"After {terminal.count(config.epochs, 'epoch')} ({spread.heading(len(config.seeds))})",
         ("place", *figures.COLUMNS),
         [(place, *m.figures.cells()) for place, m in measured.items()],
         caption="Losses without dropout; accuracy against the true digits.",
         names=1,
         sections=line,
     )
-    report.table(
+    terminal.table(
         out,
         "What it costs",
         ("place", "where dropout is", "variance shift", "time share"),

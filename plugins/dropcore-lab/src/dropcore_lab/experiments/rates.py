@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import dropcore
-from dropcore_lab.experiments import data, engine, figures, mlp, options, plot, report, spread
+from dropcore_lab.experiments import data, engine, figures, mlp, options, plot, spread, terminal
 from dropcore_lab.experiments.figures import Figures
 from dropcore_lab.experiments.spread import Change, Spread
 
@@ -53,9 +53,9 @@ class Config:
     def __str__(self) -> str:
         """Describe it in a line."""
         return (
-            f"{report.count(self.rows, 'training row')}, each label wrong with probability "
+            f"{terminal.count(self.rows, 'training row')}, each label wrong with probability "
             f"{self.noise:g}, network {'-'.join(map(str, self.sizes))}, "
-            f"{report.count(len(self.seeds), 'seed')}, {self.engine} engine"
+            f"{terminal.count(len(self.seeds), 'seed')}, {self.engine} engine"
         )
 
 
@@ -94,11 +94,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train every network, print table and conclusions, write the plot."""
     config = options.chosen(Config, args)
-    out = report.console()
+    out = terminal.console()
     out.print(f"Handwritten digits: {config}.\n")
     curves = measure(config, out, quiet=args.quiet)
     print_table(out, config, curves)
-    report.sentences(out, "What this run shows", conclusions(curves))
+    terminal.sentences(out, "What this run shows", conclusions(curves))
     path = draw(config, curves, args.out)
     out.print(f"The curves are in {path}", soft_wrap=True)
     return 0
@@ -108,7 +108,7 @@ def measure(config: Config, out: Console, *, quiet: bool = True) -> dict[float, 
     """Train one network for every rate and seed."""
     epochs = np.array([e for e in range(1, config.epochs + 1) if _is_point(e, config)])
     curves = {}
-    with report.progress(out, quiet=quiet, unit="epochs") as bar:
+    with terminal.progress(out, quiet=quiet, unit="epochs") as bar:
         total = len(config.rates) * len(config.seeds) * config.epochs
         task = bar.add_task("", total=total)
         for p in config.rates:
@@ -157,9 +157,9 @@ def _is_point(epoch: int, config: Config) -> bool:
 def print_table(out: Console, config: Config, curves: Mapping[float, Curves]) -> None:
     """Print the last epoch's figures; the row with the lowest validation loss is bold."""
     last = {p: c.last for p, c in curves.items()}
-    report.table(
+    terminal.table(
         out,
-        f"After {report.count(config.epochs, 'epoch')} ({spread.heading(len(config.seeds))})",
+        f"After {terminal.count(config.epochs, 'epoch')} ({spread.heading(len(config.seeds))})",
         ("p", *figures.COLUMNS),
         [(f"{p:g}", *f.cells()) for p, f in last.items()],
         caption="Both losses without dropout and with the same chance of a wrong label; "

@@ -19,7 +19,7 @@ import numpy as np
 
 import dropcore
 from dropcore import autograd
-from dropcore_lab.experiments import data, engine, figures, options, plot, report, spread
+from dropcore_lab.experiments import data, engine, figures, options, plot, spread, terminal
 from dropcore_lab.experiments.figures import Figures, Run
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ class Config:
         return (
             f"each label wrong with probability {self.noise:g}, network "
             f"{'-'.join(map(str, self.sizes))}, "
-            f"{report.count(self.steps, 'step')} of {report.count(self.batch, 'row')}, "
-            f"{report.count(len(self.seeds), 'seed')}"
+            f"{terminal.count(self.steps, 'step')} of {terminal.count(self.batch, 'row')}, "
+            f"{terminal.count(len(self.seeds), 'seed')}"
         )
 
 
@@ -99,11 +99,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train every network, print table and conclusions, write the plot."""
     config = options.chosen(Config, args)
-    out = report.console()
+    out = terminal.console()
     out.print(f"Handwritten digits: {config}.\n")
     measured = measure(config, out, quiet=args.quiet)
     print_tables(out, config, measured)
-    report.sentences(out, "What this run shows", conclusions(measured))
+    terminal.sentences(out, "What this run shows", conclusions(measured))
     path = draw(config, measured, args.out)
     out.print(f"The curves are in {path}", soft_wrap=True)
     return 0
@@ -118,7 +118,7 @@ def measure(config: Config, out: Console, *, quiet: bool = True) -> Measured:
         for seed in config.seeds
     ]
     runs: dict[tuple[int, Method], list[Run]] = {}
-    for rows, _, method, _, seed in report.each(out, jobs, quiet=quiet):
+    for rows, _, method, _, seed in terminal.each(out, jobs, quiet=quiet):
         runs.setdefault((rows, method), []).append(train(config, rows, method, seed))
     return {
         rows: {method: Figures.of(runs[rows, method]) for method in config.methods}
@@ -146,7 +146,7 @@ def print_tables(out: Console, config: Config, measured: Measured) -> None:
         ("val_accuracy", "Against the true digits."),
     ):
         name = {"val_loss": "Validation loss", "val_accuracy": "Accuracy"}[what]
-        report.table(
+        terminal.table(
             out,
             f"{name} ({spread.heading(len(config.seeds))})",
             ("rows", *map(str, methods)),
@@ -214,7 +214,7 @@ def _against_decay(rows: int, of: Mapping[Method, Figures]) -> str:
     decay = figures.best({m: f for m, f in of.items() if m.decay})
     change = of[dropout].loss_change(of[decay])
     return (
-        f"{report.count(rows, 'row')}: the validation loss of the best dropout ({dropout.p:g}) "
+        f"{terminal.count(rows, 'row')}: the validation loss of the best dropout ({dropout.p:g}) "
         f"against that of the best decay ({decay.decay:g}) is {change.text()}."
     )
 
@@ -227,7 +227,7 @@ def _listed(rows: list[int]) -> str:
     """
     *others, last = rows
     if not others:
-        return report.count(last, "row")
+        return terminal.count(last, "row")
     return f"{', '.join(map(str, others))} and {last} rows"
 
 

@@ -22,7 +22,7 @@ import dropcore
 from dropcore import autograd
 from dropcore.adapters.autograd import Dropout, seed
 from dropcore.autograd import Conv2d, Linear, Module, Tensor, relu
-from dropcore_lab.experiments import data, engine, figures, options, plot, report, spread
+from dropcore_lab.experiments import data, engine, figures, options, plot, spread, terminal
 from dropcore_lab.experiments.figures import Figures, Run
 from dropcore_lab.experiments.spread import Spread
 
@@ -57,10 +57,10 @@ class Config:
     def __str__(self) -> str:
         """Describe it in a line."""
         return (
-            f"p = {self.p:g}, {report.count(self.rows, 'training row')}, each label wrong with "
+            f"p = {self.p:g}, {terminal.count(self.rows, 'training row')}, each label wrong with "
             f"probability {self.noise:g}, one residual block of "
-            f"{report.count(self.channels, 'channel')}, {report.count(self.epochs, 'epoch')}, "
-            f"{report.count(len(self.seeds), 'seed')}"
+            f"{terminal.count(self.channels, 'channel')}, {terminal.count(self.epochs, 'epoch')}, "
+            f"{terminal.count(len(self.seeds), 'seed')}"
         )
 
 
@@ -115,14 +115,14 @@ def run(args: argparse.Namespace) -> int:
     if config.variants and skipped:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped.items())
         raise options.Refused(f"not every variant asked for can run here: {reasons}")
-    out = report.console()
+    out = terminal.console()
     out.print(f"Handwritten digits: {config}.\n")
     measured = measure(config, variants, out, quiet=args.quiet)
     print_table(out, config, variants, measured)
-    report.sentences(out, "What this run shows", conclusions(measured))
+    terminal.sentences(out, "What this run shows", conclusions(measured))
     if skipped:
         lines = (f"{name}: {reason}." for name, reason in skipped.items())
-        report.sentences(out, "Left out", lines)
+        terminal.sentences(out, "Left out", lines)
     path = draw(config, measured, args.out)
     out.print(f"The figures are drawn in {path}", soft_wrap=True)
     return 0
@@ -168,11 +168,11 @@ def measure(
     every: dict[str, dropcore.Variant | None] = {NONE: None, **variants}
     runs: dict[str, list[tuple[Run, float]]] = {name: [] for name in every}
     jobs = [(name, "seed", number) for name in every for number in config.seeds]
-    for name, _, number in report.each(out, jobs, quiet=quiet):
+    for name, _, number in terminal.each(out, jobs, quiet=quiet):
         runs[name].append(train(config, every[name], number))
     return {
         name: Measured(
-            Figures.of([run for run, _ in results]), np.array([share for _, share in results])
+            Figures.of([each for each, _ in results]), np.array([share for _, share in results])
         )
         for name, results in runs.items()
     }
@@ -187,11 +187,11 @@ def train(config: Config, variant: dropcore.Variant | None, number: int) -> tupl
     seed(model, dropcore.Stream(number))
     optimiser = autograd.SGD(model.parameters(), config.lr, momentum=0.9)
     engine.train(model, optimiser, split, epochs=config.epochs, batch=config.batch, rng=for_order)
-    run = engine.figures(model, split)
+    measured = engine.figures(model, split)
     share = np.nan
     if drop is not None:
         share = engine.time_share(model, optimiser, split, config.batch, config.timed)
-    return run, share
+    return measured, share
 
 
 def print_table(
@@ -202,16 +202,16 @@ def print_table(
 ) -> None:
     """Print the figures; the row with the lowest validation loss is bold."""
     last = {name: m.figures for name, m in measured.items()}
-    report.table(
+    terminal.table(
         out,
-        f"After {report.count(config.epochs, 'epoch')} ({spread.heading(len(config.seeds))})",
+        f"After {terminal.count(config.epochs, 'epoch')} ({spread.heading(len(config.seeds))})",
         ("variant", *figures.COLUMNS),
         [(name, *f.cells()) for name, f in last.items()],
         caption="Losses without dropout; accuracy against the true digits.",
         bold=list(last).index(figures.best(last)),
         names=1,
     )
-    report.table(
+    terminal.table(
         out,
         f"At p = {config.p:g}",
         ("variant", "options and remarks", "time share"),

@@ -8,7 +8,7 @@ computes them. `convert` swaps the modules of a model in place, `revert` swaps t
 
 from dropcore_torch import functional
 from dropcore_torch.audit import Audit, audit
-from dropcore_torch.convert import Report, convert, revert
+from dropcore_torch.convert import Conversion, convert, revert
 from dropcore_torch.modules import (
     AlphaDropout,
     Dropout,
@@ -21,12 +21,12 @@ from dropcore_torch.modules import (
 __all__ = [
     "AlphaDropout",
     "Audit",
+    "Conversion",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
     "Dropout3d",
     "FeatureAlphaDropout",
-    "Report",
     "audit",
     "convert",
     "functional",

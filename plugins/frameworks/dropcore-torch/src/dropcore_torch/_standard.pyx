@@ -22,7 +22,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint64_t, uintptr_t
 from dropcore cimport (
     dropcore_draw, dropcore_draw_of, dropcore_forward_plan_bfloat16, dropcore_forward_plan_float16,
     dropcore_forward_plan_float32, dropcore_forward_plan_float64, dropcore_keep_bits,
-    dropcore_layout, dropcore_layout_decisions, dropcore_layout_of, dropcore_layout_room,
+    dropcore_layout, dropcore_layout_decisions, dropcore_layout_of, dropcore_layout_scratch,
     dropcore_plan, dropcore_scale, dropcore_select_bfloat16, dropcore_select_float16,
     dropcore_select_float32, dropcore_select_float64, dropcore_select_layout_bfloat16,
     dropcore_select_layout_float16, dropcore_select_layout_float32,
@@ -291,21 +291,21 @@ cdef void select_layout(
     const dropcore_layout* layout, const uint8_t* bits, const dropcore_plan* plan,
     const Seen* x,  # IN
     const Seen* y,  # OUT
-    uint8_t* room,  # OUT
+    uint8_t* scratch,  # OUT
 ) noexcept nogil:
     cdef void* a = <void*> x.address
     cdef void* b = <void*> y.address
     if x.dtype == FLOAT32:
-        dropcore_select_layout_float32(layout, bits, plan, <const float*> a, <float*> b, room)
+        dropcore_select_layout_float32(layout, bits, plan, <const float*> a, <float*> b, scratch)
     elif x.dtype == FLOAT64:
-        dropcore_select_layout_float64(layout, bits, plan, <const double*> a, <double*> b, room)
+        dropcore_select_layout_float64(layout, bits, plan, <const double*> a, <double*> b, scratch)
     elif x.dtype == FLOAT16:
         dropcore_select_layout_float16(
-            layout, bits, plan, <const uint16_t*> a, <uint16_t*> b, room
+            layout, bits, plan, <const uint16_t*> a, <uint16_t*> b, scratch
         )
     else:
         dropcore_select_layout_bfloat16(
-            layout, bits, plan, <const uint16_t*> a, <uint16_t*> b, room
+            layout, bits, plan, <const uint16_t*> a, <uint16_t*> b, scratch
         )
 
 
@@ -440,22 +440,22 @@ cdef class Mask:
         self, const dropcore_layout* layout, uint8_t* bits, bint decide, const dropcore_plan* plan,
         const Seen* source, const Seen* target,
     ):
-        cdef Py_ssize_t size = dropcore_layout_room(layout)
+        cdef Py_ssize_t size = dropcore_layout_scratch(layout)
         cdef bytes memory = PyBytes_FromStringAndSize(NULL, size)
-        cdef uint8_t* room = <uint8_t*> PyBytes_AS_STRING(memory)
+        cdef uint8_t* scratch = <uint8_t*> PyBytes_AS_STRING(memory)
         if self.n < SMALL:
             if decide:
                 dropcore_keep_bits(
                     &self.draw, self.p, 0, dropcore_layout_decisions(layout), bits
                 )
-            select_layout(layout, bits, plan, source, target, room)
+            select_layout(layout, bits, plan, source, target, scratch)
             return None
         with nogil:
             if decide:
                 dropcore_keep_bits(
                     &self.draw, self.p, 0, dropcore_layout_decisions(layout), bits
                 )
-            select_layout(layout, bits, plan, source, target, room)
+            select_layout(layout, bits, plan, source, target, scratch)
         return None
 
     cdef object like(

@@ -21,7 +21,7 @@ UNSEEN = (
 
 
 @dataclass(frozen=True)
-class Report:
+class Conversion:
     """What `convert` or `revert` did.
 
     Attributes
@@ -35,7 +35,7 @@ class Report:
         Those of the swapped whose p is read by code that may drop by a function, which no swap
         of a module reaches.
     unseen : str
-        What such a report cannot see; "" for `revert`.
+        What `convert` cannot see; "" for `revert`.
     """
 
     swapped: dict[str, str]
@@ -55,7 +55,7 @@ def _shown(name: str) -> str:
     return name or "the model itself"
 
 
-def convert(model: nn.Module, rng: RNG = None) -> Report:
+def convert(model: nn.Module, rng: RNG = None) -> Conversion:
     """Swap all dropout modules of a model for dropcore's, in place.
 
     A module keeps its identity, its hooks and its p; only its class changes. The model's
@@ -77,11 +77,11 @@ def convert(model: nn.Module, rng: RNG = None) -> Report:
 
     Returns
     -------
-    Report
+    Conversion
         Left are subclasses of PyTorch's modules, whose code is not known, TorchScript, and
         modules of others that look like dropout by their name. Calls of functions in a model's
-        code, such as ``torch.nn.functional.dropout``, are not modules: they stay, and no report
-        names them: `audit` does.
+        code, such as ``torch.nn.functional.dropout``, are not modules: they stay, and are
+        not listed. `audit` shows them.
 
     Examples
     --------
@@ -118,10 +118,10 @@ def convert(model: nn.Module, rng: RNG = None) -> Report:
         above, _, part = name.rpartition(".")
         if name in swapped and (why := why_doubtful(by_name.get(above), part, module)):
             doubtful[name] = why
-    return Report(swapped, left, doubtful, UNSEEN)
+    return Conversion(swapped, left, doubtful, UNSEEN)
 
 
-def revert(model: nn.Module) -> Report:
+def revert(model: nn.Module) -> Conversion:
     """Swap dropcore's dropout modules for PyTorch's, in place.
 
     Parameters
@@ -130,7 +130,7 @@ def revert(model: nn.Module) -> Report:
 
     Returns
     -------
-    Report
+    Conversion
         Left are modules of a variant, or with options, that PyTorch does not have, subclasses
         of dropcore's modules, and modules whose ``forward`` was replaced since.
     """
@@ -151,7 +151,7 @@ def revert(model: nn.Module) -> Report:
             module.abandon()
             module.__class__ = torchs
             swapped[name] = _change(before, PYTORCHS)
-    return Report(swapped, left)
+    return Conversion(swapped, left)
 
 
 def _check_model(model: nn.Module) -> None:

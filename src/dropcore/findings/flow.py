@@ -272,7 +272,7 @@ def _tensors(values: Any) -> list[Tensor]:
 # ----------------------------------------------------------------------- measure
 
 
-def run(
+def run_model(
     model: Module,
     x: Any,
     look: Callable[[Module, Array], object],

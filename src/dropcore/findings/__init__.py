@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dropcore.advice.checks import CHECKS, Case, Lacking
 from dropcore.autograd import Module
 from dropcore.autograd.contexts import check_model
+from dropcore.findings.mistakes import MISTAKES, Facts, Lacking
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from dropcore.autograd import Tensor
 
-__all__ = ["Finding", "Report", "Skipped", "advise"]
+__all__ = ["Advice", "Finding", "NotChecked", "advise"]
 
 
 @dataclass(frozen=True)
@@ -25,60 +25,60 @@ class Finding:
 
     Attributes
     ----------
-    check : str
-        Which check found it.
+    mistake : str
+        What it looks like.
     modules : tuple of str
         Qualified names; "" is the model itself.
-    why, advice : str
+    why, remedy : str
     source : str
-        The paper that supports the advice; empty if the code alone shows the problem.
+        The paper that supports it; empty if the code alone shows the problem.
     """
 
-    check: str
+    mistake: str
     modules: tuple[str, ...]
     why: str
-    advice: str
+    remedy: str
     source: str = ""
 
     def __str__(self) -> str:
         names = ", ".join(name or "(the model)" for name in self.modules)
         source = f" [{self.source}]" if self.source else ""
-        return f"{names}: {self.check}\n    why: {self.why}{source}\n    do:  {self.advice}"
+        return f"{names}: {self.mistake}\n    why: {self.why}{source}\n    do:  {self.remedy}"
 
 
 @dataclass(frozen=True)
-class Skipped:
-    """A check that could not run.
+class NotChecked:
+    """A mistake that could not be looked for.
 
     Attributes
     ----------
-    check, reason : str
+    mistake, reason : str
     """
 
-    check: str
+    mistake: str
     reason: str
 
     def __str__(self) -> str:
-        return f"skipped: {self.check}: {self.reason}"
+        return f"not checked: {self.mistake}: {self.reason}"
 
 
 @dataclass(frozen=True)
-class Report:
+class Advice:
     """The result of `advise`; `print` shows all of it.
 
     Attributes
     ----------
     findings : tuple of Finding
-    skipped : tuple of Skipped
+    not_checked : tuple of NotChecked
     """
 
     findings: tuple[Finding, ...]
-    skipped: tuple[Skipped, ...]
+    not_checked: tuple[NotChecked, ...]
 
     def __str__(self) -> str:
         count = len(self.findings)
         head = f"{count or 'no'} finding{'s' * (count != 1)}"
-        return "\n".join([head, *map(str, self.findings), *map(str, self.skipped)])
+        return "\n".join([head, *map(str, self.findings), *map(str, self.not_checked)])
 
 
 def advise(
@@ -87,10 +87,10 @@ def advise(
     *,
     n_samples: int | None = None,
     predicting: bool = False,
-) -> Report:
+) -> Advice:
     """Look for frequent mistakes with dropout.
 
-    The checks are: dropout on the outputs; element-wise dropout behind a convolution; dropout in
+    The mistakes are: dropout on the outputs; element-wise dropout behind a convolution; dropout in
     front of batch normalisation; two dropouts in a row; dropout on a parameter; p of 0.5 or more
     on the input, p above 0.7, p of 1; the same p in three modules or more; alpha dropout without
     selu, and selu with dropout that does not keep its moments; fewer than about a thousand rows; a
@@ -112,8 +112,8 @@ def advise(
 
     Returns
     -------
-    Report
-        The findings, and the checks that could not run.
+    Advice
+        The findings, and the mistakes that could not be looked for.
 
     Raises
     ------
@@ -132,27 +132,27 @@ def advise(
     >>> from dropcore.adapters.autograd import Dropout
     >>> from dropcore.autograd import Linear, ReLU, Sequential
     >>> model = Sequential(hidden=Linear(4, 8), act=ReLU(), drop=Dropout(0.8), out=Linear(8, 2))
-    >>> report = dropcore.advise(model, n_samples=5000, predicting=False)
-    >>> [(finding.check, finding.modules) for finding in report.findings]
+    >>> advice = dropcore.advise(model, n_samples=5000, predicting=False)
+    >>> [(finding.mistake, finding.modules) for finding in advice.findings]
     [('p above 0.7', ('drop',))]
-    >>> print(report.skipped[0])
-    skipped: training mode while predicting: needs predicting=True
+    >>> print(advice.not_checked[0])
+    not checked: training mode while predicting: needs predicting=True
     """
-    case = _case(model, x, n_samples, predicting)
+    facts = _facts(model, x, n_samples, predicting)
     findings: list[Finding] = []
-    skipped: list[Skipped] = []
-    for name, check in CHECKS.items():
+    not_checked: list[NotChecked] = []
+    for mistake, look_for in MISTAKES.items():
         try:
-            for modules, why, advice, source in check(case):
-                finding = Finding(name, modules, why, advice, source)
+            for modules, why, remedy, source in look_for(facts):
+                finding = Finding(mistake, modules, why, remedy, source)
                 if finding not in findings:  # a module may run more than once
                     findings.append(finding)
         except Lacking as lack:
-            skipped.append(Skipped(name, str(lack)))
-    return Report(tuple(findings), tuple(skipped))
+            not_checked.append(NotChecked(mistake, str(lack)))
+    return Advice(tuple(findings), tuple(not_checked))
 
 
-def _case(model: Module, x: Any, n_samples: int | None, predicting: bool) -> Case:
+def _facts(model: Module, x: Any, n_samples: int | None, predicting: bool) -> Facts:
     check_model(model)
     if n_samples is not None:
         if isinstance(n_samples, bool) or not isinstance(n_samples, int | np.integer):
@@ -161,4 +161,4 @@ def _case(model: Module, x: Any, n_samples: int | None, predicting: bool) -> Cas
             raise ValueError(f"n_samples must be >= 0, not {n_samples}")
     if not isinstance(predicting, bool):
         raise TypeError(f"predicting must be True or False, not {predicting!r}")
-    return Case(model, x, n_samples, predicting)
+    return Facts(model, x, n_samples, predicting)

@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from dropcore_lab.experiments import report
+from dropcore_lab.experiments import terminal
 from dropcore_lab.experiments.spread import Change
 
 rich_console = pytest.importorskip("rich.console")
@@ -12,10 +12,10 @@ COLUMNS = ("variant", "training loss", "validation loss", "gap", "accuracy")
 ROW = ("0.123 ± 0.045", "1.234 ± 0.567", "1.111 ± 0.522", "0.876 ± 0.012")
 
 
-def _printed(width, *names, **terminal):
-    out = rich_console.Console(file=io.StringIO(), width=width, highlight=False, **terminal)
+def _printed(width, *names, **options):
+    out = rich_console.Console(file=io.StringIO(), width=width, highlight=False, **options)
     rows = [(name, *ROW) for name in names]
-    report.table(out, "Title", COLUMNS, rows, caption="Caption.", names=1, bold=0)
+    terminal.table(out, "Title", COLUMNS, rows, caption="Caption.", names=1, bold=0)
     return out.file.getvalue()
 
 
@@ -44,7 +44,7 @@ def test_descriptions_are_wrapped_and_names_are_not():
     out = rich_console.Console(file=io.StringIO(), width=60, highlight=False)
     rows = [("bn-before", "standard, before both norms", "1.80 ± 0.02", "12.3 ± 0.4 %")]
     columns = ("place", "where dropout is", "variance shift", "time share")
-    report.table(out, "Title", columns, rows, caption="Caption.", names=2)
+    terminal.table(out, "Title", columns, rows, caption="Caption.", names=2)
     printed = out.file.getvalue()
     assert "bn-before" in printed
     assert "…" not in printed

@@ -52,7 +52,7 @@ def about(results: Results) -> str:
     left_out = [size_name(n) for n in LARGE_SIZES if n not in sizes]
     lines = [
         "Ratios of one run; another machine gives other figures. README.md explains how to read",
-        "them. `make bench-report` measures them again.",
+        "them. `make bench-results` measures them again.",
         "",
         f"- {facts['cpu']}, {facts['processors']} processors; caches of all together: {caches}",
         f"- {facts['memory'] / GIB:.0f} GiB of memory, {facts['free'] / GIB:.0f} free; "
@@ -195,7 +195,7 @@ def large(results: Results) -> str:
     return table(("", *map(size_name, sizes)), body)
 
 
-def report(results: Results, folder: Path) -> str:
+def page(results: Results, folder: Path) -> str:
     """All of RESULTS.md."""
     shown = {
         path.stem: f"![{path.stem}](plots/{path.name})" for path in plots.draw(results, folder)
@@ -205,7 +205,7 @@ def report(results: Results, folder: Path) -> str:
         "# What the benchmarks show",
         about(results),
         "## In short",
-        "Ratios, unless the case names a unit. `make bench-report` measures them.",
+        "Ratios, unless the case names a unit. `make bench-results` measures them.",
         in_short(results),
         "## Kernels",
         "Elements a second over those of `np.copyto(y, x)` on the same buffers.",
@@ -243,7 +243,7 @@ def report(results: Results, folder: Path) -> str:
 
 
 def main() -> int:
-    """Write the report beside this file, or where it is told to."""
+    """Write RESULTS.md beside this file, or where it is told to."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER")
     parser.add_argument("--out", type=Path, default=BENCH, metavar="FOLDER")
@@ -252,7 +252,7 @@ def main() -> int:
         sys.exit(f"nothing was measured in {args.results}: run bench/run.py first")
     results = Results(args.results)
     path = args.out / "RESULTS.md"
-    path.write_text(report(results, args.out / "plots"))
+    path.write_text(page(results, args.out / "plots"))
     print(f"wrote {path}")
     return 0
 

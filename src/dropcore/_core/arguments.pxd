@@ -20,5 +20,6 @@ cdef inline cnp.ndarray accepted(str name, object value):
 cdef Dtype dtype_of(cnp.ndarray array) noexcept
 cdef int check_shape(str name, cnp.ndarray array, tuple shape) except -1
 
+cpdef object integer_of(str name, object value, str what)
 cdef double probability(object p) except? -1.0
 cdef tuple checked_shape(object shape)

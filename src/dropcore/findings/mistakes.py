@@ -1,9 +1,9 @@
-"""The checks: each looks for one mistake.
+"""The mistakes that are looked for, each by a function.
 
-- A check takes a `Case` and yields its findings; `CHECKS` lists the checks by name.
+- Such a function takes the `Facts` and yields findings; `MISTAKES` lists them by name.
 - A `Flow` tells it which modules ran, and whose outputs reached them. The structure of a
   `Sequential` shows this. For any other model the tape of a run shows it, which needs an x.
-- A check that lacks information raises `Lacking`. The report lists it as skipped.
+- A function that lacks information raises `Lacking`; the advice lists its mistake as not checked.
 """
 
 from __future__ import annotations
@@ -18,8 +18,15 @@ from typing import Any
 import numpy as np
 
 from dropcore.adapters.autograd import Dropout
-from dropcore.advice.flow import Flow, Step, has_parameters, run, sequential_flow, traced_flow
 from dropcore.autograd import SELU, BatchNorm, Conv2d, Flatten, Module, ReLU, Sigmoid, Tanh
+from dropcore.findings.flow import (
+    Flow,
+    Step,
+    has_parameters,
+    run_model,
+    sequential_flow,
+    traced_flow,
+)
 from dropcore.stream import Stream
 from dropcore.variants.alpha import Alpha
 from dropcore.variants.base import Array
@@ -31,16 +38,16 @@ SEVERAL = 3  # so many modules with the same p are a finding; two are usual
 SHIFT_DRAWS = 8
 
 
-# ------------------------------------------------------------------- the case
+# ------------------------------------------------------------------ the facts
 
 
 class Lacking(Exception):
-    """Raised by a check that lacks information."""
+    """Raised where information is missing."""
 
 
 @dataclass(frozen=True)
-class Case:
-    """The model and the facts that the checks look at."""
+class Facts:
+    """The model, and what is known of it."""
 
     model: Module
     x: Any
@@ -78,17 +85,17 @@ class Case:
                 yield step, step.module
 
 
-# -------------------------------------------------------------------- the checks
+# ------------------------------------------------------------------ the mistakes
 
-# For each finding: the modules, the reason, the advice, and the source.
+# For each finding: the modules, the reason, the remedy, and the source.
 Found = Iterator[tuple[tuple[str, ...], str, str, str]]
 
 SRIVASTAVA = "Srivastava et al. 2014, JMLR 15"
 
 
-def _on_outputs(case: Case) -> Found:
-    flow = case.flow
-    for step, module in case.dropout_steps():
+def _on_outputs(facts: Facts) -> Found:
+    flow = facts.flow
+    for step, module in facts.dropout_steps():
         if step.index in flow.outputs:
             yield (
                 (step.name,),
@@ -99,9 +106,9 @@ def _on_outputs(case: Case) -> Found:
             )
 
 
-def _behind_convolution(case: Case) -> Found:
-    flow = case.flow
-    for step, module in case.dropout_steps():
+def _behind_convolution(facts: Facts) -> Found:
+    flow = facts.flow
+    for step, module in facts.dropout_steps():
         for before in flow.nearest(step, _keeps_maps):
             if isinstance(before.module, Conv2d) and _is_per_pixel(step, module):
                 yield (
@@ -127,28 +134,28 @@ def _is_per_pixel(step: Step, module: Dropout) -> bool:
     return False
 
 
-def _before_batch_norm(case: Case) -> Found:
-    flow = case.flow
+def _before_batch_norm(facts: Facts) -> Found:
+    flow = facts.flow
     norms = [step for step in flow.steps if isinstance(step.module, BatchNorm)]
-    for step, module in case.dropout_steps():
+    for step, module in facts.dropout_steps():
         after = next((norm for norm in norms if step.index in flow.before(norm)), None)
         if after is not None:
             yield (
                 (step.name,),
                 f"{after.name!r} learns its running variance from inputs with dropout, and "
-                f"divides by it where there is none. {_shift(case, module, after)}",
+                f"divides by it where there is none. {_shift(facts, module, after)}",
                 "Put dropout behind the last batch normalisation, or take one of the two out.",
                 "Li et al. 2018, arXiv 1801.05134",
             )
 
 
-def _shift(case: Case, dropout: Dropout, norm: Step) -> str:
+def _shift(facts: Facts, dropout: Dropout, norm: Step) -> str:
     """Say how the variance at `norm` changes when only `dropout` drops."""
-    if case.x is None:
+    if facts.x is None:
         return "How much the two differ was not measured: that needs x."
-    quiet = _variance(case, norm, None, Stream(0))
+    quiet = _variance(facts, norm, None, Stream(0))
     stream = Stream(0)
-    noisy = np.mean([_variance(case, norm, dropout, stream) for _ in range(SHIFT_DRAWS)], axis=0)
+    noisy = np.mean([_variance(facts, norm, dropout, stream) for _ in range(SHIFT_DRAWS)], axis=0)
     seen = quiet > 0
     if not seen.any():
         return "How much the two differ was not measured: on x the inputs do not vary."
@@ -156,16 +163,21 @@ def _shift(case: Case, dropout: Dropout, norm: Step) -> str:
     return f"On x the variance in training is {ratio:.3g} times that in inference."
 
 
-def _variance(case: Case, norm: Step, on: Dropout | None, stream: Stream) -> Array:
+def _variance(facts: Facts, norm: Step, on: Dropout | None, stream: Stream) -> Array:
     """The variance of each input channel of `norm`, in its last call."""
     inputs: list[Array] = []
-    run(case.model, case.x, lambda m, x: inputs.append(x) if m is norm.module else None, on, stream)
+
+    def look(module: Module, x: Array) -> None:
+        if module is norm.module:
+            inputs.append(x)
+
+    run_model(facts.model, facts.x, look, on, stream)
     x = inputs[-1].astype(np.float64)
     return np.asarray(x.var(axis=(0, *range(2, x.ndim))))
 
 
-def _high_p(case: Case) -> Found:
-    for name, module in case.dropouts:
+def _high_p(facts: Facts) -> Found:
+    for name, module in facts.dropouts:
         if HIGH_P < module.p < 1:
             yield (
                 (name,),
@@ -176,8 +188,8 @@ def _high_p(case: Case) -> Found:
             )
 
 
-def _drops_all(case: Case) -> Found:
-    for name, module in case.dropouts:
+def _drops_all(facts: Facts) -> Found:
+    for name, module in facts.dropouts:
         if module.p == 1:
             yield (
                 (name,),
@@ -187,9 +199,9 @@ def _drops_all(case: Case) -> Found:
             )
 
 
-def _high_p_on_input(case: Case) -> Found:
-    flow = case.flow
-    for step, module in case.dropout_steps():
+def _high_p_on_input(facts: Facts) -> Found:
+    flow = facts.flow
+    for step, module in facts.dropout_steps():
         if INPUT_P <= module.p < 1 and flow.is_on_input(step):
             yield (
                 (step.name,),
@@ -200,9 +212,9 @@ def _high_p_on_input(case: Case) -> Found:
             )
 
 
-def _in_a_row(case: Case) -> Found:
-    flow = case.flow
-    for step, module in case.dropout_steps():
+def _in_a_row(facts: Facts) -> Found:
+    flow = facts.flow
+    for step, module in facts.dropout_steps():
         before = flow.chain(step, lambda m: isinstance(m, _KEEP_UNITS) or _is_off(m))
         if before is not None and isinstance(before.module, Dropout):
             p = 1 - (1 - before.module.p) * (1 - module.p)
@@ -221,8 +233,8 @@ def _is_off(module: Module) -> bool:
     return isinstance(module, Dropout) and module.p == 0
 
 
-def _on_parameters(case: Case) -> Found:
-    for step, _ in case.dropout_steps():
+def _on_parameters(facts: Facts) -> Found:
+    for step, _ in facts.dropout_steps():
         if step.of_parameters:
             yield (
                 (step.name,),
@@ -233,11 +245,11 @@ def _on_parameters(case: Case) -> Found:
             )
 
 
-def _one_p(case: Case) -> Found:
-    rates = {module.p for _, module in case.dropouts}
-    if len(case.dropouts) >= SEVERAL and len(rates) == 1:
+def _one_p(facts: Facts) -> Found:
+    rates = {module.p for _, module in facts.dropouts}
+    if len(facts.dropouts) >= SEVERAL and len(rates) == 1:
         yield (
-            case.names,
+            facts.names,
             f"All have p = {rates.pop():g}. What p suits a layer depends on its width, and inputs "
             "bear less than hidden layers; one p for all is often a default that nobody chose.",
             "Try a smaller p near the inputs and in narrow layers, a larger one in wide ones.",
@@ -245,10 +257,10 @@ def _one_p(case: Case) -> Found:
         )
 
 
-def _alpha_without_selu(case: Case) -> Found:
-    flow = case.flow
+def _alpha_without_selu(facts: Facts) -> Found:
+    flow = facts.flow
     has_selu = any(isinstance(step.module, SELU) for step in flow.steps)
-    for step, module in case.dropout_steps():
+    for step, module in facts.dropout_steps():
         if isinstance(module.variant, Alpha) and not _follows_selu(flow, step, has_selu):
             yield (
                 (step.name,),
@@ -266,9 +278,9 @@ def _follows_selu(flow: Flow, step: Step, has_selu: bool) -> bool:
     return all(isinstance(b.module, SELU) for b in before) if before else has_selu
 
 
-def _selu_without_alpha(case: Case) -> Found:
-    flow = case.flow
-    for step, module in case.dropout_steps():
+def _selu_without_alpha(facts: Facts) -> Found:
+    flow = facts.flow
+    for step, module in facts.dropout_steps():
         before = list(flow.nearest(step, lambda m: isinstance(m, Flatten)))
         keeps = module.variant.kept_moments(module.p) is not None
         if step.direct and not keeps and any(isinstance(b.module, SELU) for b in before):
@@ -281,29 +293,29 @@ def _selu_without_alpha(case: Case) -> Found:
             )
 
 
-def _few_rows(case: Case) -> Found:
-    if case.n_samples is None:
+def _few_rows(facts: Facts) -> Found:
+    if facts.n_samples is None:
         raise Lacking("needs n_samples")
-    if case.dropouts and case.n_samples < FEW_ROWS:
+    if facts.dropouts and facts.n_samples < FEW_ROWS:
         yield (
-            case.names,
-            f"With {case.n_samples} rows, fewer than about {FEW_ROWS}, dropout often does not "
+            facts.names,
+            f"With {facts.n_samples} rows, fewer than about {FEW_ROWS}, dropout often does not "
             "help: a network can learn so few by heart in spite of the noise.",
             "Compare with no dropout, with weight decay and with a smaller model.",
             f"{SRIVASTAVA}, section 7.4",
         )
 
 
-def _training_while_predicting(case: Case) -> Found:
-    if not case.predicting:
+def _training_while_predicting(facts: Facts) -> Found:
+    if not facts.predicting:
         raise Lacking("needs predicting=True")
-    modules = dict(case.model.named_modules())
+    modules = dict(facts.model.named_modules())
     names = [
         name
         for name, module in modules.items()
-        if module.training and (isinstance(module, BatchNorm) or (name, module) in case.dropouts)
+        if module.training and (isinstance(module, BatchNorm) or (name, module) in facts.dropouts)
     ]
-    strays = [(n, c) for n, c in case.flow.strays if c.p != 0] if case.x is not None else []
+    strays = [(n, c) for n, c in facts.flow.strays if c.p != 0] if facts.x is not None else []
     names += [n for n, c in strays if c.module is None and not c.training and modules[n].training]
     if names:
         yield (
@@ -321,7 +333,7 @@ def _training_while_predicting(case: Case) -> Found:
                 "Make it a Dropout module of the model, or pass training=self.training.",
                 "",
             )
-    if case.x is None and any(type(m).__module__ not in OWN for m in modules.values()):
+    if facts.x is None and any(type(m).__module__ not in OWN for m in modules.values()):
         raise Lacking("needs x, to see dropout that is called as a function")
 
 
@@ -329,8 +341,8 @@ OWN = (Module.__module__, Flatten.__module__, Dropout.__module__)
 """The Python modules whose classes call only their own children."""
 
 
-def _one_stream(case: Case) -> Found:
-    for (name, one), (other_name, other) in combinations(case.dropouts, 2):
+def _one_stream(facts: Facts) -> Found:
+    for (name, one), (other_name, other) in combinations(facts.dropouts, 2):
         a, b = one.rng, other.rng
         if a is None or type(a) is not type(b):
             continue
@@ -342,15 +354,15 @@ def _one_stream(case: Case) -> Found:
             why = "They draw from the same place: what they drop is not independent."
         else:
             continue
-        advice = "Give each a stream of its own: dropcore.adapters.autograd.seed(model, rng)."
-        yield (name, other_name), why, advice, ""
+        remedy = "Give each a stream of its own: dropcore.adapters.autograd.seed(model, rng)."
+        yield (name, other_name), why, remedy, ""
 
 
 def _address(rng: Any) -> Any:
     return (rng.seed, rng.path) if isinstance(rng, Stream) else rng
 
 
-CHECKS: dict[str, Callable[[Case], Found]] = {
+MISTAKES: dict[str, Callable[[Facts], Found]] = {
     "dropout on the outputs": _on_outputs,
     "element-wise dropout behind a convolution": _behind_convolution,
     "dropout in front of batch normalisation": _before_batch_norm,

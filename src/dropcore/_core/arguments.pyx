@@ -1,11 +1,12 @@
-# What the core accepts: arrays and probabilities. Every check comes before anything is written, and
-# its error names the argument, the value and what is accepted.
+# What the core accepts: arrays, integers, probabilities, shapes. Every check comes before anything
+# is written, and its error names the argument, the value and what is accepted.
 
 cimport numpy as cnp
 from cpython.buffer cimport PyObject_CheckBuffer
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 
 import numbers
+import operator
 
 import numpy as np
 
@@ -91,6 +92,19 @@ cdef int check_shape(str name, cnp.ndarray array, tuple shape) except -1:
     if (<object> array).shape != shape:
         raise ValueError(f"{name} must have shape {shape}, not {(<object> array).shape}")
     return 0
+
+
+# `what`: all that is accepted in its place, for the message.
+cpdef object integer_of(str name, object value, str what):
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be {what}, not the bool {value!r}")
+    try:
+        value = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be {what}, not {value!r}") from None
+    if value < 0:
+        raise ValueError(f"{name} must be {what}, not {value}: integers are >= 0")
+    return value
 
 
 cdef double probability(object p) except? -1.0:

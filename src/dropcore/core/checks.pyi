@@ -1,1 +1,0 @@
-# Nothing for Python: what this module exports is in checks.pxd.
