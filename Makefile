@@ -16,6 +16,7 @@
 #   make check-large   arrays of more than 2^31 elements
 #   make check-random   test batteries read the mask stream: five minutes, or an hour with HOUR=1
 #   make check-soak   threads, forks and signals for five minutes, or SOAK=3600 seconds
+#   make check-mutants   do the tests find faults that are planted? FAULTS='decide.*' for some
 #   make test-peers    the autograd engine against PyTorch
 #   make test-frameworks   the packages for PyTorch, JAX, Keras and HIPS autograd
 #   make test-lab   the Lab's server and page, also in a browser: needs chromium, node and npm
@@ -61,7 +62,7 @@ SAY := @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo wheel lab test-lab bench-lab check-lab-soak test test-quick lint lint-text lint-types docs interface pytest plugins test-plugins test-peers test-frameworks bench \
-    bench-results bench-compilers coverage check check-random check-soak check-large check-sanitize check-threads check-debug check-plain check-pythons \
+    bench-results bench-compilers coverage check check-random check-soak check-mutants check-large check-sanitize check-threads check-debug check-plain check-pythons \
     check-free-threading check-clang check-foreign clean
 
 help:
@@ -136,6 +137,7 @@ lint-text: $(VENV)/lint.stamp
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+	$(BIN)/python tools/mutants/check.py --anchors
 
 $(VENV)/lint.stamp: constraints.txt | $(BIN)/python
 	$(SAY) 'Installing what checks the style'
@@ -272,6 +274,14 @@ SOAK ?= 300
 
 check-soak: $(VENV)/test.stamp $(VENV)/plugins.stamp
 	$(BIN)/python tools/soak.py $(SOAK)
+
+# The environment is made once: what is tested there is built and installed for each fault.
+$(VENV)-mutants/stamp: | $(if $(wildcard $(VENV)-mutants/stamp),,dist/wheel.stamp)
+	$(call wheel_environment,mutants,$(PLUGINS) './plugins/frameworks/dropcore-torch[test]' meson ninja)
+	@touch $@
+
+check-mutants: $(VENV)-mutants/stamp
+	$(VENV)-mutants/bin/python tools/mutants/check.py $(if $(ANEW),--anew) $(FAULTS)
 
 check-large: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m large

@@ -145,6 +145,16 @@ def test_a_module_s_decisions_follow_from_its_name():
     assert not ((mc_predict(alone, ROWS, 9, rng=6).samples != 0) | ~kept).all()
 
 
+def test_modules_decide_independently():
+    # Two in a row at p = 0.5 keep a quarter; one mask for both would keep a half.
+    model = Sequential(first=Dropout(0.5), block=Sequential(second=Dropout(0.5)))
+    kept = mc_predict(model, np.ones((1, 40_000)), 2, rng=5).samples != 0
+    for sample in kept:
+        assert abs(sample.mean() - 0.25) < 5 * (0.25 * 0.75 / 40_000) ** 0.5
+    both = (kept[0] & kept[1]).mean()
+    assert abs(both - 0.0625) < 5 * (0.0625 / 40_000) ** 0.5
+
+
 @pytest.mark.parametrize("rng", [3, Stream(3).at(8), Stream(3)], ids=["int", "draw", "stream"])
 def test_rng_is_as_everywhere(rng):
     model = network()

@@ -76,6 +76,59 @@ def test_a_fork_while_another_thread_makes_the_first_call(run):
     )
 
 
+def test_a_fork_while_another_thread_loads_a_variant(run):
+    # The registry's lock is held meanwhile; the child has the lock, and nobody to release it.
+    run(
+        """
+        import dropcore.plugins
+        held, go_on = threading.Event(), threading.Event()
+        registry = dropcore.plugins.registry()
+        load = registry._load
+
+        def slow(plugin):
+            held.set()
+            assert go_on.wait(20)
+            return load(plugin)
+
+        registry._load = slow
+        other = threading.Thread(target=lambda: dropcore.get_variant("alpha"))
+        other.start()
+        assert held.wait(20)
+
+        def alpha():
+            go_on.set()
+            return dropcore.get_variant("alpha").name
+
+        assert in_child(alpha) == "alpha"
+        go_on.set()
+        other.join()
+        """,
+        warnings="ignore::DeprecationWarning",
+    )
+
+
+def test_a_fork_in_a_worker(run):
+    # As by a finaliser that the garbage collector runs there. A worker cannot wait for its own end.
+    run(
+        """
+        from dropcore._core import threads
+        ended = threading.Event()
+        answers = []
+
+        def fork():
+            answers.append(in_child(right))
+            ended.set()
+
+        assert right()
+        threads._queue.put(fork)
+        assert ended.wait(20)
+        assert answers == [True]
+        assert right()
+        """,
+        warnings="ignore::DeprecationWarning",
+    )
+
+
 def test_a_fork_from_another_thread(run):
     run(
         """

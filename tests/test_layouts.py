@@ -113,6 +113,34 @@ def test_any_two_layouts(data):
     assert same(mask.backward(other), y)
 
 
+@pytest.mark.parametrize("shared", [(0, 2, 4), (1, 3, 5), (0, 2, 4, 6), (1, 4), (2, 5)], ids=str)
+def test_axes_that_alternate_many_times(shared):
+    """Several loops within each other; the innermost step is long enough for `repeat` or `tile`."""
+    x = noise((2, 3, 2, 3, 8, 9, 10))
+    keep, y = expected(x, shared, 0.3)
+    for order in (tuple(range(7)), (2, 0, 1, 3, 4, 5, 6), (0, 1, 2, 3, 6, 5, 4)):
+        given, out = laid(x, order), laid(x, order)
+        _, mask = drop(given, shared_axes=shared, out=out)
+        assert same(out, y)
+        assert same(mask.keep, keep)
+        assert same(mask.backward(given), y)
+
+
+@pytest.mark.parametrize("shared", [(31,), (32,), (33, 36), (0, 39), (63,)], ids=str)
+def test_more_axes_than_bits_in_a_word(shared):
+    shape = [1] * 64
+    for axis, length in {0: 3, 31: 2, 32: 3, 33: 5, 36: 2, 39: 4, 63: 7}.items():
+        shape[axis] = length
+    x = noise(shape)
+    keep, y = expected(x, shared, 0.3)
+    for order in (tuple(range(64)), tuple(reversed(range(64)))):
+        # `laid` takes one axis more than NumPy has.
+        given = np.ascontiguousarray(x.transpose(order)).transpose(np.argsort(order))
+        result, mask = drop(given, shared_axes=shared)
+        assert same(result, y)
+        assert same(mask.keep, keep)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("variant", ["alpha", "standard"])
 def test_large_arrays_in_other_orders(dtype, variant):

@@ -297,6 +297,15 @@ def test_pickles_make_the_same_mask(mask):
     assert_same_mask(pickle.loads(pickle.dumps(mask)), mask)
 
 
+def test_a_pickle_holds_what_a_free_variant_saved():
+    # Its forward cannot be asked again: x is gone.
+    mask = dropcore.dropout(X, 0.5, training=True, rng=3, variant=Scaled())[1]
+    (saved,) = mask.split()[0]
+    copy = pickle.loads(pickle.dumps(mask))
+    assert same(copy.backward(X), X * saved)
+    assert same(copy.split()[0][0], saved)
+
+
 REPLAY = """
 import json, pickle, sys
 import numpy as np

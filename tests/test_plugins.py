@@ -1,5 +1,6 @@
 """The registry: lazy, isolated, strict about names."""
 
+import importlib
 import subprocess
 import sys
 import textwrap
@@ -150,6 +151,23 @@ def test_a_broken_plugin_is_named_and_the_rest_go_on(install, what):
         registry.variant_class("broken")
     assert registry.variant_class("mine").name == "mine"
     assert registry.variant_class("standard").name == "standard"
+
+
+def test_a_load_that_was_interrupted_is_begun_anew(install):
+    module = install("mine", GOOD.replace("register(Mine)", "interrupt()\n        register(Mine)"))
+    registry = Registry()
+    calls = []
+
+    def interrupt():
+        calls.append(1)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+
+    importlib.import_module(module).interrupt = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        registry.variant_class("mine")
+    assert states(registry)["mine"] == "not loaded"
+    assert registry.variant_class("mine").name == "mine"
 
 
 def test_a_duplicate_name_is_an_error_that_names_both_distributions(install):

@@ -1,8 +1,12 @@
 """The exported functions: one implementation, and bit for bit what Python computes."""
 
 import ctypes
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
+from pathlib import Path
 
 import ml_dtypes
 import numpy as np
@@ -11,6 +15,7 @@ from engines import interface
 from engines.interface import DTYPES, Plan, Table, address
 
 import dropcore
+from dropcore._core import dispatch
 
 TABLE = Table()
 CAPSULES = dropcore.__pyx_capi__ | dropcore.rng.__pyx_capi__
@@ -287,3 +292,47 @@ def test_nothing_is_read_or_written_where_there_are_no_elements(dtype, start):
         for shape in ((0,), (3, 0), (0, 3)):
             layout = ctypes.byref(layout_of(shape, shared=(1,)))
             getattr(TABLE, f"select_layout_{dtype}")(layout, bits, plan, None, None, None)
+
+
+MISALIGNED = """
+import ctypes
+import numpy as np
+from dropcore._core import dispatch
+from engines import test_interface as t
+
+dispatch.set_nontemporal_from(0)  # every array is stored past the caches, where that can be
+n, bits = 9001, np.random.default_rng(3).integers(0, 256, 1126, np.uint8)
+keep = np.unpackbits(bits, count=n, bitorder="little").astype(bool)
+for dtype in t.DTYPES:
+    x = t.numbers(n, "float32").astype(t.dtype_of(dtype))
+    size, plan = x.itemsize, ctypes.byref(t.Plan(1.0, 0.0, 0.0))
+    memory = np.zeros(x.nbytes + 64 + size, np.uint8)
+    for by in range(size):
+        y = memory.ctypes.data + by
+        calls = {
+            "forward": (t.draw(), 0.5, 0, n, x.ctypes.data, y, None),
+            "forward_plan": (t.draw(), 0.1, 0, n, plan, x.ctypes.data, y, None),
+            "select": (bits.ctypes.data, 0, n, plan, x.ctypes.data, y),
+            "repeat": (bits.ctypes.data, 0, n // 3, 3, plan, x.ctypes.data, y),
+            "tile": (bits.ctypes.data, 0, n // 3, 3, plan, x.ctypes.data, y),
+        }
+        for name, arguments in calls.items():
+            getattr(t.TABLE, f"{name}_{dtype}")(*arguments)
+            if name == "select":
+                right = np.where(keep, x, np.zeros((), x.dtype))
+                t.same(memory[by : by + x.nbytes], right.view(np.uint8))
+print("whole")
+"""
+
+
+@pytest.mark.parametrize("isa", dispatch.isas_available())
+def test_elements_that_are_not_aligned(isa):
+    # Not promised of C's functions; but all of them go the same way with such an array.
+    done = subprocess.run(
+        [sys.executable, "-c", MISALIGNED],
+        env=os.environ | {"DROPCORE_ISA": isa, "PYTHONPATH": str(Path(__file__).parent.parent)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout) == (0, "whole\n"), done.stderr

@@ -41,6 +41,7 @@ cdef void select(
 ) noexcept nogil:
     cdef uint32_t[1 + <int> STAGE] keep
     cdef Py_ssize_t done = 0, m
+    nontemporal = nontemporal and can_go_nontemporal(y)
     if 0 < n < 32:
         select_rest(load_bits(bits, first, n), n, plan, x, y)
         return
@@ -83,6 +84,7 @@ cdef void repeat(
     cdef Py_ssize_t stage = 32 * <Py_ssize_t> STAGE
     cdef Py_ssize_t done, m, k, at, left, count
     cdef bint kept, joined
+    nontemporal = nontemporal and can_go_nontemporal(y)
     if times >= stage:
         for k in range(decisions):
             kept = load_bits(bits, first + k, 1) & 1
@@ -137,6 +139,7 @@ cdef void tile(
     cdef Py_ssize_t stage = 32 * <Py_ssize_t> STAGE
     cdef Py_ssize_t done = 0, rows, m, row, k
     cdef bint joined
+    nontemporal = nontemporal and can_go_nontemporal(y)
     if 2 * decisions > stage:
         for row in range(times):
             select(
