@@ -276,7 +276,7 @@ check-soak: $(VENV)/test.stamp $(VENV)/plugins.stamp
 	$(BIN)/python tools/soak.py $(SOAK)
 
 # The environment is made once: what is tested there is built and installed for each fault.
-$(VENV)-mutants/stamp: | $(if $(wildcard $(VENV)-mutants/stamp),,dist/wheel.stamp)
+$(VENV)-mutants/stamp: | $(if $(wildcard $(VENV)-mutants/stamp),,$(DIST)/wheel.stamp)
 	$(call wheel_environment,mutants,$(PLUGINS) './plugins/frameworks/dropcore-torch[test]' meson ninja)
 	@touch $@
 
