@@ -19,7 +19,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -111,10 +110,14 @@ def copy_tree():
             (TREE / name).unlink()
             changed.add(name)
     for name in names:
-        source, copy = ROOT / name, TREE / name
-        if not copy.is_file() or copy.read_bytes() != source.read_bytes():
+        copy, content = TREE / name, (ROOT / name).read_bytes()
+        if name == "src/dropcore/meson.build":
+            content = content.replace(
+                b"'-O3'", b"'-O1'"
+            )  # kernels in half the time, no slower tests
+        if not copy.is_file() or copy.read_bytes() != content:
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, copy)
+            copy.write_bytes(content)
             changed.add(name)
     return changed
 
