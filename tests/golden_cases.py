@@ -1,4 +1,4 @@
-"""The cases of tests/data/golden_dropout.json: inputs, addresses and options; no answers.
+"""The cases of tests/data/golden_*.json that the oracle answers: inputs, addresses and options.
 
 tools/write_golden.py computes the answers with the oracle alone; test_golden.py holds dropcore to
 them. What both need of a case is here, so that neither takes it from the other.
@@ -32,9 +32,27 @@ PATTERNS = (
     ((40, 9), (0, 1)),
 )
 
+# The shape of a block, the global shape, where in it the block begins, and `shared_axes`.
+SHARDS = (
+    ((30,), (40,), (7,), ()),
+    ((33, 7), (50, 14), (9, 3), ()),
+    ((4, 64), (9, 128), (3, 64), ()),
+    ((2, 1100), (3, 2100), (1, 500), ()),
+    ((2, 3, 60), (3, 5, 70), (1, 2, 3), ()),
+    ((2, 5, 70), (3, 5, 70), (1, 0, 0), ()),
+    ((7, 40), (2**40, 64), (2**32 - 3, 20), ()),
+    ((3, 2, 50), (2**20, 2**20, 2**22), (2**19, 7, 2**22 - 50), ()),
+    ((3, 3, 4, 5), (6, 5, 7, 8), (2, 1, 3, 2), (2, 3)),
+    ((3, 3, 4, 5), (6, 5, 7, 8), (2, 1, 3, 2), (0,)),
+    ((3, 2, 3, 2, 1), (5, 4, 3, 2, 3), (1, 2, 0, 0, 2), (0, 2, 4)),
+    ((2, 90), (4, 300), (1, 100), (1,)),
+    ((0, 4), (3, 9), (3, 2), ()),
+    ((), (), (), ()),
+)
+
 
 def cases():
-    """All cases, as dicts for JSON."""
+    """The cases of golden_dropout.json, as dicts for JSON."""
     number = 0
     for (shape, shared), p, dtype in product(PATTERNS, RATES, DTYPES):
         # The address changes with the case, past 2^32 too.
@@ -54,6 +72,32 @@ def cases():
         yield {**common, "shape": [3, 4, 5, 6], "options": {"channel_axis": 1}}
         yield {**common, "shape": [3, 5, 6, 4], "options": {"channel_axis": -1}}
         yield {**common, "shape": [4, 5, 6], "options": {"channel_axis": 0, "batch_axis": None}}
+
+
+def shard_cases():
+    """The cases of golden_shards.json, as dicts for JSON: blocks of larger arrays."""
+    number = 10_000
+    for (shape, whole, offsets, shared), p in product(SHARDS, (0.1, 0.5, 0.75, 1 / 3)):
+        number += 1
+        dtype = tuple(DTYPES)[number % 4]
+        yield {
+            "seed": number % 7,
+            "path": ["golden", number],
+            "index": number * 2**31,
+            "p": p,
+            "shape": list(shape),
+            "shard": [list(whole), list(offsets)],
+            "dtype": dtype,
+            "variant": ("standard", "alpha")[number % 3 == 0],
+            "options": {"shared_axes": list(shared)},
+        }
+        if len(shape) == 4:
+            spatial = {"variant": "spatial", "options": {"channel_axis": 1 + number % 3}}
+            yield {"seed": number, "path": [], "index": 0, "p": p, "shape": list(shape)} | {
+                "shard": [list(whole), list(offsets)],
+                "dtype": dtype,
+                **spatial,
+            }
 
 
 def values(case):

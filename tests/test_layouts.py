@@ -194,3 +194,12 @@ def test_a_dense_array_is_neither_copied_nor_moved(monkeypatch):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < x.nbytes / 4
+
+
+def test_an_array_without_elements_has_its_decisions():
+    draw = dropcore.Stream(1).at(0)
+    for shape, axis in (((9, 0, 9), 1), ((0, 3, 0, 5), (0, 2)), ((0, 7), 0)):
+        x = np.ones(shape)
+        mask = dropcore.dropout(x, 0.5, training=True, rng=draw, shared_axes=axis)[1]
+        keep = dropcore.keep_mask(mask.keep.shape, 0.5, rng=draw)
+        assert np.array_equal(mask.keep, keep)

@@ -83,6 +83,19 @@ STRUCTS = (
         ),
         "How decisions lie over the elements of an array, in the order of memory.",
     ),
+    Struct(
+        "dropcore_shard",
+        "Shard",
+        (
+            "uint64_t start",
+            "Py_ssize_t n",
+            "Py_ssize_t rows",
+            "int32_t loops",
+            "Py_ssize_t loop_length[64]",
+            "Py_ssize_t loop_stride[64]",
+        ),
+        "Where the decisions of a block lie in the mask of a larger array.",
+    ),
 )
 
 
@@ -319,6 +332,51 @@ BLOCKS = (
                 "its next one. Returns 0, or -1 with a Python exception set.",
                 result="int",
                 where="dropcore.rng",
+            ),
+        ),
+    ),
+    Block(
+        "shards",
+        (
+            Function(
+                "shard_of",
+                "int axes, const Py_ssize_t* whole, const Py_ssize_t* offset,\n"
+                "const Py_ssize_t* length, uint64_t shared,\n"
+                "dropcore_shard* shard,  # OUT",
+                "The block of these lengths that begins at `offset` in an array of lengths "
+                "`whole`, of at most 64 axes. Bit a of `shared` says that decisions are shared "
+                "along axis a. Returns 1; 0 where the block is not within the array, or that has "
+                "2^63 elements or more.",
+                result="int32_t",
+            ),
+            Function(
+                "shard_decisions",
+                "const dropcore_shard* shard",
+                "How many decisions the block has.",
+                result="Py_ssize_t",
+            ),
+            Function(
+                "keep_shard",
+                "const dropcore_draw* draw, double p, const dropcore_shard* shard,\n"
+                "Py_ssize_t first, Py_ssize_t n,\n"
+                "uint8_t* bits,  # OUT",
+                "As keep_bits, of a block: n of its decisions from number `first` on, in C order "
+                "of the block.",
+                kernel="keep_shard",
+            ),
+        ),
+    ),
+    Block(
+        "shards, for each dtype",
+        (
+            Function(
+                "forward_shard",
+                "const dropcore_draw* draw, double p, const dropcore_shard* shard,\n"
+                "Py_ssize_t first, Py_ssize_t n,\n"
+                "const dropcore_plan* plan, const element* x, element* y, uint8_t* bits,",
+                "As forward_plan, of a block where no decision is shared; x and y begin with its "
+                "element number `first`.",
+                kernel="forward_shard",
             ),
         ),
     ),

@@ -1,7 +1,7 @@
-"""Write tests/data/golden_dropout.json with the oracle, without dropcore.
+"""Write tests/data/golden_dropout.json and golden_shards.json with the oracle, without dropcore.
 
-The file is committed and never changes within a stream version. With `--check` nothing is written,
-and the exit status is 1 if the file is not what the oracle computes now.
+The files are committed and never change within a stream version. With `--check` nothing is written,
+and the exit status is 1 if a file is not what the oracle computes now.
 """
 
 import json
@@ -17,7 +17,7 @@ sys.path.insert(0, str(TESTS))
 import golden_cases  # noqa: E402
 import oracle  # noqa: E402
 
-FILE = TESTS / "data" / "golden_dropout.json"
+FILES = {"golden_dropout.json": golden_cases.cases, "golden_shards.json": golden_cases.shard_cases}
 ALPHA = -1.7580993408473766  # selu's lower limit: -scale * alpha of Klambauer and others, 2017
 
 
@@ -45,41 +45,56 @@ def affine(case):
     return a, b, a * ALPHA + b
 
 
+def decisions(case):
+    """The keep decisions of a case, in the shape of its mask; each by its place in the whole."""
+    shape, shared = case["shape"], shared_axes(case)
+    whole, offsets = case.get("shard", (shape, [0] * len(shape)))
+    key = oracle.key(case["seed"], tuple(case["path"]))
+    keep = np.empty([1 if axis in shared else n for axis, n in enumerate(shape)], bool)
+    for at in np.ndindex(keep.shape):
+        i = 0
+        for axis, place in enumerate(at):
+            if axis not in shared:
+                i = i * whole[axis] + offsets[axis] + place
+        keep[at] = not oracle.dropped(key, case["index"], case["p"], i)
+    return keep
+
+
 def answer(case):
     """Decisions, y and dx of a case."""
-    shape = case["shape"]
-    mask_shape = [1 if axis in shared_axes(case) else n for axis, n in enumerate(shape)]
-    key = oracle.key(case["seed"], tuple(case["path"]))
-    count = int(np.prod(mask_shape))
-    keep = oracle.keep(key, case["index"], case["p"], 0, count)
+    kept = decisions(case)
     x, dy = golden_cases.values(case)
     compute = oracle.COMPUTES_IN[case["dtype"]]
     scale, shift, drop = (compute(value) for value in affine(case))
-    kept = keep.reshape(mask_shape)
     with np.errstate(all="ignore"):
         y = x.astype(compute) * scale
         y = y + shift if case["variant"] == "alpha" else y
         y = np.where(kept, y.astype(x.dtype), drop.astype(x.dtype))
         dx = np.where(kept, (dy.astype(compute) * scale).astype(x.dtype), np.zeros((), x.dtype))
     return {
-        "packed": golden_cases.digest(oracle.packed(keep)),
+        "packed": golden_cases.digest(oracle.packed(kept)),
         "y": golden_cases.digest(y),
         "dx": golden_cases.digest(dx),
     }
 
 
 def main():
-    """Write the file, or compare it."""
-    entries = [{**case, **answer(case)} for case in golden_cases.cases()]
-    lines = ",\n".join(json.dumps(entry) for entry in entries)
-    text = f"[\n{lines}\n]\n"
-    if sys.argv[1:] == ["--check"]:
-        same = text == FILE.read_text("utf-8")
-        print(f"{len(entries)} answers, {'all as committed' if same else 'DIFFERENT'}")
-        return not same
-    FILE.write_text(text, "utf-8")
-    print(f"{len(entries)} answers written")
-    return False
+    """Write the files, or compare them."""
+    different = False
+    for name, cases in FILES.items():
+        file = TESTS / "data" / name
+        entries = [{**case, **answer(case)} for case in cases()]
+        lines = ",\n".join(json.dumps(entry) for entry in entries)
+        text = f"[\n{lines}\n]\n"
+        says = "written"
+        if sys.argv[1:] == ["--check"]:
+            same = file.exists() and text == file.read_text("utf-8")
+            says = "all as committed" if same else "DIFFERENT"
+            different |= not same
+        else:
+            file.write_text(text, "utf-8")
+        print(f"{name}: {len(entries)} answers, {says}")
+    return different
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 from dropcore cimport rng
 from dropcore._core cimport api
 from dropcore._core.api cimport (
-    DROPCORE_ABI, dropcore_draw, dropcore_layout, dropcore_path, dropcore_plan,
+    DROPCORE_ABI, dropcore_draw, dropcore_layout, dropcore_path, dropcore_plan, dropcore_shard,
 )
 
 from dropcore.draw import STREAM_VERSION
@@ -173,6 +173,33 @@ cdef struct Table:
     int (*draw_of)(
         object rng, dropcore_draw* draw
     ) except -1
+    int32_t (*shard_of)(
+        int axes, const Py_ssize_t* whole, const Py_ssize_t* offset, const Py_ssize_t* length,
+        uint64_t shared, dropcore_shard* shard
+    ) noexcept nogil
+    Py_ssize_t (*shard_decisions)(
+        const dropcore_shard* shard
+    ) noexcept nogil
+    void (*keep_shard)(
+        const dropcore_draw* draw, double p, const dropcore_shard* shard, Py_ssize_t first,
+        Py_ssize_t n, uint8_t* bits
+    ) noexcept nogil
+    void (*forward_shard_float32)(
+        const dropcore_draw* draw, double p, const dropcore_shard* shard, Py_ssize_t first,
+        Py_ssize_t n, const dropcore_plan* plan, const float* x, float* y, uint8_t* bits
+    ) noexcept nogil
+    void (*forward_shard_float64)(
+        const dropcore_draw* draw, double p, const dropcore_shard* shard, Py_ssize_t first,
+        Py_ssize_t n, const dropcore_plan* plan, const double* x, double* y, uint8_t* bits
+    ) noexcept nogil
+    void (*forward_shard_float16)(
+        const dropcore_draw* draw, double p, const dropcore_shard* shard, Py_ssize_t first,
+        Py_ssize_t n, const dropcore_plan* plan, const uint16_t* x, uint16_t* y, uint8_t* bits
+    ) noexcept nogil
+    void (*forward_shard_bfloat16)(
+        const dropcore_draw* draw, double p, const dropcore_shard* shard, Py_ssize_t first,
+        Py_ssize_t n, const dropcore_plan* plan, const uint16_t* x, uint16_t* y, uint8_t* bits
+    ) noexcept nogil
 
 
 cdef Table table
@@ -217,6 +244,13 @@ table.repeat_bfloat16 = api.dropcore_repeat_bfloat16
 table.tile_bfloat16 = api.dropcore_tile_bfloat16
 table.select_layout_bfloat16 = api.dropcore_select_layout_bfloat16
 table.draw_of = rng.dropcore_draw_of
+table.shard_of = api.dropcore_shard_of
+table.shard_decisions = api.dropcore_shard_decisions
+table.keep_shard = api.dropcore_keep_shard
+table.forward_shard_float32 = api.dropcore_forward_shard_float32
+table.forward_shard_float64 = api.dropcore_forward_shard_float64
+table.forward_shard_float16 = api.dropcore_forward_shard_float16
+table.forward_shard_bfloat16 = api.dropcore_forward_shard_bfloat16
 # end of table
 
 table.abi = DROPCORE_ABI

@@ -69,6 +69,16 @@ typedef struct dropcore_layout {
     Py_ssize_t length[64];
     Py_ssize_t stride[64];
 } dropcore_layout;
+
+/* Where the decisions of a block lie in the mask of a larger array. */
+typedef struct dropcore_shard {
+    uint64_t start;
+    Py_ssize_t n;
+    Py_ssize_t rows;
+    int32_t loops;
+    Py_ssize_t loop_length[64];
+    Py_ssize_t loop_stride[64];
+} dropcore_shard;
 /* end of structs */
 
 /* written by tools/write_interface.py: table */
@@ -95,6 +105,13 @@ typedef struct dropcore_layout {
     /* All elements of an array by the decisions of a mask. */                          \
     void (*select_layout_##name)(const dropcore_layout *layout, const uint8_t *bits,    \
         const dropcore_plan *plan, const element *x, element *y, uint8_t *scratch);
+
+#define DROPCORE_OF_DTYPE_2(name, element)                                              \
+    /* As forward_plan, of a block where no decision is shared; x and y begin with its  \
+       element number `first`. */                                                       \
+    void (*forward_shard_##name)(const dropcore_draw *draw, double p,                   \
+        const dropcore_shard *shard, Py_ssize_t first, Py_ssize_t n,                    \
+        const dropcore_plan *plan, const element *x, element *y, uint8_t *bits);
 
 typedef struct dropcore_api {
     uint32_t abi;            /* DROPCORE_ABI of the installed dropcore */
@@ -139,6 +156,24 @@ typedef struct dropcore_api {
     /* With the GIL: the draw that an `rng=` of dropcore.dropout names; a Stream gives
        its next one. Returns 0, or -1 with a Python exception set. */
     int (*draw_of)(PyObject *rng, dropcore_draw *draw);
+
+    /* The block of these lengths that begins at `offset` in an array of lengths
+       `whole`, of at most 64 axes. Bit a of `shared` says that decisions are shared
+       along axis a. Returns 1; 0 where the block is not within the array, or that has
+       2^63 elements or more. */
+    int32_t (*shard_of)(int axes, const Py_ssize_t *whole, const Py_ssize_t *offset,
+        const Py_ssize_t *length, uint64_t shared, dropcore_shard *shard);
+    /* How many decisions the block has. */
+    Py_ssize_t (*shard_decisions)(const dropcore_shard *shard);
+    /* As keep_bits, of a block: n of its decisions from number `first` on, in C order
+       of the block. */
+    void (*keep_shard)(const dropcore_draw *draw, double p,
+        const dropcore_shard *shard, Py_ssize_t first, Py_ssize_t n, uint8_t *bits);
+
+    DROPCORE_OF_DTYPE_2(float32, float)
+    DROPCORE_OF_DTYPE_2(float64, double)
+    DROPCORE_OF_DTYPE_2(float16, uint16_t)
+    DROPCORE_OF_DTYPE_2(bfloat16, uint16_t)
 } dropcore_api;
 /* end of table */
 

@@ -7,9 +7,11 @@ import numpy as np
 from dropcore._core cimport apply
 from dropcore._core.arguments cimport accepted, checked_shape, integer_of, probability
 from dropcore._core.bits cimport unpack
-from dropcore._core.table cimport DrawAddress
-from dropcore.mask cimport Runner, p_for, runner_of
-from dropcore.rng cimport check_rng, take_draw
+from dropcore._core.layout cimport Sharing
+from dropcore._core.shard cimport checked_shard, set_neighbours
+from dropcore._core.table cimport DrawAddress, Shard
+from dropcore.mask cimport Runner, p_for, runner_of, shard_for
+from dropcore.rng cimport check_agreed, check_rng, take_draw
 
 import dropcore.runners  # no-cython-lint
 from dropcore.plugins import get_variant, registry
@@ -80,7 +82,9 @@ cpdef bint keeps_bits(object store) except? 0:
     raise ValueError(f"store must be 'bits' or 'draw', not {store!r}")
 
 
-def dropout(x, p, *, training, rng=None, variant="standard", out=None, store="bits", **options):
+def dropout(
+    x, p, *, training, rng=None, variant="standard", out=None, store="bits", shard=None, **options,
+):
     """Drop elements of an array at random, and say which.
 
     Parameters
@@ -106,6 +110,11 @@ def dropout(x, p, *, training, rng=None, variant="standard", out=None, store="bi
     store : {"bits", "draw"}, default: "bits"
         What the mask keeps for backward: one bit for each decision, or nothing but its
         draw, from which the bits are made again. Gradients are the same to the bit.
+    shard : (global_shape, offsets), optional
+        x is the block of a larger array of shape `global_shape` that begins at `offsets`, one for
+        each axis. By the same draw, blocks get their parts of one mask: put together, y and dx are
+        those of the whole array, however it is cut. `rng` must be a Draw; an int or a SeedSequence
+        will do.
     **options
         The variant's own, such as ``shared_axes`` for "standard", and its further
         inputs by name.
@@ -133,6 +142,10 @@ def dropout(x, p, *, training, rng=None, variant="standard", out=None, store="bi
     or with a library built for fast mathematics, subnormal elements become 0 in it here as
     in all its arithmetic. Decisions and all other elements stay the same to the bit.
 
+    Of a block a planned variant costs what the block costs. A variant that decides for an array as
+    a whole does so for all of it, and keeps the block's part. One that computes by itself, or has a
+    rule of its own for inference, is refused: it may need elements outside of the block.
+
     Examples
     --------
     >>> import dropcore, numpy as np
@@ -142,16 +155,25 @@ def dropout(x, p, *, training, rng=None, variant="standard", out=None, store="bi
     >>> bool((y == np.where(mask.keep, x * 2, 0)).all())
     True
     >>> dx = mask.backward(np.ones_like(x), out=y)
+
+    The right half of an array, as another machine would drop it:
+
+    >>> x, draw = np.ones((4, 6)), stream.draw()
+    >>> whole, _ = dropcore.dropout(x, p=0.5, training=True, rng=draw)
+    >>> half, _ = dropcore.dropout(
+    ...     x[:, 3:], p=0.5, training=True, rng=draw, shard=((4, 6), (0, 3)))
+    >>> bool((half == whole[:, 3:]).all())
+    True
     """
-    return dropout_by_position(x, p, training, rng, variant, out, store, options)
+    return dropout_by_position(x, p, training, rng, variant, out, store, shard, options)
 
 
 cpdef tuple dropout_by_position(
-    x, p, training, rng, variant, out, store, dict options
+    x, p, training, rng, variant, out, store, shard, dict options
 ):
     """`dropout` by position, `options` in a dict: a call by name costs a layer as much as this."""
     cdef Runner runner
-    cdef tuple others = ()
+    cdef tuple others = (), block = None
     cdef double value
     cdef bint train, store_bits
     cdef cnp.ndarray array = accepted("x", x)
@@ -171,7 +193,11 @@ cpdef tuple dropout_by_position(
     check_rng(rng)
     if not train:
         runner = runner.inference
-    return runner.drop(array, others, value, out, rng, store_bits)
+    if shard is not None:
+        block = shard_for(runner, shard, (<object> array).shape)
+        if train:
+            check_agreed(rng)
+    return runner.drop(array, others, value, out, rng, store_bits, block)
 
 
 cdef int raise_missing(object variant, str name) except -1:
@@ -189,7 +215,7 @@ cdef tuple inputs_of(object variant):
     return inputs_by_name[variant]
 
 
-def keep_mask(shape, p, *, rng=None, packed=False, start=0):
+def keep_mask(shape, p, *, rng=None, packed=False, start=0, shard=None):
     """Only the decisions of standard dropout: True where kept.
 
     Parameters
@@ -205,6 +231,8 @@ def keep_mask(shape, p, *, rng=None, packed=False, start=0):
     start : int, default: 0
         The first decision's place in a larger mask, so that pieces can be made apart,
         of one Draw.
+    shard : (global_shape, offsets), optional
+        As for `dropout`: the mask of a block of `shape`, in a larger one. Instead of `start`.
 
     Returns
     -------
@@ -228,6 +256,7 @@ def keep_mask(shape, p, *, rng=None, packed=False, start=0):
     cdef double value = probability(p)
     cdef bint pack = boolean("packed", packed)
     cdef DrawAddress address
+    cdef Shard places
     shape = checked_shape(shape if isinstance(shape, (tuple, list)) else (shape,))
     size = 1
     for length in shape:
@@ -236,13 +265,21 @@ def keep_mask(shape, p, *, rng=None, packed=False, start=0):
     if start + size > 2**63:
         raise OverflowError(f"start + size must be at most 2**63, not {start + size}")
     check_rng(rng)
+    if shard is None:
+        set_neighbours(start, size, &places)
+    else:
+        if start:
+            raise ValueError(f"start must be 0 where shard is given, not {start}")
+        shard = checked_shard(shard, "the mask", shape)
+        check_agreed(rng)
+        places = Sharing(shape, (), shard).shard
     bits = np.empty((size + 7) >> 3, np.uint8)
     try:
         keep = bits if pack else np.empty(shape, bool)
     except ValueError as error:
         raise ValueError(f"shape must be one that NumPy can make, not {shape}: {error}") from None
     address = take_draw(rng)
-    apply.keep_bits(&address, value, start, size, bits)
+    apply.keep_bits(&address, value, &places, bits)
     if not pack:
         unpack(bits, keep)
     return keep

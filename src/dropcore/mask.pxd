@@ -16,6 +16,7 @@ cdef class Runner:
 
     cdef tuple drop(
         self, cnp.ndarray x, tuple others, double p, object out, object rng, bint store,
+        tuple shard,
     )
     cdef object again(self, Mask mask, cnp.ndarray x, tuple others, object out)
     cdef object backward(self, Mask mask, cnp.ndarray dy, object out)
@@ -24,6 +25,7 @@ cdef class Runner:
     cdef Mask from_keep(self, double p, tuple shape, cnp.ndarray keep)
     cdef Mask restored(
         self, double p, tuple shape, Draw draw, object bits, tuple mask_shape, tuple saved,
+        tuple shard,
     )
     cdef tuple held(self, Mask mask)
     cdef Mask joined(self, Mask bare, tuple held)
@@ -33,6 +35,7 @@ cdef class Mask:
     cdef Runner runner
     cdef readonly double p
     cdef readonly tuple shape
+    cdef readonly tuple shard
     cdef bint has_draw
     cdef DrawAddress address
     cdef ShapedPlan plan  # where the core selects
@@ -42,8 +45,9 @@ cdef class Mask:
 
 cdef int register_runner(object kind, type runner) except -1
 cdef Runner runner_of(object variant)
+cdef tuple shard_for(Runner runner, object shard, tuple shape)
 cdef Mask remember(
     Runner runner, double p, tuple shape, const DrawAddress* draw, ShapedPlan plan, object bits,
-    tuple saved,
+    tuple saved, tuple shard,
 )
 cpdef double p_for(object variant, object p) except? -1.0

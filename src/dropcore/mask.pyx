@@ -9,11 +9,10 @@
 cimport cython
 cimport numpy as cnp
 
-import numpy as np
-
-from dropcore._core.arguments cimport accepted, as_array, check_shape, checked_shape, probability
-from dropcore._core.bits cimport unpacked
+from dropcore._core.arguments cimport accepted, check_shape, checked_shape, probability
+from dropcore._core.bits cimport decisions_of, unpacked
 from dropcore._core.plan cimport ShapedPlan
+from dropcore._core.shard cimport checked_shard
 from dropcore._core.table cimport DrawAddress
 from dropcore.draw cimport Draw, draw_of
 
@@ -44,10 +43,10 @@ cdef class Runner:
         self.training = True
 
     cdef tuple drop(
-        self, cnp.ndarray x, tuple others, double p, object out, object rng, bint store,
+        self, cnp.ndarray x, tuple others, double p, object out, object rng, bint store, tuple shard
     ):
-        # y and its mask. The draw is taken after every check and allocation, but those of a
-        # variant's own code, which needs it: a failed call takes none.
+        # y and its mask; `shard` may be None. The draw is taken after every check and allocation,
+        # but those of a variant's own code, which needs it: a failed call takes none.
         raise NotImplementedError
 
     cdef object again(self, Mask mask, cnp.ndarray x, tuple others, object out):
@@ -70,6 +69,7 @@ cdef class Runner:
 
     cdef Mask restored(
         self, double p, tuple shape, Draw draw, object bits, tuple mask_shape, tuple saved,
+        tuple shard,
     ):
         # Of a record or a pickle.
         raise NotImplementedError
@@ -81,6 +81,16 @@ cdef class Runner:
     cdef Mask joined(self, Mask bare, tuple held):
         # A mask that `held` was taken from, with it.
         raise NotImplementedError
+
+
+cdef tuple shard_for(Runner runner, object shard, tuple shape):
+    # `shard=` as tuples of int, if the variant takes one and it fits x of that shape.
+    if not runner.variant.takes_shard(runner.training):
+        raise TypeError(
+            f"shard is not taken by variant {runner.variant.name!r}, "
+            f"training={bool(runner.training)}: its own rule may need the whole array"
+        )
+    return checked_shard(shard, "x", shape)
 
 
 cdef list kinds = []  # (what a variant derives from, the class that runs it)
@@ -110,10 +120,10 @@ cdef Runner runner_of(object variant):
 # ---------------------------------------------------------------------- masks
 
 cdef Mask remember(
-    Runner runner, double p, tuple shape,
-    const DrawAddress* draw,  # or NULL
-    ShapedPlan plan, object bits, tuple saved,
+    Runner runner, double p, tuple shape, const DrawAddress* draw, ShapedPlan plan, object bits,
+    tuple saved, tuple shard,
 ):
+    # `draw` may be NULL; `plan`, `bits` and `shard` None.
     cdef Mask mask = Mask.__new__(Mask)
     mask.runner = runner
     mask.p = p
@@ -124,6 +134,7 @@ cdef Mask remember(
     mask.plan = plan
     mask.bits = bits
     mask.saved = saved
+    mask.shard = shard
     return mask
 
 
@@ -143,6 +154,8 @@ cdef class Mask:
         The probability that an element is dropped.
     shape : tuple of int
         The shape of x.
+    shard : tuple or None
+        ``(global_shape, offsets)`` where x is the block of a larger array, else None.
     variant : Variant
         With its options.
     training : bool
@@ -198,17 +211,9 @@ cdef class Mask:
         """
         cdef Runner runner = runner_of(get_variant(variant, **options))
         cdef double value = p_for(runner.variant, p)
-        decisions = as_array("keep", keep)
-        if decisions.dtype != bool:
-            numbers = np.issubdtype(decisions.dtype, np.number)
-            if not numbers or not np.isin(decisions, (0, 1)).all():
-                raise TypeError(f"keep must be bool, or 0 and 1, not {keep!r}")
-            decisions = decisions.astype(bool)
-        return runner.from_keep(
-            value, decisions.shape if shape is None else checked_shape(shape), decisions
-        )
-
-    # ------------------------------------------------------------ run it
+        cdef cnp.ndarray decisions = decisions_of(keep)
+        shape = (<object> decisions).shape if shape is None else checked_shape(shape)
+        return runner.from_keep(value, shape, decisions)
 
     def forward(self, *inputs, out=None):
         """The same decisions, on another x.
@@ -265,8 +270,6 @@ cdef class Mask:
         check_shape("dy", array, self.shape)
         return self.runner.backward(self, array, out)
 
-    # ------------------------------------------------- take it apart
-
     def split(self):
         """What backward needs and the mask's address does not say, and how to join it again.
 
@@ -292,13 +295,13 @@ cdef class Mask:
         True
         """
         cdef const DrawAddress* draw = &self.address if self.has_draw else NULL
-        cdef Mask bare = remember(self.runner, self.p, self.shape, draw, self.plan, None, ())
+        cdef Mask bare = remember(
+            self.runner, self.p, self.shape, draw, self.plan, None, (), self.shard
+        )
         return self.runner.held(self), bare._join
 
     def _join(self, held):
         return self.runner.joined(self, tuple(held))
-
-    # ------------------------------------------------------ look at it
 
     @property
     def variant(self):
@@ -324,9 +327,8 @@ cdef class Mask:
 
     def __repr__(self):
         where = f"draw={str(self.draw)!r}" if self.has_draw else f"training={self.training}"
-        return f"<Mask {self.variant!r} p={self.p} shape={self.shape} {where}>"
-
-    # ---------------------------------------------------------- save it
+        shard = f" shard={self.shard}" if self.shard is not None else ""
+        return f"<Mask {self.variant!r} p={self.p} shape={self.shape}{shard} {where}>"
 
     def record(self):
         """A JSON-able dict from which `from_record` makes this mask again.
@@ -334,7 +336,7 @@ cdef class Mask:
         Returns
         -------
         dict
-            Stream version, draw, p, shape, variant and options.
+            Stream version, draw, p, shape, variant and options; the shard, where there is one.
 
         Raises
         ------
@@ -354,7 +356,7 @@ cdef class Mask:
             raise TypeError(
                 "a Mask from from_keep has no draw to record; save its `packed` instead"
             )
-        return records.record_of(self.variant, self.p, self.shape, self.draw)
+        return records.record_of(self.variant, self.p, self.shape, self.draw, self.shard)
 
     @staticmethod
     def from_record(record):
@@ -367,32 +369,29 @@ cdef class Mask:
         ----------
         record : dict
 
-        Returns
-        -------
-        Mask
-
         Raises
         ------
-        TypeError, ValueError
-            If `record` is broken, or of another stream version.
-        LookupError
-            If its variant is not installed.
+        TypeError, ValueError, LookupError
+            If `record` is broken or of another stream version, or its variant is not installed.
         """
-        variant, p, shape, draw = records.read(record)
+        variant, p, shape, draw, shard = records.read(record)
         p = p_for(variant, p)
-        return _rebuild(variant, p, shape, draw, draw is not None, None, None, None)
+        return _rebuild(variant, p, shape, draw, draw is not None, None, None, None, shard)
 
     def __reduce__(self):
         bits = None if self.has_draw else self.bits
         mask_shape = None if bits is None else self.runner.mask_shape(self)
         return _rebuild, (
             self.variant, self.p, self.shape, self.draw, self.training, bits, mask_shape,
-            self.saved,
+            self.saved, self.shard,
         )
 
 
-def _rebuild(variant, p, shape, draw, training, bits, mask_shape, saved):
+def _rebuild(variant, p, shape, draw, training, bits, mask_shape, saved, shard=None):
     cdef Runner runner = runner_of(variant)
     if not training:
         runner = runner.inference
-    return runner.restored(p, checked_shape(shape), draw, bits, mask_shape, saved or ())
+    shape = checked_shape(shape)
+    if shard is not None:
+        shard = shard_for(runner, shard, shape)
+    return runner.restored(p, shape, draw, bits, mask_shape, saved or (), shard)

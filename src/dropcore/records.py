@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from dropcore.draw import STREAM_VERSION, Draw, check_version
 from dropcore.plugins import get_variant
 from dropcore.variants.base import Variant
 
 KEYS = {"stream_version", "draw", "p", "shape", "variant", "options"}
+SHARD_KEYS = KEYS | {"shard"}  # of a block of a larger array
+
+Shard: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 def record_of(
-    variant: Variant, p: float, shape: tuple[int, ...], draw: Draw | None
+    variant: Variant, p: float, shape: tuple[int, ...], draw: Draw | None, shard: Shard | None
 ) -> dict[str, Any]:
     """The record of a mask; without a draw it is one of inference."""
-    return {
+    record = {
         "stream_version": STREAM_VERSION,
         "draw": None if draw is None else str(draw),
         "p": p,
@@ -26,12 +29,18 @@ def record_of(
             for name, value in variant.options().items()
         },
     }
+    if shard is not None:
+        record["shard"] = [list(part) for part in shard]
+    return record
 
 
-def read(record: dict[str, Any]) -> tuple[Variant, Any, Any, Draw | None]:
-    """What a record says: the variant, p, shape and draw; p and shape are not checked yet."""
+def read(record: dict[str, Any]) -> tuple[Variant, Any, Any, Draw | None, Any]:
+    """What a record says: the variant, p, shape, draw and shard, or None.
+
+    p, shape and shard are not checked yet.
+    """
     check_version("record", record)
-    if set(record) != KEYS:
+    if set(record) not in (KEYS, SHARD_KEYS):
         raise ValueError(f"record must have the keys {sorted(KEYS)}, not {list(record)}")
     if not isinstance(record["variant"], str):
         raise TypeError(f"record['variant'] must be a str, not {record['variant']!r}")
@@ -40,4 +49,8 @@ def read(record: dict[str, Any]) -> tuple[Variant, Any, Any, Draw | None]:
     if not isinstance(record["draw"], str | None):
         raise TypeError(f"record['draw'] must be a str or None, not {record['draw']!r}")
     draw = None if record["draw"] is None else Draw.parse(record["draw"])
-    return get_variant(record["variant"], **record["options"]), record["p"], record["shape"], draw
+    shard = record.get("shard")
+    if isinstance(shard, list):
+        shard = tuple(shard)
+    variant = get_variant(record["variant"], **record["options"])
+    return variant, record["p"], record["shape"], draw, shard

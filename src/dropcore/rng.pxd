@@ -1,6 +1,7 @@
 from dropcore._core.table cimport DrawAddress
 
 cdef int check_rng(object rng) except -1
+cdef int check_agreed(object rng) except -1
 cdef DrawAddress take_draw(object rng) except *
 
 # Exported, with the GIL: the draw that an `rng=` of dropcore.dropout names; a Stream gives

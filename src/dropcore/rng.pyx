@@ -46,6 +46,18 @@ cdef int check_rng(object rng) except -1:
     return 0
 
 
+cdef int check_agreed(object rng) except -1:
+    # For a block of a larger array: what gives another draw to each call would make each block of
+    # a mask of its own.
+    if rng is None or isinstance(rng, (Stream, np.random.Generator, np.random.BitGenerator)):
+        raise TypeError(
+            "rng must be a Draw (or an integer or a SeedSequence, which repeats its own) where "
+            f"shard is given, not {rng!r}: pass the same Draw for all blocks of one array, such "
+            "as stream.at(step)"
+        )
+    return 0
+
+
 def stream_of(rng):
     """The stream that `rng=` names, for what takes more than one draw of it: a layer, a model.
 

@@ -14,7 +14,7 @@
 
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from dropcore._core.table cimport Plan, DrawAddress, Layout, Path
+from dropcore._core.table cimport DrawAddress, Layout, Path, Plan, Shard
 
 cdef enum:
     DROPCORE_ABI = 1  # as in dropcore.h
@@ -23,6 +23,7 @@ ctypedef DrawAddress dropcore_draw
 ctypedef Plan dropcore_plan
 ctypedef Path dropcore_path
 ctypedef Layout dropcore_layout
+ctypedef Shard dropcore_shard
 
 # written by tools/write_interface.py: declarations
 # --------------------------------------------------------------- keys and draws
@@ -247,5 +248,55 @@ cdef void dropcore_select_layout_bfloat16(
     const dropcore_layout* layout, const uint8_t* bits,
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
     uint8_t* scratch,  # OUT: of layout_scratch bytes
+) noexcept nogil
+
+# ----------------------------------------------------------------------- shards
+
+# The block of these lengths that begins at `offset` in an array of lengths `whole`, of at
+# most 64 axes. Bit a of `shared` says that decisions are shared along axis a. Returns 1; 0
+# where the block is not within the array, or that has 2^63 elements or more.
+cdef int32_t dropcore_shard_of(
+    int axes, const Py_ssize_t* whole, const Py_ssize_t* offset,
+    const Py_ssize_t* length, uint64_t shared,
+    dropcore_shard* shard,  # OUT
+) noexcept nogil
+
+# How many decisions the block has.
+cdef Py_ssize_t dropcore_shard_decisions(const dropcore_shard* shard) noexcept nogil
+
+# As keep_bits, of a block: n of its decisions from number `first` on, in C order of the
+# block.
+cdef void dropcore_keep_shard(
+    const dropcore_draw* draw, double p, const dropcore_shard* shard,
+    Py_ssize_t first, Py_ssize_t n,
+    uint8_t* bits,  # OUT
+) noexcept nogil
+
+# ------------------------------------------------------- shards, for each dtype
+
+# As forward_plan, of a block where no decision is shared; x and y begin with its element
+# number `first`.
+cdef void dropcore_forward_shard_float32(
+    const dropcore_draw* draw, double p, const dropcore_shard* shard,
+    Py_ssize_t first, Py_ssize_t n,
+    const dropcore_plan* plan, const float* x, float* y, uint8_t* bits,
+) noexcept nogil
+
+cdef void dropcore_forward_shard_float64(
+    const dropcore_draw* draw, double p, const dropcore_shard* shard,
+    Py_ssize_t first, Py_ssize_t n,
+    const dropcore_plan* plan, const double* x, double* y, uint8_t* bits,
+) noexcept nogil
+
+cdef void dropcore_forward_shard_float16(
+    const dropcore_draw* draw, double p, const dropcore_shard* shard,
+    Py_ssize_t first, Py_ssize_t n,
+    const dropcore_plan* plan, const uint16_t* x, uint16_t* y, uint8_t* bits,
+) noexcept nogil
+
+cdef void dropcore_forward_shard_bfloat16(
+    const dropcore_draw* draw, double p, const dropcore_shard* shard,
+    Py_ssize_t first, Py_ssize_t n,
+    const dropcore_plan* plan, const uint16_t* x, uint16_t* y, uint8_t* bits,
 ) noexcept nogil
 # end of declarations

@@ -8,6 +8,7 @@ from dropcore._core cimport keys
 from dropcore._core.apply cimport kept_scale, select_now
 from dropcore._core.dispatch cimport kernels, is_nontemporal
 from dropcore._core.layout cimport find_layout
+from dropcore._core.shard cimport find_shard
 from dropcore._core.table cimport MAX_AXES, Dtype, Plan
 
 # Bytes of an element, by Dtype.
@@ -117,6 +118,19 @@ cdef inline void select_layout(
     const void* x, void* y, uint8_t* scratch,
 ) noexcept nogil:
     select_now(layout, bits, plan[0], dtype, SIZES[<int> dtype], x, y, scratch)
+
+
+# --------------------------------------------------------------------- shards
+
+cdef int32_t dropcore_shard_of(
+    int axes, const Py_ssize_t* whole, const Py_ssize_t* offset, const Py_ssize_t* length,
+    uint64_t shared, dropcore_shard* shard,
+) noexcept nogil:
+    return axes <= MAX_AXES and find_shard(axes, whole, offset, length, shared, shard)
+
+
+cdef Py_ssize_t dropcore_shard_decisions(const dropcore_shard* shard) noexcept nogil:
+    return shard.n * shard.rows
 
 
 # -------------------------------- what a kernel does, and what is of a dtype
@@ -374,4 +388,52 @@ cdef void dropcore_select_layout_bfloat16(
     uint8_t* scratch,  # OUT: of layout_scratch bytes
 ) noexcept nogil:
     select_layout(BFLOAT16, layout, bits, plan, x, y, scratch)
+
+
+cdef void dropcore_keep_shard(
+    const dropcore_draw* draw, double p, const dropcore_shard* shard,
+    Py_ssize_t first, Py_ssize_t n,
+    uint8_t* bits,  # OUT
+) noexcept nogil:
+    kernels.keep_shard(draw, p, shard, first, n, bits)
+
+
+cdef void dropcore_forward_shard_float32(
+    const dropcore_draw* draw, double p, const dropcore_shard* shard,
+    Py_ssize_t first, Py_ssize_t n,
+    const dropcore_plan* plan, const float* x, float* y, uint8_t* bits,
+) noexcept nogil:
+    kernels.forward_shard[<int> FLOAT32](
+        draw, p, shard, first, n, plan[0], nontemporal(FLOAT32, n, x, y), x, y, bits
+    )
+
+
+cdef void dropcore_forward_shard_float64(
+    const dropcore_draw* draw, double p, const dropcore_shard* shard,
+    Py_ssize_t first, Py_ssize_t n,
+    const dropcore_plan* plan, const double* x, double* y, uint8_t* bits,
+) noexcept nogil:
+    kernels.forward_shard[<int> FLOAT64](
+        draw, p, shard, first, n, plan[0], nontemporal(FLOAT64, n, x, y), x, y, bits
+    )
+
+
+cdef void dropcore_forward_shard_float16(
+    const dropcore_draw* draw, double p, const dropcore_shard* shard,
+    Py_ssize_t first, Py_ssize_t n,
+    const dropcore_plan* plan, const uint16_t* x, uint16_t* y, uint8_t* bits,
+) noexcept nogil:
+    kernels.forward_shard[<int> FLOAT16](
+        draw, p, shard, first, n, plan[0], nontemporal(FLOAT16, n, x, y), x, y, bits
+    )
+
+
+cdef void dropcore_forward_shard_bfloat16(
+    const dropcore_draw* draw, double p, const dropcore_shard* shard,
+    Py_ssize_t first, Py_ssize_t n,
+    const dropcore_plan* plan, const uint16_t* x, uint16_t* y, uint8_t* bits,
+) noexcept nogil:
+    kernels.forward_shard[<int> BFLOAT16](
+        draw, p, shard, first, n, plan[0], nontemporal(BFLOAT16, n, x, y), x, y, bits
+    )
 # end of functions

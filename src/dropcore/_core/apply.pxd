@@ -1,13 +1,14 @@
 cimport numpy as cnp
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint8_t
 
-from dropcore._core.table cimport DrawAddress, Dtype, Layout, Plan
+from dropcore._core.table cimport DrawAddress, Dtype, Layout, Plan, Shard
 
 cdef int keep_bits(
-    const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n, cnp.ndarray bits
+    const DrawAddress* draw, double p, const Shard* shard, cnp.ndarray bits
 ) except -1
 cdef int drop(
-    const DrawAddress* draw, double p, Plan plan, cnp.ndarray x, cnp.ndarray y, cnp.ndarray bits
+    const DrawAddress* draw, double p, const Shard* shard, Plan plan,
+    cnp.ndarray x, cnp.ndarray y, cnp.ndarray bits
 ) except -1
 cdef cnp.ndarray new_scratch(Py_ssize_t bits)
 cdef int select(

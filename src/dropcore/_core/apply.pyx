@@ -10,8 +10,10 @@ from libc.stdint cimport uint8_t, uint64_t
 
 from dropcore._core.arguments cimport dtype_of
 from dropcore._core.dispatch cimport is_nontemporal, kernels
-from dropcore._core.table cimport DrawAddress, Dtype, Layout, Plan
-from dropcore._core.work cimport DROP, KEEP_BITS, SMALL, Work, execute, laid_out, new_work, run_here
+from dropcore._core.table cimport DrawAddress, Dtype, Layout, Plan, Shard
+from dropcore._core.work cimport (
+    DROP, DROP_SHARD, KEEP_BITS, KEEP_SHARD, SMALL, Work, execute, laid_out, new_work, run_here,
+)
 
 cnp.import_array()
 
@@ -28,36 +30,39 @@ cdef int over_arrays(Work* w, cnp.ndarray x, cnp.ndarray y, cnp.ndarray bits) ex
     return execute(w, x, y, bits)
 
 
-cdef int keep_bits(
-    const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n,
-    cnp.ndarray bits,  # OUT: uint8
-) except -1:
-    cdef Work w = new_work(KEEP_BITS, n)
-    if n == 0:
-        return 0
+cdef Work of_draw(
+    const DrawAddress* draw, double p, const Shard* shard, cnp.ndarray bits, bint selecting,
+) noexcept:
+    cdef Work w = new_work(DROP if selecting else KEEP_BITS, shard.n * shard.rows)
     w.draw = draw[0]
     w.p = p
-    w.start = start
-    w.bits_out = bytes_of(bits)
-    return execute(&w, None, None, bits)
+    w.start = shard.start
+    if shard.loops:
+        w.operation = DROP_SHARD if selecting else KEEP_SHARD
+        w.shard = shard
+    if bits is not None:
+        w.bits_out = bytes_of(bits)
+    return w
+
+
+cdef int keep_bits(
+    const DrawAddress* draw, double p, const Shard* shard,
+    cnp.ndarray bits,  # OUT: uint8
+) except -1:
+    cdef Work w = of_draw(draw, p, shard, bits, False)
+    return execute(&w, None, None, bits) if w.n else 0
 
 
 cdef int drop(
-    const DrawAddress* draw, double p, Plan plan,
+    const DrawAddress* draw, double p, const Shard* shard, Plan plan,
     cnp.ndarray x,  # IN
     cnp.ndarray y,  # OUT, may be x
     cnp.ndarray bits,  # OUT: uint8, or None
 ) except -1:
     # A decision for each element, made and used at once.
-    cdef Work w = new_work(DROP, cnp.PyArray_SIZE(x))
-    if w.n == 0:
-        return 0
-    w.draw = draw[0]
-    w.p = p
+    cdef Work w = of_draw(draw, p, shard, bits, True)
     w.plan = plan
-    if bits is not None:
-        w.bits_out = bytes_of(bits)
-    return over_arrays(&w, x, y, bits)
+    return over_arrays(&w, x, y, bits) if w.n else 0
 
 
 cdef cnp.ndarray new_scratch(Py_ssize_t bits):

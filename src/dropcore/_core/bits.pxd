@@ -2,6 +2,7 @@ cimport numpy as cnp
 
 from dropcore._core.layout cimport Sharing
 
+cdef cnp.ndarray decisions_of(object keep)
 cdef cnp.ndarray packed(cnp.ndarray keep)
 cdef cnp.ndarray unpacked(cnp.ndarray bits, tuple shape)
 cdef int unpack(cnp.ndarray bits, cnp.ndarray keep) except -1

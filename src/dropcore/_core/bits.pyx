@@ -4,9 +4,20 @@ cimport numpy as cnp
 
 import numpy as np
 
+from dropcore._core.arguments cimport as_array
 from dropcore._core.layout cimport Sharing
 
 cnp.import_array()
+
+
+cdef cnp.ndarray decisions_of(object keep):
+    # The argument `keep` as an array of bool.
+    array = as_array("keep", keep)
+    if array.dtype == bool:
+        return array
+    if not np.issubdtype(array.dtype, np.number) or not np.isin(array, (0, 1)).all():
+        raise TypeError(f"keep must be bool, or 0 and 1, not {keep!r}")
+    return array.astype(bool)
 
 
 cdef cnp.ndarray packed(

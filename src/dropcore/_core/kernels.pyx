@@ -6,7 +6,7 @@ from libc.string cimport memcpy, memset
 
 from cpython.pycapsule cimport PyCapsule_New
 
-from dropcore._core.table cimport MAX_AXES, DrawAddress, Plan
+from dropcore._core.table cimport MAX_AXES, DrawAddress, Plan, Shard
 
 cdef extern from "machine.h":
     # Registers of 32-bit words, with the operators of one. Declared with different widths, or the
@@ -59,12 +59,14 @@ include "kernels/shared.pxi"
 include "kernels/pipeline.pxi"
 include "kernels/forward.pxi"
 include "kernels/reorder.pxi"
+include "kernels/shard.pxi"
+include "kernels/shard_pipeline.pxi"
 
 
 # written by tools/write_interface.py: table
 from dropcore._core.table cimport (
-    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, KernelTable, forward_plan_kernel, repeat_kernel,
-    select_kernel, tile_kernel,
+    BFLOAT16, FLOAT16, FLOAT32, FLOAT64, KernelTable, forward_plan_kernel, forward_shard_kernel,
+    repeat_kernel, select_kernel, tile_kernel,
 )
 
 cdef KernelTable table
@@ -87,6 +89,11 @@ table.tile[<int> FLOAT32] = <tile_kernel> tile[float]
 table.tile[<int> FLOAT64] = <tile_kernel> tile[double]
 table.tile[<int> FLOAT16] = <tile_kernel> tile[float16]
 table.tile[<int> BFLOAT16] = <tile_kernel> tile[bfloat16]
+table.keep_shard = keep_shard
+table.forward_shard[<int> FLOAT32] = <forward_shard_kernel> forward_shard[float]
+table.forward_shard[<int> FLOAT64] = <forward_shard_kernel> forward_shard[double]
+table.forward_shard[<int> FLOAT16] = <forward_shard_kernel> forward_shard[float16]
+table.forward_shard[<int> BFLOAT16] = <forward_shard_kernel> forward_shard[bfloat16]
 # end of table
 
 kernel_table = PyCapsule_New(&table, "dropcore.kernel_table", NULL)

@@ -1,7 +1,7 @@
 cimport numpy as cnp
 from libc.stdint cimport uint64_t
 
-from dropcore._core.table cimport MAX_AXES, Layout
+from dropcore._core.table cimport MAX_AXES, Layout, Shard
 
 # Of a Layout, in the order of memory: a decision for each element (`dense`), or `n` decisions that
 # each hold for `times` elements (`repeats`), or else `n` rows of `times` decisions; `steps` times,
@@ -16,6 +16,9 @@ cdef class Sharing:
     cdef Py_ssize_t[<int> MAX_AXES] length
     cdef uint64_t shared
     cdef Layout layout  # in C order
+    cdef Shard shard  # where the decisions lie in the mask of the whole array
+
+    cdef int place(self, tuple shard) except -1
 
 
 cdef bint find_layout(

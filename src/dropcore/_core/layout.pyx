@@ -14,6 +14,8 @@
 cimport cython
 cimport numpy as cnp
 
+from dropcore._core.shard cimport find_shard, set_neighbours
+
 cnp.import_array()
 
 cdef enum:
@@ -73,7 +75,7 @@ cdef bint find_layout(
     layout.decisions = decisions
     set_loop(order, count, length, shared, layout)
     layout.elements = layout.n * layout.times * layout.steps
-    if layout.steps > 1 and layout.n * layout.times < FEW:
+    if layout.steps > 1 and 0 < layout.n * layout.times < FEW:
         in_order = False
         layout.dense = True
         shared = 0
@@ -172,9 +174,11 @@ cdef class Sharing:
         The array's.
     shared_axes : tuple of int
         Normalised: each in [0, len(shape)), none twice.
+    shard : (global_shape, offsets), optional
+        As `checked_shard` gives it, where the array is the block of a larger one.
     """
 
-    def __cinit__(self, tuple shape, tuple shared_axes=()):
+    def __cinit__(self, tuple shape, tuple shared_axes=(), tuple shard=None):
         cdef int axis
         self.shape = shape
         self.mask_shape = tuple(
@@ -188,6 +192,19 @@ cdef class Sharing:
             if axis in shared_axes:
                 self.shared |= <uint64_t> 1 << axis
         find_layout(self.axes, self.length, self.shared, NULL, 0, &self.layout)
+        if shard is None:
+            set_neighbours(0, self.decisions, &self.shard)
+        else:
+            self.place(shard)
+
+    cdef int place(self, tuple shard) except -1:
+        cdef Py_ssize_t[<int> MAX_AXES] whole, offset
+        cdef int axis
+        for axis in range(self.axes):
+            whole[axis] = shard[0][axis]
+            offset[axis] = shard[1][axis]
+        find_shard(self.axes, whole, offset, self.length, self.shared, &self.shard)
+        return 0
 
 
 cdef const Layout* layout_in(Sharing sharing, cnp.ndarray array, Layout* own) noexcept:

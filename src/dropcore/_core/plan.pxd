@@ -8,5 +8,5 @@ cdef class ShapedPlan:
     cdef Plan gradient
 
 
-cdef ShapedPlan shaped_plan(object plan, tuple shape)
+cdef ShapedPlan shaped_plan(object plan, tuple shape, tuple shard)
 cdef ShapedPlan plan_of_decisions(object plan, str name, tuple mask_shape, tuple shape)

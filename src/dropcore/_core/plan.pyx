@@ -13,10 +13,10 @@ cdef class ShapedPlan:
     pass
 
 
-cdef ShapedPlan shaped_plan(object plan, tuple shape):
-    # Shared as the plan says.
+cdef ShapedPlan shaped_plan(object plan, tuple shape, tuple shard):
+    # Shared as the plan says. `shard`: None, or of which array these are the block.
     shared_axes = normalize_axis_tuple(plan.shared_axes, len(shape), argname="shared_axes")
-    return with_sharing(plan, Sharing(shape, shared_axes))
+    return with_sharing(plan, Sharing(shape, shared_axes, shard))
 
 
 cdef ShapedPlan plan_of_decisions(object plan, str name, tuple mask_shape, tuple shape):

@@ -43,6 +43,16 @@ cdef struct Layout "dropcore_layout":
     int32_t axes
     Py_ssize_t length[64]
     Py_ssize_t stride[64]
+
+
+# Where the decisions of a block lie in the mask of a larger array.
+cdef struct Shard "dropcore_shard":
+    uint64_t start
+    Py_ssize_t n
+    Py_ssize_t rows
+    int32_t loops
+    Py_ssize_t loop_length[64]
+    Py_ssize_t loop_stride[64]
 # end of structs
 
 
@@ -95,6 +105,16 @@ ctypedef void (*tile_kernel)(
     bint nontemporal, const void* x, void* y,
 ) noexcept nogil
 
+ctypedef void (*keep_shard_kernel)(
+    const DrawAddress* draw, double p, const Shard* shard, Py_ssize_t first, Py_ssize_t n,
+    uint8_t* bits,
+) noexcept nogil
+
+ctypedef void (*forward_shard_kernel)(
+    const DrawAddress* draw, double p, const Shard* shard, Py_ssize_t first, Py_ssize_t n,
+    Plan plan, bint nontemporal, const void* x, void* y, uint8_t* bits,
+) noexcept nogil
+
 
 cdef struct KernelTable:
     keep_bits_kernel keep_bits
@@ -104,4 +124,6 @@ cdef struct KernelTable:
     select_kernel[<int> DTYPES] select
     repeat_kernel[<int> DTYPES] repeat
     tile_kernel[<int> DTYPES] tile
+    keep_shard_kernel keep_shard
+    forward_shard_kernel[<int> DTYPES] forward_shard
 # end of kernels

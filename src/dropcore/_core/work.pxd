@@ -1,7 +1,7 @@
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memset
 
-from dropcore._core.table cimport DrawAddress, Dtype, Layout, Plan
+from dropcore._core.table cimport DrawAddress, Dtype, Layout, Plan, Shard
 
 
 cdef enum:
@@ -11,6 +11,8 @@ cdef enum:
 cdef enum Operation:
     KEEP_BITS
     DROP
+    KEEP_SHARD
+    DROP_SHARD
     SELECT
     REPEAT
     TILE
@@ -24,9 +26,10 @@ cdef struct Work:
     DrawAddress draw
     double p
     uint64_t start
+    const Shard* shard
     const uint8_t* bits_in
     uint8_t* bits_out
-    uint64_t first
+    uint64_t first  # decision: of the bits, or of a shard
     Py_ssize_t n  # elements; of a repeat: decisions; of a tile: rows
     Py_ssize_t times  # of a repeat: elements to a decision; of a tile: decisions in a row
     const Layout* layout

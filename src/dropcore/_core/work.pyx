@@ -24,6 +24,12 @@ cdef void run_inner(const Work* w) noexcept nogil:
         kernels.forward_plan[<int> w.dtype](
             &w.draw, w.p, w.start, w.n, w.plan, w.nontemporal, w.x, w.y, w.bits_out
         )
+    elif w.operation == KEEP_SHARD:
+        kernels.keep_shard(&w.draw, w.p, w.shard, w.first, w.n, w.bits_out)
+    elif w.operation == DROP_SHARD:
+        kernels.forward_shard[<int> w.dtype](
+            &w.draw, w.p, w.shard, w.first, w.n, w.plan, w.nontemporal, w.x, w.y, w.bits_out
+        )
     elif w.operation == SELECT:
         kernels.select[<int> w.dtype](w.bits_in, w.first, w.n, w.plan, w.nontemporal, w.x, w.y)
     elif w.operation == REPEAT:
@@ -61,12 +67,11 @@ cdef Work cut(const Work* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
         piece.steps = end - begin
     else:
         piece.n = end - begin
-        if w.operation == KEEP_BITS or w.operation == DROP:
-            piece.start += begin
-            if piece.bits_out != NULL:
-                piece.bits_out += begin >> 3
-        elif w.operation == SELECT or w.operation == REPEAT:
+        piece.start += begin
+        if w.operation != TILE:
             piece.first += begin
+        if piece.bits_out != NULL:
+            piece.bits_out += begin >> 3
     piece.x += skipped
     piece.y += skipped
     return piece

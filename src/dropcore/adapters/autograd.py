@@ -28,6 +28,7 @@ from dropcore.variants.base import Variant
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from dropcore.functional import Shard
     from dropcore.rng import RNGLike
 
     Store = Literal["bits", "draw"]
@@ -41,6 +42,7 @@ def dropout(
     rng: RNGLike = None,
     variant: str | Variant = "standard",
     store: Store = "bits",
+    shard: Shard | None = None,
     **options: Any,
 ) -> Tensor:
     """Drop elements of a tensor at random: `dropcore.dropout` on the tape.
@@ -59,6 +61,8 @@ def dropout(
     store : {"bits", "draw"}, default: "bits"
         What the tape keeps for the backward pass: one bit for each decision, or only the draw.
         The gradients are the same to the bit.
+    shard : (global_shape, offsets), optional
+        As for `dropcore.dropout`.
     **options
         The variant's own options, and its further inputs by name. These are tensors, which get
         gradients, or arrays.
@@ -91,8 +95,8 @@ def dropout(
     """
     x, answer = as_tensor(x), _answer.get()
     if answer is not None:
-        return answer(Call(None, x, p, training, variant, options))
-    return on_tape(x, p, training, rng, variant, store, options)[0]
+        return answer(Call(None, x, p, training, variant, shard, options))
+    return on_tape(x, p, training, rng, variant, store, shard, options)[0]
 
 
 def on_tape(
@@ -102,6 +106,7 @@ def on_tape(
     rng: RNGLike,
     variant: str | Variant,
     store: Store,
+    shard: Shard | None,
     options: dict[str, Any],
     reusable: ReusableOutputs | None = None,
 ) -> tuple[Tensor, Mask]:
@@ -113,7 +118,9 @@ def on_tape(
             raise TypeError("out is not taken: the tape needs x as it was")
         arrays = {name: o.data if isinstance(o, Tensor) else o for name, o in options.items()}
     out = None if reusable is None else reusable.like(x.data)
-    y, mask = functional.dropout_by_position(x.data, p, training, rng, variant, out, store, arrays)
+    y, mask = functional.dropout_by_position(
+        x.data, p, training, rng, variant, out, store, shard, arrays
+    )
     if options:
         parents += tuple(as_tensor(options[name]) for name in mask.variant.inputs[1:])
     if len(parents) > 1:
@@ -139,6 +146,7 @@ class Call:
     p : float
     training : bool
     variant : str or Variant
+    shard : (global_shape, offsets) or None
     options : dict
         As for `dropout`. For a module these are only the further inputs of the variant.
     """
@@ -148,11 +156,13 @@ class Call:
     p: float
     training: bool
     variant: str | Variant
+    shard: Shard | None
     options: dict[str, Any]
 
     def infer(self) -> Tensor:
         """Return the value in inference."""
-        return on_tape(self.x, self.p, False, None, self.variant, "bits", self.options)[0]
+        variant, options = self.variant, self.options
+        return on_tape(self.x, self.p, False, None, variant, "bits", self.shard, options)[0]
 
 
 _answer: ContextVar[Callable[[Call], Tensor] | None] = ContextVar("answer", default=None)
@@ -263,18 +273,22 @@ class Dropout(Module):
     def p(self, value: float) -> None:
         self._p = p_for(self.variant, value)
 
-    def forward(self, x: Tensor | ArrayLike, **inputs: Tensor | ArrayLike) -> Tensor:
+    def forward(
+        self, x: Tensor | ArrayLike, *, shard: Shard | None = None, **inputs: Tensor | ArrayLike
+    ) -> Tensor:
         """Drop elements of `x` in training mode, apply the inference rule in inference mode.
 
         Parameters
         ----------
         x : Tensor or array_like
+        shard : (global_shape, offsets), optional
+            As for `dropcore.dropout`: set `rng` to the Draw that all blocks share.
         **inputs
             The variant's further inputs, by name.
         """
         x, answer = as_tensor(x), _answer.get()
         if answer is not None:
-            return answer(Call(self, x, self._p, self.training, self.variant, inputs))
+            return answer(Call(self, x, self._p, self.training, self.variant, shard, inputs))
         y, self.mask = on_tape(
             x,
             self._p,
@@ -282,6 +296,7 @@ class Dropout(Module):
             self.rng,
             self.variant,
             self.store,
+            shard,
             inputs,
             self._reusable,
         )

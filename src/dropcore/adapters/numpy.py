@@ -16,6 +16,7 @@ from dropcore.variants.base import Array, Variant
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from dropcore.functional import Shard
     from dropcore.rng import RNGLike
 
 
@@ -100,7 +101,9 @@ class Dropout:
     def p(self, value: float) -> None:
         self._p = p_for(self.variant, value)
 
-    def __call__(self, x: ArrayLike, *, out: Array | None = None, **inputs: Any) -> Array:
+    def __call__(
+        self, x: ArrayLike, *, out: Array | None = None, shard: Shard | None = None, **inputs: Any
+    ) -> Array:
         """y: dropout in training mode, the variant's inference rule in inference mode.
 
         Parameters
@@ -108,6 +111,8 @@ class Dropout:
         x : array_like
         out : numpy.ndarray, optional
             As for `dropcore.dropout`.
+        shard : (global_shape, offsets), optional
+            As for `dropcore.dropout`: set `rng` to the Draw that all blocks share.
         **inputs
             The variant's further inputs, by name.
 
@@ -119,7 +124,7 @@ class Dropout:
         if out is None and self._reusable is not None:
             out = self._reusable.like(x)
         y, self.mask = dropout_by_position(
-            x, self._p, self.training, self.rng, self.variant, out, self.store, inputs
+            x, self._p, self.training, self.rng, self.variant, out, self.store, shard, inputs
         )
         self._calls += 1
         self._last_is_done = False

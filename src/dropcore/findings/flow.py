@@ -302,4 +302,5 @@ def _apply(module: Dropout, stream: Stream | None, x: Any, **inputs: Any) -> Ten
     The module itself is not called, because it would store the mask.
     """
     training = stream is not None
-    return on_tape(as_tensor(x), module.p, training, stream, module.variant, "bits", inputs)[0]
+    x, variant = as_tensor(x), module.variant
+    return on_tape(x, module.p, training, stream, variant, "bits", None, inputs)[0]

@@ -1,4 +1,5 @@
-# Deciding variants: the variant brings the decisions, the core selects.
+# Deciding variants: the variant brings the decisions, the core selects. It decides for a whole
+# array: of a block of one, all decisions are made, and those of the block kept.
 
 cimport cython
 cimport numpy as cnp
@@ -9,7 +10,7 @@ from dropcore._core cimport apply
 from dropcore._core.bits cimport packed
 from dropcore._core.layout cimport layout_of
 from dropcore._core.outputs cimport delivered, source_for, target_for
-from dropcore._core.plan cimport plan_of_decisions
+from dropcore._core.plan cimport ShapedPlan, plan_of_decisions
 from dropcore._core.table cimport DrawAddress, Layout
 from dropcore.mask cimport Mask, register_runner, remember
 from dropcore.runners.selecting cimport SelectingRunner
@@ -24,6 +25,7 @@ cdef class DecidingRunner(SelectingRunner):
 
     cdef tuple drop(
         self, cnp.ndarray x, tuple others, double p, object out, object rng, bint store,
+        tuple shard,
     ):
         cdef tuple shape = (<object> x).shape
         cdef cnp.ndarray target, source
@@ -31,29 +33,46 @@ cdef class DecidingRunner(SelectingRunner):
         cdef Layout own
         cdef const Layout* layout
         cdef Mask mask
-        self.variant.independent_unit(shape)  # raises for a rank it does not read
+        # Raises for a rank it does not read.
+        self.variant.independent_unit(shape if shard is None else shard[0])
         target = target_for("x", x, out)
         draw = take_draw(rng)
-        mask = self.decided(p, shape, &draw)
+        mask = self.decided(p, shape, &draw, shard)
         source = source_for(x, target)
         layout = layout_of(mask.plan.sharing, target, &own)
         apply.select(mask.bits, layout, apply.scratch_for(layout), mask.plan.plan, source, target)
         return delivered(target, out), mask
 
-    cdef Mask decided(self, double p, tuple shape, const DrawAddress* draw):
-        keep = np.asarray(self.variant.decide(draw_of(draw[0]), p, shape))
+    cdef Mask decided(self, double p, tuple shape, const DrawAddress* draw, tuple shard):
+        cdef ShapedPlan ready
+        whole = shape if shard is None else shard[0]
+        keep = np.asarray(self.variant.decide(draw_of(draw[0]), p, whole))
         if keep.dtype != bool:
             raise TypeError(
                 f"variant {self.variant.name!r} must decide with an array of bool, "
                 f"not of {keep.dtype}"
             )
-        plan = plan_of_decisions(self.variant.plan(p, shape, keep), "keep", keep.shape, shape)
-        return remember(self, p, shape, draw, plan, packed(keep), ())
+        plan = self.variant.plan(p, whole, keep)
+        ready = plan_of_decisions(plan, "keep", keep.shape, whole)
+        if shard is not None:
+            keep = keep[block_in(keep.shape, shape, shard)]
+            ready = plan_of_decisions(plan, "keep", keep.shape, shape)
+        return remember(self, p, shape, draw, ready, packed(keep), (), shard)
 
     cdef Mask restored(
         self, double p, tuple shape, Draw draw, object bits, tuple mask_shape, tuple saved,
+        tuple shard,
     ):
-        return self.decided(p, shape, &draw.address)
+        return self.decided(p, shape, &draw.address, shard)
+
+
+cdef tuple block_in(tuple mask_shape, tuple shape, tuple shard):
+    # Where in a whole mask the block is; along a shared axis there is one decision for all.
+    whole, offsets = shard
+    return tuple([
+        slice(offset, offset + length) if decisions == all_ else slice(None)
+        for decisions, all_, offset, length in zip(mask_shape, whole, offsets, shape)
+    ])
 
 
 register_runner(DecidingVariant, DecidingRunner)

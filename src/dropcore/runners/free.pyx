@@ -18,6 +18,7 @@ cdef class FreeRunner(ComputingRunner):
 
     cdef tuple drop(
         self, cnp.ndarray x, tuple others, double p, object out, object rng, bint store,
+        tuple shard,
     ):
         cdef tuple shape = (<object> x).shape
         cdef cnp.ndarray target = target_for("x", x, out)
@@ -27,7 +28,7 @@ cdef class FreeRunner(ComputingRunner):
         draw = take_draw(rng)
         y, saved = self.variant.forward(draw_of(draw), p, *inputs)
         put(target, self.result(y, shape))
-        mask = remember(self, p, shape, &draw, None, None, tuple(saved))
+        mask = remember(self, p, shape, &draw, None, None, tuple(saved), None)
         return delivered(target, out), mask
 
     cdef object again(self, Mask mask, cnp.ndarray x, tuple others, object out):
@@ -44,14 +45,15 @@ cdef class FreeRunner(ComputingRunner):
 
     cdef Mask restored(
         self, double p, tuple shape, Draw draw, object bits, tuple mask_shape, tuple saved,
+        tuple shard,
     ):
-        return remember(self, p, shape, &draw.address, None, None, saved)
+        return remember(self, p, shape, &draw.address, None, None, saved, None)
 
     cdef tuple held(self, Mask mask):
         return mask.saved
 
     cdef Mask joined(self, Mask bare, tuple held):
-        return remember(self, bare.p, bare.shape, &bare.address, None, None, held)
+        return remember(self, bare.p, bare.shape, &bare.address, None, None, held, None)
 
 
 register_runner(FreeVariant, FreeRunner)

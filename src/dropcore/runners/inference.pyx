@@ -26,10 +26,11 @@ cdef class InferenceRunner(ComputingRunner):
 
     cdef tuple drop(
         self, cnp.ndarray x, tuple others, double p, object out, object rng, bint store,
+        tuple shard,
     ):
         cdef tuple shape = (<object> x).shape
         y = self.infer(p, shape, x, others, out)
-        return y, remember(self, p, shape, NULL, None, None, ())
+        return y, remember(self, p, shape, NULL, None, None, (), shard)
 
     cdef object again(self, Mask mask, cnp.ndarray x, tuple others, object out):
         return self.infer(mask.p, mask.shape, x, others, out)
@@ -57,8 +58,9 @@ cdef class InferenceRunner(ComputingRunner):
 
     cdef Mask restored(
         self, double p, tuple shape, Draw draw, object bits, tuple mask_shape, tuple saved,
+        tuple shard,
     ):
-        return remember(self, p, shape, NULL, None, None, ())
+        return remember(self, p, shape, NULL, None, None, (), shard)
 
     cdef tuple held(self, Mask mask):
         return ()

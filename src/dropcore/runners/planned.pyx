@@ -25,16 +25,17 @@ cdef enum:
 
 @cython.final
 cdef class PlannedRunner(SelectingRunner):
-    cdef dict plans  # by p and shape
+    cdef dict plans  # by p and shape, and by the shard
 
     def __cinit__(self, variant):
         self.plans = {}
 
-    cdef ShapedPlan plan_for(self, double p, tuple shape):
-        key = (p, shape)
+    cdef ShapedPlan plan_for(self, double p, tuple shape, tuple shard):
+        key = (p, shape) if shard is None else (p, shape, shard)
         plan = self.plans.get(key)
         if plan is None:
-            plan = shaped_plan(self.variant.plan(p, shape), shape)
+            whole = shape if shard is None else shard[0]
+            plan = shaped_plan(self.variant.plan(p, whole), shape, shard)
             if len(self.plans) >= MOST:
                 self.plans.clear()
             self.plans[key] = plan
@@ -42,9 +43,10 @@ cdef class PlannedRunner(SelectingRunner):
 
     cdef tuple drop(
         self, cnp.ndarray x, tuple others, double p, object out, object rng, bint store,
+        tuple shard,
     ):
         cdef tuple shape = (<object> x).shape
-        cdef ShapedPlan plan = self.plan_for(p, shape)
+        cdef ShapedPlan plan = self.plan_for(p, shape, shard)
         cdef cnp.ndarray target = target_for("x", x, out)
         cdef Layout own
         cdef const Layout* layout = layout_of(plan.sharing, target, &own)
@@ -56,29 +58,31 @@ cdef class PlannedRunner(SelectingRunner):
         draw = take_draw(rng)
         source = source_for(x, target)
         if fused:
-            apply.drop(&draw, p, plan.plan, source, target, bits)
+            apply.drop(&draw, p, &plan.sharing.shard, plan.plan, source, target, bits)
         else:
-            apply.keep_bits(&draw, p, 0, plan.sharing.decisions, bits)
+            apply.keep_bits(&draw, p, &plan.sharing.shard, bits)
             apply.select(bits, layout, scratch, plan.plan, source, target)
-        mask = remember(self, p, shape, &draw, plan, bits if store else None, ())
+        mask = remember(self, p, shape, &draw, plan, bits if store else None, (), shard)
         return delivered(target, out), mask
 
     cdef Mask from_keep(self, double p, tuple shape, cnp.ndarray keep):
         cdef ShapedPlan plan = plan_of_decisions(
             self.variant.plan(p, shape), "keep", (<object> keep).shape, shape
         )
-        return remember(self, p, shape, NULL, plan, packed(keep), ())
+        return remember(self, p, shape, NULL, plan, packed(keep), (), None)
 
     cdef Mask restored(
         self, double p, tuple shape, Draw draw, object bits, tuple mask_shape, tuple saved,
+        tuple shard,
     ):
         cdef ShapedPlan plan
         if bits is None:
-            return remember(self, p, shape, &draw.address, self.plan_for(p, shape), None, ())
+            plan = self.plan_for(p, shape, shard)
+            return remember(self, p, shape, &draw.address, plan, None, (), shard)
         plan = plan_of_decisions(self.variant.plan(p, shape), "keep", mask_shape, shape)
         bits = np.ascontiguousarray(bits)
         check_bits(bits, plan.sharing)
-        return remember(self, p, shape, NULL, plan, bits, ())
+        return remember(self, p, shape, NULL, plan, bits, (), None)
 
     cdef Mask joined(self, Mask bare, tuple held):
         if not held and bare.has_draw:  # the bits are made again of the draw

@@ -25,7 +25,9 @@ cdef class SelectingRunner(Runner):
         cdef cnp.ndarray source = source_for(x, target), scratch
         cdef const Layout* layout = layout_of(mask.plan.sharing, target, &own)
         if mask.bits is None and is_fused(layout):
-            apply.drop(&mask.address, mask.p, plan, source, target, None)
+            apply.drop(
+                &mask.address, mask.p, &mask.plan.sharing.shard, plan, source, target, None
+            )
         else:
             scratch = apply.scratch_for(layout)
             apply.select(self.decisions(mask), layout, scratch, plan, source, target)
@@ -36,7 +38,7 @@ cdef class SelectingRunner(Runner):
         if mask.bits is not None:
             return mask.bits
         bits = empty_bits(mask.plan.sharing.decisions)
-        apply.keep_bits(&mask.address, mask.p, 0, mask.plan.sharing.decisions, bits)
+        apply.keep_bits(&mask.address, mask.p, &mask.plan.sharing.shard, bits)
         return bits
 
     cdef tuple mask_shape(self, Mask mask):
@@ -49,5 +51,6 @@ cdef class SelectingRunner(Runner):
         (bits,) = held
         check_bits(bits, bare.plan.sharing)
         return remember(
-            self, bare.p, bare.shape, &bare.address if bare.has_draw else NULL, bare.plan, bits, ()
+            self, bare.p, bare.shape, &bare.address if bare.has_draw else NULL, bare.plan, bits,
+            (), bare.shard,
         )

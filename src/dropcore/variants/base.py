@@ -106,6 +106,10 @@ class Variant:
         kind = type(self)
         return kind.infer is Variant.infer and kind.infer_backward is Variant.infer_backward
 
+    def takes_shard(self, training: bool) -> bool:
+        """Whether the block of a larger array can be computed without the rest of it."""
+        return training or self.has_default_inference
+
     def independent_unit(self, shape: Shape) -> Shape:
         """Shape of the array of units; each unit has an independent decision.
 
@@ -177,6 +181,10 @@ class DecidingVariant(Variant):
 @dataclass(frozen=True)
 class FreeVariant(Variant):
     """A variant that computes forward and backward itself."""
+
+    def takes_shard(self, training: bool) -> bool:
+        """False: an element may depend on any other, and raw words on an element's place."""
+        return False
 
     def drop_rate(self, p: float, shape: Shape) -> float | None:
         """None: the variant has no keep decisions."""
