@@ -2,8 +2,8 @@
 
 `python tools/write_interface.py` (`make interface`) generates the declarations from this table, in
 these files: `_core/table.pxd`, `_core/kernels.pyx`, `_core/api.pxd`, `_core/api.pyx`,
-`c_api.pyx`, `dropcore.h`, `__init__.pxd` and `core/__init__.pxd`, each between two marks. A test
-fails if a file is stale.
+`_core/api_functions.pxi`, `c_api.pyx`, `dropcore.h`, `__init__.pxd` and `core/__init__.pxd`, each
+between two marks. A test fails if a file is stale.
 
 A new exported function needs an entry in the last block, and a kernel. If existing kernels can
 do its work, it has a body in `_core/api.pyx` instead of a kernel.

@@ -169,7 +169,7 @@ def filled_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-# ------------------------------------------------- _core/api.pxd and _core/api.pyx
+# ---------------------- _core/api.pxd, _core/api.pyx and _core/api_functions.pxi
 
 
 def declarations() -> str:
@@ -345,7 +345,8 @@ FILES = {
     "_core/table.pxd": {"structs": core_structs, "kernels": kernel_table},
     "_core/kernels.pyx": {"table": filled_table},
     "_core/api.pxd": {"declarations": declarations},
-    "_core/api.pyx": {"sizes": sizes, "functions": bodies},
+    "_core/api.pyx": {"sizes": sizes},
+    "_core/api_functions.pxi": {"functions": bodies},
     "__init__.pxd": {"imports": imported},
     "c_api.pyx": {"table": c_table},
     "core/__init__.pxd": {"imports": view_imports, "functions": view_functions},

@@ -10,7 +10,7 @@ from dropcore.rng import RNGLike
 from dropcore.variants.base import Array, Variant
 
 _Bool: TypeAlias = bool | np.bool_
-Shard: TypeAlias = tuple[Sequence[_Int], Sequence[_Int]]  # global_shape, offsets
+_Shard: TypeAlias = tuple[Sequence[_Int], Sequence[_Int]]  # global_shape, offsets
 _Real: TypeAlias = float | np.floating[Any] | np.integer[Any]
 
 def dropout(
@@ -22,7 +22,7 @@ def dropout(
     variant: str | Variant = "standard",
     out: Array | None = None,
     store: Literal["bits", "draw"] = "bits",
-    shard: Shard | None = None,
+    shard: _Shard | None = None,
     **options: Any,
 ) -> tuple[Array, Mask]: ...
 def dropout_by_position(
@@ -33,7 +33,7 @@ def dropout_by_position(
     variant: str | Variant,
     out: Array | None,
     store: Literal["bits", "draw"],
-    shard: Shard | None,
+    shard: _Shard | None,
     options: dict[str, Any],
 ) -> tuple[Array, Mask]: ...
 def keep_mask(
@@ -43,6 +43,6 @@ def keep_mask(
     rng: RNGLike = None,
     packed: _Bool = False,
     start: _Int = 0,
-    shard: Shard | None = None,
+    shard: _Shard | None = None,
 ) -> Array: ...
 def keeps_bits(store: object) -> bool: ...

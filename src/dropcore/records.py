@@ -18,7 +18,7 @@ def record_of(
     variant: Variant, p: float, shape: tuple[int, ...], draw: Draw | None, shard: Shard | None
 ) -> dict[str, Any]:
     """The record of a mask; without a draw it is one of inference."""
-    record = {
+    record: dict[str, Any] = {
         "stream_version": STREAM_VERSION,
         "draw": None if draw is None else str(draw),
         "p": p,

@@ -62,14 +62,20 @@ class Layout(ctypes.Structure):
     _fields_ = [(f"field_{place}", ctypes.c_ssize_t) for place in range(11 + 4 * 64)]
 
 
+class Shard(ctypes.Structure):
+    """`dropcore_shard`."""
+
+    _fields_ = [(f"field_{place}", ctypes.c_ssize_t) for place in range(4 + 2 * 64)]
+
+
 def declared():
     """Name, result and arguments of each function in the table, in the header's order."""
     text = re.sub(r"/\*.*?\*/", "", HEADER.read_text("ascii").replace("\\\n", ""), flags=re.S)
-    (of_dtype,) = re.findall(r"#define DROPCORE_OF_DTYPE\(name, element\)(.*)", text)
+    macros = dict(re.findall(r"#define (DROPCORE_OF_DTYPE\w*)\(name, element\)(.*)", text))
     body = re.search(r"typedef struct dropcore_api \{(.*?)\} dropcore_api;", text, re.S).group(1)
     body = re.sub(
-        r"DROPCORE_OF_DTYPE\((\w+), (\w+)\)",
-        lambda call: of_dtype.replace("##name", call[1]).replace("element", call[2]),
+        r"(DROPCORE_OF_DTYPE\w*)\((\w+), (\w+)\)",
+        lambda call: macros[call[1]].replace("##name", call[2]).replace("element", call[3]),
         body,
     )
     for result, name, arguments in FIELD.findall(body):

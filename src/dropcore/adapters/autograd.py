@@ -28,7 +28,7 @@ from dropcore.variants.base import Variant
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from dropcore.functional import Shard
+    from dropcore.functional import _Shard
     from dropcore.rng import RNGLike
 
     Store = Literal["bits", "draw"]
@@ -42,7 +42,7 @@ def dropout(
     rng: RNGLike = None,
     variant: str | Variant = "standard",
     store: Store = "bits",
-    shard: Shard | None = None,
+    shard: _Shard | None = None,
     **options: Any,
 ) -> Tensor:
     """Drop elements of a tensor at random: `dropcore.dropout` on the tape.
@@ -106,7 +106,7 @@ def on_tape(
     rng: RNGLike,
     variant: str | Variant,
     store: Store,
-    shard: Shard | None,
+    shard: _Shard | None,
     options: dict[str, Any],
     reusable: ReusableOutputs | None = None,
 ) -> tuple[Tensor, Mask]:
@@ -156,7 +156,7 @@ class Call:
     p: float
     training: bool
     variant: str | Variant
-    shard: Shard | None
+    shard: _Shard | None
     options: dict[str, Any]
 
     def infer(self) -> Tensor:
@@ -274,7 +274,7 @@ class Dropout(Module):
         self._p = p_for(self.variant, value)
 
     def forward(
-        self, x: Tensor | ArrayLike, *, shard: Shard | None = None, **inputs: Tensor | ArrayLike
+        self, x: Tensor | ArrayLike, *, shard: _Shard | None = None, **inputs: Tensor | ArrayLike
     ) -> Tensor:
         """Drop elements of `x` in training mode, apply the inference rule in inference mode.
 

@@ -16,7 +16,7 @@ from dropcore.variants.base import Array, Variant
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from dropcore.functional import Shard
+    from dropcore.functional import _Shard
     from dropcore.rng import RNGLike
 
 
@@ -102,7 +102,7 @@ class Dropout:
         self._p = p_for(self.variant, value)
 
     def __call__(
-        self, x: ArrayLike, *, out: Array | None = None, shard: Shard | None = None, **inputs: Any
+        self, x: ArrayLike, *, out: Array | None = None, shard: _Shard | None = None, **inputs: Any
     ) -> Array:
         """y: dropout in training mode, the variant's inference rule in inference mode.
 

@@ -69,7 +69,7 @@ cdef inline void append(
 ) noexcept nogil:
     cdef Py_ssize_t word, whole
     cdef int m
-    if n >= 64:
+    if n >= 128:
         # Up to a whole word, then word by word.
         m = 32 - queue.filled
         queue.word[queue.count] = <uint32_t> (
