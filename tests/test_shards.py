@@ -5,7 +5,9 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import ml_dtypes
 import numpy as np
@@ -194,7 +196,26 @@ def test_any_strides(out):
         assert same_bits(part.backward(view[block]), mask.backward(x)[block])
 
 
-# ------------------------------------------------------------ variants of other kinds
+# ------------------------------------------------------------ what a variant sees
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfShape(dropcore.PlannedVariant):
+    """Scales by the length of axis 0, and shares decisions along the longest axis."""
+
+    name: ClassVar[str] = "of-shape"
+
+    def plan(self, p, shape):
+        return dropcore.Plan(scale=float(shape[0]), shared_axes=int(np.argmax(shape)))
+
+
+def test_a_plan_is_made_for_the_whole():
+    x = np.ones((7, 9))
+    whole, mask = drop(x, 0.5, variant=OfShape())
+    for block in blocks([[0, 3, 7], [0, 2, 9]]):
+        y, part = drop(x[block], 0.5, shard_of(x.shape, block), variant=OfShape())
+        assert same_bits(y, whole[block])
+        assert same_bits(part.backward(x[block]), mask.backward(x)[block])
 
 
 @settings(deadline=None, max_examples=30)
