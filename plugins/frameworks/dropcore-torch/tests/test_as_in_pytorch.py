@@ -26,6 +26,7 @@ PLACES = ["detached", "leaf", "inner"]  # of the input, in autograd's graph
 HOOKS = ["none", "forward", "full backward"]
 
 pytestmark = [
+    pytest.mark.usefixtures("path"),
     pytest.mark.filterwarnings("ignore:dropout.d. Received"),
     pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN"),
 ]

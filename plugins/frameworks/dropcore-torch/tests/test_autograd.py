@@ -10,7 +10,10 @@ from torch.utils.checkpoint import checkpoint
 import dropcore
 
 # What PyTorch does itself when it first enters forward mode
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+pytestmark = [
+    pytest.mark.usefixtures("path"),
+    pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),
+]
 
 DRAW = dropcore.Stream(5).at(9)
 KINDS = [

@@ -11,6 +11,8 @@ from torch import nn
 
 import dropcore
 
+pytestmark = pytest.mark.usefixtures("path")
+
 STREAM = dropcore.Stream(3)
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
 

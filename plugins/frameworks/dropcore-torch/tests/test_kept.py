@@ -13,7 +13,10 @@ from torch.autograd.graph import save_on_cpu, saved_tensors_hooks
 import dropcore
 
 # What PyTorch does itself when it first enters forward mode
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+pytestmark = [
+    pytest.mark.usefixtures("path"),
+    pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),
+]
 
 DRAW = dropcore.Stream(5).at(9)
 

@@ -23,6 +23,8 @@ from torch.nn import functional as F
 from torch.testing._internal.two_tensor import TwoTensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+pytestmark = pytest.mark.usefixtures("path")
+
 SHAPE = (2, 3, 4, 5, 2)
 RANKS = {nn.Dropout1d: 3, nn.Dropout2d: 4}  # that they take in silence; all others 5
 THEIRS = {

@@ -12,6 +12,8 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 import dropcore
 
+pytestmark = pytest.mark.usefixtures("path")
+
 NOTHING = 5e-324  # above 0, and yet drops nothing: then outputs are those without dropout
 CLEAR = (AssertionError, RuntimeError, TypeError, ValueError)
 

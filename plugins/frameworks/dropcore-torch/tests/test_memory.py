@@ -12,6 +12,8 @@ from expected import core, next_draw, same_bits
 
 import dropcore
 
+pytestmark = pytest.mark.usefixtures("path")
+
 STREAM = dropcore.Stream(3)
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
 MANY = memory.LARGE // 4  # elements of float32

@@ -18,6 +18,8 @@ from torch import nn
 
 import dropcore
 
+pytestmark = pytest.mark.usefixtures("path")
+
 OURS = [Dropout, Dropout1d, Dropout2d, Dropout3d, AlphaDropout, FeatureAlphaDropout]
 STREAM = dropcore.Stream(11)
 RANKS = {

@@ -15,7 +15,10 @@ from torch.utils.data import DataLoader, Dataset
 import dropcore
 
 # A fork of a process with threads is warned of; PyTorch's own are idle then.
-pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+pytestmark = [
+    pytest.mark.usefixtures("path"),
+    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded"),
+]
 
 
 class Dropped(Dataset):

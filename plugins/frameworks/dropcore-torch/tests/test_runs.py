@@ -1,13 +1,8 @@
 """What the compiled path takes: elements in the CPU's memory; and what it leaves to others."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
-from dropcore_torch import _standard, functional
+from dropcore_torch import _standard, functional, paths
 from dropcore_torch.functional import dropout
 from dropcore_torch.rule import rule_of
 from dropcore_torch.source import source_of_layer
@@ -16,9 +11,9 @@ from torch.overrides import TorchFunctionMode
 
 import dropcore
 
+pytestmark = pytest.mark.usefixtures("path")
+
 DRAW = dropcore.Stream(5).at(0)
-HERE = Path(__file__).parent
-EXCHANGE = "__dlpack_c_exchange_api__"
 
 TAKEN = {
     "one element": torch.ones(()),
@@ -48,7 +43,7 @@ LEFT = {
 
 
 def compiled(x):
-    return _standard.dropout(x, 0.5, True, False, rule_of("standard", {}), source_of_layer(DRAW))
+    return paths.dropout(x, 0.5, True, False, rule_of("standard", {}), source_of_layer(DRAW))
 
 
 @pytest.mark.parametrize("name", TAKEN)
@@ -105,22 +100,3 @@ def test_a_tensor_that_shrinks_on_the_way(seen_within):
 
     with Shrinking(), pytest.raises(RuntimeError, match="given other memory"):
         dropout(x, 0.5, True)
-
-
-@pytest.mark.skipif(not hasattr(torch.Tensor, EXCHANGE), reason="this is how all of it ran")
-def test_without_pytorch_s_exchange():
-    """PyTorch of before it: the same tests, its tensors asked in Python."""
-    code = (
-        f"import sys, pytest, torch; delattr(torch.Tensor, {EXCHANGE!r}); "
-        f"sys.exit(pytest.main(sys.argv[1:]))"
-    )
-    files = [str(HERE / f"test_{name}.py") for name in ("runs", "functional", "autograd")]
-    done = subprocess.run(
-        [sys.executable, "-c", code, "-q", "-p", "no:cacheprovider", *files],
-        cwd=HERE.parent,
-        env=os.environ,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout

@@ -23,7 +23,10 @@ from torch.func import functional_call, grad, jacfwd, jacrev, jvp, linearize, vj
 import dropcore
 
 # What PyTorch does itself when it first enters forward mode
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [
+    pytest.mark.usefixtures("path"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
 
 STREAM = dropcore.Stream(6)
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16]

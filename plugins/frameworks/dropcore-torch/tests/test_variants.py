@@ -9,6 +9,8 @@ from expected import array_of, next_draw, same_bits
 
 import dropcore
 
+pytestmark = pytest.mark.usefixtures("path")
+
 OPTIONS = {"spatial": {"channel_axis": 1}, "dropblock": {"block_size": 3, "channel_axis": 1}}
 STREAM = dropcore.Stream(4)
 

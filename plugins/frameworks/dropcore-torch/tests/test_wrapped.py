@@ -12,6 +12,8 @@ from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoi
 from torch.nn.utils import parametrizations, parametrize
 from torch.optim.swa_utils import AveragedModel
 
+pytestmark = pytest.mark.usefixtures("path")
+
 
 @pytest.fixture(scope="module")
 def group(tmp_path_factory):

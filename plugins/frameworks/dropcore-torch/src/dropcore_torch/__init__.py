@@ -17,6 +17,7 @@ from dropcore_torch.modules import (
     Dropout3d,
     FeatureAlphaDropout,
 )
+from dropcore_torch.paths import build_node
 
 __all__ = [
     "AlphaDropout",
@@ -28,6 +29,7 @@ __all__ = [
     "Dropout3d",
     "FeatureAlphaDropout",
     "audit",
+    "build_node",
     "convert",
     "functional",
     "revert",

@@ -221,11 +221,16 @@ cdef Key key_of(str text):
     cdef Key key = keys.get(text)
     if key is None:
         key = Key.__new__(Key)
-        dropcore_draw_of(dropcore.Draw.parse(f"dc1:{text}:0"), &key.draw)
+        dropcore_draw_of(draw_of_key(text), &key.draw)
         if len(keys) >= 1024:
             keys.clear()
         keys[text] = key
     return key
+
+
+def draw_of_key(str text):
+    """Give the first draw of a key."""
+    return dropcore.Draw.parse(f"dc1:{text}:0")
 
 
 cdef uint64_t index_of(source) except? 0:
@@ -321,6 +326,14 @@ cdef class Plan:
 
 
 cdef dict plans = {}
+
+
+def plan_numbers(x, double p, rule):
+    """Give scale, shift, drop and shared axes for the node; None where the plan is not for it."""
+    cdef Plan plan = plan_of(x, p, rule)
+    if plan is None:
+        return None
+    return plan.forward.scale, plan.forward.shift, plan.forward.drop, plan.shared
 
 
 cdef Plan plan_of(x, double p, rule):
@@ -498,6 +511,16 @@ cdef object gradient(dy, Mask mask, bits):
             return gradient_by_operators(dy, mask, bits)
         return Gradient.apply(dy, mask, bits)
     return mask.backward(dy, bits)
+
+
+def gradient_of(dy, bits, Py_ssize_t n, Py_ssize_t decisions, uint64_t shared, double scale):
+    """Give the gradient where the node in C++ leaves that to this module."""
+    cdef Mask mask = Mask.__new__(Mask)
+    mask.n, mask.decisions = n, decisions
+    mask.plan = Plan.__new__(Plan)
+    mask.plan.shared = shared
+    set_plan(mask.plan, scale, 0, 0)
+    return gradient(dy, mask, bits)
 
 
 def gradient_by_operators(dy, Mask mask, bits):

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.overrides import handle_torch_function
 
 import dropcore
-from dropcore_torch import _standard, eager, operator, others, transforms
+from dropcore_torch import eager, operator, others, paths, transforms
 from dropcore_torch.others import DTYPES, check_input, is_other
 from dropcore_torch.private import PLAIN, function_mode_enabled, in_transform, modes, tracing_state
 from dropcore_torch.rule import Rule, check_rank, rule_of
@@ -171,7 +171,7 @@ def apply(
         arguments = inputs, p, training, inplace, rule, source
         return handle_torch_function(apply, inputs, *arguments)
     if training and not is_compiling():
-        y = _standard.dropout(x, p, training, inplace, rule, source)
+        y = paths.dropout(x, p, training, inplace, rule, source)
         if y is not None:
             return y
     elif is_dynamo_compiling() and (isinstance(p, Tensor) or not rule.text):

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import dropcore
-from dropcore_torch import _standard
+from dropcore_torch import paths
 from dropcore_torch.functional import apply, in_order
 from dropcore_torch.others import check_input, is_other
 from dropcore_torch.rule import Rule, rule_of
@@ -104,7 +104,7 @@ class _Module(nn.Module):
         if not self.training and self.passes(input):
             return input
         if not (inputs or is_compiling()):  # at once, where that is possible
-            y = _standard.dropout(input, self.p, self.training, inplace, rule, self.source)
+            y = paths.dropout(input, self.p, self.training, inplace, rule, self.source)
             if y is not None:
                 return y
         if isinstance(input, Proxy):

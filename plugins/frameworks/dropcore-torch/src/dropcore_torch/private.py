@@ -1,16 +1,20 @@
 """What this package uses of PyTorch that PyTorch does not document, and nothing else does.
 
+But for `node.cpp`, which is built against the installed PyTorch or not at all.
+
 All of it was seen on PyTorch 2.13. Where a name is missing in another version, importing
 the package fails here, not in the midst of a training step.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, _appdirs
 from torch._subclasses.fake_tensor import FakeTensor
 from torch._subclasses.functional_tensor import FunctionalTensor
 from torch.autograd import forward_ad
@@ -92,3 +96,12 @@ def replace_backward(function: type[Function], backward: Callable[..., Any]) -> 
 mha_shape_check = torch.nn.functional._mha_shape_check
 mha_mask = torch.nn.functional._canonical_mask
 dtype_or_none = torch.nn.functional._none_or_dtype
+
+
+# ------------------------------------------------------------------------- extensions
+
+
+def extensions_folder() -> Path:
+    """Where PyTorch's own builder keeps what it built; importing that takes a while."""
+    named = os.environ.get("TORCH_EXTENSIONS_DIR")
+    return Path(named or _appdirs.user_cache_dir(appname="torch_extensions"))
