@@ -275,14 +275,14 @@ struct Mask {
 };
 
 // The bytes that `select_layout` needs: of small tensors on the stack.
-class Room {
+class Scratch {
     std::array<uint8_t, 1024> small;
     std::unique_ptr<uint8_t[]> large;
 
 public:
     uint8_t *of(const dropcore_layout *layout)
     {
-        const size_t size = api->layout_room(layout);
+        const size_t size = api->layout_scratch(layout);
         if (size <= small.size())
             return small.data();
         large.reset(new uint8_t[size]);
@@ -322,9 +322,9 @@ void compute(
     find_layout(y, mask.plan.shared, &layout);
     if (decide)
         api->keep_bits(&mask.draw, mask.p, 0, mask.decisions, bits);
-    Room room;
+    Scratch scratch;
     if (dense)
-        return kernels.select_layout(&layout, bits, plan, from, to, room.of(&layout));
+        return kernels.select_layout(&layout, bits, plan, from, to, scratch.of(&layout));
     Gather<Element> gather(x, y);
     const int64_t times = layout.times;
     if (!layout.dense && layout.repeats && layout.steps == 1 && !layout.reordered && times <= PIECE) {
@@ -338,7 +338,7 @@ void compute(
         return;
     }
     gather.next(mask.n, to);
-    kernels.select_layout(&layout, bits, plan, to, to, room.of(&layout));
+    kernels.select_layout(&layout, bits, plan, to, to, scratch.of(&layout));
 }
 
 void run(
