@@ -135,26 +135,37 @@ def test_quotes_blank_lines_and_a_byte_order_mark_are_read():
     [
         ("\n \n", "empty"),
         ("a\n1\n2\n", "2 to 64 columns"),
-        ("1;2;3\n4;5;6\n", "parted by commas"),
+        ("1 2 3\n4 5 6\n", "parted by commas, semicolons or tabs; its first line has 1"),
         (",".join(["1"] * 65), "2 to 64 columns"),
-        ("a,b\n", "2 to 10000 rows: it has 0"),
+        ("a,b\n", "2 to 10000 rows; it has 0"),
         ("1,2\n", "it has 1"),
         ("a,b\n1,x\n2\n", "line 3 has 1 cells, and line 1 has 2"),
-        ("a,b\n1,x\nnan,y\n", "line 3, column 'a' has 'nan'"),
-        ("a,b\n1,x\ninf,y\n", "column 'a' has 'inf'"),
-        ("a,b\n1,x\n1_0,y\n", "column 'a' has '1_0'"),
-        ("a,b\n1,x\n,y\n", "column 'a' has ''"),
-        ("a,b\n1,x\nred,y\n", "column 'a' has 'red'"),
-        ("a,a\n1,x\n2,y\n", "each another"),
+        ("a,b\n1,x\nnan,y\n", "line 3, column a has nan"),
+        ("a,b\n1,x\ninf,y\n", "column a has inf"),
+        ("a,b\n1,x\n1_0,y\n", "column a has 1_0"),
+        ("a,b\n1,x\n,y\n", "column a has nothing"),
+        ("a,b\n1,x\nred,y\n", "column a has red"),
+        ("a,a\n1,x\n2,y\n", "each another; the first line is a, a"),
         (",b\n1,x\n2,y\n", "each another"),
-        ('a,b\n1,"x\n', "CSV (line"),
+        ('a,b\n1,"x\n', "CSV; line 2: "),
+        ("a;b\n1,5;x\n2,5;y\n", "line 2, column a has 1,5"),
         ("a,b\n" + "1,2\n2,3\n" * 5001, "it has 10002"),
     ],
 )
 def test_what_is_wrong_with_a_csv_is_said_in_words(text, says):
     fault = csv_fault(text)
     assert fault.path == "/data/text"
-    assert says in fault.accepted
+    assert says in fault.message()["text"]
+    assert ", not " not in fault.message()["text"]  # it is said once what was found
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_cells_are_parted_by_commas_semicolons_or_tabs(mark):
+    text = "a,b,kind\n1,2,x\n3,4,y\n".replace(",", mark)
+    parsed = table.parse(text, None, "classes")
+    assert parsed.features == ("a", "b")
+    assert parsed.x.tolist() == [[1, 2], [3, 4]]
+    assert parsed.classes == ("x", "y")
 
 
 def test_a_csv_that_is_too_long_is_not_read():

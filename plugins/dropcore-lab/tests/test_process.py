@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 from dropcore_lab import reading
@@ -92,6 +93,31 @@ def test_a_process_that_is_killed_can_be_started_again(number):
         await talk.comes(frame_at(5))
 
     talking(test, changed(training={"steps": 5000, "every": 50}))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_process_that_reads_nothing_holds_nobody_up():
+    async def test(talk):
+        await talk.comes(frame_at(0))
+        os.kill(talk.processes[0].pid, signal.SIGSTOP)
+        large = "a,b,k\n" + "1.25,2.5,x\n3.5,4.25,y\n" * 5000
+        for seed in range(20):  # more than a pipe holds
+            data = {"name": "csv", "text": large, "seed": seed}
+            await _soon(talk.session.handle, {"type": "spec", "spec": {"data": data}})
+        talk.got.clear()
+        await _soon(talk.session.handle, {"type": "restart"})
+        await talk.comes(frame_at(0))
+
+    talking(test)
+
+
+async def _soon(call, message):
+    """Call in a thread of its own, and give up where it hangs."""
+    thread = threading.Thread(target=call, args=(message,), daemon=True)
+    thread.start()
+    async with asyncio.timeout(30):
+        while thread.is_alive():
+            await asyncio.sleep(0.01)
 
 
 def test_a_restart_ends_what_is_computed():

@@ -105,7 +105,7 @@ def test_a_page_that_comes_again_goes_on():
     serve(test, changed(training={"steps": 3000, "every": 10}))
 
 
-def test_a_second_tab_is_served_and_the_first_is_told():
+def test_a_second_tab_is_served_and_the_first_is_told(caplog):
     async def test(server):
         first = await Client.greeted(server)
         second = await Client.greeted(server)
@@ -119,11 +119,17 @@ def test_a_second_tab_is_served_and_the_first_is_told():
         third.connection.close()
 
     serve(test)
+    assert [r.getMessage() for r in caplog.records] == ["another tab took over"]
 
 
 @pytest.mark.parametrize(
     "data",
-    ["", "{", "null", "[]", '"hello"', '{"type": 7}', "[" * 5000, '{"type": "run"}', "\x00"],
+    [
+        *("", "{", "null", "[]", '"hello"', '{"type": 7}', "[" * 5000, '{"type": "run"}', "\x00"),
+        '{"type": "masks", "run": 0, "step": ' + "9" * 400 + "}",  # no float holds it
+        '{"type": "run", "action": "play", "speed": NaN}',
+        '{"type": "run", "action": "play", "speed": [1e999]}',
+    ],
 )
 def test_the_server_survives_a_malformed_message(data, caplog):
     async def test(server):
@@ -148,7 +154,18 @@ def test_the_server_survives_binary_messages():
     serve(test)
 
 
-def test_the_largest_message_is_taken_and_a_larger_one_is_not():
+@pytest.mark.parametrize("text", ['{"training": {"seed": %s}}' % ("9" * 400), '{"x": 1e999}'])
+def test_a_specification_with_numbers_beyond_a_float_is_refused_in_words(text):
+    async def test(server):
+        client = await Client.greeted(server)
+        client.say("spec", text=text)
+        fault = (await client.comes("spec_error"))["errors"][0]
+        assert fault["value"] in ("9" * 200 + "...", "Infinity")
+
+    serve(test)
+
+
+def test_the_largest_message_is_taken_and_a_larger_one_is_not(caplog):
     async def test(server):
         client = await Client.greeted(server)
         text = json.dumps({"type": "spec", "text": ""})
@@ -156,6 +173,8 @@ def test_the_largest_message_is_taken_and_a_larger_one_is_not():
         await client.comes("spec_error")
         client.send("x" * (limits.MESSAGE + 1))
         assert await client.closed() in (1009, 1006)
+        logged = [r.getMessage() for r in caplog.records if r.name == "dropcore_lab"]
+        assert logged == [f"refused: a message of more than {limits.MESSAGE} bytes"]
         again = await Client.greeted(server)
         again.say("run", action="step")
         await again.comes("frame", lambda m: m["step"] == 1)

@@ -32,17 +32,16 @@ export function App({ lab }) {
     observer.observe(root.current);
     return () => observer.disconnect();
   }, []);
-  const keys = (/** @type {KeyboardEvent} */ event) => {
-    if (!(event.ctrlKey || event.metaKey) || isText(event.target)) return;
-    const key = event.key.toLowerCase();
-    if (key === "z" && !event.shiftKey) lab.undo();
-    else if (key === "y" || key === "z") lab.redo();
-    else return;
-    event.preventDefault();
-  };
+  useEffect(() => {
+    // A page of its own hears keys also where nothing is in focus; a notebook's keys are its own.
+    const place = lab.connection.shares ? document : root.current;
+    const keys = (/** @type {KeyboardEvent} */ event) => historyKeys(lab, event);
+    place.addEventListener("keydown", keys);
+    return () => place.removeEventListener("keydown", keys);
+  }, []);
   const narrow = state.size.value !== "wide";
   return html`<${LabContext.Provider} value=${lab}>
-    <div class=${`dropcore-lab ${narrow ? "narrow" : "wide"} ${state.size.value}`} ref=${root} onKeyDown=${keys}>
+    <div class=${`dropcore-lab ${narrow ? "narrow" : "wide"} ${state.size.value}`} ref=${root}>
       <${TopBar} />
       <section class="messages" aria-label="How it goes"><${StateLine} /><${Notices} /></section>
       ${state.catalogue.value ? (narrow ? html`<${Tabs} />` : html`<${Columns} />`) : html`<${Waiting} />`}
@@ -136,6 +135,19 @@ function Tabs() {
       <div id=${`${own}-panel`} role="tabpanel" aria-labelledby=${`${own}-${tab.value}`} tabindex="0" class="tab-panel">${bodies[/** @type {"setup"} */ (tab.value)]}</div>
     <//>
   `;
+}
+
+/**
+ * @param {Lab} lab
+ * @param {KeyboardEvent} event
+ */
+function historyKeys(lab, event) {
+  if (!(event.ctrlKey || event.metaKey) || isText(event.target)) return;
+  const key = event.key.toLowerCase();
+  if (key === "z" && !event.shiftKey) lab.undo();
+  else if (key === "y" || key === "z") lab.redo();
+  else return;
+  event.preventDefault();
 }
 
 /** @param {EventTarget | null} target */

@@ -39,7 +39,7 @@ test("numbers have fixed places, a true minus, and a dash where there is none", 
   assert.equal(decimal(123456), "1.2e+5");
   assert.equal(decimal(null), "–");
   assert.equal(decimal(Number.NaN), "–");
-  assert.equal(percent(0.8251), "82.5 %");
+  assert.equal(percent(0.8251), "82.5\u00a0%"); // no line ends before its sign
   assert.equal(whole(1240), "1,240");
   assert.equal(counted(1, "unit"), "1 unit");
   assert.equal(powerOfTwo(12), "2¹² = 4,096");
@@ -58,6 +58,8 @@ test("what is typed becomes a value of the field's kind, or goes as it is", () =
   assert.equal(valueOf(integer, "−3"), -3);
   assert.equal(valueOf(integer, "twelve"), "twelve");
   assert.equal(valueOf({ kind: "number" }, "1e-3"), 0.001);
+  assert.equal(valueOf(integer, "18446744073709551616"), "18446744073709551616"); // a float would be another
+  assert.equal(valueOf({ kind: "number" }, "1e999"), "1e999");
   assert.equal(valueOf({ kind: "number", nullable: true }, " "), null);
   assert.deepEqual(valueOf({ kind: "integers" }, "1, -2 3"), [1, -2, 3]);
   assert.equal(valueOf({ kind: "integers" }, "1, x"), "1, x");

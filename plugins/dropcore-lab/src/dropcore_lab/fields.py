@@ -27,17 +27,22 @@ class Fault:
         What was there; None where nothing was.
     accepted : str
         What would have been.
+    found : str
+        What is wrong, in words, where the value alone does not tell.
     """
 
     path: str
     value: Any
     accepted: str
+    found: str = ""
 
     def message(self) -> dict[str, Any]:
         """Return it as the page gets it."""
         name = self.path.rpartition("/")[2] or "it"
         value = shortened(self.value)
         found = "" if value is None else f", not {_written(value)}"
+        if self.found:
+            found = f"; {self.found}"
         return {
             "path": self.path,
             "value": value,
@@ -63,9 +68,20 @@ class Faults(Exception):
 
 
 def shortened(value: Any) -> Any:
-    """Return a JSON value, or the beginning of its text where that is long."""
+    """Return a JSON value, or the beginning of its text where that is long or no JSON."""
     text = value if isinstance(value, str) else _written(value)
-    return value if len(text) <= MOST_SHOWN else text[:MOST_SHOWN] + "..."
+    if len(text) > MOST_SHOWN:
+        return text[:MOST_SHOWN] + "..."
+    return value if _is_json(value) else text
+
+
+def _is_json(value: Any) -> bool:
+    """Whether it can be sent: Python reads NaN and 1e999, which JSON has not."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def _written(value: Any) -> str:
@@ -226,8 +242,13 @@ class Integers(Field):
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a finite number, and no bool."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether it is a finite number that a float can hold, and no bool."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return False
 
 
 def whole(value: float) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import subprocess
 import sys
 import threading
@@ -59,10 +60,16 @@ class Process:
             env={**os.environ, **ONE_THREAD},
         )
         assert self._process.stdout is not None
+        assert self._process.stdin is not None
+        self._outgoing: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._reader = threading.Thread(
             target=self._listen, args=(self._process.stdout,), daemon=True
         )
+        self._writer = threading.Thread(
+            target=self._write, args=(self._process.stdin,), daemon=True
+        )
         self._reader.start()
+        self._writer.start()
 
     @property
     def pid(self) -> int:
@@ -70,26 +77,31 @@ class Process:
         return self._process.pid
 
     def send(self, message: Message) -> None:
-        """Send a message; to a process that has ended, none."""
-        assert self._process.stdin is not None
-        with contextlib.suppress(OSError, ValueError):  # its end is noticed by the reader
-            wire.write(self._process.stdin, message)
+        """Send a message; to a process that has ended, none. Never waits for the process."""
+        self._outgoing.put(message)
 
     def stop(self) -> None:
         """End it, whatever it computes."""
         self._stopped = True
         self._process.kill()
         self._process.wait(PATIENCE)
+        self._outgoing.put(None)
         self._reader.join(PATIENCE)
+        self._writer.join(PATIENCE)
+
+    def _write(self, pipe: IO[bytes]) -> None:
+        with contextlib.suppress(OSError, ValueError):  # its end is noticed by the reader
+            while (message := self._outgoing.get()) is not None:
+                wire.write(pipe, message)
+        with contextlib.suppress(OSError):  # what was not written before it ended
+            pipe.close()
 
     def _listen(self, pipe: IO[bytes]) -> None:
         while (read := wire.read(pipe)) is not None:
             self._later(partial(self._received, *read))
         status = self._process.wait()
         pipe.close()
-        assert self._process.stdin is not None
-        with contextlib.suppress(OSError):  # what was not written before it ended
-            self._process.stdin.close()
+        self._outgoing.put(None)
         self._later(partial(self._ended, status))
 
     def _later(self, function: Callable[[], None]) -> None:

@@ -29,6 +29,7 @@ FILES = {
 }
 TAKEN = 4001
 NOT_ALLOWED = 4003
+TOO_LARGE = 1009
 ENDED = 1001
 
 
@@ -160,6 +161,20 @@ class Page(Guarded, tornado.websocket.WebSocketHandler):
         """Whether a page of that origin may connect."""
         return security.is_own_origin(origin, self.server.port)
 
+    def get_websocket_protocol(self) -> tornado.websocket.WebSocketProtocol | None:
+        """Tornado's own; that it refuses a message for its size is logged."""
+        protocol = super().get_websocket_protocol()
+        if protocol is not None:
+            close = protocol.close
+
+            def noted(code: int | None = None, reason: str | None = None) -> None:
+                if code == TOO_LARGE:
+                    log.warning("refused: a message of more than %d bytes", limits.MESSAGE)
+                close(code, reason)
+
+            protocol.close = noted  # type: ignore[method-assign]
+        return protocol
+
     def open(self, *args: str, **kwargs: str) -> None:
         """Wait for the greeting, not for ever."""
         self.set_nodelay(True)
@@ -192,6 +207,7 @@ class Page(Guarded, tornado.websocket.WebSocketHandler):
         self.waiting.cancel()
         self.greeted = True
         if self.server.page is not None:
+            log.warning("another tab took over")
             self.server.page.close(TAKEN, "The Lab was opened in another tab.")
         self.server.page = self
         self.server.session.attach(self._send)

@@ -1,5 +1,6 @@
 """Widths, themes, contrast and names: every screen passes axe-core, and its picture is kept."""
 
+import json
 import re
 
 import pytest
@@ -170,6 +171,36 @@ def test_states_that_are_empty_or_wrong(open_page, hands, pictures, server):
     page.get_by_role("alert").wait_for()
     check(page)
     keep(page, pictures, "state-no-token")
+
+
+@pytest.mark.parametrize("width", [1400, 1280, 800, 360])
+def test_what_is_said_is_not_cut_off(open_page, hands, width):
+    page = open_page(size=(width, 900))
+    me = hands(page)
+    one = {"name": "hidden1", "units": 8, "dropout": {"p": 0.2}}
+    me.button("Open").click()
+    page.locator("dialog textarea").fill(json.dumps({"data": {"name": "sine"}, "layers": [one]}))
+    me.button("Open it").click()
+    page.locator("dialog").wait_for(state="detached")
+    page.get_by_text("back at step 0").wait_for()
+    page.get_by_role("tab", name="Set-up").click() if width < 900 else None
+    rows = page.locator(".setup").get_by_label("training rows", exact=True)
+    rows.fill("5000000")
+    rows.press("Enter")
+    said = page.locator(".notice.bad .text")
+    said.wait_for()
+    box = said.bounding_box()
+    assert box["width"] > min(300, width - 80)
+    me.button("Back to the last good one").click()
+    page.get_by_role("tab", name="Results").click() if width < 900 else None
+    me.button("Monte Carlo").click()
+    me.button("Back").wait_for()
+    cut = page.evaluate(
+        """() => [...document.querySelectorAll('.panel > header :is(h2, .facts), .panel > .hint')]
+            .filter(element => element.scrollWidth > element.clientWidth + 1)
+            .map(element => element.textContent)"""
+    )
+    assert cut == []
 
 
 @pytest.mark.parametrize("preset", ["digits", "convolutions", "sine", "wide"])

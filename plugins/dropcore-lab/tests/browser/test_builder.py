@@ -238,15 +238,69 @@ def test_a_csv_that_cannot_be_read_is_said_in_words(open_page, hands):
     me = hands(page)
     for text, said in (
         ("a\n1\n2\n3", "2 to 64 columns"),
-        ("a,b,c\n1,nan,0\n2,3,1", "line 2, column 'b' has 'nan'"),
-        ("a,b,c\n1,2,0\n2,tall,1", "line 3, column 'b' has 'tall'"),
+        ("a,b,c\n1,nan,0\n2,3,1", "line 2, column b has nan"),
+        ("a,b,c\n1,2,0\n2,tall,1", "line 3, column b has tall"),
     ):
         page.get_by_label("Data set").select_option("csv")
         page.locator("dialog textarea").fill(text)
         me.button("Train on it").click()
-        page.locator(".notice.bad li").filter(has_text=said).first.wait_for()
-        me.button("Back to the last good one").click()
+        page.locator("dialog .fault").filter(has_text=said).wait_for()
+        assert page.locator("dialog textarea").input_value() == text
+        page.keyboard.press("Escape")
+        assert page.locator(".notice").count() == 0  # the network is as it was
     assert "8 units" in head(page, "hidden1").inner_text()
+    page.get_by_label("Data set").select_option("csv")
+    assert page.locator("dialog textarea").input_value() == text  # to be mended
+    page.locator("dialog textarea").fill(text.replace("tall", "1.9"))
+    me.button("Train on it").click()
+    page.locator("dialog").wait_for(state="detached")
+    page.get_by_text("2 rows").wait_for()
+
+
+def test_undo_works_wherever_the_focus_is(open_page, hands):
+    page = open_page()
+    head(page, "hidden1").locator(".dots").click()
+    page.get_by_role("menuitem", name="Twice as many units").click()
+    head(page, "hidden1").get_by_text("16 units").wait_for()
+    page.evaluate("() => document.activeElement.blur()")
+    page.keyboard.press("Control+z")
+    head(page, "hidden1").get_by_text("8 units").wait_for()
+    page.keyboard.press("Control+Shift+z")
+    head(page, "hidden1").get_by_text("16 units").wait_for()
+
+
+def test_a_part_that_was_opened_stays_open_once_its_faults_are_mended(open_page, hands):
+    page = open_page()
+    page.locator(".setup summary").click()
+    rate = page.locator(".setup").get_by_label("learning rate", exact=True)
+    rate.fill("1e6")
+    rate.press("Enter")
+    page.locator(".notice.bad").wait_for()
+    rate.fill("0.02")
+    rate.press("Enter")
+    page.locator(".notice.bad").wait_for(state="detached")
+    assert rate.is_visible()
+
+
+def test_a_text_that_is_far_too_long_is_not_pasted(open_page):
+    """A browser lays out millions of lines for minutes."""
+    page = open_page()
+    paste = """([text, length]) => {
+        const area = document.querySelector('dialog textarea');
+        const data = new DataTransfer();
+        data.setData('text', text.repeat(length));
+        const how = {clipboardData: data, bubbles: true, cancelable: true};
+        const event = new ClipboardEvent('paste', how);
+        return !area.dispatchEvent(event);
+    }"""
+    page.get_by_label("Data set").select_option("csv")
+    assert page.evaluate(paste, ["1,2,3\n", 10**6])
+    page.locator("dialog .fault").filter(has_text="the Lab takes 128 KB").wait_for()
+    assert not page.evaluate(paste, ["1,2,3\n", 10])
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Open").click()
+    assert page.evaluate(paste, ["{", 10**6])
+    page.locator("dialog .fault").filter(has_text="one message").wait_for()
 
 
 def test_presets_and_data_sets_are_all_reached(open_page):

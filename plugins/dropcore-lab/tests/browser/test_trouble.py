@@ -1,6 +1,7 @@
 """What goes wrong is said, and nothing typed is lost."""
 
 import os
+import re
 import signal
 import subprocess
 
@@ -39,10 +40,51 @@ def test_a_killed_training_process_is_said_and_started_again(open_page, hands, s
         os.kill(pid, signal.SIGKILL)
     page.get_by_role("alert").filter(has_text="training process").wait_for()
     assert units.input_value() == "11"
-    me.button("Start again").click()
+    me.button("Restart").click()
     page.wait_for_function(f"() => {me.STEP} === 0")
     assert page.get_by_role("alert").count() == 0
     me.step()
+
+
+def test_what_is_looked_at_and_what_was_refused_outlive_the_training_process(
+    open_page, hands, server
+):
+    page = open_page()
+    me = hands(page)
+    page.locator("input[value=inference]").check(force=True)
+    page.get_by_text("Inference: nothing is dropped").wait_for()
+    page.locator(".dots").nth(1).click()
+    page.get_by_role("menuitem", name="Edit…").click()
+    units = page.locator(".selection-form").get_by_label("units", exact=True)
+    units.fill("5000")
+    units.press("Enter")
+    refused = page.get_by_role("alert").filter(has_text="not accepted")
+    refused.wait_for()
+    for pid in children(server.process.pid):
+        os.kill(pid, signal.SIGKILL)
+    page.get_by_role("alert").filter(has_text="training process").wait_for()
+    me.button("Restart").click()
+    page.get_by_role("alert").filter(has_text="training process").wait_for(state="detached")
+    page.get_by_text("Inference: nothing is dropped").wait_for()
+    refused.wait_for()
+    assert units.input_value() == "5000"
+    assert page.locator(".graph.run-1").count() == 1
+
+
+def test_a_card_says_that_the_training_process_ended(open_page, hands, server):
+    page = open_page()
+    page.get_by_role("button", name="p = 0.5", exact=True).click()
+    page.locator("dialog input[type=radio]").first.check()
+    page.get_by_role("button", name=re.compile("Run . seeds")).click()
+    page.locator("dialog .running").get_by_text("seed 1 of").wait_for()
+    for pid in children(server.process.pid):
+        os.kill(pid, signal.SIGKILL)
+    page.locator("dialog .fault").filter(has_text="training process").wait_for()
+    assert page.locator("dialog .running").count() == 0
+    page.keyboard.press("Escape")
+    hands(page).button("Restart").click()
+    page.get_by_role("alert").wait_for(state="detached")
+    hands(page).step()
 
 
 def test_a_second_tab_takes_over_and_gives_back(open_page, hands):

@@ -33,3 +33,18 @@ export function saveText(name, text, type = "text/plain") {
   anchor.click();
   setTimeout(() => URL.revokeObjectURL(address), 1000);
 }
+
+/**
+ * Whether a text that is pasted or dropped is longer than what can be used. Then it is kept away
+ * from the field: a browser lays out millions of lines for minutes.
+ * @param {ClipboardEvent | DragEvent} event
+ * @param {number} most characters
+ * @returns {number} how many it has; 0 where it may go in
+ */
+export function keptOut(event, most) {
+  const data = "clipboardData" in event ? event.clipboardData : event.dataTransfer;
+  const length = data?.getData("text").length ?? 0;
+  if (length <= most) return 0;
+  event.preventDefault();
+  return length;
+}

@@ -28,7 +28,7 @@ const signed = (text) => text.replaceAll("-", MINUS);
  * @param {number | null | undefined} share
  */
 export function percent(share, places = 1) {
-  return share === null || share === undefined ? NONE : `${(100 * share).toFixed(places)} %`;
+  return share === null || share === undefined ? NONE : `${(100 * share).toFixed(places)}\u00a0%`;
 }
 
 /**

@@ -11,7 +11,9 @@ const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
  */
 function numberOrText(text) {
   const plain = text.trim().replace("−", "-");
-  return NUMBER.test(plain) ? Number(plain) : text;
+  if (!NUMBER.test(plain)) return text;
+  const number = Number(plain);
+  return Math.abs(number) <= Number.MAX_SAFE_INTEGER ? number : text; // beyond, it would be another
 }
 
 /**

@@ -35,6 +35,7 @@ export function Dialogs() {
   const card = catalogue.value?.cards.find((/** @type {any} */ each) => each.id === now.id);
   const close = () => {
     if (now.kind === "card" && lab.state.card.value?.done === false) lab.send({ type: "cancel" });
+    lab.state.refused.value = [];
     dialog.value = null;
   };
   return html`<${Dialog} key=${`${now.kind}${now.id ?? ""}`} title=${card?.title ?? title} wide=${wide} onClose=${close}>

@@ -1,12 +1,14 @@
 // A specification from a file, a link, or pasted text.
 
 import { Button } from "../base/buttons.js";
+import { keptOut } from "../base/files.js";
 import { html, useState } from "../base/html.js";
 import { useLab } from "../lab/context.js";
 
 export function Open() {
   const lab = useLab();
-  const [text, setText] = useState("");
+  const { refused, typed } = lab.state;
+  const text = typed.open.value;
   const [problem, setProblem] = useState("");
   const most = lab.state.catalogue.value?.limits.message ?? 262144;
   const read = (/** @type {string} */ from) => {
@@ -22,7 +24,12 @@ export function Open() {
     if (chosen?.size > most) setProblem("The file is larger than one message may hold.");
     else if (chosen) read(await chosen.text());
   };
-  const faults = lab.state.faults.value;
+  const paste = (/** @type {any} */ event) => {
+    if (keptOut(event, most)) setProblem("That is more than one message may hold.");
+  };
+  const type = (/** @type {any} */ event) => {
+    typed.open.value = event.currentTarget.value;
+  };
   return html`
     <label class="field">
       <span>A file that was saved here</span>
@@ -30,12 +37,12 @@ export function Open() {
     </label>
     <label class="field">
       <span>Or a link, or the text of a specification</span>
-      <textarea rows="5" spellcheck=${false} value=${text} onInput=${(/** @type {any} */ event) => setText(event.currentTarget.value)}></textarea>
+      <textarea rows="5" spellcheck=${false} value=${text} onPaste=${paste} onDrop=${paste} onInput=${type}></textarea>
     </label>
     ${problem && html`<p class="fault" role="alert">${problem}</p>`}
-    ${faults.length > 0 &&
+    ${refused.value.length > 0 &&
     html`<ul class="fault-list" role="alert">
-      ${faults.map((fault) => html`<li key=${fault.path}><code>${fault.path || "the whole"}</code> ${fault.text}</li>`)}
+      ${refused.value.map((fault) => html`<li key=${fault.path}>${fault.path && html`<code>${fault.path}</code> `}${fault.text}</li>`)}
     </ul>`}
     <div class="buttons"><${Button} label="Open it" kind="primary" disabled=${!text.trim()} onClick=${() => read(text.trim())} /></div>
   `;

@@ -31,9 +31,10 @@ export function Subnetworks() {
 
 /** @param {{answer: any, at: number, onMove: (to: number) => void}} properties */
 function Grid({ answer, at, onMove }) {
-  const { state } = useLab();
   const columns = 2 ** Math.ceil(answer.decisions / 2);
   const rows = answer.count / columns;
+  const low = answer.each.values.reduce((/** @type {number} */ a, /** @type {number} */ b) => Math.min(a, b));
+  const high = answer.each.values.reduce((/** @type {number} */ a, /** @type {number} */ b) => Math.max(a, b));
   const move = (/** @type {any} */ event) => {
     const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[/** @type {string} */ (event.key)];
     if (by === undefined) return;
@@ -60,6 +61,7 @@ function Grid({ answer, at, onMove }) {
         onClick=${point}
       />
     </div>
+    <p class="hint">Blue is the lowest, ${decimal(low)}; vermilion is the highest, ${decimal(high)}.</p>
     <p role="status" aria-live="polite">
       Sub-network ${whole(at + 1)}: ${keptWords(answer, at)}. It says ${decimal(answer.each.values[at], 4)}; it comes with
       probability ${percent(answer.weights.values[at], 3)}.

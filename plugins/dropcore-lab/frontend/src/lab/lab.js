@@ -10,13 +10,17 @@ import { createState } from "./state.js";
 /** @typedef {import("../types.js").Spec} Spec */
 /** @typedef {import("../types.js").Focus} Focus */
 /** @typedef {import("../connect/socket.js").Connection} Connection */
-/** @typedef {{kind: "edit" | "load" | "undo" | "redo" | "text", select?: Focus}} Sent */
+/** @typedef {{kind: "edit" | "load" | "undo" | "redo" | "text" | "csv", select?: Focus}} Sent */
 
 /** @typedef {{offer: (key: string | null, value: import("./state.js").PacedMasks) => void}} Paced */
 
 const MASKS_A_SECOND = 3; // flashing is a hazard
 const FRAME_GAP = 100; // milliseconds between frames while playing: training needs the processor too
 const LOOK_GAP = 60; // between two inspects
+
+const OTHER_NETWORKS = ["load", "text", "csv"];
+/** Which dialog asks for what is sent, stays until it is accepted, and says what is wrong with it. */
+const DIALOGS = /** @type {Record<string, string>} */ ({ text: "open", csv: "csv" });
 
 export class Lab {
   /**
@@ -34,6 +38,8 @@ export class Lab {
     this.sent = new Map();
     /** @type {{sent: Sent, what: object} | null} */
     this.unsent = null;
+    /** @type {("undo" | "redo")[]} presses that wait for the answers to what was sent before them */
+    this.turns = [];
     this.lastFrame = 0;
     /** @type {Array<() => void>} */
     this.ends = [];
@@ -88,9 +94,9 @@ export class Lab {
    */
   closed(code, reason) {
     this.state.status.value = { kind: "closed", code, reason };
-    for (const { reject } of this.asked.values()) reject(new Error("The connection was closed."));
-    this.asked.clear();
+    this.rejectAll("The connection was closed.");
     this.sent.clear();
+    this.turns = [];
   }
 
   // -------------------------------------------------------------- messages
@@ -125,7 +131,8 @@ export class Lab {
     switch (message.type) {
       case "ready":
         this.text = null;
-        return receive.ready(state, message);
+        receive.ready(state, message);
+        return this.inspect(); // it knows nothing of what this page looks at
       case "spec_ok":
         return this.specOk(message);
       case "spec_error":
@@ -136,10 +143,22 @@ export class Lab {
         receive.result(state, message);
         return this.settle(message.re, (waiting) => waiting.resolve(message), message.done !== false);
       case "error":
-        if (!this.settle(message.re, (waiting) => waiting.reject(new Error(message.text)), true)) {
+        if (message.code === "worker_died") {
+          this.rejectAll(message.text);
           receive.error(state, message);
-        } else if (message.code === "worker_died") receive.error(state, message);
+        } else if (!this.settle(message.re, (waiting) => waiting.reject(new Error(message.text)), true)) {
+          receive.error(state, message);
+        }
     }
+  }
+
+  /**
+   * What was asked gets no answer any more.
+   * @param {string} why
+   */
+  rejectAll(why) {
+    for (const { reject } of this.asked.values()) reject(new Error(why));
+    this.asked.clear();
   }
 
   /**
@@ -210,17 +229,41 @@ export class Lab {
    * @param {string} text
    */
   read(text) {
+    this.state.refused.value = [];
     this.submit({ kind: "text" }, { text });
   }
 
+  /**
+   * Ask for rows of a person's own. What is shown stays as it is until they are accepted.
+   * @param {Spec} spec
+   */
+  readRows(spec) {
+    this.state.refused.value = [];
+    this.submit({ kind: "csv" }, { spec });
+  }
+
   undo() {
-    const before = this.state.history.value.past.at(-1);
-    if (before) this.submit({ kind: "undo" }, { spec: before });
+    this.turn("undo");
   }
 
   redo() {
-    const after = this.state.history.value.future[0];
-    if (after) this.submit({ kind: "redo" }, { spec: after });
+    this.turn("redo");
+  }
+
+  /** @param {"undo" | "redo"} kind */
+  turn(kind) {
+    if (this.sent.size) {
+      this.turns.push(kind);
+      return;
+    }
+    const { past, future } = this.state.history.value;
+    const spec = kind === "undo" ? past.at(-1) : future[0];
+    if (spec) this.submit({ kind }, { spec });
+  }
+
+  /** Take the next press that waits, once all answers are there. */
+  turnNext() {
+    while (this.turns.length && !this.sent.size) this.turn(/** @type {"undo"} */ (this.turns.shift()));
   }
 
   /** Leave what is typed and go back to the last good specification. */
@@ -251,31 +294,52 @@ export class Lab {
     const sent = this.sent.get(message.re);
     this.sent.delete(message.re);
     const before = state.spec.value;
-    const { unsent } = this;
-    this.unsent = null;
-    if (unsent) this.submit(unsent.sent, unsent.what);
+    // After a new connection, or a new training process, the network may be the one that is shown.
+    const back = sent === undefined && same(before, message.spec);
+    this.submitWhatWaits(back, message.spec);
     batch(() => {
-      receive.specOk(state, message, sent === undefined || ["load", "text"].includes(sent.kind));
-      if (![...this.sent.values()].length) {
+      receive.specOk(state, message, sent ? OTHER_NETWORKS.includes(sent.kind) : !back);
+      if (!this.sent.size) {
         state.draft.value = message.spec;
         state.faults.value = [];
       }
       if (before && !same(before, message.spec)) {
-        const step = { undo: undone, redo: redone, edit: edited, load: edited, text: edited }[sent?.kind ?? "edit"];
+        const step = sent?.kind === "undo" ? undone : sent?.kind === "redo" ? redone : edited;
         state.history.value = step(state.history.value, before);
       }
       if (sent?.select) state.pinned.value = sent.select;
-      if (sent?.kind === "text" && state.dialog.value?.kind === "open") state.dialog.value = null;
+      if (sent && DIALOGS[sent.kind] && state.dialog.value?.kind === DIALOGS[sent.kind]) state.dialog.value = null;
     });
+    this.turnNext();
+  }
+
+  /**
+   * What could not be sent, or was typed and not accepted, before the connection or the training
+   * process ended.
+   * @param {boolean} back whether the network is the one that was there before
+   * @param {Spec} spec
+   */
+  submitWhatWaits(back, spec) {
+    const { unsent } = this;
+    const draft = this.state.draft.peek();
+    this.unsent = null;
+    if (unsent) this.submit(unsent.sent, unsent.what);
+    else if (back && draft && !same(draft, spec)) this.submit({ kind: "edit" }, { spec: draft });
   }
 
   /** @param {any} message */
   specError(message) {
+    const { state } = this;
+    const sent = this.sent.get(message.re);
     this.sent.delete(message.re);
+    const dialog = sent && DIALOGS[sent.kind];
     batch(() => {
-      this.state.faults.value = message.errors;
-      if (message.notice) receive.note(this.state, message.notice, "bad");
+      // Faults of a text that was opened are none of the fields that are shown.
+      if (dialog && state.dialog.value?.kind === dialog) state.refused.value = message.errors;
+      else if (dialog || !sent) receive.refusedText(state, message);
+      else state.faults.value = message.errors;
     });
+    this.turnNext();
   }
 
   // ------------------------------------------------------------------- run
@@ -309,6 +373,7 @@ export class Lab {
   restart() {
     this.state.notices.value = [];
     this.send({ type: "restart" });
+    this.inspect();
   }
 
   inspect() {

@@ -118,6 +118,16 @@ export function error(state, message) {
 }
 
 /**
+ * A link or a text that nobody waits for in a dialog: from the address bar, or at the beginning.
+ * @param {State} state
+ * @param {any} message
+ */
+export function refusedText(state, { notice, errors }) {
+  const inside = errors.map((/** @type {any} */ fault) => fault.text);
+  note(state, [notice ?? "The link is broken, so the network stays.", ...inside].join(" "), "bad");
+}
+
+/**
  * Say something above the page, once.
  * @param {State} state
  * @param {string} text

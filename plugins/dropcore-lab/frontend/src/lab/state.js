@@ -13,6 +13,7 @@ import { EMPTY } from "./history.js";
 /** @typedef {import("../types.js").Mode} Mode */
 /** @typedef {{tone: "note" | "bad", text: string, action?: "restart" | "reconnect"}} Notice */
 /** @typedef {{kind: string, [more: string]: any}} Dialog */
+/** @typedef {{text: string, target: string, task: string}} Rows */
 /** @typedef {{columns: {name: string, mask: Mask | null}[], row: number, fast: boolean}} PacedMasks */
 
 export function createState() {
@@ -32,6 +33,10 @@ export function createState() {
     spec: signal(/** @type {Spec | null} */ (null)),
     draft: signal(/** @type {Spec | null} */ (null)),
     faults: signal(/** @type {Fault[]} */ ([])),
+    /** Faults of a text that a dialog asked for. */
+    refused: signal(/** @type {Fault[]} */ ([])),
+    /** What was typed in dialogs: it outlives them. */
+    typed: { open: signal(""), csv: signal(/** @type {Rows | null} */ (null)) },
     history: signal(EMPTY),
     link: signal(/** @type {string | null} */ (null)),
     analysis: signal(/** @type {import("../types.js").Analysis | null} */ (null)),

@@ -91,6 +91,6 @@ function Key() {
       : html`<svg viewBox="-8 -8 16 16" class="dropped"><circle class="key-dropped" r="6" /><path d="M-3-3 3 3M3-3-3 3" /></svg><span>dropped</span>`}
     <svg viewBox="0 0 22 8"><path d="M1 4h20" /></svg><span>weight above 0</span>
     <svg viewBox="0 0 22 8"><path d="M1 4h20" stroke-dasharray="5 4" /></svg><span>below 0</span>
-    ${tooMany && html`<i class="shade"></i><span>too many weights to draw: point at a unit</span>`}
+    ${tooMany && html`<i class="shade"></i><span>too many to draw: point at a unit</span>`}
   </div>`;
 }

@@ -6,6 +6,9 @@ import { html } from "../base/html.js";
 import { useLab } from "../lab/context.js";
 import { fieldOf, SpecField } from "./form.js";
 
+/** @type {Record<string, string>} What a field that is left empty stands for. */
+const EMPTY = { target: "the last", validation: "a third" };
+
 /** The fields of a CSV that is in use; its text is not shown again. */
 export function CsvFields() {
   const { state } = useLab();
@@ -18,6 +21,6 @@ export function CsvFields() {
     }} /></p>
     ${Object.entries(fields)
       .filter(([name]) => name !== "text")
-      .map(([name, field]) => html`<${SpecField} key=${name} path=${`/data/${name}`} field=${fieldOf(null, name, field)} />`)}
+      .map(([name, field]) => html`<${SpecField} key=${name} path=${`/data/${name}`} field=${fieldOf(null, name, field)} empty=${EMPTY[name] ?? ""} />`)}
   `;
 }

@@ -17,7 +17,7 @@ export function Notices() {
     <${Closed} />
     ${state.notices.value.map(
       (notice) => html`<${Line} key=${notice.text} tone=${notice.tone} text=${notice.text}>
-        ${notice.action === "restart" && html`<${Button} label="Start again" kind="primary" onClick=${() => lab.restart()} />`}
+        ${notice.action === "restart" && html`<${Button} label="Restart" kind="primary" onClick=${() => lab.restart()} />`}
         <${Button} icon="close" label="Close this notice" bare kind="quiet" onClick=${drop(notice)} />
       <//>`,
     )}
@@ -47,7 +47,7 @@ function Closed() {
     ],
     1009: ["That was more than one message may hold. Nothing was changed.", "Connect again"],
   }[code] ?? [
-    `The connection to the Lab has ended${reason ? `: ${reason}` : "."} If its terminal is closed, start it again with “dropcore lab”.`,
+    `The connection to the Lab has ended${reason ? `: ${reason}` : "."} If its terminal is closed, start it again with “dropcore lab”. “Share” still saves what is here.`,
     "Connect again",
   ];
   return html`<${Line} tone="bad" text=${known[0]}>
@@ -62,7 +62,7 @@ function Faults() {
   if (faults.value.length === 0) return null;
   const text = html`<strong>${faults.value.length === 1 ? "This is not accepted" : "These are not accepted"}, so the last good network stays.</strong>
     <ul>
-      ${faults.value.map((fault) => html`<li key=${fault.path}><code>${fault.path || "the whole"}</code> ${fault.text}</li>`)}
+      ${faults.value.map((fault) => html`<li key=${fault.path}>${fault.path && html`<code>${fault.path}</code> `}${fault.text}</li>`)}
     </ul>`;
   return html`<div class="notice bad" role="alert">
     <${Icon} name="warning" />

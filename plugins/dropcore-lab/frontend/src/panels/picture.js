@@ -19,9 +19,9 @@ export function Picture() {
   return html`<section class="panel picture" aria-label="What the networks make of the data">
     <header>
       <h2>${spread ? "Monte Carlo" : `${TITLES[/** @type {"fit"} */ (kind)]}, dropout off`}</h2>
-      ${spread && html`<span class="facts">run ${state.spec.value?.runs[spread.run]?.name}, ${spread.samples} passes, dropout on</span>`}
       <${SpreadButton} />
     </header>
+    ${spread && html`<p class="hint">Run ${state.spec.value?.runs[spread.run]?.name}, ${spread.samples} passes, dropout on</p>`}
     ${spread ? html`<${Spread} spread=${spread} />` : html`<${Pictures} />`}
   </section>`;
 }

@@ -1,7 +1,7 @@
 // The left column: experiments, and what is trained on what.
 
 import { Button } from "../base/buttons.js";
-import { html } from "../base/html.js";
+import { html, useState } from "../base/html.js";
 import { useLab } from "../lab/context.js";
 import { addRun, put, removeRun, setData } from "../lab/edits.js";
 import { CsvFields } from "./csv.js";
@@ -134,8 +134,10 @@ function Training() {
   const fields = catalogue.value?.fields ?? {};
   const shown = TRAINING.filter((name) => fields[`training.${name}`])
     .filter((name) => name !== "momentum" || draft.value?.training.optimizer === "sgd");
+  const [open, setOpen] = useState(false);
   const faulty = faults.value.some((fault) => fault.path.startsWith("/training"));
-  return html`<details class="section" open=${faulty || undefined}>
+  const toggled = (/** @type {any} */ event) => setOpen(event.currentTarget.open);
+  return html`<details class="section" open=${open || faulty} onToggle=${toggled}>
     <summary><h2>Training</h2></summary>
     ${shown.map((name) => html`<${SpecField} key=${name} path=${`/training/${name}`} field=${fields[`training.${name}`]} />`)}
   </details>`;

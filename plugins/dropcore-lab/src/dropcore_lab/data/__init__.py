@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from dropcore_lab.data import sources, table
 from dropcore_lab.data.datasets import DATASETS, Dataset, Task
-from dropcore_lab.fields import Choice, Fault, Faults, Reader
+from dropcore_lab.fields import Choice, Faults, Reader
 
 GRID = 40
 """Points along a side of a boundary's picture."""
@@ -136,7 +136,7 @@ def _check_rows(data: Data, reader: Reader) -> None:
         facts = data.facts
     except Faults as found:
         reader.faults.extend(
-            Fault(reader.path + fault.path.removeprefix("/data"), fault.value, fault.accepted)
+            replace(fault, path=reader.path + fault.path.removeprefix("/data"))
             for fault in found.faults
         )
         return

@@ -61,28 +61,36 @@ Line = tuple[int, list[str]]
 
 def _lines(text: str) -> list[Line]:
     """Every line that is not empty with its number, all of one length."""
-    reader = csv.reader(text.lstrip("\ufeff").splitlines(), strict=True)
+    content = text.lstrip("\ufeff").splitlines()
+    reader = csv.reader(content, delimiter=_delimiter(content), strict=True)
     lines: list[Line] = []
     try:
         for cells in reader:
             if any(cell.strip() for cell in cells):
                 lines.append((reader.line_num, [cell.strip() for cell in cells]))
     except csv.Error as error:
-        raise _text_fault(f"CSV (line {reader.line_num}: {error})", text) from None
+        raise _text_fault("CSV", text, f"line {reader.line_num}: {error}") from None
     if not lines:
-        raise _text_fault("CSV with rows: it is empty", text)
+        raise _text_fault("CSV with rows", text, "it is empty")
     width = len(lines[0][1])
     if not 2 <= width <= limits.CSV_COLUMNS:
         raise _text_fault(
-            f"CSV with 2 to {limits.CSV_COLUMNS} columns, numbers and a target, parted by commas: "
-            f"its first line has {width}",
+            f"CSV with 2 to {limits.CSV_COLUMNS} columns, numbers and a target, parted by "
+            "commas, semicolons or tabs",
             text,
+            f"its first line has {width}",
         )
     for line, cells in lines:
         if len(cells) != width:
             found = f"line {line} has {len(cells)} cells, and line {lines[0][0]} has {width}"
-            raise _text_fault(f"CSV with as many cells in each line: {found}", text)
+            raise _text_fault("CSV with as many cells in each line", text, found)
     return lines
+
+
+def _delimiter(content: list[str]) -> str:
+    """What parts the cells: where commas may be within numbers, it is a semicolon or a tab."""
+    first = next((line for line in content if line.strip()), "")
+    return next((each for each in ";\t" if each in first), ",")
 
 
 def _names(lines: list[Line]) -> tuple[list[str], list[Line]]:
@@ -91,22 +99,22 @@ def _names(lines: list[Line]) -> tuple[list[str], list[Line]]:
     if any(_is_number(cell) for cell in first):
         return [f"column {place}" for place in range(1, len(first) + 1)], _few(lines)
     if len(set(first)) < len(first) or not all(first):
-        raise _text_fault(f"CSV whose columns have names, each another: {first}", ",".join(first))
+        found = "the first line is " + ", ".join(cell or "(nothing)" for cell in first)
+        raise _text_fault("CSV whose columns have names, each another", ",".join(first), found)
     return first, _few(lines[1:])
 
 
 def _few(lines: list[Line]) -> list[Line]:
     if not 2 <= len(lines) <= limits.ROWS:
-        raise _text_fault(f"CSV with 2 to {limits.ROWS} rows: it has {len(lines)}", None)
+        raise _text_fault(f"CSV with 2 to {limits.ROWS} rows", None, f"it has {len(lines)}")
     return lines
 
 
 def _number(cells: list[str], names: list[str], column: int, line: int) -> float:
     cell = cells[column]
     if not _is_number(cell):
-        raise _text_fault(
-            f"CSV with finite numbers: line {line}, column {names[column]!r} has {cell!r}", cell
-        )
+        found = f"line {line}, column {names[column]} has {cell or 'nothing'}"
+        raise _text_fault("CSV with finite numbers", cell, found)
     return float(cell)
 
 
@@ -125,10 +133,10 @@ def _targets(
     cells = [cells[place] for _, cells in lines]
     classes = sorted(set(cells), key=_in_order)
     if not 2 <= len(classes) <= limits.CLASSES:
-        found = f"the target {names[place]!r} has {len(classes)} different values"
-        raise _fault(
-            "task", task, f'"number", or a target of 2 to {limits.CLASSES} classes: {found}'
-        )
+        counted = "1 value" if len(classes) == 1 else f"{len(classes)} different values"
+        found = f"the target {names[place]} has {counted}"
+        accepted = f'"number", or a target of 2 to {limits.CLASSES} classes'
+        raise _fault("task", task, accepted, found)
     return np.array([classes.index(cell) for cell in cells], np.intp), tuple(classes)
 
 
@@ -136,9 +144,9 @@ def _in_order(cell: str) -> tuple[int, float, str]:
     return (0, float(cell), cell) if _is_number(cell) else (1, 0.0, cell)
 
 
-def _text_fault(accepted: str, value: str | None) -> Faults:
-    return _fault("text", value, accepted)
+def _text_fault(accepted: str, value: str | None, found: str) -> Faults:
+    return _fault("text", value, accepted, found)
 
 
-def _fault(name: str, value: str | None, accepted: str) -> Faults:
-    return Faults([Fault(f"/data/{name}", value, accepted)])
+def _fault(name: str, value: str | None, accepted: str, found: str = "") -> Faults:
+    return Faults([Fault(f"/data/{name}", value, accepted, found)])
