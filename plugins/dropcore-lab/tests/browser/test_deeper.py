@@ -53,6 +53,18 @@ def test_monte_carlo_shows_a_mean_and_a_spread(open_page, hands):
     page.get_by_text("Boundary, dropout off").wait_for()
 
 
+def test_monte_carlo_pauses_the_training_so_that_it_can_be_seen(open_page, hands):
+    page = open_page()
+    me = hands(page)
+    me.button("Play").click()
+    page.wait_for_function(f"() => {me.STEP} > 3")
+    me.button("Monte Carlo").click()
+    page.get_by_text("mean of the passes").wait_for()
+    page.wait_for_timeout(600)
+    assert page.get_by_text("mean of the passes").is_visible()
+    assert me.button("Play").is_visible()
+
+
 def test_monte_carlo_of_a_line_is_a_band(open_page, hands):
     page = open_page({**SMALL, "data": {"name": "sine", "rows": 40}})
     me = hands(page)

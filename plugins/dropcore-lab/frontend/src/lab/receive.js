@@ -28,7 +28,6 @@ export function specOk(state, message, anew) {
     state.link.value = message.link;
     state.analysis.value = message.analysis;
     state.moved.value = null;
-    if (message.notice) note(state, message.notice);
     const names = message.analysis.columns.map((/** @type {any} */ column) => column.name);
     if (!names.includes(state.pinned.value?.layer)) state.pinned.value = null;
     state.hovered.value = null;
@@ -123,8 +122,8 @@ export function error(state, message) {
  * @param {any} message
  */
 export function refusedText(state, { notice, errors }) {
-  const inside = errors.map((/** @type {any} */ fault) => fault.text);
-  note(state, [notice ?? "The link is broken, so the network stays.", ...inside].join(" "), "bad");
+  const inside = errors.map((/** @type {any} */ fault) => fault.text).join("; ");
+  note(state, `${notice ?? "The link is broken, so the network stays."} (${inside})`, "bad");
 }
 
 /**

@@ -38,6 +38,7 @@ function SpreadButton() {
     return html`<${Button} label="Back" onClick=${back} />`;
   }
   const ask = async () => {
+    if (state.playing.value) lab.pause(); // the next step would have other weights
     setBusy(true);
     setProblem("");
     try {
