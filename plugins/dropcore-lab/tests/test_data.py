@@ -168,6 +168,11 @@ def test_cells_are_parted_by_commas_semicolons_or_tabs(mark):
     assert parsed.classes == ("x", "y")
 
 
+def test_a_semicolon_within_quotes_parts_nothing():
+    parsed = table.parse('"a;b",kind\n1,x\n2,y\n', None, "classes")
+    assert parsed.features == ("a;b",)
+
+
 def test_a_csv_that_is_too_long_is_not_read():
     fault = csv_fault("1,2\n" * limits.CSV_TEXT)
     assert fault.path == "/data/text"

@@ -251,6 +251,7 @@ def test_the_command_begins_with_a_file_or_a_link(tmp_path):
     [
         (["--spec", "/no/such/file"], "No such file"),
         (["--spec", "#spec=broken"], "whole link"),
+        (["--spec", "spec=" + "A" * 400], "whole link"),  # no name of a file is as long
         (["--spec", "/"], "Is a directory"),
     ],
 )

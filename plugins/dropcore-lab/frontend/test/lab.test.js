@@ -51,4 +51,6 @@ test("a CSV that cannot be sent is refused in words", () => {
   assert.match(refusal({ size: 3, text: " \n" }, 100), /empty/);
   assert.match(refusal({ size: 3, text: "a\0b" }, 100), /not a text/);
   assert.deepEqual(header('\ufeff"x 1";y\n1;2'), ["x 1", "y"]);
+  assert.deepEqual(header('\n"a, b","c;d", e \n1,2,3'), ["a, b", "c;d", "e"]);
+  assert.deepEqual(header(""), [""]);
 });

@@ -25,7 +25,8 @@ def main(argv: Sequence[str]) -> int:
     try:
         spec = None if args.spec is None else _read(args.spec)
     except (Faults, OSError, UnicodeDecodeError) as error:
-        print(f"dropcore lab: {args.spec}: {error}", file=sys.stderr)
+        why = error.strerror if isinstance(error, OSError) else error
+        print(f"dropcore lab: {args.spec}: {why}", file=sys.stderr)
         return 1
     try:
         asyncio.run(_serve(args.port, spec, args.browser))
@@ -58,10 +59,17 @@ def _port(text: str) -> int:
 
 
 def _read(name: str) -> Spec:
-    if link.MARK in name and not Path(name).exists():
+    if link.MARK in name and not _is_file(name):
         return link.read_text(name)
     with Path(name).open(encoding="utf-8") as file:
         return link.read_text(file.read(limits.MESSAGE + 1))
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except OSError:  # a link may be longer than a file's name can be
+        return False
 
 
 async def _serve(port: int, spec: Spec | None, browser: bool) -> None:

@@ -21,7 +21,24 @@ export function refusal({ size, text }, most) {
  * @param {string} text
  */
 export function header(text) {
-  const line = text.replace(/^\ufeff/, "").split(/\r?\n/, 1)[0];
-  const separator = [";", "\t", ","].find((each) => line.includes(each)) ?? ",";
-  return line.split(separator).map((name) => name.trim().replace(/^"(.*)"$/, "$1"));
+  const lines = text.replace(/^\ufeff/, "").match(/^.*\S.*$/m);
+  const line = lines ? lines[0] : "";
+  const separator = [";", "\t"].find((each) => cells(line, each).length > 1) ?? ",";
+  return cells(line, separator);
+}
+
+/**
+ * The cells of a line; what is within quotes parts nothing.
+ * @param {string} line
+ * @param {string} separator
+ */
+function cells(line, separator) {
+  const found = [""];
+  let quoted = false;
+  for (const character of line) {
+    if (character === '"') quoted = !quoted;
+    else if (character === separator && !quoted) found.push("");
+    else found[found.length - 1] += character;
+  }
+  return found.map((cell) => cell.trim());
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import math
 from dataclasses import dataclass
@@ -90,7 +91,11 @@ def _lines(text: str) -> list[Line]:
 def _delimiter(content: list[str]) -> str:
     """What parts the cells: where commas may be within numbers, it is a semicolon or a tab."""
     first = next((line for line in content if line.strip()), "")
-    return next((each for each in ";\t" if each in first), ",")
+    with contextlib.suppress(csv.Error):  # which is said when all lines are read
+        for mark in ";\t":
+            if len(next(csv.reader([first], delimiter=mark), [])) > 1:
+                return mark
+    return ","
 
 
 def _names(lines: list[Line]) -> tuple[list[str], list[Line]]:
