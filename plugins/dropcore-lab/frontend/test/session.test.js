@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Lab } from "../src/lab/lab.js";
+import * as receive from "../src/lab/receive.js";
 
 const spec = (units) => ({ data: { name: "moons" }, layers: [{ name: "h", units }], runs: [{ name: "A" }] });
 const analysis = { columns: [{ name: "h" }], runs: [{ decisions: 0 }] };
@@ -111,6 +112,8 @@ test("a dead training process is a notice that offers to start it again", () => 
   assert.equal(page.lab.state.notices.value[0].action, "restart");
   page.lab.restart();
   assert.equal(page.sent.at(-2).type, "restart");
+  assert.match(page.lab.state.notices.value.map(({ text }) => text).join(), /starts/);
+  receive.frame(page.lab.state, { step: 0, state: {}, curves: null });
   assert.deepEqual(page.lab.state.notices.value, []);
 });
 

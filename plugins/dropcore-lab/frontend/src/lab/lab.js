@@ -371,7 +371,7 @@ export class Lab {
   }
 
   restart() {
-    this.state.notices.value = [];
+    this.state.notices.value = [{ tone: "note", text: "The training process starts…", action: "starting" }];
     this.send({ type: "restart" });
     this.inspect();
   }

@@ -52,8 +52,8 @@ export function frame(state, frame) {
   const old = state.frame.value;
   batch(() => {
     state.frame.value = frame;
-    if (state.notices.value.some((notice) => notice.action === "restart")) {
-      state.notices.value = state.notices.value.filter((notice) => notice.action !== "restart"); // it lives
+    if (state.notices.value.some((notice) => notice.action)) {
+      state.notices.value = state.notices.value.filter((notice) => !notice.action); // it lives
     }
     state.curves.value = grown(state.curves.value, frame.curves);
     if (frame.picture) state.picture.value = frame.picture;

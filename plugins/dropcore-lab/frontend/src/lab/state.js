@@ -11,7 +11,7 @@ import { EMPTY } from "./history.js";
 /** @typedef {import("../types.js").Frame} Frame */
 /** @typedef {import("../types.js").Mask} Mask */
 /** @typedef {import("../types.js").Mode} Mode */
-/** @typedef {{tone: "note" | "bad", text: string, action?: "restart" | "reconnect"}} Notice */
+/** @typedef {{tone: "note" | "bad", text: string, action?: "restart" | "starting"}} Notice */
 /** @typedef {{kind: string, [more: string]: any}} Dialog */
 /** @typedef {{text: string, target: string, task: string}} Rows */
 /** @typedef {{columns: {name: string, mask: Mask | null}[], row: number, fast: boolean}} PacedMasks */
