@@ -290,7 +290,7 @@ var yt,Su,el,Pn,Xs,ho,Mu,co,Tu,nl,Qs,Au,vi=Symbol.for("pv"),po={},mo=[],um=/^m(i
         type="button"
         class="badge"
         aria-label=${`${bi(a.length,"finding")} on ${s}`}
-        title=${a.map(w=>w.check).join("; ")}
+        title=${a.map(w=>w.mistake).join("; ")}
         onClick=${()=>Ri(i,s)}
       >
         <${We} name="warning" />
@@ -559,13 +559,13 @@ var yt,Su,el,Pn,Xs,ho,Mu,co,Tu,nl,Qs,Au,vi=Symbol.for("pv"),po={},mo=[],um=/^m(i
     <dl class="facts-list">
       ${s.map(([l,a])=>v`<div key=${l}><dt>${l}</dt><dd>${a}</dd></div>`)}
     </dl>
-  <//>`}function v$(){let{advice:t}=D().state;if(!t.value)return null;let{findings:e}=t.value,n=[...new Set(e.map(r=>r.check))];return v`<${je} title=${n.length?`Findings (${n.length})`:"Findings"}>
+  <//>`}function v$(){let{advice:t}=D().state;if(!t.value)return null;let{findings:e}=t.value,n=[...new Set(e.map(r=>r.mistake))];return v`<${je} title=${n.length?`Findings (${n.length})`:"Findings"}>
     ${n.length===0&&v`<p class="hint">Nothing that is often wrong was found.</p>`}
-    ${n.map(r=>v`<${_$} key=${r} check=${r} findings=${e.filter(i=>i.check===r)} />`)}
-  <//>`}function _$({check:t,findings:e}){let n=D().state.spec.value?.runs??[],r=[...new Set(e.flatMap(l=>l.layers))],i=[...new Set(e.flatMap(l=>l.runs))].sort(),o=`${dn(r)}${i.length<n.length?`, run ${dn(i.map(l=>n[l]?.name??""))}`:""}`,s=e.filter((l,a)=>e.findIndex(u=>u.why===l.why)===a);return v`<details class="finding">
+    ${n.map(r=>v`<${_$} key=${r} mistake=${r} findings=${e.filter(i=>i.mistake===r)} />`)}
+  <//>`}function _$({mistake:t,findings:e}){let n=D().state.spec.value?.runs??[],r=[...new Set(e.flatMap(l=>l.layers))],i=[...new Set(e.flatMap(l=>l.runs))].sort(),o=`${dn(r)}${i.length<n.length?`, run ${dn(i.map(l=>n[l]?.name??""))}`:""}`,s=e.filter((l,a)=>e.findIndex(u=>u.why===l.why)===a);return v`<details class="finding">
     <summary><${We} name="warning" /><span>${t}</span><small>${o}</small></summary>
     ${s.map(l=>v`<p key=${l.why}>${l.why}${l.source&&v` <cite>${l.source}</cite>`}</p>`)}
-    <p><strong>What to do:</strong> ${e[0].advice}</p>
+    <p><strong>What to do:</strong> ${e[0].remedy}</p>
   </details>`}function y$(){let t=D(),{state:e}=t,n=l=>()=>{e.dialog.value={kind:l}},r=e.analysis.value?.runs[e.run.value]?.decisions??0,i=e.catalogue.value?.limits.decisions??20,o=r>0&&r<=i,s=r===0?"This run drops nothing: there is one network only.":`${r} decisions a row are too many: ${i} is the most.`;return v`<${je} title="Deeper">
     <div class="buttons">
       <${X} label="Replay" title="A mask by its address, or of any step" onClick=${n("replay")} />
