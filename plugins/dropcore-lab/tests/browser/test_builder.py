@@ -228,7 +228,7 @@ def test_a_csv_of_ones_own(open_page, hands, tmp_path):
     assert me.button("Train on it").is_disabled()
     chosen.set_input_files(good)
     me.button("Train on it").click()
-    page.get_by_text("60 rows").wait_for()
+    page.locator(".setup").get_by_text("60 rows").wait_for()
     page.locator(".losses tbody tr").first.wait_for()
     me.step()
 
@@ -254,7 +254,7 @@ def test_a_csv_that_cannot_be_read_is_said_in_words(open_page, hands):
     page.locator("dialog textarea").fill(text.replace("tall", "1.9"))
     me.button("Train on it").click()
     page.locator("dialog").wait_for(state="detached")
-    page.get_by_text("2 rows").wait_for()
+    page.locator(".setup").get_by_text("2 rows").wait_for()
 
 
 def test_undo_works_wherever_the_focus_is(open_page, hands):
