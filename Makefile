@@ -21,6 +21,8 @@
 #   make test-frameworks   the packages for PyTorch, JAX, Keras and HIPS autograd
 #   make test-lab   the Lab's server and page, also in a browser: needs chromium, node and npm
 #   make bench-lab check-lab-soak   how fast the Lab trains; half an hour of it, or LAB_SOAK seconds
+#   make audit     known vulnerabilities of what is pinned, as the index of Python packages lists them
+#   make release-wheel   the wheel as a release has it: pinned tools, with a bill of materials
 #   make check-sanitize check-threads check-debug   sanitizers, and Cython's checks
 #   make check-plain   the kernels without vector types, as other compilers build them
 #   make check-pythons check-free-threading check-clang check-foreign   other platforms
@@ -63,7 +65,7 @@ SAY := @printf '\n== %s\n'
 .DEFAULT_GOAL := help
 .PHONY: help demo wheel lab test-lab bench-lab check-lab-soak test test-quick lint lint-text lint-types docs interface pytest plugins test-plugins test-peers test-frameworks bench \
     bench-results bench-compilers coverage check check-random check-soak check-mutants check-large check-sanitize check-threads check-debug check-plain check-pythons \
-    check-free-threading check-clang check-foreign clean
+    check-free-threading check-clang check-foreign audit release-wheel build-requirements clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -356,6 +358,31 @@ check-clang:
 # Emulated, in a Debian of that architecture.
 check-foreign:
 	tools/check-foreign.sh $(ARCH)
+
+# ----------------------------------------------------------------- the supply chain
+
+PINNED := tools/release/build-requirements
+
+$(VENV)-audit/stamp: | $(BIN)/python
+	$(BIN)/python -m venv $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip --disable-pip-version-check --quiet install pip-audit pip-tools
+	@touch $@
+
+audit: $(VENV)-audit/stamp
+	$(VENV)-audit/bin/python tools/release/audit.py constraints.txt $(PINNED).txt
+
+# Pin anew what wheels are built with: what constraints.txt pins too stays the same.
+build-requirements: $(VENV)-audit/stamp
+	$(VENV)-audit/bin/pip-compile --quiet --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links \
+	    --no-annotate --no-header --upgrade --constraint constraints.txt --output-file $(PINNED).txt $(PINNED).in
+
+release-wheel: export PATH := $(CURDIR)/$(VENV)-release/bin:$(PATH)
+release-wheel: | $(BIN)/python
+	rm -rf $(VENV)-release out/release
+	$(BIN)/python -m venv $(VENV)-release
+	$(VENV)-release/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --requirement $(PINNED).txt
+	$(VENV)-release/bin/python -m build --wheel --no-isolation --outdir out/release
+	$(VENV)-release/bin/python tools/release/sbom.py out/release
 
 clean:
 	rm -rf $(VENV) $(VENV)-* build dist out

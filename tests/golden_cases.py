@@ -100,6 +100,36 @@ def shard_cases():
             }
 
 
+def plugin_cases():
+    """The cases of tests/data/golden_plugins.json: the variants of this repository's plugins."""
+    kinds = (
+        ("droppath", [5, 3, 7], {}),
+        ("droppath", [4, 6], {"batch_axis": -1, "scale_by_keep": False}),
+        ("zoneout", [5, 70], {}),
+        ("exactcount", [3, 4, 21], {}),
+        ("exactcount", [30, 2, 3], {"axis": 0}),
+        ("dropblock", [2, 3, 8, 9], {"block_size": 3, "channel_axis": 1}),
+        ("dropblock", [2, 9, 2], {"block_size": 20, "channel_axis": -1, "share_channels": True}),
+        ("dropblock", [7, 6, 3], {"block_size": 2, "channel_axis": 2, "batch_axis": None}),
+        ("gaussian", [3, 33], {}),
+    )
+    for number, ((variant, shape, options), p, dtype) in enumerate(
+        product(kinds, (0.0, 0.1, 0.5, 0.9, 1.0), DTYPES)
+    ):
+        if variant == "gaussian" and p == 1:
+            continue
+        address = {"seed": number, "path": ["plugins"], "index": 2**33 + number}
+        common = {**address, "p": p, "shape": shape, "dtype": dtype}
+        yield {**common, "variant": variant, "options": options}
+
+
+FILES = {  # in tests/data, each with its cases
+    "golden_dropout.json": cases,
+    "golden_shards.json": shard_cases,
+    "golden_plugins.json": plugin_cases,
+}
+
+
 def values(case):
     """The input of a case, and a gradient: fixed numbers of both signs, with special ones."""
     n = int(np.prod(case["shape"]))
@@ -111,6 +141,11 @@ def values(case):
         with np.errstate(all="ignore"):
             arrays.append(x.astype(DTYPES[case["dtype"]]).reshape(case["shape"]))
     return arrays
+
+
+def previous(case):
+    """The second input of a case: the first, turned."""
+    return values(case)[0][..., ::-1].copy()
 
 
 def digest(array):

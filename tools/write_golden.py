@@ -1,4 +1,4 @@
-"""Write tests/data/golden_dropout.json and golden_shards.json with the oracle, without dropcore.
+"""Write tests/data/golden_*.json of whole calls with the oracle, without dropcore.
 
 The files are committed and never change within a stream version. With `--check` nothing is written,
 and the exit status is 1 if a file is not what the oracle computes now.
@@ -16,8 +16,8 @@ sys.path.insert(0, str(TESTS))
 
 import golden_cases  # noqa: E402
 import oracle  # noqa: E402
+import oracle_variants  # noqa: E402
 
-FILES = {"golden_dropout.json": golden_cases.cases, "golden_shards.json": golden_cases.shard_cases}
 ALPHA = -1.7580993408473766  # selu's lower limit: -scale * alpha of Klambauer and others, 2017
 
 
@@ -78,12 +78,46 @@ def answer(case):
     }
 
 
+def plugin_answer(case):
+    """Decisions, y and gradients of a case of a plugin's variant."""
+    key = oracle.key(case["seed"], tuple(case["path"]))
+    of = key, case["index"], case["p"], tuple(case["shape"])
+    x, dy = golden_cases.values(case)
+    compute = oracle.COMPUTES_IN[case["dtype"]]
+    wide = [array.astype(compute) for array in (x, dy)]
+    with np.errstate(all="ignore"):
+        if case["variant"] == "gaussian":  # to a few units in the last place: no bits
+            noise = oracle_variants.gaussian(*of).astype(compute)
+            y, dx = (array * noise for array in wide)
+            return {"y": numbers(y), "dx": numbers(dx)}
+        keep, scale = oracle_variants.DECIDES[case["variant"]](*of, case["options"])
+        if case["variant"] == "zoneout":
+            zero = np.zeros((), x.dtype)
+            return {
+                "y": golden_cases.digest(np.where(keep, x, golden_cases.previous(case))),
+                "dx": golden_cases.digest(np.where(keep, dy, zero)),
+                "dprevious": golden_cases.digest(np.where(keep, zero, dy)),
+            }
+        y, dx = (
+            np.where(keep, (array * compute(scale)).astype(x.dtype), np.zeros((), x.dtype))
+            for array in wide
+        )
+    packed = golden_cases.digest(oracle.packed(keep.reshape(-1)))
+    return {"packed": packed, "y": golden_cases.digest(y), "dx": golden_cases.digest(dx)}
+
+
+def numbers(array):
+    """The first numbers of an array, as text that JSON has too."""
+    return [repr(float(each)) for each in array.reshape(-1)[:24]]
+
+
 def main():
     """Write the files, or compare them."""
     different = False
-    for name, cases in FILES.items():
+    for name, cases in golden_cases.FILES.items():
         file = TESTS / "data" / name
-        entries = [{**case, **answer(case)} for case in cases()]
+        compute = plugin_answer if name == "golden_plugins.json" else answer
+        entries = [{**case, **compute(case)} for case in cases()]
         lines = ",\n".join(json.dumps(entry) for entry in entries)
         text = f"[\n{lines}\n]\n"
         says = "written"
