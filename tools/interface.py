@@ -377,6 +377,7 @@ BLOCKS = (
                 "As forward_plan, of a block where no decision is shared; x and y begin with its "
                 "element number `first`.",
                 kernel="forward_shard",
+                views="draw, p, shard, x, y, scale, shift=0, drop=0, bits=None",
             ),
         ),
     ),

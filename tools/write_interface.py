@@ -11,6 +11,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -350,6 +351,10 @@ FILES = {
     "__init__.pxd": {"imports": imported},
     "c_api.pyx": {"table": c_table},
     "core/__init__.pxd": {"imports": view_imports, "functions": view_functions},
+    "core/shard_views.pxd": {
+        "imports": partial(view_imports, shards=True),
+        "functions": partial(view_functions, shards=True),
+    },
     "core/__init__.py": {"names": public_imports},
     "core/functions.pyx": {"named": named_functions},
     "core/functions.pyi": {"functions": stubs},

@@ -11,6 +11,7 @@ from interface import DTYPES, Dtype, Function
 TYPES = {
     "draw": "const dropcore_draw*",
     "p": "double",
+    "shard": "const dropcore_shard*",
     "x": "const element[::1]",
     "dy": "const element[::1]",
     "y": "element[::1]",
@@ -41,27 +42,35 @@ def type_of(name: str, function: Function, element: str) -> str:
     return kind.replace("element", element)
 
 
-def view_functions() -> str:
-    """Every function over memoryviews: one for float and double, and one for each half type."""
+def functions(shards: bool) -> list[Function]:
+    """The functions that have a form over memoryviews: those of shards, or all others."""
+    every = [f for block in interface.BLOCKS for f in block.functions if f.views]
+    return [f for f in every if ("shard" in f.views) == shards]
+
+
+def view_functions(shards: bool = False) -> str:
+    """Functions over memoryviews: one for float and double, and one for each half type."""
     parts = []
-    for block in interface.BLOCKS:
-        for function in block.functions:
-            if function.views:
-                parts.append(view_function(function, "", "floating", FLOATING))
-                parts += [view_function(function, f"_{d.name}", d.passed, (d,)) for d in NAMED]
+    for function in functions(shards):
+        parts.append(view_function(function, "", "floating", FLOATING))
+        parts += [view_function(function, f"_{d.name}", d.passed, (d,)) for d in NAMED]
     return "\n\n".join(parts)
 
 
-def view_imports() -> str:
-    """The exported functions that they call."""
-    names = sorted(
-        f"dropcore_{function.name}_{dtype.name}"
-        for block in interface.BLOCKS
-        for function in block.functions
-        for dtype in DTYPES
-        if function.views
-    )
-    return f"from dropcore._core.api cimport (\n{wrapped(names)}\n)\n"
+def view_imports(shards: bool = False) -> str:
+    """The exported functions that they call; and in `core/__init__.pxd` those of shards."""
+    names = sorted(f"dropcore_{f.name}_{dtype.name}" for f in functions(shards) for dtype in DTYPES)
+    imports = f"from dropcore._core.api cimport (\n{wrapped(names)}\n)\n"
+    if not shards:
+        named = [f"{f.name}{end}" for f in functions(True) for end in endings()]
+        names = sorted(["keep_shard", *named])
+        imports += f"from dropcore.core.shard_views cimport (\n{wrapped(names)}\n)\n"
+    return imports
+
+
+def endings() -> tuple[str, ...]:
+    """What is behind a function's name, for each of its forms over memoryviews."""
+    return ("", *(f"_{dtype.name}" for dtype in NAMED))
 
 
 def wrapped(words: list[str]) -> str:
@@ -91,7 +100,8 @@ def view_function(function: Function, ending: str, element: str, dtypes: tuple[D
         f'    check_arrays(b"{source}", b"{target}", &{source}[0], n, &{target}[0], '
         f"{target}.shape[0], sizeof({source}[0]))",
     ]
-    call = [argument(part) for part in function.arguments.replace("\n", " ").split(",")]
+    parts = function.arguments.replace("\n", " ").split(",")
+    call = [argument(part, names) for part in parts]
     passed = ", ".join(part for part in call if part)
     for k, dtype in enumerate(dtypes):
         indent = "    "
@@ -112,7 +122,10 @@ UNCHECKED = "cython.boundscheck(False), cython.wraparound(False), cython.initial
 def argument_checks(names: list[str]) -> list[str]:
     """What an argument list needs checked besides x and y."""
     found = []
-    if "draw" in names:
+    if "shard" in names:
+        found += ["check_draws(p, 0, n)", "check_elements(dropcore_shard_decisions(shard), n)"]
+        found += ["if bits is not None:", "    check_bits(bits.shape[0], n)"]
+    elif "draw" in names:
         found += ["check_draws(p, start, n)"]
         found += ["if bits is not None:", "    check_bits(bits.shape[0], n)"]
     elif "times" in names:
@@ -123,11 +136,13 @@ def argument_checks(names: list[str]) -> list[str]:
     return found
 
 
-def argument(declared: str) -> str:
+def argument(declared: str, names: list[str]) -> str:
     """What the pointer function is called with, for one of its arguments."""
     name = declared.split("#")[0].split()[-1].lstrip("*") if declared.strip() else ""
     if name in ("x", "y", "dx", "dy"):
         return f"&{name}[0]"
+    if name == "first" and "shard" in names:  # all of it
+        return "0"
     return {"bits": "&bits[0]", "plan": "&plan"}.get(name, name)
 
 
@@ -171,6 +186,7 @@ def named_functions() -> str:
 STUB_TYPES = {
     "draw": "Draw",
     "p": "_Real",
+    "shard": "Shard",
     **dict.fromkeys(("x", "dy", "y", "dx", "bits"), "_Buffer"),
     **dict.fromkeys(("start", "first", "decisions", "times"), "_Int"),
     **dict.fromkeys(("scale", "shift", "drop"), "float"),
@@ -194,7 +210,7 @@ def stubs() -> str:
 
 def public_names() -> list[str]:
     """What `dropcore.core` has."""
-    names = ["keep_bits"]
+    names = ["keep_bits", "keep_shard"]
     for block in interface.BLOCKS:
         for function in block.functions:
             if function.views:
@@ -206,5 +222,9 @@ def public_imports() -> str:
     """The public names imported, and their list."""
     names = public_names()
     imported = "".join(f"    {name},\n" for name in names)
-    listed = "".join(f'    "{name}",\n' for name in names)
-    return f"from dropcore.core.functions import (\n{imported})\n\n__all__ = [\n{listed}]\n"
+    listed = "".join(f'    "{name}",\n' for name in ("Shard", *names))
+    return (
+        f"from dropcore.core.functions import (\n{imported})\n"
+        "from dropcore.core.shards import Shard\n\n"
+        f"__all__ = [\n{listed}]\n"
+    )

@@ -398,6 +398,6 @@ def test_signatures_are_those_of_the_page():
     assert (
         str(inspect.signature(core.select)) == "(bits, x, y, scale, shift=0.0, drop=0.0, first=0)"
     )
-    for name in core.__all__:
+    for name in filter(str.islower, core.__all__):
         base = name.removesuffix("_bfloat16").removesuffix("_float16")
         assert inspect.signature(getattr(core, name)) == inspect.signature(getattr(core, base))

@@ -94,6 +94,54 @@ def test_halves_are_those_of_python(views, name):
         assert bytes_found == y.tobytes(), call
 
 
+BLOCK = ((40, 50), (3, 7), (20, 30))  # a global shape, offsets, lengths
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
+def test_shards_are_those_of_python(views, dtype):
+    whole, offsets, lengths = BLOCK
+    shard = core.Shard(lengths, whole, offsets)
+    is_half = dtype not in ("float32", "float64")
+    x = numbers(600, getattr(ml_dtypes, dtype) if dtype == "bfloat16" else dtype)
+    x = x.view(np.uint16) if is_half else x
+    y, expected, bits = np.zeros_like(x), np.zeros_like(x), np.zeros(75, np.uint8)
+    function = getattr(core, f"forward_shard_{dtype}" if is_half else "forward_shard")
+    function(DRAW, 0.1, shard, x, expected, *ALPHA)
+    if is_half:
+        views.forward_shard_of_halves(DRAW, 0.1, *BLOCK, x, y, ALPHA, dtype == "bfloat16")
+    else:
+        views.forward_shard(DRAW, 0.1, *BLOCK, x, y, ALPHA, bits)
+        assert bits.tobytes() == packed_of(BLOCK).tobytes()
+    assert y.tobytes() == expected.tobytes()
+    bits[:] = 0
+    views.keep_shard(DRAW, 0.1, *BLOCK, bits)
+    assert bits.tobytes() == packed_of(BLOCK).tobytes()
+
+
+def packed_of(block):
+    whole, offsets, lengths = block
+    return dropcore.keep_mask(lengths, 0.1, rng=DRAW, packed=True, shard=(whole, offsets))
+
+
+def test_errors_of_shards_name_the_argument(views):
+    x, y, bits = np.ones(600, "f"), np.full(600, 7, "f"), np.zeros(75, np.uint8)
+
+    def forward(p=0.5, x=x, y=y, bits=bits):
+        return lambda: views.forward_shard(DRAW, p, *BLOCK, x, y, ALPHA, bits)
+
+    refused(forward(p=1.5), ValueError, r"^p must be in \[0, 1\], .* not 1.5")
+    refused(forward(x=x[1:], y=y[1:]), ValueError, "^x must have 600 elements, not 599")
+    refused(forward(y=y[1:]), ValueError, "^y must have 600 elements, not 599")
+    refused(forward(bits=bits[1:]), ValueError, "^bits must have 75 bytes, not 74")
+    for call in (
+        lambda: views.keep_shard(DRAW, 0.5, *BLOCK, bits[1:]),
+        lambda: views.keep_shard(DRAW, 0.5, *BLOCK, np.zeros(76, np.uint8)),
+    ):
+        refused(call, ValueError, "^bits must have 75 bytes, not 7[46]")
+    assert (y == 7).all()
+    assert not bits.any()
+
+
 def refused(call, error, match):
     with pytest.raises(error, match=match):
         call()

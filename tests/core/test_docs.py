@@ -28,7 +28,8 @@ setup(ext_modules=cythonize("layer.pyx", include_path=[dropcore.get_include()]))
 
 def test_every_function_is_listed_as_it_is():
     listed = re.findall(r"^\| `(\w+)(\(.*?\))` \|", TEXT, re.M)
-    assert {name for name, _ in listed} == {n for n in core.__all__ if "float16" not in n}
+    functions = {n for n in core.__all__ if n.islower() and "float16" not in n}
+    assert {name for name, _ in listed} == functions
     for name, signature in listed:
         assert signature == str(inspect.signature(getattr(core, name)))
 

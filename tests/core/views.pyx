@@ -3,7 +3,9 @@
 from cython cimport floating
 from libc.stdint cimport uint8_t, uint16_t, uint64_t
 
-from dropcore cimport core, dropcore_draw, dropcore_draw_of
+from dropcore cimport (
+    core, dropcore_draw, dropcore_draw_of, dropcore_shard, dropcore_shard_of,
+)
 
 
 def keep_bits(draw, double p, uint8_t[::1] bits, Py_ssize_t n, uint64_t start):
@@ -100,3 +102,48 @@ def halves(
             core.tile_float16(bits, decisions, times, x, y, scale)
     results.append(bytes(memoryview(y).cast("B")))
     return results
+
+
+cdef struct Block:
+    dropcore_draw draw
+    dropcore_shard shard
+
+
+cdef Block block_of(draw, whole, offsets, lengths) except *:
+    cdef Py_ssize_t[64] all_, offset, length
+    cdef Block block
+    cdef int axis
+    for axis in range(len(whole)):
+        all_[axis], offset[axis], length[axis] = whole[axis], offsets[axis], lengths[axis]
+    dropcore_draw_of(draw, &block.draw)
+    assert dropcore_shard_of(len(whole), all_, offset, length, 0, &block.shard)
+    return block
+
+
+def keep_shard(draw, double p, whole, offsets, lengths, uint8_t[::1] bits):
+    cdef Block block = block_of(draw, whole, offsets, lengths)
+    with nogil:
+        core.keep_shard(&block.draw, p, &block.shard, bits)
+
+
+def forward_shard(
+    draw, double p, whole, offsets, lengths, const floating[::1] x, floating[::1] y, plan,
+    uint8_t[::1] bits
+):
+    cdef Block block = block_of(draw, whole, offsets, lengths)
+    cdef double scale = plan[0], shift = plan[1], drop = plan[2]
+    with nogil:
+        core.forward_shard(&block.draw, p, &block.shard, x, y, scale, shift, drop, bits)
+
+
+def forward_shard_of_halves(
+    draw, double p, whole, offsets, lengths, const uint16_t[::1] x, uint16_t[::1] y, plan,
+    bint brain
+):
+    cdef Block block = block_of(draw, whole, offsets, lengths)
+    cdef double scale = plan[0], shift = plan[1], drop = plan[2]
+    with nogil:
+        if brain:
+            core.forward_shard_bfloat16(&block.draw, p, &block.shard, x, y, scale, shift, drop)
+        else:
+            core.forward_shard_float16(&block.draw, p, &block.shard, x, y, scale, shift, drop)

@@ -27,6 +27,9 @@ from dropcore._core.api cimport (
     dropcore_select_float32, dropcore_select_float64, dropcore_tile_bfloat16, dropcore_tile_float16,
     dropcore_tile_float32, dropcore_tile_float64,
 )
+from dropcore.core.shard_views cimport (
+    forward_shard, forward_shard_bfloat16, forward_shard_float16, keep_shard,
+)
 # end of imports
 
 

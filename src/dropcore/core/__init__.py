@@ -20,7 +20,11 @@ from dropcore.core.functions import (
     forward_plan,
     forward_plan_bfloat16,
     forward_plan_float16,
+    forward_shard,
+    forward_shard_bfloat16,
+    forward_shard_float16,
     keep_bits,
+    keep_shard,
     repeat,
     repeat_bfloat16,
     repeat_float16,
@@ -31,8 +35,10 @@ from dropcore.core.functions import (
     tile_bfloat16,
     tile_float16,
 )
+from dropcore.core.shards import Shard
 
 __all__ = [
+    "Shard",
     "backward",
     "backward_bfloat16",
     "backward_float16",
@@ -42,7 +48,11 @@ __all__ = [
     "forward_plan",
     "forward_plan_bfloat16",
     "forward_plan_float16",
+    "forward_shard",
+    "forward_shard_bfloat16",
+    "forward_shard_float16",
     "keep_bits",
+    "keep_shard",
     "repeat",
     "repeat_bfloat16",
     "repeat_float16",

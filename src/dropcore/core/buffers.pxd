@@ -1,4 +1,23 @@
-from dropcore._core.work cimport Operation
+from dropcore._core.table cimport DrawAddress, Plan
+from dropcore._core.work cimport Operation, Work
+
+
+cdef class Buffer:
+    cdef Py_buffer view
+    cdef bint held
+    cdef str name
+
+    cdef Py_ssize_t length(self) noexcept
+    cdef char format(self) noexcept
+    cdef int refuse_format(self, str wanted) except -1
+
+
+# What an argument is, checked by its name.
+cdef Buffer taken(str name, object value, bint written)
+cdef Buffer bytes_taken(object bits, bint written)
+cdef DrawAddress* address_of(object draw) except NULL
+cdef Plan plan_of(object scale, object shift, object drop) except *
+cdef int set_arrays(Work* w, Buffer x, Buffer y, int named) except -1
 
 # `named`: a Dtype, or -1: float32 or float64, as the format of x says.
 cdef int keep_bits_of(draw, p, bits, n, start) except -1

@@ -36,9 +36,6 @@ cdef tuple SHARED = ("__array_interface__", "__array_struct__", "__dlpack__")
 @cython.freelist(8)
 cdef class Buffer:
     # A buffer of one dimension, held until this is gone.
-    cdef Py_buffer view
-    cdef bint held
-    cdef str name
 
     def __dealloc__(self):
         if self.held:

@@ -2,6 +2,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from dropcore.core.shards import Shard
 from dropcore.draw import Draw
 
 _Int: TypeAlias = int | np.integer[Any]
@@ -9,6 +10,7 @@ _Real: TypeAlias = float | np.floating[Any] | np.integer[Any]
 _Buffer: TypeAlias = Any  # the buffer protocol, or what NumPy looks at without a copy
 
 def keep_bits(draw: Draw, p: _Real, bits: _Buffer, n: _Int, start: _Int = ...) -> None: ...
+def keep_shard(draw: Draw, p: _Real, shard: Shard, bits: _Buffer) -> None: ...
 
 # written by tools/write_interface.py: functions
 def forward(
@@ -184,6 +186,39 @@ def tile_bfloat16(
     shift: float = ...,
     drop: float = ...,
     first: _Int = ...,
+) -> None: ...
+def forward_shard(
+    draw: Draw,
+    p: _Real,
+    shard: Shard,
+    x: _Buffer,
+    y: _Buffer,
+    scale: float,
+    shift: float = ...,
+    drop: float = ...,
+    bits: _Buffer | None = ...,
+) -> None: ...
+def forward_shard_float16(
+    draw: Draw,
+    p: _Real,
+    shard: Shard,
+    x: _Buffer,
+    y: _Buffer,
+    scale: float,
+    shift: float = ...,
+    drop: float = ...,
+    bits: _Buffer | None = ...,
+) -> None: ...
+def forward_shard_bfloat16(
+    draw: Draw,
+    p: _Real,
+    shard: Shard,
+    x: _Buffer,
+    y: _Buffer,
+    scale: float,
+    shift: float = ...,
+    drop: float = ...,
+    bits: _Buffer | None = ...,
 ) -> None: ...
 
 # end of functions

@@ -4,6 +4,7 @@ from dropcore._core.work cimport REPEAT, TILE
 from dropcore.core.buffers cimport (
     backward_of, forward_of, forward_plan_of, keep_bits_of, select_of, shared_of,
 )
+from dropcore.core.shards cimport forward_shard_of, keep_shard_of
 
 cdef enum:
     BY_FORMAT = -1  # float32 or float64, as the format of x says
@@ -237,6 +238,73 @@ def tile(bits, decisions, times, x, y, scale, shift=0.0, drop=0.0, first=0):
     shared_of(TILE, BY_FORMAT, bits, decisions, times, x, y, scale, shift, drop, first)
 
 
+def keep_shard(draw, p, shard, bits):
+    """As `keep_bits`, for the block of a larger array: its part of one mask.
+
+    Parameters
+    ----------
+    draw : Draw
+        The same for all blocks.
+    p : float
+    shard : Shard
+    bits : buffer of uint8
+        OUT: ``(shard.decisions + 7) // 8`` bytes: the decisions in C order of the block.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is accepted; nothing is written then.
+
+    Examples
+    --------
+    >>> import dropcore
+    >>> from dropcore import core
+    >>> draw, bits = dropcore.Stream(42).at(0), bytearray(1)
+    >>> core.keep_shard(draw, 0.5, core.Shard((2, 3), (4, 6), (2, 3)), bits)
+    >>> whole = dropcore.keep_mask((4, 6), 0.5, rng=draw)
+    >>> [bits[0] >> i & 1 for i in range(6)] == whole[2:, 3:].flatten().tolist()
+    True
+    """
+    keep_shard_of(draw, p, shard, bits)
+
+
+def forward_shard(draw, p, shard, x, y, scale, shift=0.0, drop=0.0, bits=None):
+    """As `forward_plan`, for the block of a larger array.
+
+    The gradient is the same with `scale` alone, or `select` by `bits`.
+
+    Parameters
+    ----------
+    draw : Draw
+        The same for all blocks.
+    p : float
+    shard : Shard
+        Without shared axes: those take `keep_shard`, then `repeat` or `tile`.
+    x, y : buffer
+        As for `forward`; of ``shard.decisions`` elements, in C order of the block.
+    scale, shift, drop : float
+    bits : buffer of uint8, optional
+        As for `forward`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is accepted; nothing is written then.
+
+    Examples
+    --------
+    >>> import array, dropcore
+    >>> from dropcore import core
+    >>> x = array.array("d", [1, 1, 1, 1, 1, 1])
+    >>> draw = dropcore.Stream(42).at(0)
+    >>> core.forward_shard(draw, 0.5, core.Shard((2, 3), (4, 6), (2, 3)), x, x, scale=2)
+    >>> whole = dropcore.keep_mask((4, 6), 0.5, rng=draw)
+    >>> x.tolist() == (2 * whole[2:, 3:].flatten()).tolist()
+    True
+    """
+    forward_shard_of(BY_FORMAT, draw, p, shard, x, y, scale, shift, drop, bits)
+
+
 # written by tools/write_interface.py: named
 from dropcore._core.table cimport BFLOAT16, FLOAT16
 
@@ -299,4 +367,14 @@ def tile_float16(bits, decisions, times, x, y, scale, shift=0.0, drop=0.0, first
 def tile_bfloat16(bits, decisions, times, x, y, scale, shift=0.0, drop=0.0, first=0):
     """As `tile`, for bfloat16 as its 16 bits."""
     shared_of(TILE, BFLOAT16, bits, decisions, times, x, y, scale, shift, drop, first)
+
+
+def forward_shard_float16(draw, p, shard, x, y, scale, shift=0.0, drop=0.0, bits=None):
+    """As `forward_shard`, for float16 as its 16 bits."""
+    forward_shard_of(FLOAT16, draw, p, shard, x, y, scale, shift, drop, bits)
+
+
+def forward_shard_bfloat16(draw, p, shard, x, y, scale, shift=0.0, drop=0.0, bits=None):
+    """As `forward_shard`, for bfloat16 as its 16 bits."""
+    forward_shard_of(BFLOAT16, draw, p, shard, x, y, scale, shift, drop, bits)
 # end of named

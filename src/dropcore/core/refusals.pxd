@@ -28,6 +28,13 @@ cdef inline int check_bits(Py_ssize_t nbytes, Py_ssize_t n) except -1 nogil:
     return 0
 
 
+cdef inline int check_elements(Py_ssize_t decisions, Py_ssize_t n) except -1 nogil:
+    # Of a shard where no decision is shared.
+    if n != decisions:
+        return refuse_length(b"x", b"elements", decisions, n, False)
+    return 0
+
+
 cdef inline int check_window(Py_ssize_t nbytes, uint64_t first, Py_ssize_t n) except -1 nogil:
     if first > (<uint64_t> 1 << 63) - <uint64_t> n:
         return refuse_place(b"first", first, n)
