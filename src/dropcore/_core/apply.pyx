@@ -12,7 +12,8 @@ from dropcore._core.arguments cimport dtype_of
 from dropcore._core.dispatch cimport is_nontemporal, kernels
 from dropcore._core.table cimport DrawAddress, Dtype, Layout, Plan, Shard
 from dropcore._core.work cimport (
-    DROP, DROP_SHARD, KEEP_BITS, KEEP_SHARD, SMALL, Work, execute, laid_out, new_work, run_here,
+    DROP, DROP_SHARD, KEEP_BITS, KEEP_SHARD, SMALL, Operation, Work, execute, laid_out, new_work,
+    run_here,
 )
 
 cnp.import_array()
@@ -30,27 +31,28 @@ cdef int over_arrays(Work* w, cnp.ndarray x, cnp.ndarray y, cnp.ndarray bits) ex
     return execute(w, x, y, bits)
 
 
-cdef Work of_draw(
-    const DrawAddress* draw, double p, const Shard* shard, cnp.ndarray bits, bint selecting,
+cdef inline void set_places(
+    Work* w,  # INOUT
+    const Shard* shard, Operation across_rows,
 ) noexcept:
-    cdef Work w = new_work(DROP if selecting else KEEP_BITS, shard.n * shard.rows)
-    w.draw = draw[0]
-    w.p = p
     w.start = shard.start
     if shard.loops:
-        w.operation = DROP_SHARD if selecting else KEEP_SHARD
+        w.operation = across_rows
         w.shard = shard
-    if bits is not None:
-        w.bits_out = bytes_of(bits)
-    return w
 
 
 cdef int keep_bits(
     const DrawAddress* draw, double p, const Shard* shard,
     cnp.ndarray bits,  # OUT: uint8
 ) except -1:
-    cdef Work w = of_draw(draw, p, shard, bits, False)
-    return execute(&w, None, None, bits) if w.n else 0
+    cdef Work w = new_work(KEEP_BITS, shard.n * shard.rows)
+    if w.n == 0:
+        return 0
+    set_places(&w, shard, KEEP_SHARD)
+    w.draw = draw[0]
+    w.p = p
+    w.bits_out = bytes_of(bits)
+    return execute(&w, None, None, bits)
 
 
 cdef int drop(
@@ -60,9 +62,16 @@ cdef int drop(
     cnp.ndarray bits,  # OUT: uint8, or None
 ) except -1:
     # A decision for each element, made and used at once.
-    cdef Work w = of_draw(draw, p, shard, bits, True)
+    cdef Work w = new_work(DROP, shard.n * shard.rows)
+    if w.n == 0:
+        return 0
+    set_places(&w, shard, DROP_SHARD)
+    w.draw = draw[0]
+    w.p = p
     w.plan = plan
-    return over_arrays(&w, x, y, bits) if w.n else 0
+    if bits is not None:
+        w.bits_out = bytes_of(bits)
+    return over_arrays(&w, x, y, bits)
 
 
 cdef cnp.ndarray new_scratch(Py_ssize_t bits):
