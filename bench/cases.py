@@ -20,6 +20,7 @@ COMPARED_SIZES = tuple(1 << k for k in (14, 18, 22, 25))  # with peers, and for 
 LARGE_SIZES = tuple(1 << k for k in range(20, 32))
 QUICK_SIZES = {*COMPARED_SIZES, *(1 << k for k in (20, 24, 28))}
 
+CONTIGUOUS = "a contiguous piece"  # of a larger mask, which shards are compared with
 COPYTO = "np.copyto(y, x)"
 MULTIPLY = "np.multiply(x, s, out=y)"
 

@@ -33,6 +33,7 @@ RESULTS = BENCH.parent / ".benchmarks" / "latest"
 # settings malloc keeps freed memory.
 KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(1 << 40), "MALLOC_MMAP_MAX_": "0"}
 
+KERNELS = ("bench_kernels.py", "bench_shared_axes.py", "bench_shards.py")
 KEPT = ("autograd", "large")  # the files that run with KEEP_MEMORY
 
 # Differences of 1 % between training steps matter, and other programs disturb memory-bound rows
@@ -57,8 +58,7 @@ def jobs(isas: tuple[str, ...], peers: list[str], quick: bool) -> list[Job]:
     """All processes; the peers run beside the two highest instruction sets."""
     best = isas[-1]
     planned = [
-        Job(f"kernels-{isa}", ("bench_kernels.py", "bench_shared_axes.py"), isa)
-        for isa in reversed(isas[-2:] if quick else isas)
+        Job(f"kernels-{isa}", KERNELS, isa) for isa in reversed(isas[-2:] if quick else isas)
     ]
     planned += [
         Job(f"peers-{peer}-{isa}", ("bench_peers.py",), isa, (f"--peer={peer}",))

@@ -10,7 +10,16 @@ from pathlib import Path
 
 import plots
 import summary
-from cases import COMPARED_SIZES, COPYTO, LARGE_SIZES, MULTIPLY, ROOF_LINES, SIZES, size_name
+from cases import (
+    COMPARED_SIZES,
+    CONTIGUOUS,
+    COPYTO,
+    LARGE_SIZES,
+    MULTIPLY,
+    ROOF_LINES,
+    SIZES,
+    size_name,
+)
 from peers import PEERS
 from results import Result, Results
 from run import BENCH, RESULTS
@@ -147,6 +156,16 @@ def against(results: Results, suite: str, roof: str) -> str:
     return table(("", "isa", "", f"over {roof}"), body)
 
 
+def shards(results: Results) -> str:
+    """Blocks over the contiguous piece of their process."""
+    body = []
+    for row in results.all(suite="shards"):
+        over = results.beside(row, name=f"{CONTIGUOUS}, {row.name}", detail="")
+        if row.detail:
+            body.append((row.detail, row.isa, row.name, figure(results.speed(row, over))))
+    return table(("", "isa", "", "over a contiguous piece"), body)
+
+
 def overhead(results: Results) -> str:
     """Cost of a call over a multiplication, both on few elements."""
     body = []
@@ -220,6 +239,10 @@ def page(results: Results, folder: Path) -> str:
         "## Shared axes",
         "Speed over a multiplication by a scalar, on the same buffers.",
         against(results, "shared axes", MULTIPLY),
+        "## Shards",
+        "Blocks of a larger array, 2^18 elements, p = 0.1: speed over a contiguous piece. Each line"
+        "\nsays how long the rows of the block are, and those of the whole array.",
+        shards(results),
         f"## Calls and layers ({best})",
         f"Cost of a call over that of `{MULTIPLY}` on as many elements.",
         overhead(results),
