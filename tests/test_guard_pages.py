@@ -113,12 +113,40 @@ for place_x, place_y, place_bits in PLACES:
                 x, y = place_x(n, np.float32), place_y(n, np.float32)
                 decisions = TABLE.layout_decisions(ctypes.byref(layout))
                 bits = place_bits(bytes_for(decisions), np.uint8)
-                room = np.zeros(TABLE.layout_room(ctypes.byref(layout)), np.uint8)
+                room = np.zeros(TABLE.layout_scratch(ctypes.byref(layout)), np.uint8)
                 TABLE.keep_bits(HERE, 0.3, 0, decisions, address(bits))
                 TABLE.select_layout_float32(
                     ctypes.byref(layout), address(bits), ctypes.byref(Plan(2, 0, 0)),
                     address(x), address(y), address(room),
                 )
+print("whole")
+"""
+
+SHARDS = """
+def raw(array):  # bfloat16 goes as its bits
+    return array if array.dtype != ml_dtypes.bfloat16 else array.view(np.uint16)
+
+
+# The shape of a block, and of the whole array.
+BLOCKS = [
+    ((700, 7), (800, 14)), ((70, 64), (80, 128)), ((5, 1000), (9, 2000)), ((2, 4096), (3, 8192)),
+    ((3, 2500), (4, 7001)), ((33, 33), (40, 5000)), ((3000, 1), (3001, 9)), ((1, 5), (9, 9)),
+    ((5, 4, 3, 2), (8, 7, 6, 5)), ((40, 8, 8), (50, 9, 70)),
+]
+for place_x, place_y, place_bits in PLACES:
+    for shape, whole in BLOCKS:
+        n = int(np.prod(shape))
+        for last in (0, 1):  # the block begins or ends where the whole array does
+            offsets = [last * (all_ - own) for all_, own in zip(whole, shape)]
+            shard = core.Shard(shape, whole, offsets)
+            bits = place_bits(bytes_for(n), np.uint8)
+            for p in (0.3, 0.5):
+                core.keep_shard(DRAW, p, shard, bits)
+                for dtype, suffix in DTYPES.items():
+                    forward = getattr(core, "forward_shard" + suffix)
+                    x, y = raw(place_x(n, dtype)), raw(place_y(n, dtype))
+                    forward(DRAW, p, shard, x, y, 2.0, bits=bits)
+                    forward(DRAW, p, shard, x, x, 2.0, 1.0, -1.0)
 print("whole")
 """
 
@@ -132,7 +160,10 @@ print("whole")
 """
 
 
-@pytest.mark.parametrize("script", [BUFFERS, LAYOUTS, WORDS], ids=["buffers", "layouts", "words"])
+SCRIPTS = {"buffers": BUFFERS, "layouts": LAYOUTS, "shards": SHARDS, "words": WORDS}
+
+
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
 @pytest.mark.parametrize("isa", dispatch.isas_available())
 def test_nothing_is_touched_outside_of_an_array(isa, script):
     done = subprocess.run(

@@ -234,6 +234,37 @@ def test_a_deciding_variant_decides_for_the_whole(shape, data):
         assert np.array_equal(again.keep, mask.keep[block])
 
 
+OPTIONS = {
+    "spatial": {"channel_axis": 1},
+    "dropblock": {"block_size": 3, "channel_axis": 1},
+}
+
+
+@pytest.mark.parametrize("name", sorted(dropcore.variants()))
+def test_every_installed_variant(name):
+    how = {"variant": name, **OPTIONS.get(name, {})}
+    x = np.random.default_rng(3).normal(size=(6, 4, 12))
+    cut = [[0, 1, 6], [0, 4], [0, 5, 7, 12]]
+    if isinstance(variant_of(**how), dropcore.FreeVariant):
+        with pytest.raises(TypeError, match=f"^shard is not taken by variant '{name}'"):
+            drop(x[:3], 0.3, ((6, 4, 12), (0, 0, 0)), **how, **further(name, x[:3]))
+        return
+    whole, mask = drop(x, 0.3, **how)
+    for block in blocks(cut):
+        y, part = drop(x[block], 0.3, shard_of(x.shape, block), **how)
+        assert same_bits(y, whole[block])
+        assert same_bits(part.backward(x[block]), mask.backward(x)[block])
+        assert same_bits(Mask.from_record(part.record()).forward(x[block]), y)
+
+
+def variant_of(variant, **options):
+    return dropcore.get_variant(variant, **options)
+
+
+def further(name, x):
+    return {other: np.zeros_like(x) for other in variant_of(name).inputs[1:]}
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_a_free_variant_is_refused_by_name(training):
     with pytest.raises(TypeError, match=r"^shard is not taken by variant 'noise'"):
