@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import dropcore
 from dropcore import Mask, Stream, keep_mask
-from dropcore._core import dispatch
+from dropcore._core import dispatch, nontemporal
 
 HERE = Path(__file__).parent
 GOLDEN = json.loads((HERE / "data" / "golden_masks.json").read_text("utf-8"))
@@ -397,10 +397,10 @@ def test_storing_past_the_caches_changes_nothing(dtype, shared, offset):
     y = np.empty_like(buffer)[offset:].reshape(x.shape)
     draw = dropcore.Stream(3).at(0)
     plain, mask = dropcore.dropout(x, 0.3, training=True, rng=draw, shared_axes=shared)
-    before = dispatch.set_nontemporal_from(0)
+    before = nontemporal.set_nontemporal_from(0)
     try:
         streamed, _ = dropcore.dropout(x, 0.3, training=True, rng=draw, shared_axes=shared, out=y)
         gradient = mask.backward(x)
     finally:
-        dispatch.set_nontemporal_from(before)
+        nontemporal.set_nontemporal_from(before)
     assert streamed.tobytes() == plain.tobytes() == gradient.tobytes()

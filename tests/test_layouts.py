@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import dropcore
 from dropcore import Mask, Stream, keep_mask
-from dropcore._core import dispatch
+from dropcore._core import nontemporal
 
 DTYPES = [np.float64, np.float32, np.float16, ml_dtypes.bfloat16]
 DRAW = Stream(42, ("layer", 1)).at(3)
@@ -151,7 +151,7 @@ def test_large_arrays_in_other_orders(dtype, variant):
         dx = mask.backward(x)
         for order in orders(x.shape):
             for threads, nontemporal_from in ((1, 1 << 40), (2, 1 << 40), (1, 0)):
-                before = dispatch.set_nontemporal_from(nontemporal_from)
+                before = nontemporal.set_nontemporal_from(nontemporal_from)
                 try:
                     with dropcore.num_threads(threads):
                         given, out = laid(x, order), laid(x, order)
@@ -159,7 +159,7 @@ def test_large_arrays_in_other_orders(dtype, variant):
                         assert same(out, y)
                         assert same(mask.backward(given, out=out), dx)
                 finally:
-                    dispatch.set_nontemporal_from(before)
+                    nontemporal.set_nontemporal_from(before)
 
 
 def test_channels_in_memory_last():

@@ -5,9 +5,11 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from dropcore._core cimport keys
-from dropcore._core.apply cimport kept_scale, select_now
-from dropcore._core.dispatch cimport kernels, is_nontemporal
+from dropcore._core.apply cimport select_now
+from dropcore._core.dispatch cimport kernels
 from dropcore._core.layout cimport find_layout
+from dropcore._core.nontemporal cimport is_nontemporal
+from dropcore._core.plan cimport kept_scale
 from dropcore._core.shard cimport find_shard
 from dropcore._core.table cimport MAX_AXES, Dtype, Plan
 

@@ -19,7 +19,6 @@ cdef void select_now(
     const Layout* layout, const uint8_t* bits, Plan plan, Dtype dtype, Py_ssize_t itemsize,
     const void* x, void* y, uint8_t* scratch,
 ) noexcept nogil
-cpdef double kept_scale(double p) noexcept nogil
 
 
 cdef inline cnp.ndarray scratch_for(const Layout* layout):

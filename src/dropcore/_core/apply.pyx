@@ -9,7 +9,8 @@ cimport numpy as cnp
 from libc.stdint cimport uint8_t, uint64_t
 
 from dropcore._core.arguments cimport dtype_of
-from dropcore._core.dispatch cimport is_nontemporal, kernels
+from dropcore._core.dispatch cimport kernels
+from dropcore._core.nontemporal cimport is_nontemporal
 from dropcore._core.table cimport DrawAddress, Dtype, Layout, Plan, Shard
 from dropcore._core.work cimport (
     DROP, DROP_SHARD, KEEP_BITS, KEEP_SHARD, SMALL, Operation, Work, execute, laid_out, new_work,
@@ -134,12 +135,3 @@ cdef void select_now(
     w.y = <char*> y
     w.nontemporal = is_nontemporal(layout.elements * itemsize, 1, x, y)
     run_here(&w)
-
-
-cpdef double kept_scale(double p) noexcept nogil:
-    """1/(1 - P/2^64), with P = floor(p * 2^64): what keeps the mean; 0 for p = 1."""
-    cdef uint64_t P
-    if p >= 1:
-        return 0
-    P = <uint64_t> (p * 18446744073709551616.0)
-    return 1 / (1 - <double> P / 18446744073709551616.0)

@@ -10,3 +10,4 @@ cdef class ShapedPlan:
 
 cdef ShapedPlan shaped_plan(object plan, tuple shape, tuple shard)
 cdef ShapedPlan plan_of_decisions(object plan, str name, tuple mask_shape, tuple shape)
+cpdef double kept_scale(double p) noexcept nogil

@@ -1,7 +1,8 @@
 # A variant's plan, made ready for arrays of one shape: where decisions are shared, what elements
-# become, and what gradients become.
+# become, and what gradients become. And the number that most plans are made of, the kept scale.
 
 cimport cython
+from libc.stdint cimport uint64_t
 
 from numpy.lib.array_utils import normalize_axis_tuple
 
@@ -38,3 +39,12 @@ cdef ShapedPlan with_sharing(object plan, Sharing sharing):
     ready.plan = Plan(scale=plan.scale, shift=plan.shift, drop=plan.drop)
     ready.gradient = Plan(scale=plan.scale, shift=0, drop=0)
     return ready
+
+
+cpdef double kept_scale(double p) noexcept nogil:
+    """1/(1 - P/2^64), with P = floor(p * 2^64): what keeps the mean; 0 for p = 1."""
+    cdef uint64_t P
+    if p >= 1:
+        return 0
+    P = <uint64_t> (p * 18446744073709551616.0)
+    return 1 / (1 - <double> P / 18446744073709551616.0)

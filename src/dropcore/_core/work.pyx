@@ -9,7 +9,8 @@ cimport cython
 import threading
 
 from dropcore._core import threads
-from dropcore._core.dispatch cimport is_nontemporal, kernels
+from dropcore._core.dispatch cimport kernels
+from dropcore._core.nontemporal cimport is_nontemporal
 
 cdef enum:
     GROUP = 8192  # decisions in a group, at most

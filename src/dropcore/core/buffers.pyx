@@ -13,8 +13,8 @@ from cpython.buffer cimport (
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport strchr
 
-from dropcore._core.apply cimport kept_scale
 from dropcore._core.arguments cimport as_array, integer_of, probability
+from dropcore._core.plan cimport kept_scale
 from dropcore._core.table cimport FLOAT16, FLOAT32, FLOAT64, DrawAddress, Dtype, Plan
 from dropcore._core.work cimport (
     DROP, KEEP_BITS, REPEAT, SELECT, Operation, Work, execute, new_work,

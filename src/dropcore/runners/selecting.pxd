@@ -5,4 +5,4 @@ from dropcore.mask cimport Mask, Runner
 
 
 cdef class SelectingRunner(Runner):
-    cdef object select_again(self, Mask mask, str name, cnp.ndarray x, object out, Plan plan)
+    cdef object select_by_mask(self, Mask mask, str name, cnp.ndarray x, object out, Plan plan)

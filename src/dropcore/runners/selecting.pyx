@@ -14,12 +14,12 @@ from dropcore.mask cimport Mask, Runner, remember
 cdef class SelectingRunner(Runner):
 
     cdef object again(self, Mask mask, cnp.ndarray x, tuple others, object out):
-        return self.select_again(mask, "x", x, out, mask.plan.plan)
+        return self.select_by_mask(mask, "x", x, out, mask.plan.plan)
 
     cdef object backward(self, Mask mask, cnp.ndarray dy, object out):
-        return self.select_again(mask, "dy", dy, out, mask.plan.gradient)
+        return self.select_by_mask(mask, "dy", dy, out, mask.plan.gradient)
 
-    cdef object select_again(self, Mask mask, str name, cnp.ndarray x, object out, Plan plan):
+    cdef object select_by_mask(self, Mask mask, str name, cnp.ndarray x, object out, Plan plan):
         cdef Layout own
         cdef cnp.ndarray target = target_for(name, x, out)
         cdef cnp.ndarray source = source_for(x, target), scratch

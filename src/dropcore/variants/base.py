@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from dropcore._core import apply
+from dropcore._core import plan as _plan
 
 if TYPE_CHECKING:
     from dropcore.draw import Draw
@@ -233,7 +233,7 @@ def kept_scale(p: float) -> float:
     """
     if not 0 <= p <= 1:
         raise ValueError(f"p must be in [0, 1], not {p!r}")
-    return apply.kept_scale(p)
+    return _plan.kept_scale(p)
 
 
 # ------------------------------------------------------------ options, checked

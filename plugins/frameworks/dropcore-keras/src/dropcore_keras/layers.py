@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import keras
@@ -21,6 +22,13 @@ class _Layer:
 
     variant = "standard"
     rate: float
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        # Early versions of Python 3.11 would show the arguments of Keras's `__new__`, which are
+        # any, before those of an `__init__` that a class inherits.
+        super().__init_subclass__(**kwargs)
+        arguments = list(inspect.signature(cls.__init__).parameters.values())[1:]
+        cls.__signature__ = inspect.Signature(arguments)  # type: ignore[attr-defined]
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         if not training or self.rate == 0:
