@@ -19,7 +19,7 @@ from unplanned_variants import Half, Noise
 
 import dropcore
 from dropcore import Dropout, Mask, Stream
-from dropcore._core import dispatch
+from dropcore._core import dispatch, nontemporal
 from dropcore.adapters import autograd
 
 DRAW = Stream(42, path=("shards",)).at(2**40)
@@ -146,11 +146,11 @@ def test_long_blocks_of_every_instruction_set(isa):
 
 
 def test_stored_past_the_caches():
-    before = dispatch.set_nontemporal_from(0)
+    before = nontemporal.set_nontemporal_from(0)
     try:
         assert wrong_long_blocks() == []
     finally:
-        dispatch.set_nontemporal_from(before)
+        nontemporal.set_nontemporal_from(before)
 
 
 # Of 2^63 - 1 elements at the most: a shape, and where a block begins.

@@ -297,10 +297,10 @@ def test_nothing_is_read_or_written_where_there_are_no_elements(dtype, start):
 MISALIGNED = """
 import ctypes
 import numpy as np
-from dropcore._core import dispatch
+from dropcore._core import nontemporal
 from engines import test_interface as t
 
-dispatch.set_nontemporal_from(0)  # every array is stored past the caches, where that can be
+nontemporal.set_nontemporal_from(0)  # every array is stored past the caches, where that can be
 n, bits = 9001, np.random.default_rng(3).integers(0, 256, 1126, np.uint8)
 keep = np.unpackbits(bits, count=n, bitorder="little").astype(bool)
 for dtype in t.DTYPES:
