@@ -130,7 +130,8 @@ def dropout(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not what is accepted; nothing is written, no draw is taken.
+        If an argument is not what is accepted; nothing is written, no draw is taken. What a
+        variant's own code raises comes after the draw was taken.
     LookupError
         If there is no such variant.
     OverflowError
@@ -138,9 +139,10 @@ def dropout(
 
     Notes
     -----
-    Where a thread flushes subnormal numbers to zero, as after ``torch.set_flush_denormal``
-    or with a library built for fast mathematics, subnormal elements become 0 in it here as
-    in all its arithmetic. Decisions and all other elements stay the same to the bit.
+    A thread can flush subnormal numbers to zero, as after ``torch.set_flush_denormal`` or
+    with a library built for fast mathematics. Then subnormal elements of float32, float64
+    and bfloat16 become 0 here, as in all its arithmetic; those of float16 stay. Decisions
+    and all other elements stay the same to the bit.
 
     Of a block a planned variant costs what the block costs. A variant that decides for an array as
     a whole does so for all of it, and keeps the block's part. One that computes by itself, or has a

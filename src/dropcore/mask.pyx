@@ -46,7 +46,8 @@ cdef class Runner:
         self, cnp.ndarray x, tuple others, double p, object out, object rng, bint store, tuple shard
     ):
         # y and its mask; `shard` may be None. The draw is taken after every check and allocation,
-        # but those of a variant's own code, which needs it: a failed call takes none.
+        # so a failed call takes none. The exception is a variant's own `decide` or `forward`, which
+        # needs the draw: if it raises, the draw is used up.
         raise NotImplementedError
 
     cdef object again(self, Mask mask, cnp.ndarray x, tuple others, object out):

@@ -80,7 +80,7 @@ def set_num_threads(n: int) -> None:
     Raises
     ------
     TypeError, ValueError
-        If `n` is not an integer, or below 1.
+        If `n` is not an integer, below 1, or above 1024.
 
     Examples
     --------
