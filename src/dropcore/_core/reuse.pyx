@@ -1,7 +1,10 @@
-# Output arrays for reuse. A fresh array of more than a few pages costs a page fault for each,
-# several times what the kernel takes, and glibc gives the pages of a freed array back to the
-# system. So a layer can keep the arrays that it returned, and return one again once nobody else
-# holds it.
+# Output arrays for reuse. Each page of a fresh array costs a page fault at its first write. For a
+# large array these take several times as long as the kernel. glibc returns the pages of a freed
+# array to the system, so the next array pays again. So a layer keeps the arrays that it returned,
+# and returns one again when its reference count shows that nobody else holds it. An array is freed
+# when a third one is needed, or with the layer.
+#
+# Without the GIL a reference count of one does not show that. There nothing is kept.
 
 cimport cython
 cimport numpy as cnp
@@ -11,12 +14,14 @@ from dropcore._core.outputs cimport empty_like
 
 cdef extern from *:
     """
-    #ifdef Py_GIL_DISABLED /* a count of one does not say that nobody holds it there */
-    #define dropcore_held_once(object) 0
+    #ifdef Py_GIL_DISABLED
+    #define DROPCORE_COUNTS_HOLDERS 0
     #else
-    #define dropcore_held_once(object) (Py_REFCNT(object) == 1)
+    #define DROPCORE_COUNTS_HOLDERS 1
     #endif
+    #define dropcore_held_once(object) (Py_REFCNT(object) == 1)
     """
+    const bint COUNTS_HOLDERS "DROPCORE_COUNTS_HOLDERS"
     bint held_once "dropcore_held_once" (PyObject*) noexcept
 
 cdef extern from "Python.h":
@@ -46,7 +51,7 @@ cdef class ReusableOutputs:
         """An array for what is computed from `x`, or None where a new one is as good."""
         cdef cnp.ndarray array, given
         cdef Py_ssize_t at
-        if not cnp.PyArray_CheckExact(x):
+        if not COUNTS_HOLDERS or not cnp.PyArray_CheckExact(x):
             return None
         array = x
         if cnp.PyArray_NBYTES(array) < FROM:

@@ -1,13 +1,14 @@
 """How many threads the kernels use, and the workers that run them.
 
 Serial by default, as NumPy is. Workers are started when they are first needed and shut down
-before a fork: a child would inherit their locks but not the threads, and hang. They take
-pieces of work from a queue that a signal handler cannot leave half changed. A piece is claimed,
-run, ended and waited for in compiled code, where none comes between: an interrupted call ends
-as any other.
+before a fork: a child would inherit their locks but not the threads, and hang. Workers take
+pieces of work from a `SimpleQueue`, which no signal handler can leave half changed. Compiled code
+claims, runs and ends a piece, and waits for it; no signal handler runs in between. So an
+interrupted call, too, waits for its pieces.
 
-They are threads of the lower module: `threading.Thread.start` waits for the thread to begin,
-and a signal handler that forks meanwhile leaves the child waiting for a thread that it lacks.
+Workers are started by `_thread`. `threading.Thread.start` waits until the new thread runs. If a
+signal handler forks during that wait, the child waits for ever, for a thread that exists only in
+the parent.
 """
 
 from __future__ import annotations
