@@ -38,3 +38,11 @@ def test_every_file_is_there(path):
         SOURCE / "runners",
     )
     assert "NAME" in path or any((folder / path).is_file() for folder in places)
+
+
+def test_the_engine_lists_its_files():
+    engine = SOURCE / "autograd"
+    text = (engine / "__init__.py").read_text("utf-8").partition("Decisions:")[0]
+    assert {f"{name}.py" for name in re.findall(r"``(\w+)\.py``", text)} == {
+        path.name for path in engine.glob("*.py") if path.name != "__init__.py"
+    }

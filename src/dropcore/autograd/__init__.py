@@ -3,7 +3,7 @@
 A `Tensor` is an array that remembers how it was computed; `Tensor.backward` walks that
 record from the newest result to the oldest and adds up the chain rule. The files, lowest first:
 
-- ``checks.py``: checks of arguments;
+- ``arguments.py``: checks of arguments;
 - ``gradients.py``: the gradients of a backward pass, and which of them may be overwritten;
 - ``tape.py``: the engine: what is recorded, and how gradients flow back through it;
 - ``protocols.py``: the protocols of Python and NumPy on a tensor's values, without a gradient;
@@ -14,7 +14,7 @@ record from the newest result to the oldest and adds up the chain rule. The file
 - ``members.py``, ``module.py``, ``nn.py``: the parts of a module by name, modules, and layers;
 - ``optim.py``, ``batches.py``: optimisers, mini-batches in random order;
 - ``contexts.py``: blocks that set inference mode, or intercept the calls of modules;
-- ``check.py``: the gradient checker.
+- ``finite_differences.py``: the gradient checker.
 
 Decisions:
 
