@@ -24,6 +24,7 @@
 #   make audit     known vulnerabilities of what is pinned, as the index of Python packages lists them
 #   make release-wheel   the wheel as a release has it: pinned tools, with a bill of materials
 #   make check-sanitize check-threads check-debug   sanitizers, and Cython's checks
+#   make check-engines   the examples for C, Cython, Rust, cffi and numba, where their compilers are
 #   make check-plain   the kernels without vector types, as other compilers build them
 #   make check-pythons check-free-threading check-clang check-foreign   other platforms
 #
@@ -52,6 +53,7 @@ LAB_SOURCE := $(shell find $(LAB) -type f -not -path '*/__pycache__/*' -not -pat
 PLUGIN_SOURCE := $(shell find $(PLUGINS) -type f -name '*.py' -o -name '*.pyx' -o -name '*.toml')
 
 comma := ,
+space := $(subst ,, )
 
 # An older release that has a wheel, before a newer one that would have to be built.
 export PIP_PREFER_BINARY = 1
@@ -64,7 +66,7 @@ SAY := @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo wheel lab test-lab bench-lab check-lab-soak test test-quick lint lint-text lint-types docs interface pytest plugins test-plugins test-peers test-frameworks bench \
-    bench-results bench-compilers coverage check check-random check-soak check-mutants check-large check-sanitize check-threads check-debug check-plain check-pythons \
+    bench-results bench-compilers coverage check check-random check-soak check-mutants check-large check-sanitize check-threads check-debug check-plain check-engines check-pythons \
     check-free-threading check-clang check-foreign audit release-wheel build-requirements clean
 
 help:
@@ -100,7 +102,7 @@ $(VENV)/demo.stamp: $(VENV)/core.stamp $(LAB_SOURCE)
 
 $(VENV)/test.stamp: $(VENV)/core.stamp $(LAB_SOURCE)
 	$(SAY) 'Installing what the tests need: about a minute'
-	$(INSTALL) 'dropcore[test]' '$(LAB)[experiments,test]' mypy
+	$(INSTALL) 'dropcore[test]' '$(LAB)[experiments,test]' mypy pyright
 	@touch $@ $(VENV)/demo.stamp
 
 $(VENV)/plugins.stamp: $(VENV)/core.stamp $(PLUGIN_SOURCE)
@@ -146,10 +148,15 @@ $(VENV)/lint.stamp: constraints.txt | $(BIN)/python
 	$(PIP) install --constraint constraints.txt check-jsonschema cython-lint pycodestyle ruff
 	@touch $@
 
-# Types, and the stubs of the compiled modules, against the installed package.
+# Types, and the stubs of the compiled modules, against the installed package. Of the packages for
+# frameworks, that one of which nothing has to be installed.
+TYPED_PLUGINS := $(notdir $(filter-out %.egg-info,$(wildcard \
+    plugins/variants/*/src/dropcore_* plugins/frameworks/dropcore-hips/src/dropcore_*)))
+
 lint-types: $(VENV)/test.stamp
 	$(SAY) 'Checking types and stubs: about a minute'
-	$(BIN)/python -m mypy -p dropcore -p dropcore_lab
+	MYPYPATH=$(subst $(space),:,$(wildcard plugins/variants/*/src plugins/frameworks/*/src)) $(BIN)/python -m mypy \
+	    -p dropcore -p dropcore_lab $(TYPED_PLUGINS:%=-p %)
 	$(BIN)/python -m mypy.stubtest $(COMPILED) --allowlist stubtest-allowlist.txt
 
 # The pages of docs/ and the docstrings. A warning is an error: a link without a target, a
@@ -247,7 +254,7 @@ $(VENV)/bench.stamp: $(VENV)/core.stamp $(PLUGIN_SOURCE)
 	@touch $@
 
 bench: $(VENV)/bench.stamp
-	$(BIN)/python bench/run.py
+	$(BIN)/python bench/run.py $(if $(QUICK),--quick)
 
 bench-results: bench
 	$(BIN)/python bench/write_results.py
@@ -329,6 +336,10 @@ check-debug:
 check-plain:
 	$(call built_environment,plain,-Dc_args=-DDROPCORE_PLAIN,'.[test]')
 	$(VENV)-plain/bin/python -m pytest -m 'not large' $(TESTS)
+
+# What engines in other languages call. What is skipped, for want of a compiler, is named at the end.
+check-engines: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -rs tests/engines tests/core
 
 # Lines that no test runs: of Python by coverage.py, of Cython by gcov, whose counts the C compiler
 # puts at the lines that Cython names. Below -O1 nothing is inlined, so that each line has a count.

@@ -80,7 +80,7 @@ def blas_at_speed() -> None:
 
 
 @pytest.mark.parametrize("row", list(rows()), ids=str)
-def bench_training_step(row: Row, timed) -> None:
+def bench(row: Row, timed) -> None:
     """A step on random data."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(BATCH, SIZES[0])).astype(np.float32)

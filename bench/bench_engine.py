@@ -93,7 +93,7 @@ def rows() -> Iterator[Row]:
 
 
 @pytest.mark.parametrize("row", list(rows()), ids=str)
-def bench_engine(row: Row, timed, buffers, engine) -> None:
+def bench(row: Row, timed, buffers, engine) -> None:
     """Many calls a round, in one loop of compiled code; or of Python."""
     b = buffers(row.n)
     if row.name in FROM_PYTHON:

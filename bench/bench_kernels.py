@@ -41,7 +41,7 @@ def group(n: int, dtype: str, roofs: tuple[str, ...], operations: tuple[str, ...
 
 
 @pytest.mark.parametrize("row", list(rows()), ids=str)
-def bench_kernels(row: Row, timed, buffers) -> None:
+def bench(row: Row, timed, buffers) -> None:
     """One operation on warm arrays, a fresh draw in every call."""
     b = buffers(row.n, row.dtype)
     if row.name in (COPYTO, MULTIPLY):

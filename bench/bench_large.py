@@ -57,7 +57,7 @@ def block(quick: bool) -> np.ndarray:
 
 
 @pytest.mark.parametrize("row", list(rows()) * TURNS, ids=str)
-def bench_large(row: Row, timed, request: pytest.FixtureRequest) -> None:
+def bench(row: Row, timed, request: pytest.FixtureRequest) -> None:
     """The default call on warm arrays."""
     quick = request.config.option.quick
     there = block(quick)

@@ -128,7 +128,7 @@ def rows() -> Iterator[Row]:
 
 
 @pytest.mark.parametrize("row", list(rows()), ids=str)
-def bench_overhead(row: Row, timed, buffers) -> None:
+def bench(row: Row, timed, buffers) -> None:
     """Many calls a round."""
     b = buffers((2, row.n // 2))
     timed(row, (OVERHEAD if row.suite == "overhead" else LAYERS)[row.name](b), calls=CALLS)

@@ -26,7 +26,7 @@ def rows(peer: str) -> Iterator[Row]:
             yield Row("peers", name, n, p=P, detail=peer)
 
 
-def bench_peers(row: Row, timed, buffers) -> None:
+def bench(row: Row, timed, buffers) -> None:
     """Float32, forward."""
     b = buffers(row.n)
     if row.name == COPYTO:

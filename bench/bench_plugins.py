@@ -1,7 +1,13 @@
-"""Every variant that is registered, forward and backward, between the roof lines."""
+"""Every variant that is registered, forward and backward, between the roof lines.
+
+One variant alone, with options and a shape of its own, beside the standard one::
+
+    python -m pytest bench/bench_plugins.py --variant token --option feature_axis=-1
+"""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
 from math import prod
 
@@ -12,33 +18,39 @@ from cases import ROOF_LINES, Row
 
 import dropcore
 
-SHAPE = (16, 16, 32, 32)
 NEEDED = {  # options without a default
     "spatial": {"channel_axis": 1},
     "dropblock": {"block_size": 7, "channel_axis": 1},
 }
 
 
-def rows() -> Iterator[Row]:
-    """A pair of rows for each variant."""
+def rows_of(options: argparse.Namespace) -> Iterator[Row]:
+    """A pair of rows for each variant: for the one of `--variant`, or for all."""
+    n = prod(options.shape)
+    names = dropcore.variants()
+    if options.variant is not None:
+        names = list(dict.fromkeys(("standard", options.variant)))
     for name in ROOF_LINES:
-        yield Row("plugins", name, prod(SHAPE), always=True)
-    for variant in dropcore.variants():
+        yield Row("plugins", name, n, always=True)
+    for variant in names:
         for name in ("forward", "backward"):
-            yield Row("plugins", name, prod(SHAPE), p=0.1, detail=variant, always=True)
+            yield Row("plugins", name, n, p=0.1, detail=variant, always=True)
 
 
-@pytest.mark.parametrize("row", list(rows()), ids=str)
-def bench_plugins(row: Row, timed, buffers) -> None:
-    """A variant with its default options."""
-    b = buffers(SHAPE)
+def bench(row: Row, timed, buffers, request: pytest.FixtureRequest) -> None:
+    """A variant with its default options, or with those of `--option`."""
+    chosen = request.config.option
+    b = buffers(chosen.shape)
     if row.name in ROOF_LINES:
         timed(row, ROOF_LINES[row.name](b))
         return
-    try:
-        variant = dropcore.get_variant(row.detail, **NEEDED.get(row.detail, {}))
-    except TypeError as error:
-        pytest.skip(f"{row.detail} has options without a default: {error}")
+    if row.detail == chosen.variant:
+        variant = dropcore.get_variant(row.detail, **dict(chosen.option))
+    else:
+        try:
+            variant = dropcore.get_variant(row.detail, **NEEDED.get(row.detail, {}))
+        except TypeError as error:
+            pytest.skip(f"{row.detail} has options without a default: {error}")
     inputs = {name: np.zeros_like(b.x) for name in variant.inputs[1:]}
     call = cases.forward(b, row.p, variant=variant, **inputs)
     if row.name == "forward":

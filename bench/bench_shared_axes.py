@@ -39,7 +39,7 @@ def rows() -> Iterator[Row]:
 
 
 @pytest.mark.parametrize("row", list(rows()), ids=str)
-def bench_shared_axes(row: Row, timed, buffers) -> None:
+def bench(row: Row, timed, buffers) -> None:
     """One operation on warm arrays."""
     layout = LAYOUTS[row.detail]
     b = buffers(layout.shape)

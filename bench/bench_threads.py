@@ -31,7 +31,7 @@ def rows() -> Iterator[Row]:
 
 
 @pytest.mark.parametrize("row", list(rows()), ids=str)
-def bench_threads(row: Row, timed, buffers) -> None:
+def bench(row: Row, timed, buffers) -> None:
     """The default call, split over threads."""
     b = buffers(row.n)
     if row.name == COPYTO:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -10,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 import dropcore
-from dropcore._core import dispatch
 
 Array = npt.NDArray[np.generic]
 Call = Callable[[], object]
@@ -23,6 +23,9 @@ QUICK_SIZES = {*COMPARED_SIZES, *(1 << k for k in (20, 24, 28))}
 CONTIGUOUS = "a contiguous piece"  # of a larger mask, which shards are compared with
 COPYTO = "np.copyto(y, x)"
 MULTIPLY = "np.multiply(x, s, out=y)"
+
+SHORT_DTYPES = {"float32": "f32", "float64": "f64", "float16": "f16", "bfloat16": "bf16"}
+ARGUMENTS = re.compile(r" ?\([^)]*\)$")
 
 
 @dataclass(frozen=True)
@@ -66,10 +69,25 @@ class Row:
         return f"{self.suite}{layout} n={size_name(self.n)}-{self.dtype}"
 
     def __str__(self) -> str:
-        p = "" if self.p is None else f"-p{self.p:g}"
-        isa = "" if self.p is None else f"-{dispatch.isa}"
-        detail = f"-{self.detail}" if self.detail else ""
-        return f"{self.name}: n={size_name(self.n)}-{self.dtype}{p}{isa}{detail}"
+        """Name it in a table of pytest-benchmark, 80 columns wide, and for `-k`."""
+        name = ARGUMENTS.sub("", self.name).removeprefix("np.").replace("dropcore.", "")
+        p = "" if self.p is None else f"p{self.p:g}"
+        words = [
+            name,
+            short_size(self.n),
+            SHORT_DTYPES[self.dtype],
+            p,
+            ARGUMENTS.sub("", self.detail),
+        ]
+        return " ".join(filter(None, words))
+
+
+def short_size(n: int) -> str:
+    """``16K`` for 16384; `-k` takes no ``2^14``."""
+    for power, letter in ((30, "G"), (20, "M"), (10, "K")):
+        if n >= 1 << power and n % (1 << power) == 0:
+            return f"{n >> power}{letter}"
+    return str(n)
 
 
 def size_name(n: int) -> str:

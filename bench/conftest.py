@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import ast
 import math
 import os
 import timeit
@@ -10,6 +12,7 @@ from dataclasses import asdict
 
 import pytest
 from cases import Buffers, Row
+from needed import missing
 
 from dropcore._core import dispatch
 
@@ -17,10 +20,57 @@ ROUND = 1e-4  # seconds that a round lasts at least: the clock and the harness m
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--seconds`, `--quick` and `--peer`."""
+    """Add the options; say so where what they are for is missing."""
+    if said := missing():  # before pytest complains of options that it does not know
+        raise pytest.UsageError(said)
     parser.addoption("--seconds", type=float, default=0.25, help="for each row")
     parser.addoption("--quick", action="store_true", help="few sizes")
     parser.addoption("--peer", default="numpy", help="whom bench_peers.py compares with")
+    parser.addoption("--variant", help="time this variant in bench_plugins.py, not all of them")
+    parser.addoption(
+        "--option",
+        action="append",
+        default=[],
+        type=option,
+        metavar="NAME=VALUE",
+        help="an option of that variant, as --option block_size=7",
+    )
+    parser.addoption(
+        "--shape",
+        type=shape,
+        default=(16, 16, 32, 32),
+        metavar="N,N,...",
+        help="of the arrays in bench_plugins.py",
+    )
+
+
+def option(text: str) -> tuple[str, object]:
+    """Return the name and the value of ``name=value``; the value as Python has it, or as text."""
+    name, is_there, value = text.partition("=")
+    if not name or not is_there:
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, not {text!r}")
+    try:
+        return name, ast.literal_eval(value)
+    except (SyntaxError, ValueError):
+        return name, value
+
+
+def shape(text: str) -> tuple[int, ...]:
+    """Return the lengths in ``16,16,32``."""
+    try:
+        lengths = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        lengths = (0,)
+    if min(lengths) < 1:
+        raise argparse.ArgumentTypeError(f"must be positive integers with commas, not {text!r}")
+    return lengths
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Rows that depend on options: those of `bench_plugins`."""
+    rows = getattr(metafunc.module, "rows_of", None)
+    if rows is not None:
+        metafunc.parametrize("row", list(rows(metafunc.config.option)), ids=str)
 
 
 def pytest_configure(config: pytest.Config) -> None:

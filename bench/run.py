@@ -16,6 +16,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from needed import missing
+
+if said := missing():
+    sys.exit(said)
+
 import cpuinfo
 import psutil
 from peers import ONE_THREAD, PEERS

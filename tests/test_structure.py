@@ -156,12 +156,32 @@ def test_the_ground_floor_knows_nothing_of_the_rest(part):
     assert known == {None, part}
 
 
+def run_text(path):
+    """What of a file is run: nothing that is for type checkers alone."""
+    text = path.read_text("utf-8")
+    if path.suffix != ".py":
+        return text
+    tree = ast.parse(text)
+    tree.body = [node for node in tree.body if not is_for_checkers(node)]
+    return ast.unparse(tree)
+
+
+def is_for_checkers(node):
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def test_what_is_for_checkers_is_not_run(tmp_path):
+    path = tmp_path / "some.py"
+    path.write_text("import a\nif TYPE_CHECKING:\n    import b\nif c:\n    import d\n")
+    assert list(imports(run_text(path))) == ["a", "d"]
+
+
 @needs_source
 def test_only_numpy_and_pluggy_are_needed_to_run():
     others = set()
     for path in sources(".py", ".pyx", ".pxd"):
         if place(path) not in EXTRAS:
-            others |= {name.partition(".")[0] for name in imports(path.read_text("utf-8"))}
+            others |= {name.partition(".")[0] for name in imports(run_text(path))}
     compiled = {"cython", "cpython", "libc"}  # cimports
     assert others - sys.stdlib_module_names - compiled == {"dropcore", "numpy", "pluggy"}
 

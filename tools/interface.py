@@ -1,9 +1,7 @@
 """The single definition of the compiled interface: dtypes, structs, kernels, exported functions.
 
 `python tools/write_interface.py` (`make interface`) generates the declarations from this table, in
-these files: `_core/table.pxd`, `_core/kernels.pyx`, `_core/api.pxd`, `_core/api.pyx`,
-`_core/api_functions.pxi`, `c_api.pyx`, `dropcore.h`, `__init__.pxd` and `core/__init__.pxd`, each
-between two marks. A test fails if a file is stale.
+the files that `FILES` there lists, each between two marks. A test fails if a file is stale.
 
 A new exported function needs an entry in the last block, and a kernel. If existing kernels can
 do its work, it has a body in `_core/api.pyx` instead of a kernel.
@@ -126,6 +124,8 @@ class Function:
     views : str
         The arguments of the same function over typed memoryviews, in `core/__init__.pxd`: lengths
         and a plan's numbers in the place of counts and pointers. Empty where there is none.
+    may_be_null : tuple of str
+        The pointers that a call can go without.
     """
 
     name: str
@@ -138,6 +138,7 @@ class Function:
     in_c: bool = True
     exported: bool = True
     views: str = ""
+    may_be_null: tuple[str, ...] = ()
 
     @property
     def of_dtype(self) -> bool:
@@ -247,6 +248,7 @@ BLOCKS = (
                 "that decisions are shared along axis a. Returns 1; 0 where the elements are not "
                 "one run of memory in any order of the axes.",
                 result="int32_t",
+                may_be_null=("stride",),
             ),
             Function(
                 "layout_decisions",
@@ -271,6 +273,7 @@ BLOCKS = (
                 "const element* x, element* y, uint8_t* bits,",
                 "Standard dropout; bits: OUT, or NULL.",
                 views="draw, p, x, y, bits=None, start=0",
+                may_be_null=("bits",),
             ),
             Function(
                 "backward",
@@ -278,6 +281,7 @@ BLOCKS = (
                 "const element* dy, element* dx, const uint8_t* bits,",
                 "Its gradient; bits: what forward wrote, or NULL: made again from the draw.",
                 views="draw, p, dy, dx, bits=None, start=0",
+                may_be_null=("bits",),
             ),
             Function(
                 "forward_plan",
@@ -286,6 +290,7 @@ BLOCKS = (
                 "As forward, by a plan. The gradient of it is `select` with shift = drop = 0.",
                 kernel="forward_plan",
                 views="draw, p, x, y, scale, shift=0, drop=0, bits=None, start=0",
+                may_be_null=("bits",),
             ),
             Function(
                 "select",
@@ -378,6 +383,7 @@ BLOCKS = (
                 "element number `first`.",
                 kernel="forward_shard",
                 views="draw, p, shard, x, y, scale, shift=0, drop=0, bits=None",
+                may_be_null=("bits",),
             ),
         ),
     ),

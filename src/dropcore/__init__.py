@@ -107,5 +107,5 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'dropcore' has no attribute {name!r}")
 
 
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_ON_FIRST_USE})
+def __dir__() -> list[str]:  # for completion: the public names
+    return sorted({*__all__, "adapters", *(name for name in globals() if name[:2] == "__")})

@@ -63,7 +63,7 @@ cdef int set_key_bytes(DrawAddress* address, bytes key) except -1:
 
 @cython.final
 cdef class Draw:
-    """The address of one mask: a key and a draw index, 40 bytes.
+    """Draw(never, /)\n--\n\nThe address of one mask: a key and a draw index, 40 bytes.
 
     Draws come from `Stream.draw`, `Stream.at` and `Draw.parse`. They are immutable,
     compare by value, hash, copy and pickle.

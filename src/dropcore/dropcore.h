@@ -10,7 +10,8 @@
  *
  * All but `draw_of` may be called from any thread, with or without the GIL: they
  * allocate nothing, keep nothing and raise nothing. The arguments are for the caller
- * to get right.
+ * to get right: DROPCORE_CHECKS=1 in the environment makes the functions look at them,
+ * and print what is wrong.
  *
  * n counts elements. `start` is the first element's place in the whole mask, so that
  * pieces can be run apart. p is in [0, 1]. Packed bits are (n+7)/8 bytes, bit i%8 of
@@ -192,7 +193,7 @@ static inline const dropcore_api *dropcore_import(void)
             "this module was built against dropcore's ABI %d with a table of %d bytes; the "
             "installed dropcore has ABI %d with %d bytes: %s",
             DROPCORE_ABI, (int)sizeof(dropcore_api), (int)api->abi, (int)api->size,
-            api->abi == DROPCORE_ABI ? "install a newer dropcore" : "build this module again");
+            api->abi > DROPCORE_ABI ? "build this module again" : "install a newer dropcore");
         return NULL;
     }
     return api;

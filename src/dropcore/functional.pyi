@@ -1,25 +1,95 @@
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar, Unpack, overload
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import deprecated
 
 from dropcore.draw import _Int
 from dropcore.mask import Mask
 from dropcore.rng import RNGLike
+from dropcore.variants import known
 from dropcore.variants.base import Array, Variant
 
+_T = TypeVar("_T", bound=np.generic)
 _Bool: TypeAlias = bool | np.bool_
 _Shard: TypeAlias = tuple[Sequence[_Int], Sequence[_Int]]  # global_shape, offsets
-_Real: TypeAlias = float | np.floating[Any] | np.integer[Any]
+_Real: TypeAlias = known.Real
 
+@overload
+def dropout(
+    x: npt.NDArray[_T],
+    p: _Real,
+    *,
+    training: _Bool,
+    rng: RNGLike = None,
+    variant: known.Standard = ...,
+    out: npt.NDArray[_T] | None = None,
+    store: Literal["bits", "draw"] = "bits",
+    shard: _Shard | None = None,
+    **options: Unpack[known.StandardOptions],
+) -> tuple[npt.NDArray[_T], Mask]: ...
+@overload
+def dropout(
+    x: npt.NDArray[_T],
+    p: _Real,
+    *,
+    training: _Bool,
+    rng: RNGLike = None,
+    variant: known.Spatial,
+    out: npt.NDArray[_T] | None = None,
+    store: Literal["bits", "draw"] = "bits",
+    shard: _Shard | None = None,
+    **options: Unpack[known.SpatialOptions],
+) -> tuple[npt.NDArray[_T], Mask]: ...
+@overload
+def dropout(  # type: ignore[overload-overlap]
+    x: npt.NDArray[_T],
+    p: _Real,
+    *,
+    training: _Bool,
+    rng: RNGLike = None,
+    variant: known.Alpha,
+    out: npt.NDArray[_T] | None = None,
+    store: Literal["bits", "draw"] = "bits",
+    shard: _Shard | None = None,
+    **options: Unpack[known.AlphaOptions],
+) -> tuple[npt.NDArray[_T], Mask]: ...
+@overload
+@deprecated("this variant has no such option, or needs another one")
+def dropout(
+    x: npt.NDArray[_T],
+    p: _Real,
+    *,
+    training: _Bool,
+    rng: RNGLike = None,
+    variant: known.Known = ...,
+    out: npt.NDArray[_T] | None = None,
+    store: Literal["bits", "draw"] = "bits",
+    shard: _Shard | None = None,
+    **options: Any,
+) -> known.NoSuchOption: ...
+@overload
+def dropout(
+    x: npt.NDArray[_T],
+    p: _Real,
+    *,
+    training: _Bool,
+    rng: RNGLike = None,
+    variant: known.Named,
+    out: npt.NDArray[_T] | None = None,
+    store: Literal["bits", "draw"] = "bits",
+    shard: _Shard | None = None,
+    **options: Any,
+) -> tuple[npt.NDArray[_T], Mask]: ...
+@overload
 def dropout(
     x: npt.ArrayLike,
     p: _Real,
     *,
     training: _Bool,
     rng: RNGLike = None,
-    variant: str | Variant = "standard",
+    variant: known.Named = ...,
     out: Array | None = None,
     store: Literal["bits", "draw"] = "bits",
     shard: _Shard | None = None,
@@ -36,13 +106,33 @@ def dropout_by_position(
     shard: _Shard | None,
     options: dict[str, Any],
 ) -> tuple[Array, Mask]: ...
+@overload
 def keep_mask(
     shape: _Int | tuple[int, ...] | list[int],
     p: _Real,
     *,
     rng: RNGLike = None,
-    packed: _Bool = False,
+    packed: Literal[False] = ...,
+    start: _Int = 0,
+) -> npt.NDArray[np.bool_]: ...
+@overload
+def keep_mask(
+    shape: _Int | tuple[int, ...] | list[int],
+    p: _Real,
+    *,
+    rng: RNGLike = None,
+    packed: Literal[True],
     start: _Int = 0,
     shard: _Shard | None = None,
-) -> Array: ...
+) -> npt.NDArray[np.uint8]: ...
+@overload
+def keep_mask(
+    shape: _Int | tuple[int, ...] | list[int],
+    p: _Real,
+    *,
+    rng: RNGLike = None,
+    packed: _Bool,
+    start: _Int = 0,
+    shard: _Shard | None = None,
+) -> npt.NDArray[np.bool_ | np.uint8]: ...
 def keeps_bits(store: object) -> bool: ...

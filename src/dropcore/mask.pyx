@@ -141,7 +141,7 @@ cdef Mask remember(
 
 @cython.final
 cdef class Mask:
-    """What was dropped in one forward pass.
+    """Mask(never, /)\n--\n\nWhat was dropped in one forward pass.
 
     `dropcore.dropout` and the layers give it; `Mask.from_keep` makes one of decisions
     that you bring, `Mask.from_record` one of a record. It does not change.

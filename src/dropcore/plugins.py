@@ -23,13 +23,23 @@ from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, fields
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import pluggy
 
 from dropcore import hookspecs
 from dropcore._version import __version__
 from dropcore.variants.base import Variant, check_plain, plain
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from typing_extensions import deprecated
+
+    from dropcore.variants import known
+    from dropcore.variants.alpha import Alpha
+    from dropcore.variants.spatial import Spatial
+    from dropcore.variants.standard import Standard
 
 GROUP = "dropcore.variants"
 BUILT_IN = {
@@ -253,7 +263,30 @@ def variants() -> list[str]:
     return registry().names()
 
 
-def get_variant(name: str | Variant, /, **options: Any) -> Variant:
+if TYPE_CHECKING:
+
+    @overload
+    def get_variant(  # type: ignore[overload-overlap]
+        name: known.Standard, /, **options: Unpack[known.StandardOptions]
+    ) -> Standard: ...
+
+    @overload
+    def get_variant(name: known.Spatial, /, **options: Unpack[known.SpatialOptions]) -> Spatial: ...
+
+    @overload
+    def get_variant(  # type: ignore[overload-overlap]
+        name: known.Alpha, /, **options: Unpack[known.AlphaOptions]
+    ) -> Alpha: ...
+
+    @overload
+    @deprecated("this variant has no such option, or needs another one")
+    def get_variant(name: known.Known, /, **options: Any) -> known.NoSuchOption: ...
+
+    @overload
+    def get_variant(name: known.Named, /, **options: Any) -> Variant: ...
+
+
+def get_variant(name: str | Variant, /, **options: Any) -> Variant:  # type: ignore[misc]
     """A variant by its name, with its options.
 
     Parameters

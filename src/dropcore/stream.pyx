@@ -71,7 +71,7 @@ def _part(part):
 
 @cython.final
 cdef class Stream:
-    """A seeded source of draws, with a path and a position.
+    """Stream(seed=None, path=())\n--\n\nA seeded source of draws, with a path and a position.
 
     Parameters
     ----------

@@ -3,6 +3,7 @@
 import ctypes
 import re
 import subprocess
+import sys
 from pathlib import Path
 from sysconfig import get_path
 
@@ -24,11 +25,17 @@ BLOCKS = [match.groupdict() for match in BLOCK.finditer(TEXT)]
 FILES = {block["file"]: block["text"] for block in BLOCKS if block["file"]}
 EXAMPLES = [b["text"] for b in BLOCKS if b["language"] == "python" and not b["file"]]
 
+COMMANDS = [
+    [line.removeprefix("$ ") for line in block["text"].splitlines()]
+    for block in BLOCKS
+    if block["language"] == "console"
+]
+
 
 def test_every_block_is_tested():
     assert set(FILES) == {"drop.pyx", "setup.py", "capsule.c"}
-    assert {b["language"] for b in BLOCKS if not b["file"]} == {"python"}
-    assert len(EXAMPLES) == 3
+    assert {b["language"] for b in BLOCKS if not b["file"]} == {"python", "console"}
+    assert (len(EXAMPLES), len(COMMANDS)) == (6, 3)
 
 
 def test_every_call_is_named():
@@ -37,12 +44,17 @@ def test_every_call_is_named():
         assert f"`{short}`" in TEXT, name
 
 
-def test_the_cython_module(tmp_path):
+@pytest.fixture(scope="module")
+def cython_snippet(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("snippet")
     for name in ("drop.pyx", "setup.py"):
-        (tmp_path / name).write_text(FILES[name], "utf-8")
-    module = building.load(building.build(tmp_path), "drop")
+        (folder / name).write_text(FILES[name], "utf-8")
+    return building.load(building.build(folder), "drop")
+
+
+def test_the_cython_module(cython_snippet):
     x = np.ones(1000, np.float32)
-    module.drop_for_steps(x, 0.25, 42, 3)
+    cython_snippet.drop_for_steps(x, 0.25, 42, 3)
     expected = np.ones(1000, np.float32)
     for step in range(3):
         draw = dropcore.Stream(42, ("drop1",)).at(step)
@@ -59,21 +71,80 @@ def test_the_c_file(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def shell(line, folder):
+    """What a command of the page prints, with this Python as `python`."""
+    done = subprocess.run(
+        f'python() {{ "{sys.executable}" "$@"; }}\n{line}',
+        shell=True,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="the commands are for a POSIX shell")
+
+
+@posix
+def test_the_commands_for_cython(tmp_path):
+    pytest.importorskip("Cython")
+    building.compiler()
+    for name in ("drop.pyx", "setup.py"):
+        (tmp_path / name).write_text(FILES[name], "utf-8")
+    install, build, call = COMMANDS[0]
+    assert install.startswith("python -m pip install")
+    shell(build, tmp_path)
+    draw = dropcore.Stream(42, ("drop1",)).at(0)
+    expected, _ = dropcore.dropout(np.ones(8, np.float32), 0.5, training=True, rng=draw)
+    assert shell(call, tmp_path).strip() == str(expected)
+
+
+@posix
+def test_the_command_for_c(tmp_path):
+    building.compiler()
+    (tmp_path / "capsule.c").write_text(FILES["capsule.c"], "utf-8")
+    (command,) = COMMANDS[1]
+    shell(command, tmp_path)
+    assert (tmp_path / "capsule.o").stat().st_size > 0
+
+
+def test_the_commands_for_rust_are_those_of_the_example():
+    readme = (PAGE.parents[1] / "examples" / "rust_table" / "README.md").read_text("utf-8")
+    assert all(f"    {command}\n" in readme for command in COMMANDS[2])
+
+
+def test_an_empty_array_is_left_alone(cython_snippet):
+    cython_snippet.drop_for_steps(np.empty(0, np.float32), 0.5, 42, 3)
+
+
+def test_the_example_of_the_table():
+    names = {}
+    exec(compile(EXAMPLES[1], str(PAGE), "exec"), names)
+    assert interface.Head.from_address(names["table"]).abi == 1
+
+
 def test_the_examples_of_numpy():
     names = {}
-    for block in (EXAMPLES[0], EXAMPLES[2]):
+    for block in (EXAMPLES[0], EXAMPLES[5]):
         exec(compile(block, str(PAGE), "exec"), names)
     draw = dropcore.Stream(42, ("encoder", "drop1")).at(57)
     np.testing.assert_array_equal(names["keep"], dropcore.keep_mask((8, 16), 0.1, rng=draw))
     np.testing.assert_array_equal(np.asarray(names["x"]), names["y"])
 
 
-def test_the_example_of_numba():
-    pytest.importorskip("numba")
+@pytest.mark.parametrize(
+    ("needs", "blocks"), [("ctypes", [2]), ("cffi", [2, 3]), ("numba", [4])], ids=lambda v: str(v)
+)
+def test_the_examples_by_address(needs, blocks):
+    pytest.importorskip(needs)
     names = {}
-    exec(compile(EXAMPLES[1], str(PAGE), "exec"), names)
+    for block in blocks:
+        exec(compile(EXAMPLES[block], str(PAGE), "exec"), names)
     x = np.ones(1000, np.float32)
-    names["drop"](x, 0.25, np.uint64(42), np.uint64(7))
+    names["drop"](x, 0.25, np.uint64(42) if needs == "numba" else 42, np.uint64(7))
     draw = dropcore.Stream(42).at(7)
     expected, _ = dropcore.dropout(np.ones(1000, np.float32), 0.25, training=True, rng=draw)
     np.testing.assert_array_equal(x, expected)

@@ -207,3 +207,36 @@ def test_numba_samples_sub_networks(sampling):
 
 def test_the_numba_example_runs(numba_njit):
     assert "sampled" in run(["sampling.py"], numba_njit)
+
+
+# ------------------------------------------------------------------- rust_table
+
+
+@pytest.fixture(scope="module")
+def rust(rust_table):
+    return load(rust_table, "run")
+
+
+def test_rust_runs_as_its_page_says(rust_table):
+    assert "the same elements" in run(["run.py"], rust_table)
+
+
+@pytest.mark.parametrize("p", RATES)
+@pytest.mark.parametrize(("n", "threads"), [(0, 1), (1, 3), (8192, 2), (20_001, 1), (20_001, 2)])
+def test_rust_drops_what_dropout_drops(rust, p, n, threads):
+    x = numbers(n)
+    draw = dropcore.Stream(SEED, ("hidden",)).at(3)
+    expected, _ = dropcore.dropout(np.maximum(x, 0), p, training=True, rng=draw)
+    rust.hidden(x, p, SEED, 3, threads)
+    np.testing.assert_array_equal(x, expected)
+
+
+def test_rust_refuses_what_it_cannot_use(rust, monkeypatch):
+    import ctypes
+
+    with pytest.raises(ValueError, match="p must be"):
+        rust.hidden(numbers(3), float("nan"), SEED, 0, 1)
+    other = (ctypes.c_uint32 * 256)(2, 1024)
+    monkeypatch.setattr(rust, "TABLE", ctypes.addressof(other))
+    with pytest.raises(ValueError, match="another ABI"):
+        rust.hidden(numbers(3), 0.5, SEED, 0, 1)

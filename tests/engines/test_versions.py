@@ -50,6 +50,7 @@ def outcome(folder, change, then):
     ("change", "says"),
     [
         ("head[0] = 2; install()", r"ImportError: .*ABI 1 .* has ABI 2 .*build this module again"),
+        ("head[0] = 0; install()", r"ImportError: .*ABI 1 .* has ABI 0 .*install a newer dropcore"),
         ("head[1] -= 8; install()", r"ImportError: .*ABI 1 with \d+ bytes: .*a newer dropcore"),
         ("install(b'other')", r"ImportError: .*no C interface"),
         ("sys.modules['dropcore'] = types.ModuleType('dropcore')", r"ImportError: .*no C interf"),
@@ -57,7 +58,7 @@ def outcome(folder, change, then):
         ("head[1] += 64; install()", r"imported"),
         ("head[2] = 2; install()", r"imported"),
     ],
-    ids=["abi", "shorter", "name", "no-table", "absent", "longer", "stream-version"],
+    ids=["newer", "older", "shorter", "name", "no-table", "absent", "longer", "stream-version"],
 )
 def test_a_table_that_c_meets(c_capsule, change, says):
     assert re.match(says, outcome(c_capsule, change, "inplace"))

@@ -22,7 +22,7 @@ def writer():
         spec.loader.exec_module(module)
     finally:
         sys.path[:] = path
-        for name in ("interface", "write_views"):
+        for name in ("interface", "write_checks", "write_views"):
             sys.modules.pop(name, None)
     return module
 

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
-from dropcore._core.reuse import ReusableOutputs
-from dropcore.draw import Draw
-from dropcore.functional import dropout_by_position, keeps_bits
-from dropcore.mask import Mask, p_for
-from dropcore.plugins import get_variant
-from dropcore.rng import stream_of
-from dropcore.stream import Stream
-from dropcore.variants.base import Array, Variant
+import numpy as np
+
+from dropcore.adapters.layer import Layer
+from dropcore.functional import dropout_by_position
+from dropcore.mask import Mask
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from dropcore.functional import _Shard
-    from dropcore.rng import RNGLike
+    from dropcore.variants.base import Array
+
+__all__ = ["Dropout"]
+
+T = TypeVar("T", bound=np.generic)
 
 
-class Dropout:
+def __dir__() -> list[str]:  # for completion: the public names
+    return sorted(__all__)
+
+
+class Dropout(Layer):
     """A dropout layer: ``y = layer(x)`` going forward, ``dx = layer.backward(dy)`` back.
 
     Parameters
@@ -71,35 +76,24 @@ class Dropout:
            [1., 1., 1.]], dtype=float32)
     """
 
-    def __init__(
+    training = True
+    _calls = 0  # calls without a backward yet
+    _last_is_done = False
+
+    @overload
+    def __call__(
         self,
-        p: float,
-        variant: str | Variant = "standard",
-        rng: RNGLike = None,
+        x: NDArray[T],
         *,
-        store: Literal["bits", "draw"] = "bits",
-        reuse: bool = True,
-        **options: Any,
-    ) -> None:
-        self.variant = get_variant(variant, **options)
-        self.p = p
-        keeps_bits(store)  # before a generator is drawn from
-        self.rng: Stream | Draw | None = rng if isinstance(rng, Draw) else stream_of(rng)
-        self.store: Literal["bits", "draw"] = store
-        self.training = True
-        self.mask: Mask | None = None
-        self._reusable = ReusableOutputs() if reuse else None
-        self._calls = 0  # calls without a backward yet
-        self._last_is_done = False
+        out: NDArray[T] | None = None,
+        shard: _Shard | None = None,
+        **inputs: Any,
+    ) -> NDArray[T]: ...
 
-    @property
-    def p(self) -> float:
-        """The probability that an element is dropped."""
-        return self._p
-
-    @p.setter
-    def p(self, value: float) -> None:
-        self._p = p_for(self.variant, value)
+    @overload
+    def __call__(
+        self, x: ArrayLike, *, out: Array | None = None, shard: _Shard | None = None, **inputs: Any
+    ) -> Array: ...
 
     def __call__(
         self, x: ArrayLike, *, out: Array | None = None, shard: _Shard | None = None, **inputs: Any
@@ -129,6 +123,16 @@ class Dropout:
         self._calls += 1
         self._last_is_done = False
         return y
+
+    @overload
+    def backward(
+        self, dy: NDArray[T], mask: Mask | None = None, *, out: NDArray[T] | None = None
+    ) -> NDArray[T] | Any: ...
+
+    @overload
+    def backward(
+        self, dy: ArrayLike, mask: Mask | None = None, *, out: Array | None = None
+    ) -> Array | Any: ...
 
     def backward(
         self, dy: ArrayLike, mask: Mask | None = None, *, out: Array | None = None
@@ -187,6 +191,3 @@ class Dropout:
         """Go to inference mode; returns the layer."""
         self.training, self._calls = False, 0
         return self
-
-    def __repr__(self) -> str:
-        return f"Dropout({self.p}, {self.variant!r})"

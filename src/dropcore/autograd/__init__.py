@@ -104,3 +104,7 @@ __all__ = [
     "softmax",
     "tanh",
 ]
+
+
+def __dir__() -> list[str]:  # for completion: the public names
+    return sorted(__all__)

@@ -64,3 +64,7 @@ __all__ = [
     "tile_float16",
 ]
 # end of names
+
+
+def __dir__() -> list[str]:  # for completion: the public names
+    return sorted(__all__)

@@ -15,3 +15,7 @@ from dropcore.ensemble.exact import SubNetworks, subnetworks
 from dropcore.ensemble.sampled import Prediction, mc_predict
 
 __all__ = ["Prediction", "SubNetworks", "mc_predict", "subnetworks"]
+
+
+def __dir__() -> list[str]:  # for completion: the public names
+    return sorted(__all__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -150,14 +150,14 @@ class _Shared:
         if name not in self.streams:
             path = (*(name.split(".") if name else ()), self.sample)
             self.streams[name] = Stream(self.ensemble_seed, path)
-        first = {key: array[:1] for key, array in arrays.items()}
+        first: dict[str, Any] = {key: array[:1] for key, array in arrays.items()}
         _, mask = functional.dropout(
             first.pop("x"),
             module.p,
             training=True,
             rng=self.streams[name],
             variant=module.variant,
-            **first,  # type: ignore[arg-type]
+            **first,
         )
         inputs = [arrays[key] for key in module.variant.inputs]
         y = np.empty_like(inputs[0], order="C")

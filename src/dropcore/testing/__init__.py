@@ -38,5 +38,5 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'dropcore.testing' has no attribute {name!r}")
 
 
-def __dir__() -> list[str]:
-    return sorted({*globals(), "VariantSuite"})
+def __dir__() -> list[str]:  # for completion: the public names
+    return sorted(__all__)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
+from types import FrameType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -116,9 +117,12 @@ def source_of(rng: dropcore.RNGLike, training: bool) -> dropcore.RNGLike:
     """Return the source of a dropout's draw: `rng`, or the draw of the forward pass."""
     for draws in _running.get():
         if isinstance(draws, Iterator):
-            draw = next(draws, draws)
-            if draw is draws:
-                raise RuntimeError("checkpoint: fun called dropout more often the second time")
+            try:
+                draw = next(draws)
+            except StopIteration:
+                raise RuntimeError(
+                    "checkpoint: fun called dropout more often the second time"
+                ) from None
             return rng if draw is None else draw
     if training and not isinstance(rng, _REPEATED) and _in_a_rule():
         raise ValueError(
@@ -148,7 +152,7 @@ def _run(draws: Draws | Iterator[dropcore.Draw | None]) -> Iterator[None]:
 
 def _in_a_rule() -> bool:
     """Whether a gradient rule of autograd is on the call stack."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code not in _RULES:
         frame = frame.f_back
     return frame is not None

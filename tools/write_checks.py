@@ -1,0 +1,147 @@
+"""The part of `write_interface.py` that writes `_core/checks.pyx` and `_core/checked.pyx`."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+
+import interface
+from interface import DTYPES, Block, Dtype, Function
+
+ELEMENT = r"\belement\b"
+STRUCTS = tuple(struct.name for struct in interface.STRUCTS)
+
+
+def checked() -> Iterator[tuple[Block, Function]]:
+    """The functions that can be given a wrong argument, and cannot raise."""
+    for block in interface.BLOCKS:
+        for function in block.functions:
+            if function.exported and function.arguments and function.where.endswith(".api"):
+                yield block, function
+
+
+def arguments_of(function: Function) -> list[tuple[str, str]]:
+    """Type and name of each argument."""
+    text = re.sub(r"#.*", "", function.arguments)
+    parts = [part.split() for part in text.split(",") if part.strip()]
+    return [(" ".join(words[:-1]), words[-1]) for words in parts]
+
+
+def count_of(function: Function) -> str:
+    """How many elements, bits or words a call reads and writes."""
+    names = [name for _, name in arguments_of(function)]
+    if "layout" in names:
+        return "layout.elements"
+    return function.elements if "n" in names or "times" in names else "0"
+
+
+def tests(function: Function) -> Iterator[str]:
+    """One call for each thing that must hold, counts before the pointers that need them."""
+    arguments = arguments_of(function)
+    names = [name for _, name in arguments]
+    count = count_of(function)
+    for kind, name in arguments:
+        if kind.removeprefix("const ").rstrip("*") in STRUCTS:
+            yield f'given(f, "{name}", {name}, 8)'
+        elif name == "p":
+            yield "probability(f, p)"
+        elif kind == "Py_ssize_t":
+            yield f'count(f, "{name}", {name})'
+        elif name == "axes":
+            yield "axes_count(f, axes)"
+    if "times" in names:
+        yield "product(f, decisions, times)"
+    if "shard" in names and "first" in names:
+        yield "in_shard(f, first, n, shard)"
+    for name in ("start", "first"):
+        if ("uint64_t", name) in arguments:
+            yield f'reaches(f, "{name}", {name}, {"decisions" if "times" in names else "n"})'
+    for kind, name in arguments:
+        yield from pointer_tests(function, kind, name, count)
+    for source, target in (("x", "y"), ("dy", "dx")):
+        if source in names and target in names:
+            yield f'apart(f, "{source}", {source}, "{target}", {target}, {count}, size)'
+
+
+def pointer_tests(function: Function, kind: str, name: str, count: str) -> Iterator[str]:
+    """What must hold of a pointer to elements, words, bits, lengths or text."""
+    if name in function.may_be_null or not kind.endswith("*"):
+        return
+    if "element" in kind:
+        yield f'needed(f, "{name}", {name}, {count}, size)'
+    elif "Py_ssize_t" in kind:
+        yield f'needed(f, "{name}", {name}, axes, sizeof(Py_ssize_t))'
+    elif name == "scratch":
+        yield 'needed(f, "scratch", scratch, (layout.reordered + 31) // 32, 4)'
+    elif "uint64_t" in kind:
+        yield f'needed(f, "{name}", {name}, {count}, 8)'
+    elif kind.removeprefix("const ") in ("uint8_t*", "char*"):
+        yield f'needed(f, "{name}", {name}, {count}, 1)'
+
+
+def passed(function: Function) -> list[str]:
+    """The arguments of the test of a call: its name, an element's size, and its arguments."""
+    size = ["size_t size"] if function.of_dtype else []
+    own = [f"{kind} {name}" for kind, name in arguments_of(function)]
+    return ["const char* f", *size, *(re.sub(ELEMENT, "void", each) for each in own)]
+
+
+def filled(words: list[str], indent: str) -> str:
+    """Words with commas between them, as lines that break after commas alone."""
+    joined = ", ".join(word.replace(" ", "\0") for word in words) + ","
+    text = textwrap.fill(joined, 100, initial_indent=indent, subsequent_indent=indent)
+    return text.replace("\0", " ")
+
+
+def call_tests() -> str:
+    """Whether a call is right, for each row of the table."""
+    parts = []
+    for _, function in checked():
+        every = "\n".join(f"        {'and ' * (i > 0)}{t}" for i, t in enumerate(tests(function)))
+        parts.append(
+            f"cdef inline bint {function.name}_is_right(\n"
+            f"{filled(passed(function), '    ')}\n) noexcept nogil:\n"
+            f"    return (\n{every}\n    )\n"
+        )
+    return "\n\n".join(parts)
+
+
+def dtypes_of(block: Block) -> tuple[Dtype | None, ...]:
+    """The dtypes of which there is a function each."""
+    return DTYPES if block.of_dtype else (None,)
+
+
+def head(function: Function, dtype: Dtype | None, end: str = "") -> str:
+    """The declaration of one function."""
+    name = function.name if dtype is None else f"{function.name}_{dtype.name}"
+    words = [f"{kind} {argument}" for kind, argument in arguments_of(function)]
+    if dtype is not None:
+        words = [re.sub(ELEMENT, dtype.passed, word) for word in words]
+    return (
+        f"cdef {function.result} dropcore_{name}(\n{filled(words, '    ')}\n) noexcept nogil{end}\n"
+    )
+
+
+def checked_declarations() -> str:
+    """Every function, as it is exported."""
+    return "\n".join(
+        head(function, dtype) for block, function in checked() for dtype in dtypes_of(block)
+    )
+
+
+def checked_functions() -> str:
+    """Every function: the test, then the call."""
+    parts = []
+    for block, function in checked():
+        for dtype in dtypes_of(block):
+            name = function.name if dtype is None else f"{function.name}_{dtype.name}"
+            names = ", ".join(argument for _, argument in arguments_of(function))
+            size = "" if dtype is None else f"sizeof({dtype.passed}), "
+            result = "" if function.result == "void" else "return "
+            body = f'    if checks.{function.name}_is_right("{name}", {size}{names}):\n'
+            body += f"        {result}api.dropcore_{name}({names})\n"
+            if result:
+                body += "    return 0\n"
+            parts.append(head(function, dtype, ":") + body)
+    return "\n\n".join(parts)
