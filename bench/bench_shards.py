@@ -56,6 +56,6 @@ def block_of(flat: Array, shape: tuple[int, int]) -> Array:
 
 
 @pytest.mark.parametrize("row", list(rows()), ids=str)
-def bench_shards(row: Row, timed, buffers) -> None:
+def bench(row: Row, timed, buffers) -> None:
     """One operation on warm arrays."""
     timed(row, call(row, buffers(N)))

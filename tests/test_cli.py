@@ -1,5 +1,10 @@
 """What the command `dropcore` says of itself."""
 
+import os
+import signal
+import subprocess
+import sys
+
 import pytest
 
 from dropcore import cli
@@ -28,3 +33,40 @@ def test_help_of_a_command_says_what_it_does(name, capsys):
     assert usage.startswith(f"usage: dropcore {name} [-h]")
     assert ". " in f"{usage} "  # a sentence beside the usage
     assert "-h, --help" in rest
+
+
+DROPCORE = [sys.executable, "-m", "dropcore"]
+posix = pytest.mark.skipif(sys.platform == "win32", reason="pipes and signals of POSIX")
+
+
+@posix
+@pytest.mark.parametrize("words", [["info"], ["variants"], ["plugins"], ["stream", "raw"]])
+def test_a_reader_that_has_enough_is_no_error(words):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([*DROPCORE, *words], stdout=writer, stderr=subprocess.PIPE, timeout=60)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@posix
+def test_an_interrupt_is_no_traceback():
+    command = [*DROPCORE, "stream", "raw"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.read(1)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, b"")
+
+
+@posix
+def test_bytes_are_not_written_to_a_terminal():
+    pty = pytest.importorskip("pty")
+    master, slave = pty.openpty()
+    done = subprocess.run(
+        [*DROPCORE, "stream", "masks"], stdout=slave, stderr=subprocess.PIPE, timeout=60
+    )
+    os.close(slave)
+    os.close(master)
+    assert done.returncode == 1
+    assert b"dropcore stream masks --bytes 64 | xxd" in done.stderr

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import dataclasses
 import inspect
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -81,7 +82,14 @@ def plugins(args: argparse.Namespace) -> int:
 
 
 def stream(args: argparse.Namespace) -> int:
-    """Write the stream to the standard output."""
+    """Write the stream to the standard output, unless that is a terminal."""
+    if sys.stdout.isatty():
+        print(
+            "dropcore stream writes bytes, which a terminal cannot show: "
+            f"dropcore stream {args.kind} --bytes 64 | xxd, or > FILE",
+            file=sys.stderr,
+        )
+        return 1
     feed.write(sys.stdout.buffer, args.kind, args.seed, args.p, args.bytes)
     return 0
 
@@ -173,7 +181,19 @@ def elsewhere(name: str, argv: Sequence[str]) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    argv = sys.argv[1:] if argv is None else argv
+    try:
+        status = run(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read has enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command."""
     if argv and argv[0] in ELSEWHERE:
         return elsewhere(argv[0], argv[1:])
     args = parser().parse_args(argv)

@@ -82,19 +82,16 @@ KINDS = {"raw": raw, "masks": masks, "draws": draws, "siblings": siblings, "ties
 def write(
     out: BinaryIO, kind: str, seed: int = 0, p: float = 0.5, limit: int | None = None
 ) -> None:
-    """Write bytes of a kind to `out`: `limit` of them, or until the reader closes the pipe."""
+    """Write bytes of a kind to `out`: `limit` of them, or until writing raises."""
     left = limit
-    try:
-        for piece in KINDS[kind](seed, p):
-            if left is not None:
-                piece = piece[:left]
-                left -= piece.size
-            out.write(piece.data)
-            if left == 0:
-                break
-        out.flush()
-    except BrokenPipeError:
-        pass
+    for piece in KINDS[kind](seed, p):
+        if left is not None:
+            piece = piece[:left]
+            left -= piece.size
+        out.write(piece.data)
+        if left == 0:
+            break
+    out.flush()
 
 
 def _draws(seed: int) -> Iterator[Draw]:

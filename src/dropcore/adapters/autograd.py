@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from dropcore.functional import _Shard
-    from dropcore.functional import _Shard
     from dropcore.rng import RNGLike
 
 __all__ = ["Call", "Dropout", "answered", "dropout", "on_tape", "seed"]
