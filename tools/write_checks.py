@@ -136,12 +136,29 @@ def checked_functions() -> str:
     for block, function in checked():
         for dtype in dtypes_of(block):
             name = function.name if dtype is None else f"{function.name}_{dtype.name}"
-            names = ", ".join(argument for _, argument in arguments_of(function))
-            size = "" if dtype is None else f"sizeof({dtype.passed}), "
+            names = [argument for _, argument in arguments_of(function)]
+            size = [] if dtype is None else [f"sizeof({dtype.passed})"]
             result = "" if function.result == "void" else "return "
-            body = f'    if checks.{function.name}_is_right("{name}", {size}{names}):\n'
-            body += f"        {result}api.dropcore_{name}({names})\n"
+            test = [f'"{name}"', *size, *names]
+            body = called(f"    if {function.name}_is_right(", test, "):")
+            body += called(f"        {result}api.dropcore_{name}(", names, ")")
             if result:
                 body += "    return 0\n"
             parts.append(head(function, dtype, ":") + body)
-    return "\n\n".join(parts)
+    return "\n".join(parts)
+
+
+def called(begin: str, arguments: list[str], end: str) -> str:
+    """Write a call, on a line of its own where there is room."""
+    line = f"{begin}{', '.join(arguments)}{end}\n"
+    if len(line) <= 101:
+        return line
+    indent = " " * (len(begin) - len(begin.lstrip()))
+    inside = filled(arguments, indent + "    ").removesuffix(",")
+    return f"{begin}\n{inside}\n{indent}{end}\n"
+
+
+def tests_imported() -> str:
+    """The cimport of the tests."""
+    names = sorted(f"{function.name}_is_right" for _, function in checked())
+    return f"from dropcore._core.checks cimport (\n{filled(names, '    ')}\n)\n"

@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import interface
 from interface import DTYPES, STRUCTS, Block, Dtype, Function
-from write_checks import call_tests, checked_declarations, checked_functions
+from write_checks import call_tests, checked_declarations, checked_functions, tests_imported
 from write_views import named_functions, public_imports, stubs, view_functions, view_imports
 
 SOURCE = Path(__file__).resolve().parent.parent / "src" / "dropcore"
@@ -351,7 +351,7 @@ FILES = {
     "_core/api_functions.pxi": {"functions": bodies},
     "_core/checks.pxd": {"tests": call_tests},
     "_core/checked.pxd": {"declarations": checked_declarations},
-    "_core/checked.pyx": {"functions": checked_functions},
+    "_core/checked.pyx": {"imports": tests_imported, "functions": checked_functions},
     "__init__.pxd": {"imports": imported},
     "c_api.pyx": {"table": c_table},
     "core/__init__.pxd": {"imports": view_imports, "functions": view_functions},

@@ -6,7 +6,8 @@ from libc.stdint cimport uint8_t, uint64_t
 from libc.stdio cimport fprintf, stderr
 
 from dropcore._core.api cimport (
-    dropcore_draw, dropcore_layout, dropcore_path, dropcore_plan, dropcore_shard, dropcore_shard_decisions,
+    dropcore_draw, dropcore_layout, dropcore_path, dropcore_plan, dropcore_shard,
+    dropcore_shard_decisions,
 )
 from dropcore._core.table cimport MAX_AXES
 
