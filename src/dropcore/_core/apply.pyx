@@ -6,7 +6,7 @@
 # costs as much as all the rest of a call.
 
 cimport numpy as cnp
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint8_t
 
 from dropcore._core.arguments cimport dtype_of
 from dropcore._core.dispatch cimport kernels
