@@ -25,8 +25,13 @@ def test_the_example_of_an_audit_prints_what_is_shown(capsys, tmp_path):
     assert without_times(capsys.readouterr().out) == without_times(shown)
 
 
-def test_the_example_of_what_is_compiled():
+def test_the_example_of_a_whole_process(capsys):
     exec(EXAMPLES[2], {})
+    assert "dropcore    1 x          96 elements" in capsys.readouterr().out
+
+
+def test_the_example_of_what_is_compiled():
+    exec(EXAMPLES[3], {})
 
 
 def without_times(text):

@@ -11,7 +11,6 @@ or an input that PyTorch's module refuses.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -22,7 +21,7 @@ import dropcore
 from dropcore_torch import paths
 from dropcore_torch.functional import apply, in_order
 from dropcore_torch.others import check_input, is_other
-from dropcore_torch.rule import Rule, rule_of
+from dropcore_torch.rule import Rule, rule_of, rule_of_channels
 from dropcore_torch.source import DEFAULT, RNG, is_compiling, source_of_layer, take
 from dropcore_torch.symbolic import Proxy, as_leaf, refuse_script
 
@@ -195,12 +194,7 @@ class _Channels(_Module):
 
 @torch.compiler.assume_constant_result
 def _rule_of_channels(variant: str, channel: int, rank: int) -> Rule:
-    return _kept_rule_of_channels(variant, channel, rank)
-
-
-@lru_cache
-def _kept_rule_of_channels(variant: str, channel: int, rank: int) -> Rule:
-    return rule_of(variant, {"shared_axes": tuple(range(channel + 1, rank))})
+    return rule_of_channels(variant, channel, rank)
 
 
 class Dropout1d(_Channels, nn.Dropout1d):

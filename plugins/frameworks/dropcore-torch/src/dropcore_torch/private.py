@@ -9,7 +9,8 @@ the package fails here, not in the midst of a training step.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,29 @@ without_current_mode = _python_dispatch._pop_mode_temporarily
 def in_forward_mode() -> bool:
     """Whether a level of forward-mode derivatives is open; `_standard` asks by itself."""
     return forward_ad._current_level >= 0
+
+
+# ------------------------------------------------------------------ operators' kernels
+
+get_kernel = getattr(torch.library, "get_kernel", None)  # None before PyTorch 2.9
+
+
+def composite_of(operator: Any) -> Callable[..., Any]:
+    """What PyTorch itself makes of an operator, of others, whatever is registered for it."""
+    composite = partial(operator._op_dk, torch._C.DispatchKey.CompositeImplicitAutograd)
+
+    def run(*arguments: Any, **named: Any) -> Any:
+        if torch._C._dispatch_tls_is_dispatch_key_included(torch._C.DispatchKey.PythonDispatcher):
+            return operator.decompose(*arguments, **named)  # in Python, as compilers have it
+        return composite(*arguments, **named)
+
+    return run
+
+
+def forget_dispatch(operators: Iterable[Any]) -> None:
+    """Let PyTorch's dispatcher in Python look for the kernels of operators anew."""
+    for operator in operators:
+        operator._dispatch_cache.clear()
 
 
 # ---------------------------------------------------------------- what a tensor is

@@ -104,6 +104,12 @@ def _rule(variant: dropcore.Variant, text: str) -> Rule:
     )
 
 
+@lru_cache
+def rule_of_channels(variant: str, channel: int, rank: int) -> Rule:
+    """The rule by which whole channels are dropped, of axes up to `channel`."""
+    return rule_of(variant, {"shared_axes": tuple(range(channel + 1, rank))})
+
+
 @torch.compiler.assume_constant_result
 def check_rank(rule: str, rank: int) -> None:
     """Raise what dropout raises of a tensor whose axes are not those of the variant.

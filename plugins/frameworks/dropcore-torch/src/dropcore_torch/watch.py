@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,11 +20,10 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from dropcore_torch import functional
+from dropcore_torch import functional, kernels
 from dropcore_torch.classes import OURS, PYTORCHS, name_of
 from dropcore_torch.drops import DROPPING, Dropping
 from dropcore_torch.private import (
-    TorchDispatchMode,
     current_mode,
     pytree,
     sequence_number,
@@ -149,11 +148,13 @@ class _Functions(TorchFunctionMode):
         if not (p > 0 and elements):
             return function(*arguments, **named)
         call = self.watch.dropped(dropping, function, p, elements)
-        first = sequence_number()
+        first, served = sequence_number(), kernels.served
         with _without_operators():
             begin = time.perf_counter()
             y = function(*arguments, **named)
             call.seconds = time.perf_counter() - begin
+        if kernels.served > served:  # by what `install` registered
+            call.by = "dropcore"
         _time_backward(y, first, call)
         return y
 
@@ -193,24 +194,43 @@ def _time_node(node: Any, call: Call) -> None:
 _NO_NUMBER = 2**64 - 1  # of a node that gathers the gradient of a leaf
 
 
-class _Operators(TorchDispatchMode):
+class _Operators(kernels.Onlooker):
     def __init__(self, watch: Watch) -> None:
         super().__init__()
         self.watch = watch
+
+    def run(self, operator: Any, kernel: Callable[[], Tensor], p: float, elements: int) -> Tensor:
+        """Note a call that no Python code made, of TorchScript or in C++."""
+        if not (p > 0 and elements):
+            return kernel()
+        call = self.watch.dropped(DROPPING[operator], operator, p, elements)
+        call.by = "dropcore"
+        first, begin = sequence_number(), time.perf_counter()
+        y = kernel()
+        call.seconds = time.perf_counter() - begin
+        _time_backward(y, first, call)
+        return y
 
     def __torch_dispatch__(
         self, operator: Any, types: Any, arguments: Any = (), named: Any = None
     ) -> Any:
         named = named or {}
-        begin = time.perf_counter()
+        begin, served = time.perf_counter(), kernels.served
         y = operator(*arguments, **named)
-        if torch.Tag.nondeterministic_seeded in operator.tags and _draws(
+        if kernels.served > served and operator is _NATIVE:  # TorchScript calls it
+            dropping = DROPPING[torch.native_dropout]
+            call = self.watch.dropped(dropping, operator, *dropping.read(*arguments))
+            call.by, call.seconds = "dropcore", time.perf_counter() - begin
+        elif torch.Tag.nondeterministic_seeded in operator.tags and _draws(
             operator, arguments, named
         ):
             seconds = time.perf_counter() - begin
             numbers = next((x.numel() for x in pytree.tree_leaves(y) if isinstance(x, Tensor)), 0)
             self.watch.drew(operator, numbers, seconds)
         return y
+
+
+_NATIVE = torch.ops.aten.native_dropout.default
 
 
 def _draws(operator: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> bool:
