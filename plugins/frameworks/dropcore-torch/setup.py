@@ -7,7 +7,10 @@ import dropcore
 
 setup(
     ext_modules=cythonize(
-        [Extension("dropcore_torch._standard", ["src/dropcore_torch/_standard.pyx"])],
+        [
+            Extension(f"dropcore_torch.{name}", [f"src/dropcore_torch/{name}.pyx"])
+            for name in ("_rows", "_standard")
+        ],
         include_path=[dropcore.get_include()],
         compiler_directives={
             "boundscheck": False,

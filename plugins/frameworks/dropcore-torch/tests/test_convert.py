@@ -280,5 +280,5 @@ def test_a_report_names_classes_where_they_are():
     whole = nn.ModuleList([nn.GRU(4, 4, 2, dropout=0.5), nn.MultiheadAttention(4, 2)])
     assert list(convert(whole).swapped.values()) == [
         "GRU -> dropcore_torch.recurrent.GRU",
-        "MultiheadAttention -> dropcore_torch.attention.MultiheadAttention",
+        "MultiheadAttention -> dropcore_torch.multihead.MultiheadAttention",
     ]

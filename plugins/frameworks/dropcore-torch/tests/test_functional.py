@@ -401,7 +401,9 @@ def test_an_axis_of_numpy():
     assert torch.equal(y, dropout(torch.ones(3, 40), 0.5, True, shared_axes=0, rng=draw))
 
 
-@pytest.mark.parametrize("module", ["functional", "modules", "convert", "audit", "install", "source"])
+@pytest.mark.parametrize(
+    "module", ["functional", "modules", "convert", "audit", "install", "source"]
+)
 def test_examples(module):
     found = importlib.import_module(f"dropcore_torch.{module}")
     failed, tried = doctest.testmod(found, optionflags=doctest.ELLIPSIS)

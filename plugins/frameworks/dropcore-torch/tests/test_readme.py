@@ -31,6 +31,10 @@ def test_the_example_of_a_whole_process(capsys):
 
 
 def test_the_example_of_what_is_compiled():
+    exec(EXAMPLES[4], {})
+
+
+def test_the_example_of_attention():
     exec(EXAMPLES[3], {})
 
 

@@ -1,180 +1,130 @@
-"""Multi-head attention whose attention dropout is dropcore's.
-
-    weights = dropout(softmax(q k^T / sqrt(d) + mask)),  y = (weights v) W_o + b_o
-
-Vaswani and others, "Attention is all you need", NeurIPS 2017, section 3.2, with the dropout of
-their implementation. PyTorch's module computes this in one function that takes no other
-dropout, so what it does in training is written out here. In inference, and with p = 0, it is
-PyTorch's own code that runs.
-"""
+"""Scaled dot-product attention whose weights are dropped: by blocks, or as it is written."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
+from torch.overrides import handle_torch_function
 
-from dropcore_torch.functional import apply
-from dropcore_torch.others import is_other
-from dropcore_torch.private import dtype_or_none, mha_mask, mha_shape_check
-from dropcore_torch.rule import rule_of
-from dropcore_torch.source import RNG, source_of_layer
-from dropcore_torch.symbolic import Proxy, as_leaf, refuse_script
+from dropcore_torch import blocks, plain
+from dropcore_torch.others import DTYPES, is_other
+from dropcore_torch.private import (
+    PLAIN,
+    function_mode_enabled,
+    in_forward_mode,
+    in_transform,
+    modes,
+    tracing_state,
+)
+from dropcore_torch.source import Source, Traced, is_compiling
 
-
-class MultiheadAttention(nn.MultiheadAttention):
-    """`torch.nn.MultiheadAttention`, made by `convert`."""
-
-    def adopt(self, rng: RNG = None) -> None:
-        """Set all that PyTorch's module does not have."""
-        self.source = source_of_layer(rng)
-        self.rule = rule_of("standard", {})
-
-    __prepare_scriptable__ = refuse_script
-
-    def abandon(self) -> None:
-        """Remove what `adopt` set."""
-        del self.source, self.rule
-
-    def forward(
-        self,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        key_padding_mask: Tensor | None = None,
-        need_weights: bool = True,
-        attn_mask: Tensor | None = None,
-        average_attn_weights: bool = True,
-        is_causal: bool = False,
-    ) -> tuple[Tensor, Tensor | None]:
-        """As that of PyTorch's module."""
-        masks: dict[str, Any] = {"key_padding_mask": key_padding_mask, "attn_mask": attn_mask}
-        if isinstance(query, Proxy):
-            rest = (key_padding_mask, need_weights, attn_mask, average_attn_weights, is_causal)
-            return as_leaf(self, query, key, value, *rest)
-        any_other = is_other(query) or is_other(key) or is_other(value)
-        hint_alone = is_causal and attn_mask is None  # which PyTorch refuses
-        if not self.training or self.dropout == 0 or any_other or hint_alone:
-            return super().forward(
-                query,
-                key,
-                value,
-                need_weights=need_weights,
-                average_attn_weights=average_attn_weights,
-                is_causal=is_causal,
-                **masks,
-            )
-        self._check(query, key, value, **masks)
-        mask = self._mask(query, **masks)
-        if not need_weights and mask is not None and mask.dtype is torch.float32:
-            mask = mask.to(query.dtype)  # what PyTorch calls for no weights takes such a mask
-        q, k, v = self._project(query, key, value)
-        scores = _scores(q, k, mask)
-        weights = scores.softmax(-1) if need_weights else _softmax_of_some(scores)
-        weights = apply((weights,), self.dropout, True, False, self.rule, self.source)
-        y = (weights @ v).permute(2, 0, 1, 3).flatten(2)  # places come first in PyTorch's output
-        y = self._as_given(F.linear(y, self.out_proj.weight, self.out_proj.bias), query)
-        if not need_weights:
-            return y, None
-        if average_attn_weights:
-            weights = weights.mean(1)
-        return y, weights if query.dim() == 3 else weights.squeeze(0)
-
-    def _check(
-        self,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        key_padding_mask: Tensor | None,
-        attn_mask: Tensor | None,
-    ) -> None:
-        # What PyTorch refuses and the operators called here would not, or not clearly.
-        mha_shape_check(query, key, value, key_padding_mask, attn_mask, self.num_heads)
-        widths = {"query": self.embed_dim, "key": self.kdim, "value": self.vdim}
-        for (name, width), x in zip(widths.items(), (query, key, value), strict=True):
-            if x.shape[-1] != width:
-                raise AssertionError(f"{name} must be of width {width}, not {x.shape[-1]}")
-        samples, places, _ = self._given(query).shape
-        of_key, keys, _ = self._given(key).shape
-        if key.shape[:-1] != value.shape[:-1]:
-            raise AssertionError(
-                f"key and value must be alike but in width, not {key.shape} and {value.shape}"
-            )
-        if of_key != samples:
-            raise RuntimeError(f"key must have query's {samples} samples, not {of_key}")
-        if key_padding_mask is not None:
-            wanted = (samples, keys)[2 - key_padding_mask.dim() :]
-            if key_padding_mask.shape != wanted:
-                raise AssertionError(
-                    f"key_padding_mask must be of shape {wanted}, not {key_padding_mask.shape}"
-                )
-        if attn_mask is not None:
-            wanted = (samples * self.num_heads, places, keys)[3 - attn_mask.dim() :]
-            if attn_mask.shape != wanted:
-                raise RuntimeError(f"attn_mask must be of shape {wanted}, not {attn_mask.shape}")
-
-    def _mask(
-        self, query: Tensor, key_padding_mask: Tensor | None, attn_mask: Tensor | None
-    ) -> Tensor | None:
-        # What is added to the scores, for each head of each sample or for all.
-        of_other = dtype_or_none(attn_mask)
-        padding = mha_mask(key_padding_mask, "key_padding_mask", of_other, "attn_mask", query.dtype)
-        mask = mha_mask(attn_mask, "attn_mask", None, "", query.dtype, False)
-        if padding is None:
-            return mask
-        padding = torch.atleast_2d(padding).unsqueeze(1).repeat_interleave(self.num_heads, 0)
-        return padding if mask is None else mask + padding
-
-    def _given(self, x: Tensor) -> Tensor:
-        # (sample, place, feature)
-        if x.dim() == 2:
-            return x.unsqueeze(0)
-        return x if self.batch_first else x.transpose(0, 1)
-
-    def _as_given(self, y: Tensor, query: Tensor) -> Tensor:
-        # From (place, sample, feature).
-        if query.dim() == 2:
-            return y.squeeze(1)
-        return y.transpose(0, 1) if self.batch_first else y
-
-    def _project(self, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
-        # Heads of queries, keys and values: (sample, head, place, feature).
-        if self.in_proj_weight is not None and query is key and key is value:
-            x = F.linear(self._given(query), self.in_proj_weight, self.in_proj_bias)
-            projected = list(x.chunk(3, -1))
-        else:
-            if self.in_proj_weight is not None:
-                weights = self.in_proj_weight.chunk(3)
-            else:
-                weights = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
-            biases = (None,) * 3 if self.in_proj_bias is None else self.in_proj_bias.chunk(3)
-            projected = [
-                F.linear(self._given(x), weight, bias)
-                for x, weight, bias in zip((query, key, value), weights, biases, strict=True)
-            ]
-        for place, extra in ((1, self.bias_k), (2, self.bias_v)):
-            if extra is not None:
-                row = extra.expand(len(projected[place]), -1, -1)
-                projected[place] = torch.cat([projected[place], row], 1)
-        heads = [x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for x in projected]
-        if self.add_zero_attn:
-            heads[1:] = [F.pad(x, (0, 0, 0, 1)) for x in heads[1:]]
-        return heads
+SMALL = 1 << 20  # weights: so few are better kept than computed again
 
 
-def _scores(q: Tensor, k: Tensor, mask: Tensor | None) -> Tensor:
-    q, k = q * q.shape[-1] ** -0.5, k.transpose(-2, -1)
-    if mask is None:
-        return q @ k
-    mask = F.pad(mask, (0, k.shape[-1] - mask.shape[-1]))  # 0 for places appended to the keys
-    # In one operator, as in PyTorch, for it refuses a mask of another dtype.
-    return torch.baddbmm(mask, q.flatten(0, 1), k.flatten(0, 1)).unflatten(0, q.shape[:2])
+def attend(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    mask: Tensor | None,
+    p: float,
+    causal: bool,
+    scale: float | None,
+    gqa: bool,
+    source: Source | Traced,
+    drop: Callable[[Tensor], Tensor],
+) -> Tensor:
+    """Attention with dropout.
+
+    Parameters
+    ----------
+    q, k, v, mask, p, causal, scale, gqa
+        As of `functional.attention`.
+    source : Source or Traced
+        What the draw is taken from, for blocks.
+    drop : callable
+        Drops a tensor of weights by that source, where all of them are in memory.
+    """
+    if not is_compiling() and function_mode_enabled():
+        rest = (mask, p, causal, scale, gqa, source, drop)
+        return handle_torch_function(attend, (q, k, v), q, k, v, *rest)
+    y = by_blocks(q, k, v, mask, p, causal, scale, gqa, source)
+    if y is not None:
+        return y
+    if gqa and q.shape[-3] != k.shape[-3]:
+        groups = q.shape[-3] // k.shape[-3]
+        k, v = k.repeat_interleave(groups, -3), v.repeat_interleave(groups, -3)
+    return plain.attention(q, k, v, mask, causal, scale_of(q, scale), drop)
 
 
-def _softmax_of_some(scores: Tensor) -> Tensor:
-    # Where all is masked there is no weight, rather than nan: as PyTorch has it where no
-    # weights are asked for.
-    nothing = (scores == -torch.inf).all(-1, keepdim=True)
-    return scores.masked_fill(nothing, 0).softmax(-1).masked_fill(nothing, 0)
+def by_blocks(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    mask: Tensor | None,
+    p: float,
+    causal: bool,
+    scale: float | None,
+    gqa: bool,
+    source: Source | Traced,
+) -> Tensor | None:
+    """The same, of plain tensors on the CPU that are large enough for blocks; None of others."""
+    if is_compiling() or modes() or in_transform() or tracing_state() is not None:
+        return None
+    if in_forward_mode() or not 0 <= p <= 1 or (causal and mask is not None):
+        return None
+    if not (_are_ours(q, k, v) and _fit(q, k, v, gqa)):
+        return None
+    shape, axes = q.shape[:-1], q.dim()
+    q, k, v = _with_heads(q), _with_heads(k), _with_heads(v)
+    heads = k.shape[1]
+    if mask is not None:
+        if not _is_mask(mask, (*q.shape[:-1], k.shape[-2]), axes):
+            return None
+        mask = _with_heads(mask)
+        mask = mask.unsqueeze(2) if mask.shape[1] == 1 else mask.unflatten(1, (heads, -1))
+    call = blocks.Call(scale_of(q, scale), causal, p, source.draw())
+    y = blocks.attention(q.unflatten(1, (heads, -1)), k, v, mask, call)
+    return y.view(*shape, v.shape[-1])
+
+
+def scale_of(q: Tensor, scale: float | None) -> float:
+    """What scores are multiplied by."""
+    return q.shape[-1] ** -0.5 if scale is None else scale
+
+
+def _are_ours(*tensors: Any) -> bool:
+    for x in tensors:
+        if type(x) not in PLAIN or x.dtype is not tensors[0].dtype or is_other(x):
+            return False
+    return tensors[0].dtype in DTYPES
+
+
+def _fit(q: Tensor, k: Tensor, v: Tensor, gqa: bool) -> bool:
+    # As heads of attention do; and of enough weights, with nothing empty.
+    if not q.dim() == k.dim() == v.dim() or not 2 <= q.dim() <= 4:
+        return False
+    if k.shape[:-1] != v.shape[:-1] or q.shape[-1] != k.shape[-1]:
+        return False
+    if q.numel() == 0 or v.numel() == 0 or q.numel() // q.shape[-1] * k.shape[-2] < SMALL:
+        return False
+    if q.shape[:-2] == k.shape[:-2]:
+        return True
+    alike = gqa and q.dim() > 2 and q.shape[:-3] == k.shape[:-3]
+    return alike and q.shape[-3] % k.shape[-3] == 0
+
+
+def _is_mask(mask: Any, shape: tuple[int, ...], axes: int) -> bool:
+    if type(mask) not in PLAIN or is_other(mask) or mask.dim() > axes or mask.numel() == 0:
+        return False
+    if mask.dtype not in (*DTYPES, torch.bool):
+        return False
+    own = (1,) * (4 - mask.dim()) + tuple(mask.shape)
+    return all(each in (1, whole) for each, whole in zip(own, shape, strict=True))
+
+
+def _with_heads(x: Tensor) -> Tensor:
+    # (batch, head, place, width)
+    return x[(None,) * (4 - x.dim())]

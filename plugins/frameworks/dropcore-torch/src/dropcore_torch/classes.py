@@ -14,7 +14,7 @@ from typing import Any
 from torch import nn
 
 from dropcore_torch import modules
-from dropcore_torch.attention import MultiheadAttention
+from dropcore_torch.multihead import MultiheadAttention
 from dropcore_torch.recurrent import GRU, LSTM, RNN
 
 OURS: dict[type[nn.Module], Any] = {

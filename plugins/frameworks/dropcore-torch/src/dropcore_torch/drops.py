@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dropcore_torch import functional
+from dropcore_torch.attention import attend
 
 Dropped = tuple[float, int]  # p, 0 where it drops nothing; and the elements that p is for
 
@@ -89,6 +90,7 @@ def _rows(x: Tensor) -> int:
 
 DROPPING: dict[Any, Dropping] = {
     functional.apply: Dropping("dropcore_torch.functional.dropout", _read_ours),
+    attend: Dropping("dropcore_torch.functional.attention", _read_attention, whole=True),
     torch.native_dropout: Dropping("torch.native_dropout", _read_operator),
     F.scaled_dot_product_attention: Dropping(
         "torch.nn.functional.scaled_dot_product_attention", _read_attention, whole=True

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torch.overrides import handle_torch_function
 
 import dropcore
 from dropcore_torch import eager, operator, others, paths, transforms
+from dropcore_torch.attention import attend
 from dropcore_torch.others import DTYPES, check_input, is_other
 from dropcore_torch.private import PLAIN, function_mode_enabled, in_transform, modes, tracing_state
 from dropcore_torch.rule import Rule, check_rank, rule_of
@@ -29,7 +31,7 @@ from dropcore_torch.source import (
     take,
 )
 
-__all__ = ["draw_as_tensor", "draw_of_seed", "dropout"]
+__all__ = ["attention", "draw_as_tensor", "draw_of_seed", "dropout"]
 
 
 def dropout(
@@ -120,6 +122,90 @@ def dropout(
     tensors, numbers = _split(options)
     rule = rule_of(variant, numbers)
     return apply((input, *in_order(rule, tensors)), p, training, inplace, rule, source_of(rng))
+
+
+def attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+    rng: RNG = None,
+) -> Tensor:
+    """Attend with dropout, as `torch.nn.functional.scaled_dot_product_attention` does.
+
+    The weights softmax(scale q k^T + mask) are dropped and multiplied with v. On the CPU that is
+    done by blocks of queries, and none of it is kept for the backward pass but the draw.
+
+    Parameters
+    ----------
+    query : torch.Tensor
+        (..., heads, L, E), on the CPU: float32, float64, float16 or bfloat16. The last two are
+        computed in float32. Elsewhere PyTorch's own function is called.
+    key, value : torch.Tensor
+        (..., heads, S, E) and (..., heads, S, Ev), of `query`'s dtype.
+    attn_mask : torch.Tensor, optional
+        Broadcast to (..., heads, L, S). Bools: true where a key is seen. Numbers: added to the
+        scores. A row that sees nothing gives zeros.
+    dropout_p : float, default: 0.0
+        The probability that a weight is dropped, in [0, 1]. With 0 it is PyTorch's own function
+        that is called, and nothing is drawn. There is no training mode: pass 0 in inference.
+    is_causal : bool, default: False
+        Query i sees the keys up to i.
+    scale : float, optional
+        1 / sqrt(E) by default.
+    enable_gqa : bool, default: False
+        The heads of `query` may be a multiple of those of `key` and `value`.
+    rng : optional
+        As of `dropout`. The mask is that of `dropout` of all weights, whatever the blocks are.
+
+    Returns
+    -------
+    torch.Tensor
+        (..., heads, L, Ev)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `dropout_p` or `rng` is not what `dropout` accepts, or `attn_mask` comes with
+        `is_causal`.
+    RuntimeError
+        If shapes or dtypes do not fit, as PyTorch says it.
+
+    Notes
+    -----
+    Memory is linear in L and S. A compiler, a tracer, ``torch.func`` and a second derivative
+    take the plain form, whose weights are all in memory, with the same mask.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from dropcore_torch.functional import attention
+    >>> q, k, v = torch.randn(3, 2, 8, 512, 64).unbind()
+    >>> attention(q, k, v, dropout_p=0.1, is_causal=True).shape
+    torch.Size([2, 8, 512, 64])
+    """
+    own = (query, key, value, attn_mask)
+    for x in own[:3]:
+        check_input(x)
+    p = dropout_p if is_dynamo_compiling() else probability(dropout_p)
+    if p == 0 or any(is_other(x) for x in own if x is not None):
+        options = {"scale": scale, "enable_gqa": enable_gqa}
+        return F.scaled_dot_product_attention(*own, p, is_causal, **options)
+    if is_causal and attn_mask is not None:
+        raise ValueError("attn_mask must be None with is_causal=True")
+    if attn_mask is not None and attn_mask.dtype not in (*DTYPES, torch.bool):
+        raise TypeError(f"attn_mask must be of bools or floats, not {attn_mask.dtype}")
+    source = source_of(rng)
+
+    def drop(weights: Tensor) -> Tensor:
+        return apply((weights,), p, True, False, rule_of("standard", {}), source)
+
+    return attend(*own, p, is_causal, scale, enable_gqa, source, drop)
 
 
 def _split(options: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -157,6 +157,7 @@ _OPERATORS = [
     for suffix in ("", "_")
 ]
 _OPERATORS.append(torch.ops.aten.native_dropout.default)
+_OPERATORS.append(torch.ops.aten.scaled_dot_product_attention.default)
 
 _lock = threading.Lock()
 _state = _State()

@@ -16,7 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, is_grad_enabled
 
-from dropcore_torch import _standard, eager, functional, transforms
+from dropcore_torch import eager, functional, paths, transforms
+from dropcore_torch.attention import by_blocks
 from dropcore_torch.others import DTYPES, is_other
 from dropcore_torch.private import (
     PLAIN,
@@ -68,11 +69,11 @@ def onlooker(x: Tensor) -> Onlooker | None:
 
 
 def _of_elements(operator: Any, rule: Rule, inplace: bool) -> Kernel:
-    theirs, standard = composite_of(operator), _standard.dropout
+    theirs = composite_of(operator)
 
     def kernel(x: Tensor, p: float, train: bool) -> Tensor:
         if train:
-            y = standard(x, p, True, inplace, rule, DEFAULT)
+            y = paths.dropout(x, p, True, inplace, rule, DEFAULT)
             if y is not None:
                 _serve()
                 return y
@@ -134,6 +135,33 @@ def _native(theirs: Any) -> Kernel:
     return kernel
 
 
+# ------------------------------------------------------------------------- attention
+
+
+def _attention(operator: Any) -> Kernel:
+    theirs = composite_of(operator)  # whose weights go to `dropout`, with the same mask
+
+    def kernel(
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        mask: Tensor | None = None,
+        p: float = 0.0,
+        causal: bool = False,
+        *,
+        scale: float | None = None,
+        enable_gqa: bool = False,
+    ) -> Tensor:
+        if p > 0:
+            y = by_blocks(q, k, v, mask, p, causal, scale, enable_gqa, DEFAULT)
+            if y is not None:
+                _serve()
+                return y
+        return theirs(q, k, v, mask, p, causal, scale=scale, enable_gqa=enable_gqa)
+
+    return kernel
+
+
 # ---------------------------------------------------------------------------- the table
 
 
@@ -161,5 +189,8 @@ def table(get_kernel: Callable[[Any, str], Any]) -> list[tuple[str, str, Kernel,
             below = _below_autograd(operator.default, made)
             entries += [(operator.__name__, "AutogradCPU", made, False)]
             entries += [(operator.__name__, "CPU", below, False)]
+    attention = aten.scaled_dot_product_attention
+    made = _attention(attention.default)
+    entries += [(attention.__name__, key, made, False) for key in ("AutogradCPU", "CPU")]
     native = _native(get_kernel(aten.native_dropout.default, "CPU"))
     return [*entries, ("native_dropout", "CPU", native, True)]

@@ -115,6 +115,11 @@ def replace_backward(function: type[Function], backward: Callable[..., Any]) -> 
     function._backward_cls.apply = backward
 
 
+def softmax_backward(dy: Tensor, y: Tensor, out: Tensor) -> Tensor:
+    """The gradient of a softmax along the last axis, into `out`, which may be `dy`."""
+    return torch.ops.aten._softmax_backward_data.out(dy, y, -1, y.dtype, grad_input=out)
+
+
 # ------------------------------------------------------- checks of PyTorch's attention
 
 mha_shape_check = torch.nn.functional._mha_shape_check

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from dropcore_torch import functional, kernels
+from dropcore_torch.attention import attend
 from dropcore_torch.classes import OURS, PYTORCHS, name_of
 from dropcore_torch.drops import DROPPING, Dropping
 from dropcore_torch.private import (
@@ -93,7 +94,7 @@ class Watch:
         """Note a call of a function that drops."""
         name, module, where = self._caller()
         self.seen.add(name)
-        ours = function is functional.apply
+        ours = function in (functional.apply, attend)
         known = PYTORCHS if ours else OURS
         what = dropping.name
         if type(module) in known:

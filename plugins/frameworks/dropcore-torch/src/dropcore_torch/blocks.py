@@ -1,0 +1,277 @@
+"""Attention with dropout by blocks of queries: no array of all weights is ever made.
+
+    W = softmax(scale q k^T + mask),  y = drop(W) v
+
+A block is some rows of W for some heads: it stays in the caches while it is computed, dropped in
+place and multiplied. The decisions for it are those of its places in the whole of W, so y is that
+of the plain form. The backward pass computes each block again, from q, k and the draw: what is
+kept grows with the length, and not with its square.
+
+    dv = drop(W)^T dy,  G = drop(dy v^T),  dS = W (G - sum(G W)),
+    dq = scale dS k,  dk = scale dS^T q
+
+where G is dropped by the decisions of W, and the sum is over each row. That recomputation is due
+to Dao and others, "FlashAttention", NeurIPS 2022, section 3.1 and appendix B; rows are whole here,
+so no softmax has to be put together from parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, is_grad_enabled
+from torch.autograd.function import Function
+
+import dropcore
+from dropcore_torch import eager, plain
+from dropcore_torch._rows import Rows
+from dropcore_torch.plain import added, wide
+from dropcore_torch.private import softmax_backward
+from dropcore_torch.rule import rule_of
+from dropcore_torch.source import Source
+
+BLOCK = 1 << 17  # elements of a block for each thread, where it has more rows than those
+ROWS = 128  # of a block, at least: fewer re-read the keys, and the sums for them, too often
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a call of attention is asked for.
+
+    Attributes
+    ----------
+    scale : float
+        Of the scores.
+    causal : bool
+        Whether a query sees no later key.
+    p : float
+    draw : dropcore.Draw
+        Of the mask for W, of shape (batch, heads, queries, keys) in C order.
+    """
+
+    scale: float
+    causal: bool
+    p: float
+    draw: dropcore.Draw
+
+
+def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, call: Call) -> Tensor:
+    """Compute y.
+
+    Parameters
+    ----------
+    q : torch.Tensor
+        (batch, heads of keys, queries' heads for each, queries, width), on the CPU; not empty.
+    k, v : torch.Tensor
+        (batch, heads of keys, keys, width), of q's dtype.
+    mask : torch.Tensor, optional
+        Of five axes, those of W, each whole or of length 1: bools, true where a key is seen, or
+        numbers that are added to the scores.
+
+    Returns
+    -------
+    torch.Tensor
+        As q, of v's width, without gaps.
+    """
+    return _Blocks.apply(q, k, v, mask, call)
+
+
+# ------------------------------------------------------------------------------ blocks
+
+
+@dataclass(frozen=True)
+class _Block:
+    heads: slice  # of keys, in all batches
+    group: int  # which of the queries' heads that each of them has
+    rows: slice
+    columns: slice  # the first ones: later keys are seen by no row
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return tuple(each.stop - each.start for each in (self.heads, self.rows, self.columns))
+
+
+class _Work:
+    """The tensors of a call as blocks take them, and what a block computes.
+
+    They are of the computing dtype, and batches and heads are one axis.
+    """
+
+    def __init__(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, call: Call) -> None:
+        self.batch, self.heads, self.groups, self.queries, _ = q.shape
+        self.keys = k.shape[-2]
+        self.q, self.k, self.v = (wide(each).flatten(0, 1) for each in (q, k, v))
+        self.mask, self.call = mask, call
+        self.rows = Rows(call.draw, call.p, self.keys)
+        threads = torch.get_num_threads()
+        height = max(ROWS, BLOCK // self.keys)
+        self.height = min(self.queries, height)
+        self.at_once = max(1, BLOCK // (self.height * self.keys)) * threads
+        # A weight of 0 times nan or infinity is nan, where no column is left out.
+        self.skips = call.causal and bool(self.k.isfinite().all() and self.v.isfinite().all())
+        self.triangle: Tensor | None = None
+
+    def blocks(self) -> Iterator[_Block]:
+        for heads in self.chunks():
+            for group in range(self.groups):
+                for row in range(0, self.queries, self.height):
+                    rows = slice(row, min(row + self.height, self.queries))
+                    columns = slice(0, min(rows.stop, self.keys) if self.skips else self.keys)
+                    yield _Block(heads, group, rows, columns)
+
+    def chunks(self) -> Iterator[slice]:
+        # Where the mask differs between batches or heads, all of one batch.
+        alike = self.mask is None or self.mask.shape[:2] == (1, 1)
+        many = self.batch * self.heads if alike else self.heads
+        for first in range(0, self.batch * self.heads, many):
+            for head in range(0, many, self.at_once):
+                yield slice(first + head, first + min(head + self.at_once, many))
+
+    def memory(self) -> Tensor:
+        many = min(self.at_once, self.batch * self.heads)
+        return self.q.new_empty(many * self.height * self.keys)
+
+    def first_row(self, block: _Block) -> tuple[int, int]:
+        """The row of W that the block begins with, and the step to that of the next head."""
+        step = self.groups * self.queries
+        return block.heads.start * step + block.group * self.queries + block.rows.start, step
+
+    def weights(self, block: _Block, memory: Tensor) -> Tensor:
+        heads, rows, columns = block.shape
+        w = memory[: heads * rows * columns].view(block.shape)
+        q = self.q[block.heads, block.group, block.rows]
+        k = self.k[block.heads, block.columns].transpose(1, 2)
+        torch.baddbmm(w, q, k, beta=0, alpha=self.call.scale, out=w)
+        if self.call.causal and block.rows.start < columns:
+            w[:, :, block.rows.start :].add_(self.above(rows, columns - block.rows.start))
+        if self.mask is None:
+            return torch.softmax(w, -1, out=w)
+        w.add_(added(self.of_mask(self.mask, block), w.dtype))
+        nothing = w.amax(-1, keepdim=True) == -torch.inf
+        torch.softmax(w, -1, out=w)
+        return w.masked_fill_(nothing, 0) if nothing.any() else w
+
+    def above(self, rows: int, columns: int) -> Tensor:
+        # -inf where a key is later than the query.
+        if self.triangle is None:
+            self.triangle = self.q.new_full((self.height, self.keys), -torch.inf).triu_(1)
+        return self.triangle[:rows, :columns]
+
+    def of_mask(self, mask: Tensor, block: _Block) -> Tensor:
+        """The block's part of a tensor with a mask's shape: three axes, some of length 1."""
+        batch, head = divmod(block.heads.start, self.heads)
+        of_heads = slice(head, head + block.shape[0]) if mask.shape[1] > 1 else slice(0, 1)
+        return mask[
+            batch if mask.shape[0] > 1 else 0,
+            of_heads,
+            block.group if mask.shape[2] > 1 else 0,
+            block.rows if mask.shape[3] > 1 else slice(0, 1),
+            block.columns if mask.shape[4] > 1 else slice(0, 1),
+        ]
+
+
+# ---------------------------------------------------------------------------- passes
+
+
+class _Blocks(Function):
+    @staticmethod
+    def forward(
+        ctx: Any, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, call: Call
+    ) -> Tensor:
+        ctx.save_for_backward(q, k, v, mask)
+        ctx.call = call
+        work = _Work(q, k, v, mask, call)
+        y = work.q.new_empty(*work.q.shape[:-1], v.shape[-1])
+        memory = work.memory()
+        for block in work.blocks():
+            w = work.weights(block, memory)
+            work.rows.drop(w, *work.first_row(block))
+            out = y[block.heads, block.group, block.rows]
+            torch.bmm(w, work.v[block.heads, block.columns], out=out)
+        return y.unflatten(0, q.shape[:2]).to(q.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+        q, k, v, mask = ctx.saved_tensors
+        if is_grad_enabled():  # to be differentiated again
+            return *_differentiable(q, k, v, mask, ctx, dy), None
+        gradients = _Gradients(_Work(q, k, v, mask, ctx.call), ctx.needs_input_grad)
+        return *gradients.of(dy, (q, k, v, mask)), None
+
+
+class _Gradients:
+    """Sums over the blocks.
+
+    Those of k and v are gathered with places as the last axis: a product of few rows and many
+    columns takes three quarters of the time of its transpose.
+    """
+
+    def __init__(self, work: _Work, needed: tuple[bool, ...]) -> None:
+        self.work = work
+        of_q, of_k, of_v, of_mask = needed[:4]
+        zeros = work.q.new_zeros
+        self.dq = work.q.new_empty(work.q.shape) if of_q else None
+        self.dk = zeros(work.k.transpose(1, 2).shape) if of_k else None
+        self.dv = zeros(work.v.transpose(1, 2).shape) if of_v else None
+        self.dmask = zeros(work.mask.shape) if of_mask else None
+
+    def of(self, dy: Tensor, given: tuple[Tensor | None, ...]) -> list[Tensor | None]:
+        """The gradients of what is given, by those of y."""
+        work = self.work
+        dy = wide(dy).flatten(0, 1)
+        memory, other = work.memory(), work.memory()
+        for block in work.blocks():
+            self.add(block, dy[block.heads, block.group, block.rows], memory, other)
+        dk, dv = (None if dx is None else dx.transpose(1, 2) for dx in (self.dk, self.dv))
+        return [
+            None if dx is None else dx.to(x.dtype).reshape(x.shape)
+            for dx, x in zip((self.dq, dk, dv, self.dmask), given, strict=True)
+        ]
+
+    def add(self, block: _Block, dy: Tensor, memory: Tensor, other: Tensor) -> None:
+        work, scale = self.work, self.work.call.scale
+        w = work.weights(block, memory)
+        g = other[: w.numel()].view(w.shape)
+        packed = work.rows.drop(w, *work.first_row(block), out=g, keep=True)
+        if self.dv is not None:
+            self.dv[block.heads, :, block.columns].baddbmm_(dy.transpose(1, 2), g)
+        if self.dq is None and self.dk is None and self.dmask is None:
+            return
+        torch.bmm(dy, work.v[block.heads, block.columns].transpose(1, 2), out=g)
+        work.rows.again(g, packed)
+        softmax_backward(g, w, out=g)
+        if self.dmask is not None:
+            part = work.of_mask(self.dmask, block)
+            part += g.sum_to_size(part.shape)
+        if self.dq is not None:
+            out = self.dq[block.heads, block.group, block.rows]
+            k = work.k[block.heads, block.columns]
+            torch.baddbmm(out, g, k, beta=0, alpha=scale, out=out)
+        if self.dk is not None:
+            q = work.q[block.heads, block.group, block.rows]
+            dk = self.dk[block.heads, :, block.columns]
+            dk.baddbmm_(q.transpose(1, 2), g, alpha=scale)
+
+
+def _differentiable(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, ctx: Any, dy: Tensor
+) -> list[Tensor | None]:
+    # By the formulas of the plain form, all of whose weights are in memory.
+    call = ctx.call
+    rule, source = rule_of("standard", {}), Source(call.draw, True)
+
+    def drop(w: Tensor) -> Tensor:
+        return eager.dropout((w,), call.p, True, rule, source)
+
+    k_, v_ = k.unsqueeze(2), v.unsqueeze(2)
+    y = plain.attention(q, k_, v_, mask, call.causal, call.scale, drop)
+    given = (q, k, v, mask)
+    wanted = [i for i, need in enumerate(ctx.needs_input_grad[:4]) if need]
+    found = torch.autograd.grad(y, [given[i] for i in wanted], dy, create_graph=True)
+    gradients: list[Tensor | None] = [None] * 4
+    for i, gradient in zip(wanted, found, strict=True):
+        gradients[i] = gradient
+    return gradients
