@@ -1,0 +1,52 @@
+"""What a worker runs for one chunk.
+
+A task carries the record of the whole mask as JSON: the draw's text, p, shape and variant. With
+the place of its chunk in the whole array that is all that a worker needs to know.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+import dropcore
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Info = dict[int | None, dict[str, Any]]  # what Dask says of a chunk, by the number of the argument
+Location = list[tuple[int, int]]  # of a chunk: where it begins and ends along each axis
+
+
+def forward(x: Array, record: str, block_info: Info) -> Array:
+    """y of the chunk."""
+    return part(record, block_info[0]["array-location"]).forward(x)
+
+
+def backward(dy: Array, record: str, block_info: Info) -> Array:
+    """The gradient of the chunk."""
+    dx: Array = part(record, block_info[0]["array-location"]).backward(dy)
+    return dx
+
+
+def keep(record: str, block_info: Info) -> Array:
+    """The decisions for the chunk, also where several elements share one."""
+    mask = part(record, block_info[None]["array-location"])
+    return np.broadcast_to(mask.keep, mask.shape).copy()
+
+
+def part(record: str, location: Location) -> dropcore.Mask:
+    """The mask of the chunk at `location`, in the mask of the whole array.
+
+    The chunk is as long as Dask says; `Mask.forward` refuses an array of another shape, whose
+    neighbours would otherwise get decisions that are not theirs.
+    """
+    fields = json.loads(record)
+    shape = fields["shape"]
+    whole, origin = fields.get("shard", (shape, [0] * len(shape)))
+    fields["shape"] = [int(stop - start) for start, stop in location]
+    fields["shard"] = [
+        whole,
+        [int(first + start) for first, (start, _) in zip(origin, location, strict=True)],
+    ]
+    return dropcore.Mask.from_record(fields)

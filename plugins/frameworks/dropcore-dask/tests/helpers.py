@@ -1,0 +1,20 @@
+"""What the tests have in common."""
+
+import dropcore
+import numpy as np
+
+DRAW = dropcore.Stream(42, path=("dask",)).at(2**40)
+
+
+def same_bits(a, b):
+    """Whether two arrays are equal to the bit."""
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
+def values(shape, dtype=np.float32, seed=0):
+    """Numbers of both signs, with special ones among them."""
+    n = int(np.prod(shape))
+    x = np.random.default_rng([n, seed]).normal(size=n)
+    x[::11] = np.resize([np.inf, -np.inf, -0.0, 1e-40, 60000.0], x[::11].size)
+    with np.errstate(all="ignore"):
+        return x.astype(dtype).reshape(shape)
