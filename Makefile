@@ -19,6 +19,7 @@
 #   make check-mutants   do the tests find faults that are planted? FAULTS='decide.*' for some
 #   make test-peers    the autograd engine against PyTorch
 #   make test-frameworks   the packages for PyTorch, JAX, Keras and HIPS autograd
+#   make test-reach   one mask on many machines: the package for Dask, with two worker processes
 #   make test-lab   the Lab's server and page, also in a browser: needs chromium, node and npm
 #   make bench-lab check-lab-soak   how fast the Lab trains; half an hour of it, or LAB_SOAK seconds
 #   make audit     known vulnerabilities of what is pinned, as the index of Python packages lists them
@@ -65,7 +66,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 SAY := @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo wheel lab test-lab bench-lab check-lab-soak test test-quick lint lint-text lint-types docs interface pytest plugins test-plugins test-peers test-frameworks bench \
+.PHONY: help demo wheel lab test-lab bench-lab check-lab-soak test test-quick lint lint-text lint-types docs interface pytest plugins test-plugins test-peers test-frameworks test-reach bench \
     bench-results bench-compilers coverage check check-random check-soak check-mutants check-large check-sanitize check-threads check-debug check-plain check-engines check-pythons \
     check-free-threading check-clang check-foreign audit release-wheel build-requirements clean
 
@@ -213,6 +214,17 @@ test-frameworks: $(DIST)/wheel.stamp
 	for backend in $(KERAS_BACKENDS); do \
 	    (cd plugins/frameworks/dropcore-keras && KERAS_BACKEND=$$backend \
 	        $(CURDIR)/$(VENV)-frameworks/bin/python -m pytest) || exit 1; \
+	done
+
+# Those whose workers are processes, which their tests start and stop.
+REACH := dask
+
+test-reach: $(DIST)/wheel.stamp
+	$(SAY) 'Installing the packages for many machines, with their engines: about a minute'
+	$(call wheel_environment,reach,$(PLUGINS) $(REACH:%="./plugins/frameworks/dropcore-%[test]"))
+	$(SAY) 'Testing them: about a minute'
+	for name in $(REACH); do \
+	    (cd plugins/frameworks/dropcore-$$name && $(CURDIR)/$(VENV)-reach/bin/python -m pytest) || exit 1; \
 	done
 
 # The page's bundle must be what its sources give; a browser that is missing is a failure.

@@ -1,7 +1,8 @@
 """What the tests have in common."""
 
-import dropcore
 import numpy as np
+
+import dropcore
 
 DRAW = dropcore.Stream(42, path=("dask",)).at(2**40)
 

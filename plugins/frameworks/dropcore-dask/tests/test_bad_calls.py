@@ -1,13 +1,15 @@
 """What is refused, before a draw is taken and before anything is computed."""
 
+from dataclasses import dataclass
+
 import dask.array as da
-import dropcore
 import dropcore_dask
 import numpy as np
 import pytest
 import xarray
-from dataclasses import dataclass
 from helpers import DRAW
+
+import dropcore
 
 ONES = da.ones((4, 6), chunks=(2, 3))
 
@@ -19,14 +21,30 @@ def unknown():
 
 
 BAD = [
-    ({"x": np.ones((4, 6))}, TypeError, r"^x must be a dask.array.Array, not numpy.ndarray: .*from_array"),
-    ({"x": xarray.DataArray(ONES)}, TypeError, r"^x must be a dask.array.Array, not xarray.*DataArray: .*apply_ufunc"),
+    (
+        {"x": np.ones((4, 6))},
+        TypeError,
+        r"^x must be a dask.array.Array, not numpy.ndarray: .*from_array",
+    ),
+    (
+        {"x": xarray.DataArray(ONES)},
+        TypeError,
+        r"^x must be a dask.array.Array, not xarray.*DataArray: .*apply_ufunc",
+    ),
     ({"x": [1.0, 2.0]}, TypeError, r"^x must be a dask.array.Array, not builtins.list"),
-    ({"x": unknown()}, ValueError, r"^x must have chunks of known sizes, not .*nan.*x\.compute_chunk_sizes\(\)"),
+    (
+        {"x": unknown()},
+        ValueError,
+        r"^x must have chunks of known sizes, not .*nan.*x\.compute_chunk_sizes\(\)",
+    ),
     ({"x": ONES.astype(int)}, TypeError, r"^x must .*not .*int64"),
     ({"x": ONES.astype("complex64")}, TypeError, r"^x must .*not .*complex64"),
     ({"x": ONES.astype(">f4")}, TypeError, "^x must .*native byte order, not .*>f4"),
-    ({"x": ONES.map_blocks(np.ma.masked_invalid)}, TypeError, r"^x must have chunks that are NumPy arrays, not numpy.ma"),
+    (
+        {"x": ONES.map_blocks(np.ma.masked_invalid)},
+        TypeError,
+        r"^x must have chunks that are NumPy arrays, not numpy.ma",
+    ),
     ({"p": 1.5}, ValueError, r"^p must be in \[0, 1\], .*not 1\.5"),
     ({"p": float("nan")}, ValueError, r"^p must be in \[0, 1\], .*not nan"),
     ({"p": da.ones(())}, TypeError, "^p must be"),
@@ -38,10 +56,26 @@ BAD = [
     ({"variant": "standart"}, LookupError, "standart.*standard"),
     ({"variant": "spatial"}, TypeError, "needs the option channel_axis"),
     ({"variant": "spatial", "channel_axis": 5}, ValueError, "axis"),
-    ({"variant": "gaussian"}, TypeError, "^variant 'gaussian', training=True, is not taken for Dask arrays"),
-    ({"variant": "exactcount"}, TypeError, "^variant 'exactcount', training=True, is not taken for Dask arrays"),
-    ({"variant": "zoneout"}, TypeError, "^variant 'zoneout', training=True, is not taken for Dask arrays"),
-    ({"variant": "exactcount", "training": False}, TypeError, "^variant 'exactcount', training=False"),
+    (
+        {"variant": "gaussian"},
+        TypeError,
+        "^variant 'gaussian', training=True, is not taken for Dask arrays",
+    ),
+    (
+        {"variant": "exactcount"},
+        TypeError,
+        "^variant 'exactcount', training=True, is not taken for Dask arrays",
+    ),
+    (
+        {"variant": "zoneout"},
+        TypeError,
+        "^variant 'zoneout', training=True, is not taken for Dask arrays",
+    ),
+    (
+        {"variant": "exactcount", "training": False},
+        TypeError,
+        "^variant 'exactcount', training=False",
+    ),
     ({"shared_axes": 2}, ValueError, "shared_axes"),
     ({"out": np.ones((4, 6))}, TypeError, "'out' is no option of variant 'standard'"),
     ({"store": "bits"}, TypeError, "'store' is no option of variant 'standard'"),
@@ -66,7 +100,9 @@ def test_a_bad_call(wrong, error, message):
 
 
 @pytest.mark.parametrize(
-    "rng", [None, dropcore.Stream(1), np.random.default_rng(3), np.random.PCG64(3)], ids=lambda rng: type(rng).__name__
+    "rng",
+    [None, dropcore.Stream(1), np.random.default_rng(3), np.random.PCG64(3)],
+    ids=lambda rng: type(rng).__name__,
 )
 def test_what_gives_each_block_a_mask_of_its_own_is_refused(rng):
     message = r"^rng must be a Draw .*where shard is given, not .*pass the same Draw"
@@ -98,13 +134,17 @@ def test_a_bad_call_of_keep_mask(wrong, error, message):
 
 def test_a_gradient_that_does_not_fit():
     _, mask = dropcore_dask.dropout(ONES, 0.5, training=True, rng=DRAW)
-    with pytest.raises(ValueError, match=r"^dy must have the shape of the mask, \(4, 6\), not \(6, 4\)"):
+    with pytest.raises(
+        ValueError, match=r"^dy must have the shape of the mask, \(4, 6\), not \(6, 4\)"
+    ):
         mask.backward(ONES.T)
-    with pytest.raises(TypeError, match="^dy must be a dask.array.Array, not numpy.ndarray"):
+    with pytest.raises(TypeError, match=r"^dy must be a dask.array.Array, not numpy.ndarray"):
         mask.backward(np.ones((4, 6)))
-    with pytest.raises(ValueError, match=r"^dy must have chunks of known sizes.*dy\.compute_chunk_sizes"):
+    with pytest.raises(
+        ValueError, match=r"^dy must have chunks of known sizes.*dy\.compute_chunk_sizes"
+    ):
         mask.backward(unknown())
-    with pytest.raises(TypeError, match="^dy must .*int64"):
+    with pytest.raises(TypeError, match=r"^dy must .*int64"):
         mask.backward(ONES.astype(int))
 
 
@@ -138,15 +178,17 @@ def test_a_variant_that_workers_cannot_look_up():
 
 
 def test_an_inference_rule_of_its_own():
-    with pytest.raises(TypeError, match="^variant 'standard', training=False, is not taken"):
+    with pytest.raises(TypeError, match=r"^variant 'standard', training=False, is not taken"):
         dropcore_dask.dropout(ONES, 0.5, training=False, variant=Halved())
 
 
 def test_masks_that_no_worker_can_make():
-    with pytest.raises(TypeError, match="^whole must be a dropcore.Mask, not dict"):
+    with pytest.raises(TypeError, match=r"^whole must be a dropcore.Mask, not dict"):
         dropcore_dask.Mask({})
-    with pytest.raises(ValueError, match="^whole must have a draw"):
+    with pytest.raises(ValueError, match=r"^whole must have a draw"):
         dropcore_dask.Mask(dropcore.Mask.from_keep([1, 0], p=0.5))
-    _, whole = dropcore.dropout(np.ones((2, 10)), 0.5, training=True, rng=DRAW, variant="exactcount")
-    with pytest.raises(TypeError, match="^variant 'exactcount', training=True, is not taken"):
+    _, whole = dropcore.dropout(
+        np.ones((2, 10)), 0.5, training=True, rng=DRAW, variant="exactcount"
+    )
+    with pytest.raises(TypeError, match=r"^variant 'exactcount', training=True, is not taken"):
         dropcore_dask.Mask(whole)

@@ -5,7 +5,6 @@ import pickle
 
 import dask
 import dask.array as da
-import dropcore
 import dropcore_dask
 import ml_dtypes
 import numpy as np
@@ -13,6 +12,8 @@ import pytest
 from helpers import DRAW, same_bits, values
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import dropcore
 
 DTYPES = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16]
 RATES = [0.0, 2.0**-64, 0.1, 0.25, 3 / 16, 0.5, 2 / 3, 0.9, 1.0]
@@ -63,7 +64,9 @@ def test_any_chunks(data, chunked, p, dtype):
     for chunks_of_dy in (chunks, shape, 4):
         dx = lazy.backward(da.from_array(dy, chunks=chunks_of_dy))
         assert same_bits(dx.compute(), mask.backward(dy))
-    again = dropcore_dask.Mask(dropcore.Mask.from_record(json.loads(json.dumps(lazy.whole.record()))))
+    again = dropcore_dask.Mask(
+        dropcore.Mask.from_record(json.loads(json.dumps(lazy.whole.record())))
+    )
     assert same_bits(again.forward(da.from_array(x, chunks=3)).compute(), whole)
     keep = pickle.loads(pickle.dumps(lazy)).keep(chunks=chunks)
     assert keep.chunks == chunks
@@ -92,7 +95,11 @@ def test_slices_of_what_was_dropped(chunked, data):
     whole, _ = dropcore.dropout(x, 0.5, training=True, rng=DRAW)
     y, _ = dropcore_dask.dropout(da.from_array(x, chunks=chunks), 0.5, training=True, rng=DRAW)
     some = tuple(
-        slice(data.draw(st.integers(0, n)), data.draw(st.integers(0, n)), data.draw(st.sampled_from([1, 2, -1])))
+        slice(
+            data.draw(st.integers(0, n)),
+            data.draw(st.integers(0, n)),
+            data.draw(st.sampled_from([1, 2, -1])),
+        )
         for n in shape
     )
     assert same_bits(y[some].compute(), np.asarray(whole[some]))
@@ -104,7 +111,12 @@ def test_long_rows_in_chunks_that_fit_nothing():
     whole, mask = dropcore.dropout(x, 0.1, training=True, rng=DRAW, variant="alpha", shared_axes=1)
     for chunks in [(37, 50, 6100), (10, 7, 999), ((1, 30, 6), 13, (1, 4096, 2003))]:
         y, lazy = dropcore_dask.dropout(
-            da.from_array(x, chunks=chunks), 0.1, training=True, rng=DRAW, variant="alpha", shared_axes=1
+            da.from_array(x, chunks=chunks),
+            0.1,
+            training=True,
+            rng=DRAW,
+            variant="alpha",
+            shared_axes=1,
         )
         assert same_bits(y.compute(), whole)
         assert same_bits(lazy.backward(y).compute(), mask.backward(whole))
@@ -153,7 +165,9 @@ def test_a_dask_array_that_is_a_block_of_a_larger_one(variant):
         shard = ((40, 50), (rows.start, 0))
         y, lazy = dropcore_dask.dropout(da.from_array(x[rows], chunks=7), 0.3, shard=shard, **how)
         assert same_bits(y.compute(), whole[rows])
-        assert same_bits(lazy.backward(da.from_array(x[rows], chunks=11)).compute(), mask.backward(x)[rows])
+        assert same_bits(
+            lazy.backward(da.from_array(x[rows], chunks=11)).compute(), mask.backward(x)[rows]
+        )
     keep = dropcore_dask.keep_mask((27, 50), 0.3, rng=DRAW, chunks=7, shard=((40, 50), (13, 0)))
     assert same_bits(keep.compute(), dropcore.keep_mask((40, 50), 0.3, rng=DRAW)[13:])
 
@@ -173,10 +187,21 @@ def test_a_stream_gives_one_draw_a_call_however_often_it_is_computed():
     assert stream.position == 2
 
 
-@pytest.mark.parametrize("make", [lambda: 7, lambda: np.random.SeedSequence(7), lambda: np.random.default_rng(7), lambda: np.random.PCG64(7), lambda: DRAW])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: 7,
+        lambda: np.random.SeedSequence(7),
+        lambda: np.random.default_rng(7),
+        lambda: np.random.PCG64(7),
+        lambda: DRAW,
+    ],
+)
 def test_every_source_gives_the_mask_that_it_gives_in_numpy(make):
     y, _ = dropcore_dask.dropout(da.ones(1000, chunks=99), 0.5, training=True, rng=make())
-    assert same_bits(y.compute(), dropcore.dropout(np.ones(1000), 0.5, training=True, rng=make())[0])
+    assert same_bits(
+        y.compute(), dropcore.dropout(np.ones(1000), 0.5, training=True, rng=make())[0]
+    )
 
 
 def test_without_a_source_each_call_has_its_own_mask():

@@ -6,10 +6,11 @@ import sys
 import cloudpickle
 import dask
 import dask.array as da
-import dropcore
 import dropcore_dask
 import numpy as np
 from helpers import DRAW
+
+import dropcore
 
 BUILD = """
 import dask.array as da, dropcore, dropcore_dask
@@ -29,7 +30,10 @@ def names_built_here():
 def test_the_names_are_the_same_each_time_and_in_every_process():
     done = subprocess.run(
         [sys.executable, "-c", BUILD + "print(names)"],
-        capture_output=True, text=True, timeout=120, check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
     )
     assert names_built_here() == names_built_here() == eval(done.stdout)
 
@@ -55,9 +59,7 @@ def test_what_differs_has_another_name():
 
 
 def test_a_mask_is_a_deterministic_argument():
-    masks = [
-        dropcore_dask.dropout(da.ones(9), 0.1, training=True, rng=DRAW)[1] for _ in range(2)
-    ]
+    masks = [dropcore_dask.dropout(da.ones(9), 0.1, training=True, rng=DRAW)[1] for _ in range(2)]
     with dask.config.set({"tokenize.ensure-deterministic": True}):
         assert dask.base.tokenize(masks[0]) == dask.base.tokenize(masks[1])
 
@@ -71,4 +73,6 @@ def test_a_graph_carries_the_text_of_its_draw_and_no_arrays():
         sent = [cloudpickle.dumps(task) for task in tasks]
         assert all(str(DRAW).encode() in each for each in sent)
         assert max(map(len, sent)) < 4096
-        assert not any(isinstance(arg, np.ndarray) for task in tasks for arg in getattr(task, "args", ()))
+        assert not any(
+            isinstance(arg, np.ndarray) for task in tasks for arg in getattr(task, "args", ())
+        )

@@ -5,13 +5,14 @@ import subprocess
 import sys
 
 import dask.array as da
-import dropcore
 import dropcore_dask
 import numpy as np
 import pytest
 import xarray
 import zarr
 from helpers import DRAW, same_bits, values
+
+import dropcore
 
 
 def test_xarray():
@@ -37,8 +38,9 @@ import dask, dask.array as da, dropcore, dropcore_dask, numpy as np, zarr
 
 where, text = sys.argv[1:]
 shape, chunks = (8192, 16384), (1024, 2048)  # 512 MiB, in chunks of 8 MiB
-dask.config.set(scheduler="threads", num_workers=2)
-source = zarr.create_array(where + "/x", shape=shape, chunks=chunks, dtype="float32", compressors=None)
+dask.config.set({"scheduler": "threads", "num_workers": 2, "array.chunk-size": "8MiB"})
+source = zarr.create_array(
+    where + "/x", shape=shape, chunks=chunks, dtype="float32", compressors=None)
 da.ones(shape, chunks=chunks, dtype="float32").to_zarr(source)
 
 def data():
@@ -54,7 +56,7 @@ except MemoryError:
 else:
     refused = False
 
-x = da.from_zarr(where + "/x", chunks=chunks)
+x = da.from_zarr(where + "/x")
 y, mask = dropcore_dask.dropout(x, 0.1, training=True, rng=dropcore.Draw.parse(text))
 for name, array in (("y", y), ("dx", mask.backward(x))):
     array.to_zarr(zarr.create_array(
@@ -66,10 +68,11 @@ print(json.dumps([refused, float((y != 0).mean(dtype="float64").compute())]))
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit is one of Linux")
 def test_zarr_arrays_larger_than_memory(tmp_path):
 
-
     done = subprocess.run(
         [sys.executable, "-c", LARGE, str(tmp_path), str(DRAW)],
-        capture_output=True, text=True, timeout=300,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     refused, kept = json.loads(done.stdout)
@@ -77,7 +80,11 @@ def test_zarr_arrays_larger_than_memory(tmp_path):
     assert abs(kept - 0.9) < 1e-3
     x = np.ones((1500, 1), np.float32)
     y, dx = (zarr.open_array(tmp_path / name, mode="r") for name in ("y", "dx"))
-    for rows, column in [(slice(0, 1500), 0), (slice(6692, 8192), 16383), (slice(3000, 4500), 4097)]:
+    for rows, column in [
+        (slice(0, 1500), 0),
+        (slice(6692, 8192), 16383),
+        (slice(3000, 4500), 4097),
+    ]:
         right, _ = dropcore.dropout(
             x, 0.1, training=True, rng=DRAW, shard=((8192, 16384), (rows.start, column))
         )

@@ -6,11 +6,11 @@ import time
 
 import dask
 import dask.array as da
-import dropcore
 import dropcore_dask
 import numpy as np
-import pytest
 from helpers import DRAW, same_bits, values
+
+import dropcore
 
 SHAPE = (37, 50, 61)
 CHUNKS = [
@@ -66,7 +66,9 @@ def test_two_workers(client):
     built = [lazily(chunks, other) for chunks, other in zip(CHUNKS, CHUNKS[::-1], strict=True)]
     for pair in client.compute(built, sync=True):
         assert all(map(same_bits, pair, in_numpy()))
-    both = {worker for y, _ in client.compute([built[-1]], sync=True) for worker in client.nthreads()}
+    both = {
+        worker for y, _ in client.compute([built[-1]], sync=True) for worker in client.nthreads()
+    }
     assert len(both) == 2
 
 
@@ -94,7 +96,9 @@ def test_keep_masks_on_two_workers(client):
 def test_a_graph_that_was_built_on_a_worker(client):
     def build(record):
         mask = dropcore_dask.Mask(dropcore.Mask.from_record(record))
-        return mask.forward(da.from_array(values(SHAPE), chunks=13)).compute(scheduler="synchronous")
+        return mask.forward(da.from_array(values(SHAPE), chunks=13)).compute(
+            scheduler="synchronous"
+        )
 
     _, mask = dropcore.dropout(values(SHAPE), 0.1, training=True, rng=DRAW)
     assert same_bits(client.submit(build, mask.record()).result(), in_numpy()[0])

@@ -19,18 +19,18 @@ Location = list[tuple[int, int]]  # of a chunk: where it begins and ends along e
 
 
 def forward(x: Array, record: str, block_info: Info) -> Array:
-    """y of the chunk."""
+    """The chunk of y."""
     return part(record, block_info[0]["array-location"]).forward(x)
 
 
 def backward(dy: Array, record: str, block_info: Info) -> Array:
-    """The gradient of the chunk."""
+    """The chunk of the gradient."""
     dx: Array = part(record, block_info[0]["array-location"]).backward(dy)
     return dx
 
 
 def keep(record: str, block_info: Info) -> Array:
-    """The decisions for the chunk, also where several elements share one."""
+    """The chunk of the decisions, one for each element also where elements share one."""
     mask = part(record, block_info[None]["array-location"])
     return np.broadcast_to(mask.keep, mask.shape).copy()
 

@@ -161,9 +161,7 @@ def mask_of(
     return named_by(rng)
 
 
-def draw_of(
-    rng: dropcore.RNGLike, training: bool, shard: Shard | None
-) -> dropcore.Draw | None:
+def draw_of(rng: dropcore.RNGLike, training: bool, shard: Shard | None) -> dropcore.Draw | None:
     """The draw that `rng` names, None in inference: by the core's own rules, for no element."""
     block = None if shard is None else ((0,), (0,))
     _, mask = dropcore.dropout(

@@ -12,11 +12,13 @@ import dask.array as da
 import numpy as np
 from dask.array.core import normalize_chunks
 from dask.array.utils import meta_from_array
+from dask.base import tokenize
 
 import dropcore
 from dropcore_dask import block
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
+
 
 @dataclass(frozen=True, eq=False)
 class Mask:
@@ -130,7 +132,12 @@ class Mask:
         if not self.whole.training:
             return da.ones(shape, dtype=bool, chunks=chunks)
         return da.map_blocks(
-            block.keep, self._record(), chunks=chunks, dtype=bool, meta=meta, token="dropcore-keep"
+            block.keep,
+            self._record(),
+            chunks=chunks,
+            dtype=bool,
+            meta=meta,
+            name=f"dropcore-keep-{tokenize(self, chunks)}",
         )
 
     def _map(self, function: Callable[..., Any], name: str, array: da.Array) -> da.Array:
@@ -147,7 +154,7 @@ class Mask:
             self._record(),
             dtype=array.dtype,
             meta=meta_from_array(array),
-            token=f"dropcore-{function.__name__}",
+            name=f"dropcore-{function.__name__}-{tokenize(self, array)}",
         )
 
     def _record(self) -> str:
@@ -184,6 +191,6 @@ def check_array(name: str, array: Any) -> None:
         )
     if meta.dtype.name not in DTYPES or not meta.dtype.isnative:
         raise TypeError(
-            f"{name} must be of {', '.join(DTYPES[:-1])} or {DTYPES[-1]}, in native byte order, not "
-            f"of dtype {meta.dtype.str if meta.dtype.name in DTYPES else meta.dtype}"
+            f"{name} must be of {', '.join(DTYPES[:-1])} or {DTYPES[-1]}, in native byte order, "
+            f"not of dtype {meta.dtype.str if meta.dtype.name in DTYPES else meta.dtype}"
         )
