@@ -73,6 +73,17 @@ def cases():
         yield {**common, "shape": [3, 5, 6, 4], "options": {"channel_axis": -1}}
         yield {**common, "shape": [4, 5, 6], "options": {"channel_axis": 0, "batch_axis": None}}
 
+    # Long enough to be shared out over threads.
+    for (shape, shared), p, dtype in product(
+        (((9001,), ()), ((3, 2001), ()), ((3, 2001), (0,)), ((2003, 3), (1,))),
+        (0.1, 0.5, 3 / 16),
+        ("float32", "bfloat16"),
+    ):
+        number += 1
+        address = {"seed": number % 7, "path": ["long", number], "index": number * 2**31}
+        common = {**address, "p": p, "shape": list(shape), "dtype": dtype}
+        yield {**common, "variant": "standard", "options": {"shared_axes": list(shared)}}
+
 
 def shard_cases():
     """The cases of golden_shards.json, as dicts for JSON: blocks of larger arrays."""

@@ -115,8 +115,13 @@ def test_a_fork_in_a_worker(run):
         ended = threading.Event()
         answers = []
 
+        def work():
+            was_right = right()
+            dropcore.set_num_threads(3)  # the parent's workers are not waited for
+            return was_right and right()
+
         def fork():
-            answers.append(in_child(right))
+            answers.append(in_child(work))
             ended.set()
 
         assert right()

@@ -274,3 +274,13 @@ def test_threads_write_pieces_of_one_array_and_of_one_mask():
     together(*[lambda place=place: piece(place) for place in range(THREADS)])
     np.testing.assert_array_equal(pieces, keep)
     assert (y == expected).all()
+
+
+def test_a_call_returns_when_its_workers_have_ended():
+    # More of them than processors: the caller's own share is often done before theirs.
+    x, out = np.ones(2**20, np.float32), np.empty(2**20, np.float32)
+    with dropcore.num_threads(6):
+        for index in range(200):
+            out.fill(np.nan)
+            dropcore.dropout(x, 0.5, training=True, rng=dropcore.Stream(1).at(index), out=out)
+            assert not np.isnan(out[::-511]).any(), index

@@ -196,7 +196,7 @@ def test_built_in_names_are_reserved(install):
 def test_dropcore_plugins_chooses_distributions(
     install, monkeypatch, setting, has_first, has_second
 ):
-    install("one", GOOD, distribution="first-one")
+    install("one", GOOD, distribution="First_One")  # one name, however it is written
     install("two", GOOD, distribution="second-one")
     monkeypatch.setenv("DROPCORE_PLUGINS", setting)
     registry = Registry()

@@ -39,6 +39,13 @@ cdef Draw draw_of(DrawAddress address):
     return draw
 
 
+cdef const DrawAddress* address_of(Draw draw) except NULL:
+    # A pickle may lack it.
+    if draw is None:
+        raise ValueError("draw must be a Draw where a mask has no bits of its own, not None")
+    return &draw.address
+
+
 cdef bytes key_bytes(const DrawAddress* address):
     return b"".join([address.key[word].to_bytes(4, "little") for word in range(8)])
 

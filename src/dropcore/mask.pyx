@@ -3,8 +3,7 @@
 # A. A Mask holds what was decided, and no more. It is whole when it is made, and does not change.
 # B. A Runner runs one variant. Each kind of variant has a module in runners/, which registers its
 #    Runner here: `runner_of` is the one place that asks for the kind.
-# C. Pickles hold the variant by its class and the decisions by their draw; bits are
-#    pickled only where there is no draw to make them from.
+# C. Pickles hold the variant by its class and the decisions by their draw, or else their bits.
 
 cimport cython
 cimport numpy as cnp
@@ -39,7 +38,7 @@ cdef class Runner:
 
     def __cinit__(self, variant):
         self.variant = variant
-        self.inputs = variant.inputs
+        self.inputs = getattr(variant, "inputs", ())
         self.training = True
 
     cdef tuple drop(
@@ -94,6 +93,7 @@ cdef tuple shard_for(Runner runner, object shard, tuple shape):
     return checked_shard(shard, "x", shape)
 
 
+cdef Runner no_runner = Runner(None)  # of a Mask that nothing filled in, as a broken pickle can
 cdef list kinds = []  # (what a variant derives from, the class that runs it)
 cdef type inference = None  # of any variant
 
@@ -178,6 +178,9 @@ cdef class Mask:
     >>> mask.backward(np.array([0.3, -0.1, 0.2, -0.05]))
     array([0.6, 0. , 0.4, 0. ])
     """
+
+    def __cinit__(self):
+        self.runner, self.shape = no_runner, ()
 
     def __init__(self):
         raise TypeError(
@@ -376,7 +379,6 @@ cdef class Mask:
             If `record` is broken or of another stream version, or its variant is not installed.
         """
         variant, p, shape, draw, shard = records.read(record)
-        p = p_for(variant, p)
         return _rebuild(variant, p, shape, draw, draw is not None, None, None, None, shard)
 
     def __reduce__(self):
@@ -390,8 +392,8 @@ cdef class Mask:
 
 def _rebuild(variant, p, shape, draw, training, bits, mask_shape, saved, shard=None):
     cdef Runner runner = runner_of(variant)
-    if not training:
-        runner = runner.inference
+    p = p_for(variant, p)
+    runner = runner if training else runner.inference
     shape = checked_shape(shape)
     if shard is not None:
         shard = shard_for(runner, shard, shape)

@@ -39,7 +39,9 @@ if hasattr(os, "register_at_fork"):
 
 cdef int check_rng(object rng) except -1:
     # Before anything is drawn: whether take_draw will know what to do.
-    if rng is None or isinstance(rng, (Stream, Draw)):
+    if type(rng) is Stream:
+        return (<Stream> rng).check_left()
+    if rng is None or type(rng) is Draw:
         return 0
     if not isinstance(rng, (np.random.Generator, np.random.BitGenerator)):
         stream_of(rng)

@@ -10,3 +10,5 @@ cdef class Stream:
     cdef dict children
 
     cdef DrawAddress take(self) except *
+    cdef int check_left(self) except -1
+    cdef int refuse(self) except -1

@@ -17,7 +17,7 @@ import numpy as np
 from dropcore._core cimport keys
 from dropcore._core.arguments cimport integer_of
 from dropcore._core.table cimport DrawAddress
-from dropcore.draw cimport LAST_INDEX, draw_of, index_of, key_and_index
+from dropcore.draw cimport LAST_INDEX, Draw, draw_of, index_of, key_and_index
 
 from dropcore.draw import STREAM_VERSION, check_version
 
@@ -143,8 +143,17 @@ cdef class Stream:
                 self.next.index += 1
                 self.exhausted = self.next.index == 0
         if not left:
-            raise OverflowError(f"{self!r} has no draw left: its position is 2**64")
+            self.refuse()
         return address
+
+    cdef int check_left(self) except -1:
+        cdef bint exhausted
+        with cython.critical_section(self):
+            exhausted = self.exhausted
+        return self.refuse() if exhausted else 0
+
+    cdef int refuse(self) except -1:
+        raise OverflowError(f"{self!r} has no draw left: its position is 2**64")
 
     def draw(self):
         """The next draw; the position moves on by one.
@@ -158,7 +167,9 @@ cdef class Stream:
         OverflowError
             If all 2**64 draws are taken.
         """
-        return draw_of(self.take())
+        cdef Draw draw = Draw.__new__(Draw)  # before an index is taken
+        draw.address = self.take()
+        return draw
 
     def at(self, index):
         """The draw at an index, without taking any.

@@ -23,6 +23,14 @@ def test_a_tensor_used_often_gets_the_sum_of_its_gradients():
     np.testing.assert_array_equal(x.grad, np.full(3, 1 + 2 + 3 + 30.0))
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_node_is_deeper_than_each_of_its_parents(turned):
+    a = Tensor([2.0], requires_grad=True)
+    deep = a * 3.0 * 5.0 * 7.0
+    (a * deep if turned else deep * a).sum().backward()
+    assert a.grad.tolist() == [2 * 105 * 2.0]
+
+
 def test_a_node_waits_for_all_its_children():
     # shared -> a short and a long way to the result: if it went early, the long way would be lost
     x = leaf(3)

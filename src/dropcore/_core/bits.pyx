@@ -1,6 +1,8 @@
 # Packed decisions as arrays: one bit each, element i in bit i%8 of byte i//8.
 
 cimport numpy as cnp
+from libc.stdint cimport uint8_t
+from libc.string cimport memcpy
 
 import numpy as np
 
@@ -8,6 +10,12 @@ from dropcore._core.arguments cimport as_array
 from dropcore._core.layout cimport Sharing
 
 cnp.import_array()
+
+cdef uint8_t[8 * 256] EIGHT  # the eight decisions of each byte
+cdef int each, bit
+for each in range(256):
+    for bit in range(8):
+        EIGHT[8 * each + bit] = each >> bit & 1
 
 
 cdef cnp.ndarray decisions_of(object keep):
@@ -30,11 +38,15 @@ cdef int unpack(
     cnp.ndarray bits,  # IN
     cnp.ndarray keep,  # OUT: bool, in C order
 ) except -1:
-    # In pieces, so that no second array of the size of `keep` is made.
-    flat = keep.reshape(-1)
-    for first in range(0, flat.size, 1 << 20):
-        piece = flat[first:first + (1 << 20)]
-        piece[:] = np.unpackbits(bits[first >> 3:], count=piece.size, bitorder="little")
+    # NumPy's would make a second array of the size of `keep`; here no memory is asked for.
+    cdef const uint8_t* packed_byte = <const uint8_t*> cnp.PyArray_DATA(bits)
+    cdef uint8_t* kept = <uint8_t*> cnp.PyArray_DATA(keep)
+    cdef Py_ssize_t n = cnp.PyArray_SIZE(keep), byte, k
+    with nogil:
+        for byte in range(n >> 3):
+            memcpy(kept + 8 * byte, EIGHT + 8 * packed_byte[byte], 8)
+        for k in range(n & ~<Py_ssize_t> 7, n):
+            kept[k] = packed_byte[k >> 3] >> (k & 7) & 1
     return 0
 
 

@@ -185,6 +185,8 @@ cdef class Sharing:
             [1 if axis in shared_axes else length for axis, length in enumerate(shape)]
         )
         self.axes = len(shape)
+        if self.axes > <int> MAX_AXES:
+            raise ValueError(f"shape must have at most {<int> MAX_AXES} axes, not {self.axes}")
         self.decisions = 1
         for axis in range(self.axes):
             self.length[axis] = shape[axis]

@@ -158,13 +158,21 @@ cdef int execute(Work* w, object x, object y, object bits) except -1:
         return 0
     share = -(-units // (count * grain)) * grain
     pieces = []
-    for begin in range(0, units, share):
-        piece = Piece()
-        piece.kept_alive = (x, y, bits)
-        piece.work = cut(w, begin, min(begin + share, units))
-        pieces.append(piece)
+    try:
+        for begin in range(0, units, share):
+            piece = Piece()
+            piece.kept_alive = (x, y, bits)
+            piece.work = cut(w, begin, min(begin + share, units))
+            pieces.append(piece)
+    except (MemoryError, RuntimeError):  # or no lock: one thread needs none, and the draw is taken
+        with nogil:
+            run_here(w)
+        return 0
     try:
         threads.run_pieces(pieces)
+    except MemoryError:
+        for piece in pieces:
+            piece()
     finally:
         wait_for(pieces)
     return 0

@@ -14,7 +14,7 @@ from dropcore._core.plan cimport ShapedPlan, plan_of_decisions
 from dropcore._core.table cimport DrawAddress, Layout
 from dropcore.mask cimport Mask, register_runner, remember
 from dropcore.runners.selecting cimport SelectingRunner
-from dropcore.draw cimport Draw, draw_of
+from dropcore.draw cimport Draw, address_of, draw_of
 from dropcore.rng cimport take_draw
 
 from dropcore.variants.base import DecidingVariant
@@ -63,7 +63,7 @@ cdef class DecidingRunner(SelectingRunner):
         self, double p, tuple shape, Draw draw, object bits, tuple mask_shape, tuple saved,
         tuple shard,
     ):
-        return self.decided(p, shape, &draw.address, shard)
+        return self.decided(p, shape, address_of(draw), shard)
 
 
 cdef tuple block_in(tuple mask_shape, tuple shape, tuple shard):

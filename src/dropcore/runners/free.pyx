@@ -7,7 +7,7 @@ from dropcore._core.outputs cimport delivered, put, target_for
 from dropcore._core.table cimport DrawAddress
 from dropcore.mask cimport Mask, register_runner, remember
 from dropcore.runners.computing cimport ComputingRunner
-from dropcore.draw cimport Draw, draw_of
+from dropcore.draw cimport Draw, address_of, draw_of
 from dropcore.rng cimport take_draw
 
 from dropcore.variants.base import FreeVariant
@@ -47,7 +47,7 @@ cdef class FreeRunner(ComputingRunner):
         self, double p, tuple shape, Draw draw, object bits, tuple mask_shape, tuple saved,
         tuple shard,
     ):
-        return remember(self, p, shape, &draw.address, None, None, saved, None)
+        return remember(self, p, shape, address_of(draw), None, None, saved, None)
 
     cdef tuple held(self, Mask mask):
         return mask.saved

@@ -11,10 +11,10 @@ from dropcore._core.bits cimport check_bits, empty_bits, packed
 from dropcore._core.layout cimport is_fused, layout_of
 from dropcore._core.outputs cimport delivered, source_for, target_for
 from dropcore._core.plan cimport ShapedPlan, plan_of_decisions, shaped_plan
-from dropcore._core.table cimport DrawAddress, Layout
+from dropcore._core.table cimport Layout
 from dropcore.mask cimport Mask, register_runner, remember
 from dropcore.runners.selecting cimport SelectingRunner
-from dropcore.draw cimport Draw
+from dropcore.draw cimport Draw, address_of
 from dropcore.rng cimport take_draw
 
 from dropcore.variants.base import PlannedVariant
@@ -52,18 +52,23 @@ cdef class PlannedRunner(SelectingRunner):
         cdef const Layout* layout = layout_of(plan.sharing, target, &own)
         cdef bint fused = is_fused(layout)
         cdef cnp.ndarray source, scratch = apply.scratch_for(layout), bits = None
-        cdef DrawAddress draw
+        cdef tuple result
+        cdef Mask mask
         if store or not fused:
             bits = empty_bits(plan.sharing.decisions)
-        draw = take_draw(rng)
+        # All memory is there before the draw is taken.
+        mask = remember(self, p, shape, NULL, plan, bits if store else None, (), shard)
+        result = (target if out is None else out, mask)
         source = source_for(x, target)
+        mask.address = take_draw(rng)
+        mask.has_draw = True
         if fused:
-            apply.drop(&draw, p, &plan.sharing.shard, plan.plan, source, target, bits)
+            apply.drop(&mask.address, p, &plan.sharing.shard, plan.plan, source, target, bits)
         else:
-            apply.keep_bits(&draw, p, &plan.sharing.shard, bits)
+            apply.keep_bits(&mask.address, p, &plan.sharing.shard, bits)
             apply.select(bits, layout, scratch, plan.plan, source, target)
-        mask = remember(self, p, shape, &draw, plan, bits if store else None, (), shard)
-        return delivered(target, out), mask
+        delivered(target, out)
+        return result
 
     cdef Mask from_keep(self, double p, tuple shape, cnp.ndarray keep):
         cdef ShapedPlan plan = plan_of_decisions(
@@ -78,7 +83,7 @@ cdef class PlannedRunner(SelectingRunner):
         cdef ShapedPlan plan
         if bits is None:
             plan = self.plan_for(p, shape, shard)
-            return remember(self, p, shape, &draw.address, plan, None, (), shard)
+            return remember(self, p, shape, address_of(draw), plan, None, (), shard)
         plan = plan_of_decisions(self.variant.plan(p, shape), "keep", mask_shape, shape)
         bits = np.ascontiguousarray(bits)
         check_bits(bits, plan.sharing)
