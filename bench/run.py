@@ -156,7 +156,10 @@ def main() -> int:
         "date": time.strftime("%Y-%m-%d"),
     }
     (args.results / "run.json").write_text(json.dumps(facts, indent=1) + "\n")
-    planned = [job for job in jobs(isas, list(there), args.quick) if (args.only or "") in job.name]
+    every = jobs(isas, list(there), args.quick)
+    planned = [job for job in every if (args.only or "") in job.name]
+    if not planned:
+        sys.exit(f"--only {args.only}: the processes are {', '.join(job.name for job in every)}")
     failed = 0
     for number in range(1, args.passes + 1):
         for job in planned:
