@@ -118,15 +118,15 @@ BROKEN = {
         def register_variants(register):
             register(dict)
         """,
-        "register takes a class derived from Variant, not <class 'dict'>",
+        "variant must be a class derived from Variant, not <class 'dict'>",
     ),
     "an instance": (
         GOOD.replace("register(Mine)", "register(Mine())"),
-        "register takes a class derived from Variant",
+        "variant must be a class derived from Variant",
     ),
     "a name given twice": (
         GOOD.replace("register(Mine)", "register(Mine); register(Mine)"),
-        "registered twice",
+        "once, not twice",
     ),
 }
 

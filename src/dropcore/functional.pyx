@@ -1,4 +1,5 @@
-# dropout and keep_mask: the functions. What is looked up by name is looked up once.
+# The functions `dropout` and `keep_mask`: they check every argument, and have the variant's Runner
+# drop.
 
 cimport numpy as cnp
 
@@ -10,56 +11,13 @@ from dropcore._core.bits cimport unpack
 from dropcore._core.layout cimport Sharing
 from dropcore._core.shard cimport checked_shard, set_neighbours
 from dropcore._core.table cimport DrawAddress, Shard
-from dropcore.mask cimport Runner, p_for, runner_of, shard_for
+from dropcore.mask cimport Runner, p_for, shard_for
 from dropcore.rng cimport check_agreed, check_rng, take_draw
+from dropcore.runners.lookup cimport runner_for
 
-import dropcore.runners  # no-cython-lint
-from dropcore.plugins import get_variant, registry
-from dropcore.variants.base import Variant
+from dropcore.plugins import registry
 
 cnp.import_array()
-
-cdef enum:
-    MOST = 1024  # runners that are kept
-
-
-# By a variant's name and options; variants that were passed themselves by their id. A Runner holds
-# its variant, so the id cannot be reused as long as it is remembered.
-cdef dict runners = {}
-
-
-cdef Runner runner_for(object variant, dict options):
-    cdef Runner found
-    key = key_of(variant, options)
-    found = runners.get(key) if key is not None else None
-    if found is None:
-        found = runner_of(get_variant(variant, **options))
-        if key is not None:
-            if len(runners) >= MOST:
-                runners.clear()
-            runners[key] = found
-    return found
-
-
-cdef object key_of(object variant, dict options):
-    # None where there is no safe key: 1, True and 1.0 are equal, but not one option.
-    if type(variant) is not str:
-        return id(variant) if isinstance(variant, Variant) and not options else None
-    if not options:
-        return variant
-    key = [variant]
-    for name, value in options.items():
-        key.append(name)
-        key.append(value)
-        if type(value) is tuple:
-            for each in <tuple> value:
-                if type(each) is not int:
-                    return None
-        elif type(value) is not int and value is not None:
-            if type(value) is not float and type(value) is not str and type(value) is not bool:
-                return None
-            key.append(type(value))
-    return tuple(key)
 
 
 cdef bint boolean(str name, object value) except? 0:
@@ -203,7 +161,7 @@ cpdef tuple dropout_by_position(
 
 
 cdef int raise_missing(object variant, str name) except -1:
-    raise TypeError(f"variant {variant!r} needs {name}: pass it by name")
+    raise TypeError(f"{name} must be passed by name for variant {variant!r}, not left out")
 
 
 cdef dict inputs_by_name = {}  # of the variants that take more than x

@@ -1,9 +1,10 @@
-# Mask: what was dropped in one forward pass, and Runner: what can run it again and backward.
+# Mask: what was dropped in one forward pass. Runner: the interface of what runs a variant.
 #
-# A. A Mask holds what was decided, and no more. It is whole when it is made, and does not change.
-# B. A Runner runs one variant. Each kind of variant has a module in runners/, which registers its
-#    Runner here: `runner_of` is the one place that asks for the kind.
-# C. Pickles hold the variant by its class and the decisions by their draw, or else their bits.
+# A. A Mask holds what was decided and runs nothing. It is complete when it is made, and immutable.
+# B. A Runner runs one variant. Each kind of variant has a module in runners/ that registers its
+#    class of Runner here. Only `runner_of` asks for the kind of a variant.
+# C. A pickled Mask has the class and options of its variant, and its draw. Bits are pickled only
+#    if there is no draw to make them from.
 
 cimport cython
 cimport numpy as cnp
@@ -33,8 +34,8 @@ cpdef double p_for(object variant, object p) except? -1.0:
 # -------------------------------------------------------------------- runners
 
 cdef class Runner:
-    # Arrays that come here were accepted: x and dy of the mask's shape, where there is a mask; the
-    # others as the user gave them. `out` was not looked at. What a kind cannot do it leaves.
+    # x and dy were accepted before, and have the mask's shape if there is a mask. `others` (further
+    # inputs) and `out` are as the user gave them. A kind overrides the methods that it supports.
 
     def __cinit__(self, variant):
         self.variant = variant
@@ -44,22 +45,22 @@ cdef class Runner:
     cdef tuple drop(
         self, cnp.ndarray x, tuple others, double p, object out, object rng, bint store, tuple shard
     ):
-        # y and its mask; `shard` may be None. The draw is taken after every check and allocation,
-        # so a failed call takes none. The exception is a variant's own `decide` or `forward`, which
-        # needs the draw: if it raises, the draw is used up.
+        # Gives y and its mask; `shard` may be None. The draw is taken after all checks and
+        # allocations, so that a failed call takes none. The exception is a variant's own `decide`
+        # or `forward`, which needs the draw: if it raises, the draw is used up.
         raise NotImplementedError
 
     cdef object again(self, Mask mask, cnp.ndarray x, tuple others, object out):
-        # y for the same decisions.
+        # Gives y by the decisions of the mask.
         raise NotImplementedError
 
     cdef object backward(self, Mask mask, cnp.ndarray dy, object out):
-        # The gradient of x, or a tuple of gradients where there are several inputs.
+        # Gives the gradient of x, or a tuple of gradients if there are several inputs.
         raise NotImplementedError
 
     cdef cnp.ndarray decisions(self, Mask mask):
-        # Packed, in the mask's own shape; the mask's own array or a new one.
-        raise TypeError(f"variant {self.variant.name!r} has no keep decisions")
+        # Gives the packed decisions, in the mask's own shape: the mask's array or a new one.
+        raise TypeError(f"variant must be one with keep decisions, not {self.variant.name!r}")
 
     cdef tuple mask_shape(self, Mask mask):
         return mask.shape
@@ -71,31 +72,31 @@ cdef class Runner:
         self, double p, tuple shape, Draw draw, object bits, tuple mask_shape, tuple saved,
         tuple shard,
     ):
-        # Of a record or a pickle.
+        # Gives the mask that a record or a pickle describes.
         raise NotImplementedError
 
     cdef tuple held(self, Mask mask):
-        # What the mask's address does not say.
+        # Gives the arrays that backward needs and that do not follow from the draw.
         raise NotImplementedError
 
     cdef Mask joined(self, Mask bare, tuple held):
-        # A mask that `held` was taken from, with it.
+        # Gives the mask of which `bare` and `held` are the parts.
         raise NotImplementedError
 
 
 cdef tuple shard_for(Runner runner, object shard, tuple shape):
-    # `shard=` as tuples of int, if the variant takes one and it fits x of that shape.
+    # The argument `shard` as tuples of int, if the variant takes one and it fits x of that shape.
     if not runner.variant.takes_shard(runner.training):
         raise TypeError(
-            f"shard is not taken by variant {runner.variant.name!r}, "
-            f"training={bool(runner.training)}: its own rule may need the whole array"
+            f"shard must be None for variant {runner.variant.name!r}, "
+            f"training={bool(runner.training)}, not {shard!r}: its rule may need the whole array"
         )
     return checked_shard(shard, "x", shape)
 
 
 cdef Runner no_runner = Runner(None)  # of a Mask that nothing filled in, as a broken pickle can
-cdef list kinds = []  # (what a variant derives from, the class that runs it)
-cdef type inference = None  # of any variant
+cdef list kinds = []  # pairs: a base class of variants, the class of Runner for them
+cdef type inference = None  # the class of Runner for inference, of any variant
 
 
 cdef int register_runner(object kind, type runner) except -1:
@@ -238,7 +239,7 @@ cdef class Mask:
         cdef cnp.ndarray x
         if len(inputs) != len(self.runner.inputs):
             raise TypeError(
-                f"forward takes {', '.join(self.runner.inputs)} for variant "
+                f"inputs must be {', '.join(self.runner.inputs)} for variant "
                 f"{self.runner.variant.name!r}, not {len(inputs)} arrays"
             )
         x = accepted("x", inputs[0])
@@ -267,8 +268,8 @@ cdef class Mask:
         cdef cnp.ndarray array
         if out is not None and len(self.runner.inputs) > 1:
             raise TypeError(
-                f"out is not taken by variant {self.runner.variant.name!r}, which has several "
-                "inputs"
+                f"out must be None for variant {self.runner.variant.name!r} of several inputs, "
+                f"not {type(out).__name__}"
             )
         array = accepted("dy", dy)
         check_shape("dy", array, self.shape)

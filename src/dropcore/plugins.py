@@ -123,7 +123,10 @@ class Registry:
         if name in BUILT_IN:
             for plugin in others:
                 if plugin.state != "failed":
-                    self._fail(plugin, ValueError(f"the name {name!r} is built in, and reserved"))
+                    self._fail(
+                        plugin,
+                        ValueError(f"the name must be a new one, not {name!r}, which is built in"),
+                    )
         elif others:
             origins = " and ".join(plugin.distribution for plugin in entries)
             for plugin in entries:
@@ -162,7 +165,7 @@ class Registry:
         def register(variant: type[Variant]) -> None:
             _check_class(variant)
             if variant.name in brought:
-                raise ValueError(f"variant {variant.name!r} is registered twice by {plugin.module}")
+                raise ValueError(f"{plugin.module} must register {variant.name!r} once, not twice")
             brought[variant.name] = variant
 
         if self._manager.is_registered(module):
@@ -199,9 +202,11 @@ class Registry:
 
 def _check_class(variant: object) -> None:
     if not (isinstance(variant, type) and issubclass(variant, Variant)):
-        raise TypeError(f"register takes a class derived from Variant, not {variant!r}")
+        raise TypeError(f"variant must be a class derived from Variant, not {variant!r}")
     if not isinstance(getattr(variant, "name", None), str):
-        raise TypeError(f"{variant.__name__}.name must be a str")
+        raise TypeError(
+            f"{variant.__name__}.name must be a str, not {getattr(variant, 'name', None)!r}"
+        )
 
 
 def _chosen_distributions() -> set[str] | None:
@@ -318,7 +323,10 @@ def get_variant(name: str | Variant, /, **options: Any) -> Variant:  # type: ign
     """
     if isinstance(name, Variant):
         if options:
-            raise TypeError(f"options {sorted(options)} belong in the Variant that was passed")
+            raise TypeError(
+                "options must be part of the Variant that is passed, not beside it: "
+                f"{sorted(options)}"
+            )
         check_plain(name)
         return name
     if not isinstance(name, str):
@@ -328,12 +336,12 @@ def get_variant(name: str | Variant, /, **options: Any) -> Variant:  # type: ign
     for option in options:
         if option not in known:
             raise TypeError(
-                f"{option!r} is no option of variant {name!r}, which takes "
-                f"{', '.join(known) or 'none'}"
+                f"options of variant {name!r} must be among {', '.join(known) or 'none'}, "
+                f"not {option!r}"
             )
     for field in fields(variant):
         if field.name not in options and field.default is field.default_factory is MISSING:
-            raise TypeError(f"variant {name!r} needs the option {field.name}")
+            raise TypeError(f"{field.name} must be given for variant {name!r}, not left out")
     built = variant(**{option: plain(value) for option, value in options.items()})
     check_plain(built)
     return built

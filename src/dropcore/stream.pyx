@@ -62,7 +62,7 @@ def _part(part):
         try:
             part.encode("utf-8")
         except UnicodeEncodeError:
-            raise ValueError(f"path part {part!r} has no UTF-8 form") from None
+            raise ValueError(f"path part must be a str with a UTF-8 form, not {part!r}") from None
         return str.__str__(part)  # its text, also of an enum
     return integer_of("path part", part, "a str or an integer >= 0")
 

@@ -124,7 +124,7 @@ def test_a_module_takes_further_inputs_by_name():
     layer = Dropout(0.3, Blend(), 7)
     expected = dropout(X, 0.3, training=True, rng=Stream(7), variant=Blend(), previous=DY)
     assert same(layer(X, previous=DY).data, expected.data)
-    with pytest.raises(TypeError, match="needs previous"):
+    with pytest.raises(TypeError, match="previous must be passed by name"):
         layer(X)
     assert layer.rng.position == 1
 

@@ -143,14 +143,14 @@ def test_what_is_private_or_of_no_module_s_kind_is_left():
 @pytest.mark.parametrize(
     ("held", "error", "named"),
     [
-        ({ReLU(): 1, "x": {ReLU()}}, TypeError, "held: .* must not be in a set"),
-        ({ReLU()}, TypeError, "held: .* must not be in a set"),
-        ({"a.b": ReLU()}, ValueError, "held: the key 'a.b' must be"),
-        ([{"": ReLU()}], ValueError, "held: the key '' must be"),
-        ({None: ReLU()}, ValueError, "held: the key None must be"),
-        ({(0, 1): [ReLU()]}, ValueError, r"held: the key \(0, 1\) must be"),
-        ({1.5: ReLU()}, ValueError, "held: the key 1.5 must be"),
-        ({1: ReLU(), "1": ReLU()}, ValueError, "held.1: two keys must not read alike"),
+        ({ReLU(): 1, "x": {ReLU()}}, TypeError, "held must hold .* not in a set"),
+        ({ReLU()}, TypeError, "held must hold .* not in a set"),
+        ({"a.b": ReLU()}, ValueError, "keys of held must be .* not 'a.b'"),
+        ([{"": ReLU()}], ValueError, "keys of held must be .* not ''"),
+        ({None: ReLU()}, ValueError, "keys of held must be .* not None"),
+        ({(0, 1): [ReLU()]}, ValueError, r"keys of held must be .* not \(0, 1\)"),
+        ({1.5: ReLU()}, ValueError, "keys of held must be .* not 1.5"),
+        ({1: ReLU(), "1": ReLU()}, ValueError, "held.1 must be the name of one item"),
     ],
 )
 def test_what_has_no_name_is_an_error(held, error, named):

@@ -217,7 +217,7 @@ def test_flatten():
 
 @pytest.mark.parametrize("name", ["train", "forward", "parameters", "_x", "a.b", "", "0"])
 def test_names_that_a_module_cannot_have(name):
-    with pytest.raises(ValueError, match=f"the name of a module must not be '{name}'"):
+    with pytest.raises(ValueError, match=f"the name of a module must be .* not '{name}'"):
         Sequential(ReLU(), **{name: ReLU()})
 
 

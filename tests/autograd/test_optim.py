@@ -136,7 +136,7 @@ def test_a_state_that_does_not_fit_changes_nothing(make):
     ):
         optimiser.load_state_dict(state if optimiser._slots else {})
     with pytest.raises(
-        ValueError, match=r"state must have the names .*: missing \[\], unknown \['more'\]"
+        ValueError, match=r"state must have the names .*, not lack \[\] and add \['more'\]"
     ):
         optimiser.load_state_dict(before | {"more": 1})
     after = optimiser.state_dict()
@@ -185,7 +185,7 @@ TWICE = parameter(1)
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: SGD([], 0.1), ValueError, "parameters must not be empty"),
+        (lambda: SGD([], 0.1), ValueError, "parameters must be one or more"),
         (lambda: SGD([Tensor([1.0])], 0.1), TypeError, "require a gradient"),
         (lambda: Adam([np.ones(3)]), TypeError, "parameters must be tensors"),
         (lambda: SGD([parameter(1)], -1), ValueError, "lr must be 0 or more, and finite, not -1"),
@@ -206,7 +206,7 @@ TWICE = parameter(1)
         ),
         (lambda: SGD([parameter(1)], "fast"), TypeError, "lr must be a number, not 'fast'"),
         (lambda: SGD([parameter(1)], float("inf")), ValueError, "lr must be .* not inf"),
-        (lambda: SGD([TWICE, TWICE], 0.1), ValueError, "parameters must not have one twice"),
+        (lambda: SGD([TWICE, TWICE], 0.1), ValueError, "parameters must be different tensors"),
         # A tensor gives its rows, which are other tensors.
         (lambda: SGD(parameter(1, 2), 0.1), TypeError, "computed from others"),
         (lambda: SGD(parameter(1)[0], 0.1), TypeError, "cannot be iterated over"),

@@ -171,8 +171,8 @@ def test_an_operand_is_named(operand, named):
         (lambda x: 2**x, TypeError, r"exponent must be a number.*exp\(exponent"),
         (lambda x: len(x.sum()), TypeError, r"shape \(\) has no length"),
         (lambda x: list(x.sum()), TypeError, r"shape \(\) cannot be iterated"),
-        (lambda x: Tensor(np.ma.masked_array(x.data)), TypeError, "data must not be a masked"),
-        (lambda x: x * np.ma.masked_array(x.data), TypeError, "an operand must not be a masked"),
+        (lambda x: Tensor(np.ma.masked_array(x.data)), TypeError, "data must be a plain array"),
+        (lambda x: x * np.ma.masked_array(x.data), TypeError, "an operand must be a plain array"),
         (lambda x: x[Tensor([0.0])], TypeError, "an index must be"),
     ],
 )

@@ -285,7 +285,7 @@ def test_no_grad_holds_for_its_thread_alone():
 
 
 def test_backward_without_a_gradient_needs_one_element():
-    with pytest.raises(ValueError, match=r"gradient must be given for a tensor of shape \(3,\)"):
+    with pytest.raises(ValueError, match=r"gradient must be an array for a tensor of shape \(3,\)"):
         (leaf(3) * 2).backward()
     with pytest.raises(
         TypeError, match="gradient must be of real numbers, not of dtype complex128"

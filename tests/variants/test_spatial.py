@@ -53,10 +53,10 @@ def test_both_layouts_make_the_same_decisions():
     ("shape", "options", "message"),
     [
         ((4,), {"channel_axis": 1}, "channel_axis"),
-        ((4, 5), {"channel_axis": 1}, "needs an axis besides"),
-        ((4, 5, 6), {"channel_axis": 0}, "are one axis"),
+        ((4, 5), {"channel_axis": 1}, "x must have an axis besides"),
+        ((4, 5, 6), {"channel_axis": 0}, "which are one axis"),
         ((4, 5, 6), {"channel_axis": 1, "batch_axis": 3}, "batch_axis"),
-        ((4, 5, 6), {"channel_axis": -3}, "are one axis"),
+        ((4, 5, 6), {"channel_axis": -3}, "which are one axis"),
     ],
 )
 def test_a_rank_that_it_cannot_read_is_an_error(shape, options, message):

@@ -7,7 +7,7 @@ from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 from dropcore._core cimport keys
 from dropcore._core.apply cimport select_now
 from dropcore._core.dispatch cimport kernels
-from dropcore._core.layout cimport find_layout
+from dropcore._core.layout cimport find_layout, scratch_bytes
 from dropcore._core.nontemporal cimport is_nontemporal
 from dropcore._core.plan cimport kept_scale
 from dropcore._core.shard cimport find_shard
@@ -112,7 +112,7 @@ cdef Py_ssize_t dropcore_layout_decisions(const dropcore_layout* layout) noexcep
 
 
 cdef Py_ssize_t dropcore_layout_scratch(const dropcore_layout* layout) noexcept nogil:
-    return (layout.reordered + 31) // 32 * 4
+    return scratch_bytes(layout)
 
 
 cdef inline void select_layout(

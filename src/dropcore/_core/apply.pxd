@@ -1,6 +1,7 @@
 cimport numpy as cnp
 from libc.stdint cimport uint8_t
 
+from dropcore._core.layout cimport scratch_bytes
 from dropcore._core.table cimport DrawAddress, Dtype, Layout, Plan, Shard
 
 cdef int keep_bits(
@@ -10,7 +11,6 @@ cdef int drop(
     const DrawAddress* draw, double p, const Shard* shard, Plan plan,
     cnp.ndarray x, cnp.ndarray y, cnp.ndarray bits
 ) except -1
-cdef cnp.ndarray new_scratch(Py_ssize_t bits)
 cdef int select(
     cnp.ndarray bits, const Layout* layout, cnp.ndarray scratch, Plan plan,
     cnp.ndarray x, cnp.ndarray y
@@ -22,5 +22,6 @@ cdef void select_now(
 
 
 cdef inline cnp.ndarray scratch_for(const Layout* layout):
-    # For what `select` lays out anew; None where that is nothing.
-    return new_scratch(layout.reordered) if layout.reordered else None
+    # For the bits that `select` lays out in another order; None where it does not.
+    cdef cnp.npy_intp size = scratch_bytes(layout)
+    return cnp.PyArray_EMPTY(1, &size, cnp.NPY_UINT8, 0) if size else None

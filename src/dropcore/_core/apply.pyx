@@ -1,9 +1,8 @@
-# The kernels over arrays that were checked: accepted (`arrays`), dense (`is_dense`), and held by
-# the caller.
+# The kernels over arrays that were checked: accepted (arguments.pyx), dense (`is_dense`), and held
+# by the caller.
 #
-# Decisions lie over the elements as `layout` finds it: one for each, or a `repeat` or `tile` in a
-# loop that steps through the bits. Typed memoryviews would ask every array again what it is, which
-# costs as much as all the rest of a call.
+# These functions take arrays, not typed memoryviews: making a memoryview of each array would cost
+# as much as all the rest of a small call.
 
 cimport numpy as cnp
 from libc.stdint cimport uint8_t
@@ -62,7 +61,7 @@ cdef int drop(
     cnp.ndarray y,  # OUT, may be x
     cnp.ndarray bits,  # OUT: uint8, or None
 ) except -1:
-    # A decision for each element, made and used at once.
+    # Each element has a decision; the kernel makes it and uses it at once.
     cdef Work w = new_work(DROP, shard.n * shard.rows)
     if w.n == 0:
         return 0
@@ -73,11 +72,6 @@ cdef int drop(
     if bits is not None:
         w.bits_out = bytes_of(bits)
     return over_arrays(&w, x, y, bits)
-
-
-cdef cnp.ndarray new_scratch(Py_ssize_t bits):
-    cdef cnp.npy_intp size = (bits + 31) // 32 * 4
-    return cnp.PyArray_EMPTY(1, &size, cnp.NPY_UINT8, 0)
 
 
 cdef inline void reorder(
@@ -92,10 +86,10 @@ cdef int select(
     const Layout* layout,
     cnp.ndarray scratch,  # from `scratch_for`
     Plan plan,
-    cnp.ndarray x,  # IN: dense, in the order of axes that the layout was found for
-    cnp.ndarray y,  # OUT, in the same; may be x
+    cnp.ndarray x,  # IN: dense, its axes in the order of the layout
+    cnp.ndarray y,  # OUT: the same; may be x
 ) except -1:
-    # Decisions that are there, laid out over the elements.
+    # By bits that were made before.
     cdef Work w
     cdef const uint8_t* source = bytes_of(bits)
     cdef uint8_t* anew
@@ -120,7 +114,7 @@ cdef void select_now(
     void* y,  # OUT, may be x
     uint8_t* scratch,  # OUT
 ) noexcept nogil:
-    # The same on one thread, without arrays.
+    # As `select`, on this thread and over pointers.
     cdef Work w
     if layout.elements == 0:
         return

@@ -8,7 +8,8 @@ cdef cnp.ndarray accepted_otherwise(str name, object value)
 
 
 cdef inline cnp.ndarray accepted(str name, object value):
-    # The same, of a dtype that the kernels take. Most are arrays of float32.
+    # As `as_array`, of a dtype that the kernels take. Most arguments are arrays of float32: these
+    # are accepted without a call.
     if cnp.PyArray_CheckExact(value) and (
         cnp.PyArray_TYPE(value) == cnp.NPY_FLOAT32 and cnp.PyArray_ISNOTSWAPPED(value)
     ):
@@ -16,7 +17,7 @@ cdef inline cnp.ndarray accepted(str name, object value):
     return accepted_otherwise(name, value)
 
 
-# Of an array that was accepted.
+# The array was accepted before.
 cdef Dtype dtype_of(cnp.ndarray array) noexcept
 cdef int check_shape(str name, cnp.ndarray array, tuple shape) except -1
 

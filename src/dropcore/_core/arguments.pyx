@@ -29,7 +29,9 @@ cdef cnp.ndarray as_array(str name, object value):
     if cnp.PyArray_CheckExact(value):
         return value
     if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name} must not be a masked array: pass {name}.data, or fill it")
+        raise TypeError(
+            f"{name} must be a plain array, not a masked one: pass {name}.data, or fill it"
+        )
     if value is None:
         raise TypeError(f"{name} must be an array, not None")
     try:
@@ -41,8 +43,8 @@ cdef cnp.ndarray as_array(str name, object value):
 
 
 cdef cnp.ndarray _from_elsewhere(object value):
-    # What shares memory without a capsule comes first. NumPy takes no bfloat16 through
-    # DLPack; what has another way to give it, such as JAX, is asked for that.
+    # The buffer protocol and NumPy's own come before DLPack: they need no capsule. NumPy does not
+    # take bfloat16 through DLPack; JAX, for one, gives it by __array__.
     cdef bint has_dlpack = hasattr(value, "__dlpack_device__")
     if has_dlpack:
         device = int(value.__dlpack_device__()[0])

@@ -1,4 +1,4 @@
-# Packed decisions as arrays: one bit each, element i in bit i%8 of byte i//8.
+# Packed decisions in arrays of bytes: decision i is bit i%8 of byte i//8.
 
 cimport numpy as cnp
 from libc.stdint cimport uint8_t
@@ -61,5 +61,9 @@ cdef int check_bits(cnp.ndarray bits, Sharing sharing) except -1:
         cnp.PyArray_TYPE(bits) != cnp.NPY_UINT8 or not cnp.PyArray_IS_C_CONTIGUOUS(bits)
         or (<object> bits).shape != ((sharing.decisions + 7) >> 3,)
     ):
-        raise ValueError(f"bits must be those of keep decisions of shape {sharing.mask_shape}")
+        raise ValueError(
+            f"bits must be uint8 of shape ({(sharing.decisions + 7) >> 3},), contiguous, for keep "
+            f"decisions of shape {sharing.mask_shape}, not {bits.dtype} of shape "
+            f"{(<object> bits).shape}"
+        )
     return 0

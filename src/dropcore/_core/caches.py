@@ -1,4 +1,4 @@
-"""How large the last-level cache is, as the system says."""
+"""The size of the last-level cache, as the operating system states it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ UNITS = {"K": 1 << 10, "M": 1 << 20}
 
 
 def last_level_cache(folder: Path = SYSFS) -> int:
-    """Bytes of the cache that the first processor shares with the most others; 0: not known.
+    """The size in bytes of the highest cache level of the first processor; 0 if it is not known.
 
-    From Linux itself where it says: glibc adds up the caches of all cores of some processors.
+    Linux is asked before the C library: glibc adds up the caches of all cores on some processors.
     """
     levels = {}
     for index in folder.glob("index*"):

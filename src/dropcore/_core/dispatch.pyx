@@ -1,5 +1,5 @@
-# Picks the kernels, once. The processor is asked before a module is imported:
-# a module built for an instruction set uses it from its first line.
+# Picks the kernels for this processor, once. The processor is asked before a kernel module is
+# imported: the module may use its instruction set as soon as it is imported.
 
 import os
 from importlib import import_module
@@ -8,8 +8,11 @@ from importlib.util import find_spec
 from cpython.pycapsule cimport PyCapsule_GetPointer
 
 cdef extern from "machine/processor.h":
-    bint has_v3 "dropcore_has_v3" () noexcept
-    bint has_v4 "dropcore_has_v4" () noexcept
+    ctypedef struct InstructionSet "dropcore_isa":
+        const char* name
+        bint (*is_present)() noexcept
+    const InstructionSet* INSTRUCTION_SETS "dropcore_isas"
+    int COUNT "DROPCORE_ISAS"
 
 
 def _module(str isa):
@@ -18,13 +21,19 @@ def _module(str isa):
 
 def isas_built():
     """Names of the instruction sets that kernels were built for, lowest first."""
-    return tuple(isa for isa in ("baseline", "v3", "v4") if find_spec(_module(isa)))
+    cdef int k
+    names = [INSTRUCTION_SETS[k].name.decode() for k in range(COUNT)]
+    return tuple([name for name in names if find_spec(_module(name))])
 
 
 def isas_available():
     """Names of the built instruction sets that this processor has, lowest first."""
-    supported = {"baseline": True, "v3": has_v3(), "v4": has_v4()}
-    return tuple(isa for isa in isas_built() if supported[isa])
+    cdef int k
+    cdef list present = []
+    for k in range(COUNT):
+        if INSTRUCTION_SETS[k].is_present():
+            present.append(INSTRUCTION_SETS[k].name.decode())
+    return tuple([name for name in isas_built() if name in present])
 
 
 def _choose():
@@ -34,12 +43,13 @@ def _choose():
         return available[-1]
     if forced not in available:
         raise RuntimeError(
-            f"DROPCORE_ISA={forced!r}: accepted here are {', '.join(available)} "
-            f"(built: {', '.join(isas_built())}), or leave it unset"
+            f"DROPCORE_ISA must be unset or one of {', '.join(available)} on this processor, not "
+            f"{forced!r} (built: {', '.join(isas_built())})"
         )
     return forced
 
 
 isa = _choose()
-cdef object _capsule = import_module(_module(isa)).kernel_table
-kernels = <const KernelTable*> PyCapsule_GetPointer(_capsule, "dropcore.kernel_table")
+cdef object _kernels = import_module(_module(isa))
+kernels = <const KernelTable*> PyCapsule_GetPointer(_kernels.kernel_table, "dropcore.kernel_table")
+fills_lines = _kernels.fills_lines  # whether one store fills a line of the cache

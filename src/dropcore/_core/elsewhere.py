@@ -1,6 +1,6 @@
-"""What is no array although NumPy makes one of it: sparse, or with elements missing.
+"""Refuses what NumPy would convert wrongly: sparse arrays, and arrays with missing elements.
 
-Nothing is imported for it: an object's own module says whose it is.
+No library is imported for this: an object's module tells which library it is of.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 
 def refuse(value: Any) -> None:
-    """Raise a TypeError that says why, if NumPy would read `value` as something else."""
+    """Raise TypeError, with the reason, if NumPy would convert `value` wrongly."""
     if _is_sparse(value):
         raise TypeError(
             "it is sparse; make it dense (.toarray(), .todense()), or pass its .data to drop "

@@ -1,5 +1,5 @@
-# The kernels, written once and compiled once for each instruction set. No allocation,
-# no Python object, nothing read or written past n.
+# The kernels: one text, compiled once for each instruction set. They allocate nothing, touch no
+# Python object, and read and write only the n elements that they are given.
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
@@ -9,8 +9,8 @@ from cpython.pycapsule cimport PyCapsule_New
 from dropcore._core.table cimport MAX_AXES, DrawAddress, Plan, Shard
 
 cdef extern from "machine.h":
-    # Registers of 32-bit words, with the operators of one. Declared with different widths, or the
-    # fused type could not tell the two apart.
+    # Registers of 32-bit words, with the operators of an integer. To Cython they are integers of
+    # different width, so that the fused type can tell the two apart.
     ctypedef unsigned long long lanes "dropcore_lanes"
     ctypedef unsigned int row "dropcore_row"
     row row_at "dropcore_row_at" (const uint32_t*) noexcept nogil
@@ -43,13 +43,13 @@ cdef enum:
     WORDS = 256  # words in a group; keep words in a group at K = 1
     GROUP_WORDS = 32  # keep words in a group at K = 8
     DECISIONS = 1024  # the same, in decisions
-    FEW = 2  # so many blocks are cheaper one by one than a whole group
+    FEW = 2  # up to so many blocks are cheaper one by one than as a whole group
     LINE = 64  # bytes in a line of the cache
-    PAGE = 4096  # bytes: loads are compared with pending stores by these bits of an address
-    BEHIND = 768  # bytes from y's place in a page to the pipeline's scratch memory
-    AHEAD = 256  # elements that the select prefetches
-    SHORT = 16  # so many elements are cheaper one by one than a whole word of them
-    STAGE = 256  # keep words laid out at a time by select, repeat and tile
+    PAGE = 4096  # bytes: addresses that differ by a multiple of it alias (pipeline.pxi, D)
+    BEHIND = 768  # bytes from y to the pipeline's scratch memory, modulo PAGE
+    AHEAD = 256  # elements: how far ahead of a non-temporal select x is prefetched
+    SHORT = 16  # up to so many elements are cheaper one by one than as a whole word of 32
+    STAGE = 256  # keep words that select, repeat and tile prepare at a time
 
 include "kernels/element.pxi"
 include "kernels/cipher.pxi"
@@ -97,3 +97,4 @@ table.forward_shard[<int> BFLOAT16] = <forward_shard_kernel> forward_shard[bfloa
 # end of table
 
 kernel_table = PyCapsule_New(&table, "dropcore.kernel_table", NULL)
+fills_lines = 4 * WIDTH == LINE  # whether one store fills a line of the cache

@@ -3,10 +3,12 @@ from libc.stdint cimport uint64_t
 
 from dropcore._core.table cimport MAX_AXES, Layout, Shard
 
-# Of a Layout, in the order of memory: a decision for each element (`dense`), or `n` decisions that
-# each hold for `times` elements (`repeats`), or else `n` rows of `times` decisions; `steps` times,
-# in a loop over axes from the last, where a step skips `loop_stride` decisions, 0 where they are
-# shared. Before that, `reordered` bits, if any, are laid out anew, as `kernels.reorder` takes axes.
+# The fields of a Layout, in the order of memory. `dense`: each element has a decision. Otherwise,
+# if `repeats`, `n` decisions hold for `times` elements each; if not, the same `times` decisions
+# hold for each of `n` rows. This happens `steps` times, in a loop over axes from the last: a step
+# along axis k moves on by `loop_stride[k]` decisions (0 if they are shared). Before that,
+# `reordered` bits, if any, are written in another order; `axes`, `length` and `stride` are
+# arguments of `kernels.reorder`.
 
 cdef class Sharing:
     cdef readonly tuple shape
@@ -30,17 +32,17 @@ cdef bint has_strides_of(cnp.ndarray a, cnp.ndarray b) noexcept
 cdef const Layout* layout_in(Sharing sharing, cnp.ndarray array, Layout* own) noexcept
 
 
-# Most arrays are in C order, and of those there is no more to ask.
+# Most arrays are in C order. The inline functions answer for those, without a call.
 
 cdef inline bint is_dense(cnp.ndarray array) noexcept:
-    # One run of aligned elements, whatever the order of its axes: what the kernels read and write.
+    # What the kernels can read and write: one run of aligned elements, in any order of the axes.
     return cnp.PyArray_ISALIGNED(array) and (
         cnp.PyArray_IS_C_CONTIGUOUS(array) or has_no_gaps(array)
     )
 
 
 cdef inline bint lie_alike(cnp.ndarray a, cnp.ndarray b) noexcept:
-    # Of the same shape.
+    # Both have the same shape.
     return (
         cnp.PyArray_IS_C_CONTIGUOUS(a) and cnp.PyArray_IS_C_CONTIGUOUS(b) or has_strides_of(a, b)
     )
@@ -48,13 +50,19 @@ cdef inline bint lie_alike(cnp.ndarray a, cnp.ndarray b) noexcept:
 
 cdef inline const Layout* layout_of(
     Sharing sharing, cnp.ndarray array,
-    Layout* own,  # OUT, where the array, which is dense, is in another order than C's
+    Layout* own,  # OUT: used if the array, which is dense, is not in C order
 ) noexcept:
     if cnp.PyArray_IS_C_CONTIGUOUS(array):
         return &sharing.layout
     return layout_in(sharing, array, own)
 
 
+cdef inline Py_ssize_t scratch_bytes(const Layout* layout) noexcept nogil:
+    # Of the bits that are laid out in another order, in whole words; 0 where none are.
+    return (layout.reordered + 31) // 32 * 4
+
+
 cdef inline bint is_fused(const Layout* layout) noexcept:
-    # Whether decisions can be used as they are made: one for each element, in the order of memory.
+    # Whether a kernel can use each decision when it makes it: one for each element, in the order of
+    # memory.
     return layout.dense and not layout.reordered

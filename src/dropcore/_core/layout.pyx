@@ -1,15 +1,15 @@
-# How decisions lie over the elements of an array: along which axes they are shared, and in which
-# order the axes lie in memory.
+# How decisions lie over the elements of an array: along which axes they are shared (`Sharing`), and
+# the loops that follow from that and from the order of the axes in memory (`Layout`).
 #
-# A. Elements are taken as they follow each other in memory, so an array without gaps is one run
-#    whatever the order of its axes.
-# B. Neighbouring axes that are all shared, or all not, count as one. The last two such axes make
-#    a `repeat` (the last is shared) or a `tile` (it is not), and the others a loop that steps
-#    through the bits.
-# C. Decisions are numbered in C order. Where memory has another order, their bits are laid out
-#    anew: an eighth of a byte for each decision, where copying the elements into C order and back
-#    would move sixteen bytes and more. So are they where `repeat` and `tile` would be called
-#    for a few elements at a time.
+# A. The kernels take elements in the order of memory. So an array without gaps is one run of
+#    elements, whatever the order of its axes.
+# B. Neighbouring axes are merged if decisions are shared along all of them, or along none. The last
+#    two merged axes are a call of `repeat` (the last is shared) or `tile` (the last is not). The
+#    other merged axes are a loop of such calls.
+# C. Decisions are numbered in C order. If the axes lie in another order in memory, the bits are
+#    written in that order first. That moves one bit for each decision; copying the elements into
+#    C order and back would move sixteen bytes or more. The same is done if each call of `repeat`
+#    or `tile` would have only a few elements.
 
 cimport cython
 cimport numpy as cnp
@@ -19,15 +19,15 @@ from dropcore._core.shard cimport find_shard, set_neighbours
 cnp.import_array()
 
 cdef enum:
-    FEW = 64  # elements, to a step of the loop
+    FEW = 64  # elements of one call in the loop: with fewer, the bits are written in order
 
 
 cdef int in_memory(
     int axes, const Py_ssize_t* length, const Py_ssize_t* strides, Py_ssize_t itemsize,
-    int* order,  # OUT: the axes longer than 1, as they lie in memory
+    int* order,  # OUT: the axes longer than 1, that of the largest stride first
 ) noexcept nogil:
-    # How many there are; -1 where elements have gaps between them, or are reversed. `strides`: in
-    # bytes, or NULL for C order.
+    # Returns the length of `order`; -1 if elements have gaps between them or are in reversed order.
+    # `strides`: in bytes, or NULL for C order.
     cdef int count = 0, axis, place
     cdef Py_ssize_t covered = itemsize
     for axis in range(axes):
@@ -52,10 +52,10 @@ cdef bint find_layout(
     Py_ssize_t itemsize,
     Layout* layout,  # OUT
 ) noexcept nogil:
-    # False where the elements are no single run of memory, as `in_memory` finds. `shared`: bit
-    # `axis` is set where decisions are shared along that axis.
+    # Returns False if the elements are not one run of memory (see `in_memory`). `shared`: bit
+    # `axis` is 1 if decisions are shared along that axis.
     cdef int[<int> MAX_AXES] order
-    cdef Py_ssize_t[<int> MAX_AXES] skipped  # bits of the mask, by a step along each axis
+    cdef Py_ssize_t[<int> MAX_AXES] skipped  # by a step along each axis: so many bits of the mask
     cdef Py_ssize_t decisions = 1
     cdef int count = in_memory(axes, length, strides, itemsize, order)
     cdef int axis, place, before = -1
@@ -87,7 +87,7 @@ cdef bint find_layout(
 
 cdef void set_loop(
     const int* order, int count, const Py_ssize_t* length, uint64_t shared,
-    Layout* layout,  # OUT: all but that
+    Layout* layout,  # OUT: all but how bits are reordered
 ) noexcept nogil:
     cdef Py_ssize_t[<int> MAX_AXES] part
     cdef bint is_shared = False
@@ -121,7 +121,8 @@ cdef void set_order(
     const Py_ssize_t* skipped,
     Layout* layout,  # OUT: how it is reordered
 ) noexcept nogil:
-    # Of the axes that are not shared; two that follow each other in the mask as well are one.
+    # The axes that are not shared, in the order of memory. Two are merged if they are neighbours in
+    # the mask too.
     cdef int place, axis, last = -1
     layout.reordered = 1
     for place in range(count):
@@ -154,7 +155,7 @@ cdef bint has_no_gaps(cnp.ndarray array) noexcept:
 
 
 cdef bint has_strides_of(cnp.ndarray a, cnp.ndarray b) noexcept:
-    # Along an axis of length 1 a stride means nothing.
+    # The stride of an axis of length 1 does not matter.
     cdef int axis
     for axis in range(cnp.PyArray_NDIM(a)):
         if cnp.PyArray_DIM(a, axis) != 1 and (

@@ -6,13 +6,12 @@
 
 #include "machine/common.h"
 
-/* DROPCORE_PLAIN builds what a compiler without vector types would. */
+/* DROPCORE_PLAIN builds what a compiler without vector types would. DROPCORE_FAMILY is the file
+   that meson.build names for an instruction set; the baseline of a processor has none. */
 #if !(defined(__GNUC__) || defined(__clang__)) || defined(DROPCORE_PLAIN)
 #include "machine/plain.h"
-#elif defined(__AVX512BW__) && defined(__F16C__)
-#include "machine/avx512.h"
-#elif defined(__AVX2__) && defined(__F16C__)
-#include "machine/avx2.h"
+#elif defined(DROPCORE_FAMILY)
+#include DROPCORE_FAMILY
 #elif defined(__SSE2__)
 #include "machine/sse2.h"
 #else

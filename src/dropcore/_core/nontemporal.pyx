@@ -1,16 +1,15 @@
-# From which size on results are stored past the caches.
+# From which size on results are stored past the caches, by non-temporal stores.
 
 from dropcore._core.caches import last_level_cache
-from dropcore._core.dispatch import isa
+from dropcore._core.dispatch import fills_lines
 
 cdef extern from "Python.h":
     Py_ssize_t PY_SSIZE_T_MAX
 
-# Three quarters of the last-level cache for x and y together: there the two ways are equally
-# fast. Only v4 fills a line of the cache with one store; with narrower ones ordinary stores are as
-# fast or faster.
+# Ordinary and non-temporal stores are equally fast where x and y together have three quarters of
+# the last-level cache. Where no store fills a whole cache line, non-temporal ones are never faster.
 nontemporal_from = PY_SSIZE_T_MAX
-if isa == "v4":
+if fills_lines:
     nontemporal_from = last_level_cache() // 4 * 3 or PY_SSIZE_T_MAX
 
 

@@ -1,5 +1,5 @@
-# Where results are written: `out=`, or a new array; and the array that the kernels write, where
-# they cannot write that.
+# Where results are written: `out`, or a new array. If `out` has gaps, the kernels write a new
+# array, which is copied to it.
 
 cimport numpy as cnp
 
@@ -18,8 +18,8 @@ cdef cnp.ndarray empty_like(cnp.ndarray array):
 
 
 cdef bint _repeats_elements(cnp.ndarray array):
-    # Whether two of its elements may be one place in memory: in order of their
-    # strides, an axis must step over all that the axes before it cover.
+    # Whether two elements may have the same address. They do not if, in the order of strides, the
+    # stride of each axis is larger than all that the axes before it cover.
     cdef object a = array
     cdef object reach = a.itemsize
     if a.size == 0:
@@ -45,7 +45,8 @@ cdef bint _overlap(cnp.ndarray a, cnp.ndarray b):
 
 
 cdef int check_out(str name, cnp.ndarray x, object out) except -1:
-    # `out` may be x itself; any other overlap would be read after it was written.
+    # `out` may be x itself. With any other overlap, elements of x would be overwritten before they
+    # are read.
     cdef cnp.ndarray y
     if not cnp.PyArray_CheckExact(out) and (
         not cnp.PyArray_Check(out) or isinstance(out, np.ma.MaskedArray)
@@ -75,7 +76,7 @@ cdef int check_out(str name, cnp.ndarray x, object out) except -1:
 
 
 cdef cnp.ndarray target_for(str name, cnp.ndarray x, object out):
-    # What the kernels write: `out` where they can, else a new array.
+    # What the kernels write: `out` if it is dense, else a new array.
     if out is None:
         return empty_like(x)
     check_out(name, x, out)
@@ -85,7 +86,8 @@ cdef cnp.ndarray target_for(str name, cnp.ndarray x, object out):
 
 
 cdef cnp.ndarray source_for(cnp.ndarray x, cnp.ndarray target):
-    # What the kernels read: x where it lies as the target does, else its copy in the target.
+    # What the kernels read: x if its elements lie as those of the target do, else a copy of x in
+    # the target.
     if cnp.PyArray_ISALIGNED(x) and lie_alike(x, target):
         return x
     np.copyto(target, x)
@@ -93,7 +95,7 @@ cdef cnp.ndarray source_for(cnp.ndarray x, cnp.ndarray target):
 
 
 cdef int put(cnp.ndarray target, cnp.ndarray result) except -1:
-    # Rounded once; past the half types' range it is inf, as the kernels give it.
+    # Rounded once. Beyond the range of a half type the result is inf, as with the kernels.
     with np.errstate(over="ignore"):
         np.copyto(target, result, casting="unsafe")
     return 0

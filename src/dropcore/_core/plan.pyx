@@ -1,5 +1,5 @@
-# A variant's plan, made ready for arrays of one shape: where decisions are shared, what elements
-# become, and what gradients become. And the number that most plans are made of, the kept scale.
+# A variant's plan for arrays of one shape: along which axes decisions are shared, and the numbers
+# for elements and for their gradients. And the scale of most plans, the kept scale.
 
 cimport cython
 from libc.stdint cimport uint64_t
@@ -15,13 +15,15 @@ cdef class ShapedPlan:
 
 
 cdef ShapedPlan shaped_plan(object plan, tuple shape, tuple shard):
-    # Shared as the plan says. `shard`: None, or of which array these are the block.
+    # Decisions are shared along the axes that the plan names. `shard`: None, or the whole shape and the
+    # offsets of the block.
     shared_axes = normalize_axis_tuple(plan.shared_axes, len(shape), argname="shared_axes")
     return with_sharing(plan, Sharing(shape, shared_axes, shard))
 
 
 cdef ShapedPlan plan_of_decisions(object plan, str name, tuple mask_shape, tuple shape):
-    # Shared as decisions broadcast that are there: along each axis of length 1.
+    # The decisions are there already. They are shared along axes where their length is 1 and that
+    # of x is not.
     if len(mask_shape) != len(shape) or any(
         [length not in (1, whole) for length, whole in zip(mask_shape, shape)]
     ):

@@ -18,7 +18,7 @@ cdef enum Operation:
     TILE
 
 
-# What a kernel is to do, with all its arguments; some mean nothing to some operations.
+# One call of a kernel, with all its arguments. Each operation uses some of them.
 cdef struct Work:
     Operation operation
     Dtype dtype
@@ -29,11 +29,11 @@ cdef struct Work:
     const Shard* shard
     const uint8_t* bits_in
     uint8_t* bits_out
-    uint64_t first  # decision: of the bits, or of a shard
-    Py_ssize_t n  # elements; of a repeat: decisions; of a tile: rows
-    Py_ssize_t times  # of a repeat: elements to a decision; of a tile: decisions in a row
+    uint64_t first  # a decision: the first of the bits, or of the shard
+    Py_ssize_t n  # elements; for REPEAT decisions; for TILE rows
+    Py_ssize_t times  # for REPEAT elements of a decision; for TILE decisions in a row; else 1
     const Layout* layout
-    Py_ssize_t step  # of its loop, the first
+    Py_ssize_t step  # the first step of the layout's loop
     Py_ssize_t steps
     Plan plan
     bint nontemporal
@@ -52,7 +52,7 @@ cdef inline Work new_work(Operation operation, Py_ssize_t n) noexcept nogil:
 
 
 cdef inline Work laid_out(const Layout* layout, const uint8_t* bits) noexcept nogil:
-    # By bits that are laid out already.
+    # A select by bits that are in the order of memory.
     cdef Work w = new_work(SELECT, layout.elements)
     w.bits_in = bits
     if not layout.dense:
@@ -64,8 +64,8 @@ cdef inline Work laid_out(const Layout* layout, const uint8_t* bits) noexcept no
     return w
 
 
-# On this thread.
+# Runs it on this thread.
 cdef void run_here(const Work* w) noexcept nogil
 
-# On as many threads as it is worth. x, y and bits: the objects that hold the memory, or None.
+# Runs it on as many threads as pay. x, y and bits: the objects that own the memory, or None.
 cdef int execute(Work* w, object x, object y, object bits) except -1

@@ -1,8 +1,8 @@
 # A call of a kernel, run here or shared out over threads.
 #
-# A. A call is described once, as a Work, and a Work can be cut: threads run its
-#    pieces. Cuts are where a group of decisions ends, so no block is made twice.
-# B. Releasing the GIL costs as much as a small array takes, so small arrays keep it.
+# A. A Work describes a call, with all its arguments. It can be cut into pieces for threads. Cuts
+#    are between groups of decisions, so that no block of the cipher is computed twice.
+# B. Small arrays keep the GIL: releasing it costs as much time as they take.
 
 cimport cython
 
@@ -59,7 +59,7 @@ cdef void run_here(const Work* w) noexcept nogil:
 
 
 cdef Work cut(const Work* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
-    # Steps begin ... end-1 of the loop, or where it has one step, units.
+    # Steps `begin` ... `end`-1 of the loop. If it has one step, the same of its n.
     cdef Work piece = w[0]
     cdef Py_ssize_t skipped = begin * w.times * w.itemsize
     if w.steps > 1:
@@ -90,8 +90,8 @@ cdef class Piece:
     cdef bint done
 
     def __cinit__(self):
-        # Locks alone: what threading builds of them, an exception in a signal handler can
-        # leave half done.
+        # Plain locks: an exception in a signal handler can leave the classes that threading builds
+        # of them (Event, Condition) in an inconsistent state.
         self.claim = threading.Lock()
         self.ended = threading.Lock()
         self.ended.acquire()
@@ -123,7 +123,7 @@ cdef class Piece:
 
 
 cdef int wait_for(list pieces) except -1:
-    # Whatever a signal handler raises meanwhile is raised after that.
+    # If a signal handler raises meanwhile, its exception is raised when all pieces have ended.
     cdef Piece piece
     raised = None
     for piece in pieces:

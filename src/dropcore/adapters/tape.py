@@ -177,7 +177,8 @@ def on_tape(
     arrays = options
     if options:  # the variant's options, or further inputs
         if "out" in options:
-            raise TypeError("out is not taken: the tape needs x as it was")
+            given = type(options["out"]).__name__
+            raise TypeError(f"out must be left out, not {given}: the tape needs x as it was")
         arrays = {name: o.data if isinstance(o, Tensor) else o for name, o in options.items()}
     out = None if reusable is None else reusable.like(x.data)
     y, mask = functional.dropout_by_position(

@@ -117,4 +117,4 @@ def _check(x: tuple[int, ...], weight: tuple[int, ...], stride: int, padding: in
         raise ValueError(f"weight must have a window of one element or more, not shape {weight}")
     if weight[2] > x[2] + 2 * padding or weight[3] > x[3] + 2 * padding:
         padded = f"shape {x} with padding {padding}"
-        raise ValueError(f"x must not be smaller than the window {weight[2:]}: it has {padded}")
+        raise ValueError(f"x must be as large as the window {weight[2:]} or larger, not {padded}")

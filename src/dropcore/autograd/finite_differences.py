@@ -60,7 +60,7 @@ def gradcheck(
     # Weights that differ, so that gradients in the wrong places do not cancel.
     weights = np.linspace(0.5, 1.5, y.size).reshape(y.shape)
     if not np.array_equal(f(*tensors).data, y.data, equal_nan=True):
-        raise ValueError("f must give the same value for the same inputs, and gave two")
+        raise ValueError("f must give the same value for the same inputs, not two")
     y.backward(weights)
 
     for i, tensor in enumerate(tensors):

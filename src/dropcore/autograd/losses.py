@@ -106,7 +106,7 @@ def _targets(logits: Tensor, targets: ArrayLike) -> Array:
         raise TypeError(f"targets must be numbers or bools, not of dtype {array.dtype}")
     of_shape("targets", array.shape, logits.shape, " as the logits")
     if logits.size == 0:
-        raise ValueError(f"logits must not be empty, as shape {logits.shape} is")
+        raise ValueError(f"logits must have one element or more, not shape {logits.shape}")
     if not (array.min() >= 0 and array.max() <= 1):
         raise ValueError(f"targets must be from 0 to 1, not from {array.min()} to {array.max()}")
     return array.astype(logits.dtype, copy=False)

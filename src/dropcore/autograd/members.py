@@ -33,7 +33,7 @@ def members(owner: object, kind: Kind) -> Iterator[tuple[str, Any]]:
             for keys, member in _inside(value, kind, ()):
                 name = _name(attribute, keys)
                 if name in names:
-                    raise ValueError(f"{name}: two keys must not read alike")
+                    raise ValueError(f"{name} must be the name of one item, not of two")
                 names.add(name)
                 yield name, member
 
@@ -65,12 +65,12 @@ def _name(attribute: str, keys: tuple[Any, ...]) -> str:
     for key in keys:
         if key is _InSet:
             raise TypeError(
-                f"{attribute}: what a module is made of must not be in a set, which has no order: "
-                "use a list"
+                f"{attribute} must hold parts of a module in a list, tuple or dict, not in a set, "
+                "which has no order"
             )
         if not isinstance(key, str | Integral) or not str(key) or "." in str(key):
             raise ValueError(
-                f"{attribute}: the key {key!r} must be an integer or a text without dots, for it "
-                "is part of a name; an attribute that begins with an underscore is private"
+                f"keys of {attribute} must be integers or text without dots, not {key!r}: they are "
+                "in names. An attribute that begins with an underscore is private"
             )
     return ".".join([attribute, *map(str, keys)])

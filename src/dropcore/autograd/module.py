@@ -194,8 +194,8 @@ class Sequential(Module):
             taken = name in vars(self) or hasattr(Module, name)
             if taken or not name or name.startswith("_") or "." in name:
                 raise ValueError(
-                    f"the name of a module must not be {name!r}: that is empty, private, has a "
-                    "dot, is another's, or is an attribute that every module has"
+                    "the name of a module must be a new one, without dots and without an "
+                    f"underscore at its beginning, not {name!r}"
                 )
             setattr(self, name, module)
 

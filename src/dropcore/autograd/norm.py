@@ -100,6 +100,6 @@ def _check(x: Tensor, weight: Tensor, bias: Tensor, mean: Array, var: Array, tra
             raise ValueError(f"{name} must be floats that can be written to, not {running.dtype}")
     count = x.size // max(x.shape[1], 1)
     if training and count < 2:
-        few = f"{count} value(s) a channel, and training needs two or more"
-        raise ValueError(f"x must not have shape {x.shape}: that is {few}")
+        few = f"{count}: its shape is {x.shape}"
+        raise ValueError(f"x must have two values or more in each channel in training, not {few}")
     return count

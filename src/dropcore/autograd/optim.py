@@ -39,7 +39,9 @@ class Optimizer(Stateful):
     def __init__(self, parameters: Iterable[Tensor], lr: float, weight_decay: float) -> None:
         self.parameters = list(parameters)
         if not self.parameters:
-            raise ValueError("parameters must not be empty (an iterator may have been used up)")
+            raise ValueError(
+                "parameters must be one or more, not none (an iterator may have been used up)"
+            )
         for parameter in self.parameters:
             node = parameter.node if isinstance(parameter, Tensor) else None
             if node is None or node.rule is not None:
@@ -48,7 +50,9 @@ class Optimizer(Stateful):
                     f"from others, not {parameter!r}"
                 )
         if len(set(map(id, self.parameters))) < len(self.parameters):
-            raise ValueError("parameters must not have one twice, which would be changed twice")
+            raise ValueError(
+                "parameters must be different tensors, not one twice: it would be changed twice"
+            )
         self._set_number("lr", lr)
         self._set_number("weight_decay", weight_decay)
         for slot in self._slots:

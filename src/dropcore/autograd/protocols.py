@@ -207,7 +207,9 @@ class ArrayProtocols:
 def unmasked(name: str, x: Any) -> Array:
     """Return `x` as an array; a mask would be lost."""
     if isinstance(x, np.ma.MaskedArray):
-        raise TypeError(f"{name} must not be a masked array: pass its .data, or fill it")
+        raise TypeError(
+            f"{name} must be a plain array, not a masked one: pass its .data, or fill it"
+        )
     return np.asarray(x)
 
 

@@ -147,8 +147,8 @@ class Tensor(ArrayProtocols):
         if gradient is None:
             if self.size != 1:
                 raise ValueError(
-                    f"gradient must be given for a tensor of shape {self.shape}; "
-                    "only one of a single element may leave it out"
+                    f"gradient must be an array for a tensor of shape {self.shape}, not None: only "
+                    "a tensor of one element may leave it out"
                 )
             gradient = np.ones_like(self.data)
         seed = np.asarray(gradient)

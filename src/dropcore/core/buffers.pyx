@@ -1,10 +1,10 @@
-# What functions.pyx is made of: any buffer, taken and checked by name, then a kernel.
+# The bodies of functions.pyx: each takes and checks its buffers, then runs a kernel.
 #
-# A. A buffer is taken once, with its format; the checks of lengths are those that Cython's
-#    callers get. Typed memoryviews would be made of each buffer here, which costs three times
-#    as much and gives errors without the argument's name.
-# B. What runs the kernel is what runs it for arrays (`execute`): without the GIL where that is
-#    worth it, and on several threads.
+# A. A buffer is taken once, with its format. Lengths are checked by the functions that Cython
+#    callers use too (refusals.pxd). Typed memoryviews would cost three times as much here, and
+#    their errors do not name the argument.
+# B. The kernel runs by `execute`, as for arrays: large buffers without the GIL, and on several
+#    threads.
 
 cimport cython
 from cpython.buffer cimport (
@@ -26,7 +26,8 @@ from dropcore.draw cimport Draw
 
 import numbers
 
-# By which NumPy looks at the memory of what has no buffer. Of anything else it would make a copy.
+# Objects without a buffer whose memory NumPy can share have one of these. Of others it makes a
+# copy.
 cdef tuple SHARED = ("__array_interface__", "__array_struct__", "__dlpack__")
 
 
@@ -35,7 +36,7 @@ cdef tuple SHARED = ("__array_interface__", "__array_struct__", "__dlpack__")
 @cython.final
 @cython.freelist(8)
 cdef class Buffer:
-    # A buffer of one dimension, held until this is gone.
+    # A buffer of one dimension. It is released when this object is deleted.
 
     def __dealloc__(self):
         if self.held:
@@ -45,7 +46,7 @@ cdef class Buffer:
         return self.view.shape[0]
 
     cdef char format(self) noexcept:
-        # Of one item, in native byte order; 0: none of those that are taken.
+        # The format code of an element in native byte order; 0 for any other format.
         cdef const char* text = self.view.format
         if text == NULL:
             return c"B"
@@ -78,7 +79,7 @@ cdef Buffer taken(str name, object value, bint written):
     buffer.name = name
     if view.ndim != 1:
         raise ValueError(f"{name} must have one dimension, not {view.ndim}")
-    # ctypes gives no strides: its arrays have none.
+    # Arrays of ctypes give no strides, since they are contiguous.
     if view.shape[0] > 1 and view.strides != NULL and view.strides[0] != view.itemsize:
         raise ValueError(
             f"{name} must be contiguous, not of stride {view.strides[0]} for items of "

@@ -1,5 +1,5 @@
-# What the core over memoryviews checks before a call: some comparisons, inlined into the caller.
-# What they raise is exported, with the GIL.
+# The checks of the core over memoryviews: a few comparisons, inlined into the caller. The functions
+# that raise the errors are compiled in refusals.pyx, and take the GIL.
 
 from libc.stddef cimport size_t
 from libc.stdint cimport uint64_t
@@ -10,7 +10,7 @@ cdef int refuse_length(
     const char* name, const char* unit, Py_ssize_t needed, Py_ssize_t found, bint longer,
 ) except -1 nogil
 cdef int refuse_shared(Py_ssize_t decisions, Py_ssize_t times, Py_ssize_t n) except -1 nogil
-cdef int refuse_alignment(const char* name, size_t itemsize) except -1 nogil
+cdef int refuse_alignment(const char* name, size_t address, size_t itemsize) except -1 nogil
 cdef int refuse_overlap(const char* x_name, const char* y_name) except -1 nogil
 
 
@@ -58,13 +58,15 @@ cdef inline int check_arrays(
     const char* x_name, const char* y_name, const void* x, Py_ssize_t x_length, const void* y,
     Py_ssize_t y_length, size_t itemsize,
 ) except -1 nogil:
-    # y may be x; any other overlap would be read after it was written.
+    # y may be x. With any other overlap, elements of x would be overwritten before they are read.
     cdef size_t nbytes = itemsize * <size_t> x_length
     cdef size_t x_begin = <size_t> x, y_begin = <size_t> y
     if y_length != x_length:
         return refuse_length(y_name, b"elements", x_length, y_length, False)
     if x_length and (x_begin | y_begin) & (itemsize - 1):
-        return refuse_alignment(x_name if x_begin & (itemsize - 1) else y_name, itemsize)
+        if x_begin & (itemsize - 1):
+            return refuse_alignment(x_name, x_begin, itemsize)
+        return refuse_alignment(y_name, y_begin, itemsize)
     if x_begin != y_begin and x_begin < y_begin + nbytes and y_begin < x_begin + nbytes:
         return refuse_overlap(x_name, y_name)
     return 0

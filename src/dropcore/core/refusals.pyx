@@ -1,4 +1,5 @@
-# The errors of the core over memoryviews. They take the GIL; nothing was written before.
+# The errors of the core over memoryviews. They take the GIL, and are raised before anything is
+# written.
 
 
 cdef int refuse_p(double p) except -1 nogil:
@@ -32,10 +33,11 @@ cdef int refuse_shared(Py_ssize_t decisions, Py_ssize_t times, Py_ssize_t n) exc
         )
 
 
-cdef int refuse_alignment(const char* name, size_t itemsize) except -1 nogil:
+cdef int refuse_alignment(const char* name, size_t address, size_t itemsize) except -1 nogil:
     with gil:
         raise ValueError(
-            f"{name.decode()} must begin at a multiple of its element's {itemsize} bytes"
+            f"{name.decode()} must begin at a multiple of its element's {itemsize} bytes, not at "
+            f"{address:#x}"
         )
 
 

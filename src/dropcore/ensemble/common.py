@@ -51,7 +51,7 @@ def check_drops(model: Module) -> None:
     """Raise unless `model` is a model with a dropout module."""
     check_model(model)
     if not any(isinstance(module, Dropout) for _, module in model.named_modules()):
-        raise ValueError(f"model has no Dropout module: {model!r}")
+        raise ValueError(f"model must have a Dropout module, not none: {model!r}")
 
 
 @contextmanager
@@ -81,8 +81,8 @@ def dropout_answered(
             return call.infer()
         what = "dropout as a function" if call.module is None else f"{call.module!r}"
         raise ValueError(
-            f"module {running[-1]!r} calls {what}, which is no module of the model: make it one, "
-            "as an attribute or in a list, tuple or dict that is one"
+            f"dropout must be a module of the model, not {what} that module {running[-1]!r} calls: "
+            "make it an attribute, or an item of a list, tuple or dict that is one"
         )
 
     with intercepted(model, call), answered(refuse):
@@ -105,6 +105,6 @@ def check_rows(name: str, shape: tuple[int, ...], rows: int) -> None:
     """Raise unless axis 0 of a module's input has the rows of x."""
     if shape[:1] != (rows,):
         raise ValueError(
-            f"module {name!r}: its input has shape {shape}, which lacks the {rows} rows of x "
-            "along axis 0"
+            f"the input of module {name!r} must have the {rows} rows of x along axis 0, not shape "
+            f"{shape}"
         )

@@ -174,8 +174,8 @@ def _record(model: Module, x: Tensor) -> tuple[Tensor, list[_Call]]:
         variant, shape = module.variant, arrays["x"].shape
         if not isinstance(variant, PlannedVariant):
             raise TypeError(
-                f"module {name!r}: variant {variant!r} is not a planned one, and has no "
-                "independent keep decisions to enumerate"
+                f"the variant of module {name!r} must be a planned one, not {variant!r}: only its "
+                "decisions are independent and can be enumerated"
             )
         check_rows(name, shape, len(x.data))
         units = variant.independent_unit((1, *shape[1:]))
@@ -225,8 +225,8 @@ def _check_count(calls: list[_Call], n: int) -> None:
     if n > MOST_DECISIONS:
         each = ", ".join(f"{turn.name!r}: {turn.stop - turn.start}" for turn in calls)
         raise ValueError(
-            f"model: {n} decisions make 2**{n} sub-networks, at most 2**{MOST_DECISIONS} are "
-            f"enumerated; decisions by module are {each}"
+            f"model must have at most {MOST_DECISIONS} keep decisions a row, not {n}, which make "
+            f"2**{n} sub-networks; decisions by module: {each}"
         )
 
 

@@ -175,8 +175,8 @@ def _check_shares(name: str, module: Dropout, shape: tuple[int, ...]) -> None:
         return
     if variant.independent_unit((2, *shape[1:]))[0] != 2:
         raise TypeError(
-            f"module {name!r}: variant {variant!r} does not decide each row along axis 0 by "
-            "itself, so rows cannot share its decisions"
+            f"the variant of module {name!r} must decide each row along axis 0 by itself, not like "
+            f"{variant!r}: rows cannot share its decisions"
         )
 
 

@@ -1,5 +1,5 @@
-# What free variants and inference have in common: the variant's own code computes, on arrays that
-# it can read, and what it gives is checked.
+# The base of free variants and of inference: the variant's own code computes. It gets read-only
+# arrays, and its results are checked.
 
 cimport numpy as cnp
 
@@ -14,7 +14,7 @@ from dropcore.mask cimport Runner
 cdef class ComputingRunner(Runner):
 
     cdef object readable(self, cnp.ndarray array):
-        # C order, float32 or float64, not to be written.
+        # In C order, float32 or float64, read-only.
         cdef Dtype dtype = dtype_of(array)
         values = array
         if dtype != FLOAT32 and dtype != FLOAT64:

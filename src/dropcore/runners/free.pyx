@@ -1,4 +1,5 @@
-# Free variants: forward and backward are the variant's own, and the mask keeps what forward saved.
+# Free variants: the variant's own code computes forward and backward. The mask holds what forward
+# saved.
 
 cimport cython
 cimport numpy as cnp

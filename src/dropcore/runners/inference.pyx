@@ -1,4 +1,4 @@
-# Inference, of any variant: its own rule, which for most is x itself.
+# Inference, of any variant: by the variant's rule, which for most variants is to copy x.
 
 cimport cython
 cimport numpy as cnp
@@ -16,8 +16,8 @@ from dropcore.variants.base import Variant
 
 @cython.final
 cdef class InferenceRunner(ComputingRunner):
-    cdef bint copies  # infer is the default
-    cdef bint copies_back
+    cdef bint copies  # the variant has the default rule for y
+    cdef bint copies_back  # the same for gradients
 
     def __cinit__(self, variant):
         self.training = False

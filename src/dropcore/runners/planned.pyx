@@ -1,5 +1,5 @@
-# Planned variants: the core decides and selects, in one go where each element has a decision of its
-# own; else bits first, then the select.
+# Planned variants: the core decides and selects. If each element has a decision of its own, one
+# kernel does both; else bits are made first, then used.
 
 cimport cython
 cimport numpy as cnp

@@ -1,5 +1,5 @@
-# What planned and deciding variants have in common: the core selects, by bits that are there or by
-# the draw.
+# The base of planned and deciding variants: the core selects, by the bits of the mask or by bits
+# that it makes again from the draw.
 
 cimport numpy as cnp
 

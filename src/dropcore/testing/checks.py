@@ -67,7 +67,9 @@ def known(argument: str, names: Iterable[str]) -> None:
     """Fail unless all are names of checks."""
     for name in names:
         if name not in CHECKS:
-            raise ValueError(f"{argument} has {name!r}, which is no check: {', '.join(CHECKS)}")
+            raise ValueError(
+                f"{argument} must be names of checks, not {name!r}: {', '.join(CHECKS)}"
+            )
 
 
 def reasons(expected_failures: Mapping[str, str]) -> dict[str, str]:

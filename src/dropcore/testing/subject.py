@@ -96,6 +96,7 @@ class Subject:
         if not shapes:
             tried = "; ".join(f"{shape}: {reason}" for shape, reason in reasons.items())
             raise ValueError(
-                f"{self.variant!r} reads none of the usual shapes, pass shapes: {tried}"
+                f"shapes must be given, not left out: {self.variant!r} reads none of the usual: "
+                f"{tried}"
             )
         return shapes

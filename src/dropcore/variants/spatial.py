@@ -68,14 +68,14 @@ class Spatial(PlannedVariant):
             own.add(normalize_axis_index(self.batch_axis, ndim, "batch_axis"))
             if len(own) == 1:
                 raise ValueError(
-                    f"channel_axis {self.channel_axis} and batch_axis {self.batch_axis} are one "
-                    f"axis of shape {shape}"
+                    f"channel_axis and batch_axis must be two axes of shape {shape}, not "
+                    f"{self.channel_axis} and {self.batch_axis}, which are one axis"
                 )
         shared = tuple(axis for axis in range(ndim) if axis not in own)
         if not shared:
             raise ValueError(
-                f"spatial dropout needs an axis besides channel_axis {self.channel_axis} and "
-                f"batch_axis {self.batch_axis}, which shape {shape} has not"
+                f"x must have an axis besides channel_axis {self.channel_axis} and batch_axis "
+                f"{self.batch_axis}, not shape {shape}"
             )
         return Plan(scale=kept_scale(p), shared_axes=shared)
 

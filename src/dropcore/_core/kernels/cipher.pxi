@@ -1,14 +1,13 @@
-# ChaCha with four double rounds, in groups of sixteen blocks: word w of block l of a
-# group is W[16*w + l].
+# ChaCha8, the cipher in counter mode: ChaCha with four double rounds. Sixteen blocks are a group;
+# word w of block l of a group is W[16*w + l].
 #
-# A. A group: a register holds one word of as many blocks as it has lanes, and the sixteen
-#    words of the state are sixteen registers, at any width.
-# B. One block alone: a register holds a row of its state, and the four quarter rounds of a
-#    round are one. Half as long as a group, and all that a small array needs.
-# C. In the first round only the first column depends on the block's number: the other
-#    three are the same for all blocks, and computed once a draw (`begun`).
-# D. The quarter rounds have names of their own, so that pipeline.pxi can do other work
-#    between them.
+# A. A group: each lane of a register belongs to another block. The sixteen words of the state are
+#    in sixteen registers, whatever their width.
+# B. One block alone: a register holds one row of the state, so the four quarter rounds of a round
+#    are computed at once. This takes half as long as a group, and a small array needs no more.
+# C. In the first round only the first column depends on the block's number. The other three columns
+#    are the same for all blocks of a draw, and are computed once (`begun`).
+# D. Each quarter round is a function, so that pipeline.pxi can do other work between two of them.
 
 ctypedef fused word:
     lanes
@@ -17,7 +16,7 @@ ctypedef fused word:
 cdef struct Blocks:
     uint32_t[16] first  # the state before the first round
     uint32_t[16] begun  # the same with three columns of the first round done
-    bint has_begun  # for the high word of the counter that `first` has
+    bint has_begun  # `begun` is computed, for the high word of the counter in `first`
 
 
 cdef inline word rotate(word a, int by) noexcept nogil:
@@ -91,7 +90,7 @@ cdef inline void encipher_rows(
         r[k] = first[k]
     for k in range(4):
         quarter_round[row](r, r + 1, r + 2, r + 3)
-        # The diagonals become columns, and columns again.
+        # Turned by one, two and three lanes, diagonals become columns; below they are turned back.
         r[1] = turned_1(r[1])
         r[2] = turned_2(r[2])
         r[3] = turned_3(r[3])
@@ -113,7 +112,7 @@ cdef inline void diagonal(lanes* s, int k) noexcept nogil:
 
 cdef inline void begin_lanes(
     const Blocks* blocks, lanes counter,
-    lanes* s,  # OUT: 16, after all columns of the first round
+    lanes* s,  # OUT: 16 words, after the column rounds of the first double round
 ) noexcept nogil:
     cdef int k
     for k in range(16):
@@ -148,7 +147,8 @@ cdef inline void encipher_lanes(
 
 
 cdef inline void set_counter(Blocks* blocks, uint64_t block) noexcept nogil:
-    # For begin_lanes: all but the low word of it.
+    # Prepares `begun`, which depends on the high word of the counter. The low word is an argument
+    # of `begin_lanes`.
     if not blocks.has_begun or blocks.first[13] != <uint32_t> (block >> 32):
         begin(blocks, <uint32_t> (block >> 32))
 

@@ -1,4 +1,4 @@
-# Decisions: 32 of them are a word, bit set where the element is kept.
+# Keep decisions. A keep word holds 32 of them; a bit is 1 where the element is kept.
 #
 # With P = floor(p * 2^64) and K planes,
 #
@@ -7,21 +7,22 @@
 #     T = P >> (64-K),  R = (P << K) mod 2^64,
 #     s(i) = mix64((t0 + (i+1) * 0x9E3779B97F4A7C15) ^ t1).
 #
-# A group of blocks decides 8192/K elements.
+# A group of blocks decides 8192/K elements. An element with u == T is a tie.
 #
-# A. The planes are folded with and, or, xor, in the registers that the cipher leaves them
-#    in. No element is ever compared by itself, but for the one in 256 that ties.
-# B. Ties are found in a map of words and settled in one loop: a branch on each word
-#    would be mispredicted once in eight.
+# A. u is compared with T for all elements of a register at once: the bit-planes are combined with
+#    and, or, xor, in the registers in which the cipher leaves them. Only a tie is computed by
+#    itself; at K = 8 that is one element in 256.
+# B. A bit map (`open`) says which keep words have ties, and one loop settles them all. A branch for
+#    each word would be mispredicted once in eight words.
 
 cdef struct Decider:
     Blocks blocks
-    int planes  # K; 0: nothing is dropped, or everything
+    int planes  # K; 0 if all decisions are the same (`constant`)
     int bits  # a group has 2^bits keep words
     uint32_t[8] clear  # ones where the plane's bit of T is 0, zeros where it is 1
-    uint64_t remainder  # R; no tie is dropped where it is 0, as it is for K < 8
-    uint32_t constant  # the keep word, where planes is 0
-    uint64_t end  # no decision from here on is asked for
+    uint64_t remainder  # R; for K < 8 it is 0, and no tie is dropped
+    uint32_t constant  # the keep word, if planes is 0
+    uint64_t end  # the first decision that is not needed
     bint has_tie_words
     uint64_t t0
     uint64_t t1
@@ -30,9 +31,9 @@ cdef struct Decider:
 # The ties of a group of 1024 decisions.
 cdef struct Ties:
     uint64_t first  # decision
-    uint32_t open  # bit w: there are ties in word w
-    uint32_t[<int> GROUP_WORDS] word  # bit set: tied
-    uint32_t* keep  # the words that settling them changes
+    uint32_t open  # bit w is 1 if word w has ties
+    uint32_t[<int> GROUP_WORDS] word  # a bit is 1 where the element is a tie
+    uint32_t* keep  # the keep words, in which settled ties are dropped
 
 
 cdef inline void decider(
@@ -49,7 +50,7 @@ cdef inline void decider(
     d.has_tie_words = False
     if p >= 1:
         return
-    P = <uint64_t> (p * 18446744073709551616.0)  # both steps are exact, but for the floor
+    P = <uint64_t> (p * 18446744073709551616.0)  # the product is exact; the cast rounds down
     if P == 0:
         d.constant = 0xFFFFFFFFU
         return
@@ -92,10 +93,10 @@ cdef void draw_tie_words(Decider* d) noexcept nogil:
 
 cdef inline void settle(
     Decider* d,
-    Ties* ties,  # IN; spent. OUT: its keep words
+    Ties* ties,  # INOUT: settled ties are removed, and its keep words changed
 ) noexcept nogil:
-    # A pass takes one tie of each word in the map; a word seldom has a second one. No
-    # tie waits for the one before it.
+    # A pass settles one tie of each word; few words have a second one. Ties of different words
+    # do not depend on each other, so the processor overlaps them.
     cdef uint32_t open = ties.open
     cdef uint32_t again, word
     cdef uint64_t s
@@ -118,11 +119,13 @@ cdef inline void settle(
 
 
 cdef inline void fold(
-    const lanes* plane, int apart, int planes, const uint32_t* clear,  # IN: a plane each `apart`
+    const lanes* plane, int apart, int planes,  # IN: plane j is plane[apart * j]
+    const uint32_t* clear,  # IN
     lanes* keep,  # OUT: u >= T
     lanes* tie,  # OUT: u == T
 ) noexcept nogil:
-    # Of neighbours, the more significant plane decides where it differs from T.
+    # Compares u with T as two-digit numbers are compared: of two neighbouring planes, the more
+    # significant one decides wherever its bit differs from that of T. Each pass halves the planes.
     cdef lanes[8] above
     cdef lanes[8] equal
     cdef lanes p, t
@@ -148,11 +151,11 @@ cdef inline uint32_t one_of(lanes words) noexcept nogil:
 
 
 cdef inline uint32_t fold_lanes(
-    const lanes* s, int lane, int planes, const uint32_t* clear,  # IN: what the cipher left
-    uint32_t* keep,  # OUT: the words of these lanes among 256 // planes
-    Ties* ties,  # OUT, at eight planes: the same words
+    const lanes* s, int lane, int planes, const uint32_t* clear,  # IN: words of the cipher
+    uint32_t* keep,  # OUT: of the group's 256 // planes keep words, those of these lanes
+    Ties* ties,  # OUT, at eight planes: the same for ties
 ) noexcept nogil:
-    # Returns which of the words have ties.
+    # Returns a bit map of the words that have ties.
     cdef lanes kept, tied
     cdef uint32_t open = 0
     cdef int apart = 16 // planes
@@ -215,7 +218,7 @@ cdef inline void decide_group(
                 ties.word[place] = one_of(tied)
                 ties.open |= <uint32_t> (ties.word[place] != 0) << place
     if planes == 8 and d.remainder:
-        # Ties that nobody asked for would cost the tie words.
+        # Ties outside of what is asked for are left: the tie words cost a block of the cipher.
         ties.open &= (0xFFFFFFFFU << begin) & (0xFFFFFFFFU >> (32 - end))
         if group * DECISIONS + 32 * end > d.end:
             ties.word[end - 1] &= 0xFFFFFFFFU >> (32 - (d.end & 31))
@@ -226,17 +229,17 @@ cdef inline void decide_group(
 
 cdef inline int decide(
     Decider* d, uint64_t word, uint64_t end,
-    uint32_t* stage,  # OUT: room for WORDS
-    uint32_t** keep,  # OUT: where in the stage the words are
+    uint32_t* stage,  # OUT: at most WORDS words
+    uint32_t** keep,  # OUT: where in `stage` the words begin
 ) noexcept nogil:
-    # Keep words word ... end-1, as far as the group goes; returns how many.
+    # Keep words `word` ... `end`-1, but not beyond the end of a group; returns how many.
     cdef uint64_t group = word >> d.bits
     cdef uint64_t after = min((group + 1) << d.bits, end)
     cdef int begin = <int> (word - (group << d.bits))
     cdef int stop = <int> (after - (group << d.bits))
     cdef int k
     keep[0] = stage + begin
-    # A call for each K, so that the loop over the planes has a constant length.
+    # K is a constant in each call, so the compiler unrolls the loop over the planes.
     if d.planes == 8:
         decide_group(d, 8, group, begin, stop, stage)
     elif d.planes == 4:

@@ -1,14 +1,14 @@
-# What becomes of an element, and of a few neighbours: y = x * scale + shift where
-# kept, a constant where dropped.
+# What becomes of one element, and of 32 neighbours: y = x * scale + shift where the element is
+# kept, a constant where it is dropped.
 #
-# A. float16 and bfloat16 compute in float32 and round once, to nearest even, in
-#    integers: the processor's own conversions to bfloat16 flush subnormal numbers to
-#    zero. Those of float16 do not, and where there are any the select uses them.
-# B. The kept values are computed first, into a local array that aliases nothing, so
-#    that the loop is a vector loop, also where y is x. Then they are stored, or the
-#    constant: a dropped element is selected, never multiplied.
-# C. On v4 the bits become mask registers, elsewhere each lane tests its own (`choose`):
-#    Clang makes no vector loop of a plain one, GCC none of that for the half types.
+# A. float16 and bfloat16 are computed in float32 and rounded once, to nearest even. The rounding is
+#    done with integers: the processor's conversions to bfloat16 flush subnormal numbers to zero.
+#    Its conversions to float16 (F16C) do not, so they are used where the processor has them.
+# B. All 32 values are computed as if kept, into a local array. It cannot alias x or y, so the
+#    compiler makes a vector loop even if y is x. Then each value or the constant is stored. So a
+#    dropped element is never multiplied: nan and inf in x do not reach y.
+# C. The machine's own `choose` stores them: with mask registers on v4, elsewhere with a vector that
+#    is compared. Of a plain loop, Clang makes no vector code, nor GCC for the half types.
 
 cdef extern from "machine.h":
     ctypedef struct float16 "dropcore_float16":
@@ -54,7 +54,7 @@ cdef inline void narrow(
         sign = (bits >> 16) & 0x8000
         bits &= 0x7FFFFFFF
         normal = (bits + 0x0FFF + ((bits >> 13) & 1) - (<uint32_t> 112 << 23)) >> 13
-        # Adding 0.5 leaves the bits of a subnormal half at the end, rounded.
+        # The sum with 0.5 has the bits of a subnormal float16 in its lowest bits, rounded.
         subnormal = float_bits(bits_float(bits) + <float> 0.5) - (<uint32_t> 126 << 23)
         normal = normal if bits < (<uint32_t> 143 << 23) else 0x7C00  # inf
         normal = normal if bits <= 0x7F800000 else 0x7E00 | ((bits >> 13) & 0x01FF)  # nan
@@ -63,7 +63,8 @@ cdef inline void narrow(
     elif element is bfloat16:
         bits = float_bits(value)
         normal = bits + 0x7FFF + ((bits >> 16) & 1)
-        # A nan that was computed with is quiet: cut off, it is one still.
+        # A nan that arithmetic gave is quiet: its highest fraction bit is set, so the upper half
+        # of its bits is a nan too.
         y.bits = <unsigned short> ((normal if value == value else bits) >> 16)
     else:
         y[0] = value
@@ -73,7 +74,7 @@ cdef inline void keep_element(
     element x, Plan plan, bint linear,
     element* y,  # OUT
 ) noexcept nogil:
-    # Two roundings, never one: every instruction set gives the same bits.
+    # The product and the sum are rounded separately. A fused multiply-add would give other bits.
     cdef float value
     cdef double wide
     if element is double:
@@ -101,9 +102,9 @@ cdef inline void dropped(
 cdef inline void select_word(
     uint32_t keep, Plan plan, bint linear, bint nontemporal,
     const element* x,  # IN: 32 elements
-    element* y,  # OUT: 32 elements, may be x; nontemporal: whole lines
+    element* y,  # OUT: 32 elements, may be x; if nontemporal, y begins at a cache line
 ) noexcept nogil:
-    # linear: shift and drop are 0; the select is then a single and.
+    # linear: shift and drop are 0, so the select is a single `and`.
     cdef element[32] kept
     cdef element drop
     cdef int k

@@ -1,7 +1,7 @@
-# Decisions made and used: keep bits, forward, raw words.
+# The kernels that make decisions: keep bits, forward, raw words.
 #
-# Whole groups at eight planes go through the pipeline. What is no whole group, or has fewer
-# planes, whose cipher is cheap, goes a group at a time: decide, then select.
+# At eight planes, whole groups go through the pipeline. Parts of groups do not, nor do groups at
+# fewer planes, where the cipher is a small part of the cost: they are decided, then selected.
 
 cdef void keep_bits(
     const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n,
@@ -55,7 +55,7 @@ cdef void forward_plan(
     cdef int count
     cdef bint joined
     if start & 31:
-        # A start inside a word: bits first, a stage at a time.
+        # The start is inside a keep word: bits are made and shifted first, a stage at a time.
         while done < n:
             m = min(n - done, 32 * <Py_ssize_t> STAGE)
             keep_bits(draw, p, start + done, m, piece)
@@ -66,7 +66,7 @@ cdef void forward_plan(
         return
     nontemporal = nontemporal and can_go_nontemporal(y)
     decider(draw, p, start + n, &d)
-    joined = d.planes != 8  # there, pieces are what the pipeline leaves over
+    joined = d.planes != 8  # at eight planes, these pieces are only what the pipeline leaves over
     while word < end:
         groups = (n - done) // DECISIONS
         if d.planes == 8 and word % GROUP_WORDS == 0 and groups > 1:
@@ -102,7 +102,7 @@ cdef void words(
     cdef uint32_t[<int> WORDS] W
     cdef const uint32_t* block
     cdef uint64_t j = start, end = start + n, group
-    cdef uint64_t loaded = 0  # no group begins there
+    cdef uint64_t loaded = 0  # the group in W; groups of raw words are never 0
     cdef int apart
     set_blocks(draw, &blocks)
     while j < end:

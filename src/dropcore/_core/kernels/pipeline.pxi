@@ -6,34 +6,35 @@
 #     group g-1     its ties are settled, between the cipher of g and the planes of g
 #     group g-2     its elements are selected, between the quarter rounds of g
 #
-# A. Why: the rounds are latency-bound, and the processor does not overlap the cipher of one
-#    group with the select of another by itself, since a group is longer than its window. The
-#    select fills the gaps. Branch mispredictions of the ties overlap with the last rounds.
-# B. A double round has eight quarter rounds, a cipher four double rounds, and there are as many
-#    ciphers to a group as sixteen lanes need registers. So a word of 32 elements is selected
-#    every so many quarter rounds: after each one at sixteen lanes, which need 32 for 32 words.
-#    (Half words would be unrolled before they are vectorised.)
-# C. Where the select goes by the lines of y, it takes the last word of the group before
-#    along, and leaves its own last word to the next.
-# D. One float32 group is a page of y, so loads from the scratch memory can alias pending
-#    stores to y: the processor compares loads with pending stores by the low 12 bits of the
-#    address alone. So the scratch memory is placed relative to y, at an offset that
-#    measured well (GCC 12, float32 and float16; some offsets are as bad as none). Without it,
-#    an array stored past the caches took a fifth longer in one process of five.
+# A. Why: the cipher's rounds are latency-bound. The select does not depend on them, so it fills the
+#    gaps. The processor does not overlap the two by itself: a group has more instructions than its
+#    reorder buffer. Branch mispredictions of the ties overlap with the cipher's last rounds.
+# B. A group has 32 keep words. A cipher has 32 quarter rounds, and a group needs 16 / WIDTH
+#    ciphers. So one keep word is selected every 16 / WIDTH quarter rounds: after each one, if a
+#    register has sixteen lanes. (Half words do not work: GCC unrolls their loops before it
+#    vectorises them.)
+# C. Where y does not begin at a cache line, the select is shifted so that it stores whole lines. It
+#    then begins with the last keep word of the group before, and leaves its own last one for the
+#    next group.
+# D. One float32 group is 4096 bytes of y, so loads from the scratch memory can alias pending stores
+#    to y (4 KiB aliasing): the processor compares loads with pending stores by the low 12 bits of
+#    the address only. So the scratch memory has a fixed distance from y, modulo 4096. The distance
+#    was found by measuring (GCC 12, float32 and float16); some distances are as bad as a random
+#    place. With random places, large arrays took a fifth longer in one process of five.
 
-# A group on its way.
+# A group in the pipeline.
 cdef struct Group:
     uint32_t[1 + <int> GROUP_WORDS] keep  # the last word of the group before, then its own
     Ties ties
 
 
 cdef struct Pipeline:
-    Group[3] groups  # group g in place g % 3
-    uint32_t[<int> GROUP_WORDS] shifted  # keep words by the lines of y
+    Group[3] groups  # group g is groups[g % 3]
+    uint32_t[<int> GROUP_WORDS] shifted  # keep words, shifted to the cache lines of y
 
 
 cdef inline Pipeline* placed(Pipeline* scratch, const void* y) noexcept nogil:
-    # Where in the scratch memory a line begins that is a little behind y's place in a page.
+    # The cache line in the scratch memory whose address is that of y + BEHIND, modulo PAGE.
     cdef size_t place = (<size_t> y + BEHIND) // LINE * LINE
     return <Pipeline*> (<char*> scratch + (place - <size_t> scratch) % PAGE)
 
@@ -47,7 +48,7 @@ cdef inline void select_at(
     const element* x,  # IN: 1024 elements
     element* y,  # OUT, may be x
 ) noexcept nogil:
-    # After quarter round `turn` of a group: the word whose turn it is, if any.
+    # Called after quarter round `turn` of a group; every (16 / WIDTH)-th call selects a word.
     cdef int apart = LANES // <int> WIDTH
     cdef int word = turn // apart
     if turn % apart == 0:
@@ -61,8 +62,9 @@ cdef inline void encipher_and_select(
     const element* x,  # IN: 1024 elements
     element* y,  # OUT, may be x
 ) noexcept nogil:
-    # encipher_lanes, with the words of 32 turns selected. Written out: state that a loop
-    # indexes would not be kept in registers.
+    # As `encipher_lanes`, with a call of `select_at` after each quarter round. The first double
+    # round is written out since half of it is in `begun`; the quarter rounds are, so that the state
+    # stays in registers: a state that a loop indexes would be in memory.
     cdef int double_round
     begin_lanes(blocks, counter, s)
     diagonal(s, 0)
@@ -104,7 +106,8 @@ cdef inline void advance(
     const element* x,  # IN: 1024 elements, if selecting
     element* y,  # OUT, may be x
 ) noexcept nogil:
-    # A group goes in, the ties of the one before are settled, and the elements of `keep` selected.
+    # `group` is enciphered and folded into `now`, the ties of `before` are settled, and, if
+    # `selecting`, 1024 elements are selected by `keep`.
     cdef lanes[16] s
     cdef lanes counter
     cdef uint64_t block = LANES * group
@@ -144,7 +147,7 @@ cdef void decide_groups(
     Decider* d, uint64_t first, Py_ssize_t count,
     uint8_t* bits,  # OUT
 ) noexcept nogil:
-    # Nothing is selected: a group is through when its ties are settled.
+    # Nothing is selected: a group is complete when its ties are settled.
     cdef Pipeline pipe
     cdef Py_ssize_t g
     group_at(&pipe, 2).ties.open = 0
@@ -159,7 +162,7 @@ cdef void decide_groups(
 cdef inline const uint32_t* by_lines(
     Pipeline* pipe, const uint32_t* keep, int ahead,
 ) noexcept nogil:
-    # The keep words of a group, shifted to the lines of y.
+    # The keep words of a group, shifted to the cache lines of y.
     cdef int word
     if ahead == 0:
         return keep
@@ -175,11 +178,12 @@ cdef inline void select_groups(
     uint8_t* bits,  # OUT, or NULL
 ) noexcept nogil:
     # count > 1
-    cdef Pipeline[6] scratch  # a page, and one more
+    cdef Pipeline[6] scratch  # larger than a page and one Pipeline: `placed` finds a place in it
     cdef Pipeline* pipe = placed(scratch, y)
     cdef int ahead = ahead_of(y)
     cdef Py_ssize_t g, at, filled = min(count, <Py_ssize_t> 3)
-    # Prologue: three groups go in; of the first, the part before y's first line is selected apart.
+    # Prologue: up to three groups go in. The first is selected by itself, since its elements before
+    # the first cache line of y need a step of their own.
     group_at(pipe, 2).ties.open = 0
     for g in range(filled):
         advance_only(d, first + g, group_at(pipe, g), group_at(pipe, g + 2))
@@ -189,7 +193,7 @@ cdef inline void select_groups(
             select_words(
                 group_at(pipe, 0).keep + 1, DECISIONS, plan, nontemporal, False, True, x, y
             )
-    # Steady state: a group goes in, and one comes out.
+    # Steady state: a group goes in, and the elements of another are selected.
     for g in range(filled, count):
         at = DECISIONS * (g - 2)
         if ahead:
@@ -200,7 +204,7 @@ cdef inline void select_groups(
             x + at, y + at,
         )
         keep_settled(group_at(pipe, g - 1), g - 1, bits)
-    # Epilogue: the last ties are settled, and the last two groups come out.
+    # Epilogue: the last ties are settled, and the elements of the last two groups are selected.
     settle(d, &group_at(pipe, count - 1).ties)
     keep_settled(group_at(pipe, count - 1), count - 1, bits)
     for g in range(max(count - 2, <Py_ssize_t> 1), count):
@@ -217,7 +221,7 @@ cdef void forward_groups(
     element* y,  # OUT, may be x
     uint8_t* bits,  # OUT, or NULL
 ) noexcept nogil:
-    # A call for each, so that the flags are constants in the loops.
+    # The flags are constants in each call, so the compiler removes their branches from the loops.
     if not is_linear(plan):
         select_groups(d, first, count, plan, False, False, x, y, bits)
     elif HAS_MASKS and nontemporal:

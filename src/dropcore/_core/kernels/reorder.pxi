@@ -1,19 +1,19 @@
-# Bits laid out in another order of the axes.
+# Bits written in another order of the axes.
 #
-# A. Along the last axis bits follow each other in the mask too, or are a step apart, or are one
-#    and the same. Where they are a step apart, blocks of 32 by 32 are turned: the rows of a block
-#    are words along the axis that the mask has last.
-# B. Few bits are taken one by one: turning a block costs as much as fifty of them.
+# A. Along the last axis of the output, the bits of the mask are neighbours (stride 1), one and the
+#    same bit (stride 0), or a stride apart. In the last case blocks of 32 by 32 bits are
+#    transposed: a word of a block has bits along the axis that is last in the mask.
+# B. Small blocks are taken bit by bit: transposing a block costs as much as fifty bits.
 
 cdef enum:
-    WORTH = 48  # bits in a block that is turned
+    WORTH = 48  # bits in the smallest block that is transposed
 
 cdef inline void put_bits(
     uint32_t source, Py_ssize_t n,
     uint8_t* out,  # INOUT: zeros from bit `at`
     Py_ssize_t at,
 ) noexcept nogil:
-    # The lowest n <= 32 bits of `source`, the others zero.
+    # Writes the lowest n <= 32 bits of `source`. Its other bits must be 0.
     cdef uint8_t* word = out + 4 * (at >> 5)
     cdef int shift = at & 31
     store_word(word, load_word(word) | (source << shift))
@@ -24,7 +24,7 @@ cdef inline void put_bits(
 cdef inline uint32_t up_to_a_word(
     const uint8_t* bits, uint64_t first, Py_ssize_t n
 ) noexcept nogil:
-    # 0 < n <= 32 bits from bit `first`, the others zero; no byte is read but those that hold them.
+    # 0 < n <= 32 bits from bit `first` on, and zeros. Only the bytes that hold them are read.
     cdef const uint8_t* at = bits + (first >> 3)
     cdef int shift = first & 7
     if n < 32:
@@ -44,7 +44,7 @@ cdef inline void swap(uint32_t* block, int by, uint32_t low) noexcept nogil:
             block[k + by] ^= changed
 
 
-cdef inline void turn(uint32_t* block) noexcept nogil:
+cdef inline void transpose(uint32_t* block) noexcept nogil:
     # Bit c of word r becomes bit r of word c.
     swap(block, 16, 0x0000FFFF)
     swap(block, 8, 0x00FF00FF)
@@ -53,12 +53,12 @@ cdef inline void turn(uint32_t* block) noexcept nogil:
     swap(block, 1, 0x55555555)
 
 
-cdef void turn_plane(
+cdef void transpose_plane(
     const uint8_t* bits, Py_ssize_t first, Py_ssize_t rows, Py_ssize_t row, Py_ssize_t columns,
     uint8_t* out,  # OUT
     Py_ssize_t at, Py_ssize_t column,
 ) noexcept nogil:
-    # `row`: from a row to the next, in bits; `column`: in out, from a column to the next.
+    # `row`: bits from a row to the next, in the mask; `column`: the same for columns, in `out`.
     cdef uint32_t[32] block
     cdef Py_ssize_t r, c, height, width, k
     for r from 0 <= r < rows by 32:
@@ -68,7 +68,7 @@ cdef void turn_plane(
             memset(block, 0, sizeof(block))
             for k in range(height):
                 block[k] = up_to_a_word(bits, first + (r + k) * row + c, width)
-            turn(block)
+            transpose(block)
             for k in range(width):
                 put_bits(block[k], height, out, at + (c + k) * column + r)
 
@@ -99,7 +99,7 @@ cdef void reorder(
     const uint8_t* bits, int axes, const Py_ssize_t* length, const Py_ssize_t* stride,
     uint8_t* out,  # OUT: whole words of 32 bits
 ) noexcept nogil:
-    # The axes but the last, and but the one that blocks go along, are a loop.
+    # A loop over all axes but the last, and but the one (`along`) that blocks extend along.
     cdef Py_ssize_t[<int> MAX_AXES] index, turns, place
     cdef Py_ssize_t n = 1, first = 0, at = 0
     cdef int last = axes - 1, along = -1, axis
@@ -122,7 +122,7 @@ cdef void reorder(
                 turns[axis] = 1
     while True:
         if along >= 0:
-            turn_plane(
+            transpose_plane(
                 bits, first, length[last], stride[last], length[along], out, at, place[along]
             )
         else:

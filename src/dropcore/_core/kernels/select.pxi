@@ -1,21 +1,21 @@
 # The select of n elements by their keep words.
 #
-# A. NumPy's arrays begin 16 bytes into a line of the cache, and a store across two
-#    lines costs two: the select goes by the lines of y, with the keep words shifted.
-# B. `nontemporal`: whole lines are stored past the caches. What was not asked for is not
-#    read first, and throws nothing out. What is read is prefetched there, and only there:
-#    a prefetch beside ordinary stores costs more than it saves.
-# C. An array that is selected in pieces is stored as if it were one: what the last line of a
-#    piece lacks comes with the first word of the next (`leads`, `follows`). To complete a
-#    line after a non-temporal store of its first half would force a read from memory.
+# A. NumPy's arrays begin 16 bytes into a cache line, and a store across two lines costs two stores.
+#    So the select is shifted to the cache lines of y, and the keep words with it.
+# B. `nontemporal`: whole lines of y go past the caches by non-temporal stores. So a line is not
+#    read before it is written, and other data stay in the caches. Only then x is prefetched: beside
+#    ordinary stores a prefetch costs more than it saves.
+# C. Pieces of one array share the cache line between them. The piece before leaves the beginning of
+#    that line (`leads`), and the piece after stores all of it (`follows`). Completing a line after
+#    a non-temporal store of its first half would force a read from memory.
 
 cdef inline int ahead_of(const element* y) noexcept nogil:
-    # How many elements before the first whole line of y.
+    # How many elements of y come before its first whole cache line.
     return <int> ((0 - <size_t> y) % LINE // sizeof(element))
 
 
 cdef inline uint32_t across(const uint32_t* keep, int ahead) noexcept nogil:
-    # The 32 decisions from bit `ahead` on, 0 < ahead < 32, of two words.
+    # 32 decisions across two words: those from bit `ahead` on, 0 < ahead < 32.
     return (keep[0] >> ahead) | (keep[1] << (32 - ahead))
 
 
@@ -86,7 +86,7 @@ cdef void select_many(
     const element* x,  # IN
     element* y,  # OUT, may be x
 ) noexcept nogil:
-    # A call for each, so that the flags are constants in the loops.
+    # The flags are constants in each call, so the compiler removes their branches from the loops.
     if not is_linear(plan):
         select_full_words(keep, count, plan, False, False, follows, leads, x, y)
     elif HAS_MASKS and nontemporal:
@@ -100,8 +100,8 @@ cdef inline void select_words(
     const element* x,  # IN
     element* y,  # OUT, may be x
 ) noexcept nogil:
-    # follows: keep[-1] is the word of the 32 elements before. leads: n is a multiple of 32, and
-    # a call that follows is to come.
+    # follows: keep[-1] is the keep word of the 32 elements before this piece. leads: n is a
+    # multiple of 32, and the next call is for the piece after this one.
     cdef Py_ssize_t full = n >> 5
     if full or follows:
         select_many(keep, full, plan, nontemporal, follows, leads, x, y)

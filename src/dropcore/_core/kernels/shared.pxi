@@ -1,12 +1,12 @@
-# From bits that are there: the select, and decisions that elements share.
+# The select by packed bits: one bit for each element, or bits that several elements share.
 #
-# Shared decisions become plain ones: `repeat` and `tile` (as numpy.repeat and numpy.tile)
-# lay the bits out for a few thousand elements, then select.
+# `repeat` and `tile` (as numpy.repeat and numpy.tile) write one bit for each element, for a few
+# thousand elements at a time, and select by those.
 
 cdef inline uint32_t load_bits(
     const uint8_t* bits, uint64_t first, Py_ssize_t n
 ) noexcept nogil:
-    # 0 < n <= 32 bits from bit `first`; no byte is read but those that hold them.
+    # 0 < n <= 32 bits from bit `first` on. Only the bytes that hold them are read.
     cdef int shift = first & 7
     cdef uint64_t word = 0
     cdef Py_ssize_t k
@@ -56,7 +56,7 @@ cdef void select(
 
 
 cdef inline Py_ssize_t whole_words(Py_ssize_t count, Py_ssize_t length) noexcept nogil:
-    # As many of `count` lengths as make whole words, where 32 of them are there.
+    # `count`, rounded down to a multiple of 32 where count * length is no multiple of 32.
     return count & ~<Py_ssize_t> 31 if count >= 32 and count * length & 31 else count
 
 
@@ -65,7 +65,7 @@ cdef inline void append_bits(
     uint32_t* keep,  # OUT: zeros from bit `at`
     Py_ssize_t at,
 ) noexcept nogil:
-    # The lowest n <= 32 bits of `source`, the others zero.
+    # Writes the lowest n <= 32 bits of `source`. Its other bits must be 0.
     cdef int shift = at & 31
     keep[at >> 5] |= source << shift
     if shift + n > 32:
@@ -78,8 +78,8 @@ cdef void repeat(
     const element* x,  # IN
     element* y,  # OUT, may be x
 ) noexcept nogil:
-    # Each decision holds for `times` neighbouring elements: trailing axes shared.
-    cdef uint32_t[1 + <int> STAGE + 1] laid  # a word of the piece before; and append_bits's
+    # Each decision holds for `times` neighbouring elements: inner axes are shared.
+    cdef uint32_t[1 + <int> STAGE + 1] laid  # first the last word of the piece before
     cdef uint32_t* keep = laid + 1
     cdef Py_ssize_t stage = 32 * <Py_ssize_t> STAGE
     cdef Py_ssize_t done, m, k, at, left, count
@@ -133,8 +133,8 @@ cdef void tile(
     const element* x,  # IN
     element* y,  # OUT, may be x
 ) noexcept nogil:
-    # The row of decisions holds again for the next row: leading axes shared.
-    cdef uint32_t[1 + <int> STAGE + 1] laid  # a word of the piece before; and append_bits's
+    # The same row of decisions holds for each row of elements: outer axes are shared.
+    cdef uint32_t[1 + <int> STAGE + 1] laid  # first the last word of the piece before
     cdef uint32_t* keep = laid + 1
     cdef Py_ssize_t stage = 32 * <Py_ssize_t> STAGE
     cdef Py_ssize_t done = 0, rows, m, row, k

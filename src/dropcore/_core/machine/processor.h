@@ -1,5 +1,6 @@
-/* Which instruction sets the processor has: levels as the x86-64 psABI names them, by the
-   features that set them apart. Asked before a kernel module is imported. */
+/* The instruction sets that kernels are built for, and whether the processor has them: levels as
+   the x86-64 psABI names them, by the features that set them apart. Asked before a kernel module
+   is imported. */
 #ifndef DROPCORE_PROCESSOR_H
 #define DROPCORE_PROCESSOR_H
 
@@ -28,8 +29,22 @@ static inline int dropcore_has_v4(void)
         && __builtin_cpu_supports("avx512vl");
 }
 #else
-#define dropcore_has_v3() 0
-#define dropcore_has_v4() 0
+static inline int dropcore_has_v3(void) { return 0; }
+static inline int dropcore_has_v4(void) { return 0; }
 #endif
+
+static inline int dropcore_has_baseline(void) { return 1; }
+
+/* Lowest first. */
+typedef struct {
+    const char *name;
+    int (*is_present)(void);
+} dropcore_isa;
+static const dropcore_isa dropcore_isas[] = {
+    {"baseline", dropcore_has_baseline},
+    {"v3", dropcore_has_v3},
+    {"v4", dropcore_has_v4},
+};
+enum { DROPCORE_ISAS = sizeof(dropcore_isas) / sizeof(dropcore_isas[0]) };
 
 #endif

@@ -1,0 +1,3 @@
+from dropcore.mask cimport Runner
+
+cdef Runner runner_for(object variant, dict options)

@@ -1,0 +1,1 @@
+# Nothing for Python: what this module exports is in lookup.pxd.
