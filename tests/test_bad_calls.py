@@ -166,12 +166,12 @@ OPTIONS = [
         TypeError,
         r"^options of variant 'standard' must be .*not 'axes'",
     ),
-    ("option of a layer", lambda w: Dropout(0.5, axes=1), TypeError, r"'axes' is no option"),
+    ("option of a layer", lambda w: Dropout(0.5, axes=1), TypeError, r"not 'axes'"),
     (
         "options and a Variant",
         lambda w: w.drop(variant=dropcore.get_variant("standard"), shared_axes=1),
         TypeError,
-        r"shared_axes.*Variant",
+        r"Variant.*shared_axes",
     ),
     ("rng", lambda w: w.drop(rng="42"), TypeError, r"^rng must .*'42'"),
     ("rng bool", lambda w: w.drop(rng=True), TypeError, r"^rng must .*True"),
@@ -284,7 +284,7 @@ SAVED = [
     ("record variant", lambda w: w.new_record(variant=1), TypeError, r"variant.* must .*1"),
     ("record unknown", lambda w: w.new_record(variant="none"), LookupError, r"variant 'none'"),
     ("record options", lambda w: w.new_record(options=[]), TypeError, r"options.* must .*\[\]"),
-    ("record option", lambda w: w.new_record(options={"axes": 1}), TypeError, r"'axes' is no "),
+    ("record option", lambda w: w.new_record(options={"axes": 1}), TypeError, r"not 'axes'"),
     ("record axes", lambda w: w.new_record(options={"shared_axes": 7}), ValueError, r"shared_axes"),
 ]
 

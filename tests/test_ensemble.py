@@ -272,7 +272,7 @@ OUTSIDE = {
 @pytest.mark.parametrize("what", OUTSIDE)
 def test_dropout_that_is_no_module_of_the_model_is_named(function, what):
     model, few = Sequential(inner=Calling(OUTSIDE[what])), ROWS[:, :3]
-    expected = re.escape(f"module 'inner' calls {what.split(', always')[0]}, which is no module")
+    expected = re.escape(f"not {what.split(', always')[0]} that module 'inner' calls")
     with pytest.raises(ValueError, match=expected):
         function(model, few)
     assert STREAM.position == 0

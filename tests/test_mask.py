@@ -71,7 +71,7 @@ def test_a_split_mask_is_joined_again(mask):
         (bits,) = held
         assert same(bits, mask.packed)
         for wrong in (bits[:-1], bits.view(np.int8), np.repeat(bits, 2)[::2]):
-            with pytest.raises(ValueError, match="bits must be those"):
+            with pytest.raises(ValueError, match="bits must be uint8 of shape"):
                 join((wrong,))
 
 

@@ -183,7 +183,7 @@ def test_a_duplicate_name_is_an_error_that_names_both_distributions(install):
 def test_built_in_names_are_reserved(install):
     module = install("standard", GOOD, distribution="a-thief")
     registry = Registry()
-    with pytest.warns(PluginWarning, match="a-thief.*reserved"):
+    with pytest.warns(PluginWarning, match="a-thief.*which is built in"):
         variant = registry.variant_class("standard")
     assert variant.__module__ == "dropcore.variants.standard"
     assert module not in sys.modules

@@ -57,8 +57,8 @@ class Stateful:
         if state.keys() != expected:
             missing = sorted(expected - state.keys())
             unknown = sorted(state.keys() - expected, key=str)
-            names = f"lack {missing} and add {unknown}"
-            raise ValueError(f"state must have the names of state_dict(), not {names}")
+            names = f"missing {missing}, unknown {unknown}"
+            raise ValueError(f"state must have the names of state_dict(), not others: {names}")
         for name, array in arrays.items():
             value = np.asarray(state[name])
             if (value.shape, value.dtype) != (array.shape, array.dtype):

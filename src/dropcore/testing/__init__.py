@@ -1,12 +1,12 @@
-"""The conformance kit: tells a right variant from a wrong one.
+"""The conformance kit: checks whether a variant is correct.
 
-`check_variant` runs every check and reports; `VariantSuite` is a class to subclass in
-pytest, a test for each check. `CHECKS` has the checks by name, and the docstring of each
+`check_variant` runs all checks and returns a report. `VariantSuite` is a class to subclass in
+pytest: it has a test for each check. `CHECKS` has the checks by name; the docstring of a check
 says what it proves.
 
-What is judged by chance is judged by scipy.stats on fixed draws, so a variant that passes
-passes always; a right one fails by bad luck with a probability of about `ERROR_RATE`, over
-all of its checks together.
+Some checks are statistical tests. They use fixed draws, so the result for a variant is the same in
+each run. The probability that a correct variant fails by chance is about `ERROR_RATE`, over all of
+its checks together.
 
 scipy is needed, and pytest for `VariantSuite`; both come with ``pip install dropcore[testing]``.
 

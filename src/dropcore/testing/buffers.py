@@ -1,4 +1,4 @@
-"""Checks of arrays: dtypes, strides, sizes, `out`, and whose memory is whose."""
+"""Checks of arrays: dtypes, strides, sizes, `out`, and shared memory."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from dropcore.variants.base import Array
 
 
 def dtypes(subject: Subject) -> None:
-    """Results have x's dtype, and its precision.
+    """Results have the dtype and the precision of x.
 
-    A half type gives the float32 result, rounded once. float32 and float64 agree to
-    float32's precision, with the same decisions, and neither is computed in less.
+    The result for a half type is that for float32, rounded once. Results for float32 and float64
+    agree to the precision of float32, with the same decisions. Neither is computed in a narrower
+    type.
     """
     for case in subject.cases:
         inputs, dy = case.inputs(dtype=_halves()[0]), case.weights(_halves()[0])
@@ -59,7 +60,7 @@ def _results(
 
 
 def _resolves(case: Case, dtype: Any) -> None:
-    # Neighbouring x give different y, unless y was computed in a narrower type.
+    # If inputs that differ little give the same y, y was computed in a narrower type.
     inputs = case.inputs(dtype=dtype)
     beside = tuple(np.asarray(x * (1 + 1024 * np.finfo(dtype).eps)) for x in inputs)
     y, mask = case.run(inputs, STREAM.at(0))
@@ -73,7 +74,7 @@ def _resolves(case: Case, dtype: Any) -> None:
 
 
 def _direct_dtypes(case: Case) -> None:
-    # What the variant gives by itself, before the core makes it what was asked for.
+    # What the variant itself returns, before the core converts it.
     if case.free is None:
         return
     for dtype in (np.float32, np.float64):
@@ -119,9 +120,9 @@ def _layouts(array: Array) -> Iterator[Array]:
 
 
 def empty(subject: Subject) -> None:
-    """Arrays without elements work, whichever axis has the length 0, and give such arrays.
+    """Arrays without elements give arrays without elements, whichever axis has the length 0.
 
-    A ValueError from the variant says that it does not read one.
+    A ValueError of the variant means that it does not read the shape.
     """
     tried, reason = 0, "no shape has an axis"
     for full in subject.shapes:
@@ -139,7 +140,7 @@ def empty(subject: Subject) -> None:
 
 
 def zero_d(subject: Subject) -> None:
-    """0-d arrays work and give 0-d arrays, where the variant reads that rank."""
+    """0-d arrays give 0-d arrays, if the variant reads that rank."""
     reason = subject.reads(())
     if reason:
         raise Skipped(f"does not read rank 0: {reason}")
@@ -156,7 +157,7 @@ def _runs(case: Case) -> None:
 
 
 def out(subject: Subject) -> None:
-    """With `out` the bits are the same: in another array, a strided one, and x itself."""
+    """With `out` the bits are the same, be it another array, a strided one, or x itself."""
     for case in subject.cases:
         inputs, dy = case.inputs(), case.weights()
         for draw in (STREAM.at(0), None):
@@ -181,7 +182,7 @@ def out(subject: Subject) -> None:
 
 
 def own_memory(subject: Subject) -> None:
-    """A mask shares no memory with the caller: what is written to x, y or dx changes nothing."""
+    """A mask shares no memory with the caller: writing to x, y or dx does not change it."""
     for case in subject.cases:
         inputs, dy = case.inputs(), case.weights()
         y, mask = case.run(inputs, STREAM.at(0))
@@ -195,9 +196,9 @@ def own_memory(subject: Subject) -> None:
 
 
 def unchanged_inputs(subject: Subject) -> None:
-    """Forward, backward and inference write to none of the arrays they are given.
+    """Forward, backward and inference write to none of their arguments.
 
-    The methods of the variant are called with arrays that can be written to as well.
+    The methods of the variant are called directly too, with writeable arrays.
     """
     for case in subject.cases:
         inputs, dy = case.inputs(), case.weights()

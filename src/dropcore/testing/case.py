@@ -17,7 +17,7 @@ from dropcore.stream import Stream
 from dropcore.variants.base import Array, FreeVariant, Shape, Variant
 
 DRAWS = 1500  # of a small array
-LARGE = 2**18  # elements, so that half a percent shows
+LARGE = 2**18  # elements: so many that an error of half a percent is found
 STREAM = Stream(0, path=("dropcore.testing",))
 OTHER = STREAM.child("other")
 
@@ -36,7 +36,7 @@ class Case:
     # ------------------------------------------------------------- run it
 
     def inputs(self, seed: int = 0, dtype: Any = np.float64) -> tuple[Array, ...]:
-        """Arrays for it: between 0.5 and 1.5 in size, of both signs."""
+        """Arrays for the inputs: absolute values in [0.5, 1.5], both signs."""
         rng = np.random.default_rng([seed, *self.shape])
         return tuple(
             np.asarray(rng.uniform(0.5, 1.5, self.shape) * rng.choice([-1, 1], self.shape), dtype)
@@ -46,7 +46,7 @@ class Case:
     def run(
         self, inputs: Sequence[Array], draw: Draw | None, **arguments: Any
     ) -> tuple[Array, Mask]:
-        """`dropout` of the inputs: in training with a draw, in inference without."""
+        """`dropout` of the inputs: in training if there is a draw, else in inference."""
         named: dict[str, Any] = dict(zip(self.variant.inputs[1:], inputs[1:], strict=True))
         return dropout(
             inputs[0],
@@ -59,7 +59,7 @@ class Case:
         )
 
     def weights(self, dtype: Any = np.float64, seed: int = 9) -> Array:
-        """A dy."""
+        """An array for dy."""
         return self.inputs(seed, dtype)[0]
 
     # ---------------------------------------------------- what is promised
@@ -100,13 +100,13 @@ class Case:
         return samples
 
     def large(self) -> Case:
-        """The same with a large array: more units, where there are several."""
+        """The same case with a large array, which has more units if possible."""
         unit = self.unit
         own = [axis for axis, length in enumerate(self.shape) if length == unit[axis] > 1]
         return self.longer(own[0] if own else 0, LARGE)
 
     def longer(self, axis: int, elements: int) -> Case:
-        """The same with at least so many elements, by a longer axis."""
+        """The same case with a longer axis, so that x has at least so many elements."""
         if not self.shape:
             return self
         shape = list(self.shape)

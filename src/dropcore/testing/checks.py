@@ -56,15 +56,15 @@ CHECKS: dict[str, Check] = {
         purity.threads,
     )
 }
-"""The checks; each raises AssertionError, or Skipped where it has nothing to judge.
+"""The checks. Each raises AssertionError if it fails, and Skipped if it does not apply.
 
-The first is of form: where it fails the others are not run."""
+The first checks the form of results. If it fails, the others are not run."""
 
 FIRST = next(iter(CHECKS))
 
 
 def known(argument: str, names: Iterable[str]) -> None:
-    """Fail unless all are names of checks."""
+    """Raise ValueError unless all are names of checks."""
     for name in names:
         if name not in CHECKS:
             raise ValueError(
@@ -73,7 +73,7 @@ def known(argument: str, names: Iterable[str]) -> None:
 
 
 def reasons(expected_failures: Mapping[str, str]) -> dict[str, str]:
-    """Expected failures, if all are checks, each with a reason."""
+    """The expected failures as a dict; raises unless each is a check with a reason."""
     known("expected_failures", expected_failures)
     for name, reason in expected_failures.items():
         if not isinstance(reason, str) or not reason:

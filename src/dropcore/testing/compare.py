@@ -1,4 +1,4 @@
-"""Assertions about arrays, whose messages say what differs where."""
+"""Assertions about arrays. Their messages tell what differs, and where."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dropcore.variants.base import Array
 
 
 def gradients(mask: Mask, dy: Array) -> tuple[Array, ...]:
-    """The gradient of each input, as a tuple also where there is one."""
+    """The gradients of all inputs as a tuple, also if there is one input."""
     dx = mask.backward(dy)
     return dx if isinstance(dx, tuple) else (dx,)
 

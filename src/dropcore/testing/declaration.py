@@ -1,4 +1,4 @@
-"""The checks of what a variant says of itself: its declaration, and its options."""
+"""Checks of what a variant declares: its attributes and its options."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MEAN_SCOPES = ("element", "tensor", None)
 
 
 def declaration(subject: Subject) -> None:
-    """The variant is a frozen, hashable dataclass, and all it declares is legal."""
+    """The variant is a frozen, hashable dataclass, and all its attributes are valid."""
     variant = subject.variant
     _dataclass(variant)
     _class_attributes(variant)
@@ -27,7 +27,7 @@ def declaration(subject: Subject) -> None:
 
 
 def options(subject: Subject) -> None:
-    """Options are held as JSON has them, also those that come as NumPy's scalars."""
+    """Options are stored in types that JSON has, also if NumPy scalars are given."""
     variant = subject.variant
     as_they_are = variant.options()
     if not as_they_are:
@@ -44,11 +44,11 @@ def options(subject: Subject) -> None:
 
 
 def _of_numpy(value: Any) -> Any:
-    # Another form of the same option, as a caller's arithmetic gives it.
+    # The same option as NumPy scalars, as arithmetic of a caller may give it.
     if isinstance(value, tuple):
         return tuple(map(_of_numpy, value))
     kinds = {bool: np.bool_, int: np.int64, float: np.float64, str: np.str_}
-    return kinds.get(type(value), lambda same: same)(value)
+    return kinds.get(type(value), lambda unchanged: unchanged)(value)
 
 
 def _claim(true: bool, otherwise: str) -> None:

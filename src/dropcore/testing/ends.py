@@ -1,4 +1,4 @@
-"""Checks of p: where it is 0 and 1, near them, and outside the domain."""
+"""Checks of p at 0 and 1, near them, and outside of the domain."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dropcore.testing.subject import Skipped, Subject
 
 
 def p_zero(subject: Subject) -> None:
-    """With p = 0 nothing is dropped: y is `expectation`, and its gradient inference's."""
+    """With p = 0 nothing is dropped: y is `expectation`, and gradients are those of inference."""
     if 0.0 not in subject.ends():
         raise Skipped(f"p = 0 is outside {subject.variant.p_domain}")
     for case in subject.at(0.0):
@@ -33,7 +33,7 @@ def p_zero(subject: Subject) -> None:
 
 
 def p_one(subject: Subject) -> None:
-    """With p = 1 everything is dropped: nothing of x comes through, and all is finite.
+    """With p = 1 everything is dropped: y does not depend on x, and all results are finite.
 
     The mean of y is `expectation` there too.
     """
@@ -57,7 +57,7 @@ def p_one(subject: Subject) -> None:
 
 
 def p_domain(subject: Subject) -> None:
-    """Outside `p_domain` p is refused; inside it all is finite, up to the very ends."""
+    """A p outside `p_domain` is refused. Inside, also next to its ends, all results are finite."""
     for p in subject.refused():
         for case in subject.at(p):
             _refused(case)

@@ -1,14 +1,15 @@
-"""What is judged by chance, and how sure a verdict is.
+"""Statistical tests, and how certain their verdict is.
 
-A check collects p-values of many tests and judges the smallest of them once, multiplied by
-their number (Bonferroni). Draws are fixed, so a verdict never changes from run to run; a
-right variant is called wrong with a probability of about `ERROR_RATE`.
+A check makes many tests. Their smallest p-value, multiplied by the number of tests (Bonferroni),
+is compared with a level. Draws are fixed, so the verdict is the same in each run. The probability
+that a correct variant fails is about `ERROR_RATE`.
 
-Means are judged by their distance in standard errors, and those that are far off by
-empirical likelihood, which for skewed numbers is right far out in the tail, where the
-normal distribution is not (Owen, "Empirical likelihood ratio confidence intervals for a
-single functional", Biometrika 75 (1988)). Patterns are judged by what they have in common,
-exactly: one is a random order of itself to the other (hypergeometric).
+- Means: the z-score, that is the distance in standard errors. If it is large, the p-value comes
+  from the empirical likelihood ratio. For skewed data that is accurate far out in the tail, where
+  the normal distribution is not (Owen, "Empirical likelihood ratio confidence intervals for a
+  single functional", Biometrika 75 (1988)).
+- Means: the z-score, which is the distance in standard errors. If it is large, the p-value comes
+  are independent, this number has a hypergeometric distribution, exactly.
 """
 
 from __future__ import annotations
@@ -29,18 +30,18 @@ except ImportError as error:
     ) from error
 
 ERROR_RATE = 1e-6
-"""The probability that a right variant fails by bad luck, all its checks together."""
+"""The probability that a correct variant fails by chance, over all its checks together."""
 
-JUDGING = 8  # the checks that use Evidence
+JUDGING = 8  # checks that use Evidence
 LEVEL = ERROR_RATE / JUDGING
-ROUNDING = 1e-9  # of float64, in means over many draws
-FAR = 4.0  # standard errors: below, no test fails, and the normal distribution will do
-WORST = 8  # of many means: so many are judged by empirical likelihood
-FEW = 100  # terms of a sum: fewer prove nothing
+ROUNDING = 1e-9  # allowance for float64 rounding in means over many draws
+FAR = 4.0  # standard errors: no test fails below, so the normal distribution is accurate enough
+WORST = 8  # as many means, those of the largest z-score, are tested by empirical likelihood
+FEW = 100  # a sum of fewer terms is not tested
 
 
 class Evidence:
-    """The tests of one check, judged together."""
+    """The tests of one check; `judge` gives the verdict on all of them."""
 
     def __init__(self) -> None:
         self.tests = 0
@@ -48,21 +49,21 @@ class Evidence:
         self._worst = ""
 
     def add(self, tests: int, p: float, text: str) -> None:
-        """So many tests, of which the worst has this p-value."""
+        """Add a number of tests; `p` is their smallest p-value, `text` describes that test."""
         self.tests += tests
         if p < self._p or math.isnan(p):
             self._p = 0.0 if math.isnan(p) else p
             self._worst = text
 
     def judge(self) -> None:
-        """Fail if the worst of all tests is not chance."""
+        """Fail if the smallest p-value of all tests is too small to be chance."""
         if self.tests and self._p * self.tests < LEVEL:
             raise AssertionError(
                 f"{self._worst}; p-value {self._p:.1e}, the worst of {self.tests} tests"
             )
 
     def means(self, what: str, samples: Array, stated: Array | float) -> None:
-        """Samples along axis 0 have the stated means, one for each place."""
+        """Test that samples along axis 0 have the stated means, one mean for each place."""
         finite(what, samples)
         n = len(samples)
         off = samples - stated
@@ -79,7 +80,7 @@ class Evidence:
         )
 
     def sums(self, what: str, off: Array) -> None:
-        """Independent numbers have the mean 0, whatever variance each has."""
+        """Test that independent numbers, whose variances may differ, have the mean 0."""
         finite(what, off)
         off = off.reshape(-1)
         if off.size < FEW:
@@ -95,9 +96,10 @@ class Evidence:
     def overlaps(
         self, name: Callable[[int], str], both: Array, left: Array, right: Array, n: int
     ) -> None:
-        """Pairs of patterns over n draws have no more and no less in common than by chance.
+        """Test that the two patterns of each pair are independent over n draws.
 
-        `left` and `right` count where each pattern of a pair is true, `both` where the two are.
+        `left` and `right` count the draws in which a pattern is True, `both` those in which the two
+        are.
         """
         if both.size == 0:
             return
@@ -117,15 +119,15 @@ class Evidence:
 
 
 def _distance(off: Array, stated: Array) -> Array:
-    # Of means along axis 0 from 0, in standard errors.
+    # The distance of means along axis 0 from 0, in standard errors.
     error = off.std(0, ddof=1) / math.sqrt(len(off))
     return np.asarray(np.abs(off.mean(0)) / (error + ROUNDING * (1 + np.abs(stated))))
 
 
 def tail(off: Array, z: float) -> float:
-    """The probability that numbers whose mean is 0 are as far from it, on either side.
+    """The two-sided p-value of the hypothesis that the numbers `off` have the mean 0.
 
-    `z` is how far their mean is, in standard errors.
+    `z` is the distance of their mean from 0, in standard errors.
     """
     if z < FAR:
         return float(2 * stats.norm.sf(z))
@@ -133,7 +135,8 @@ def tail(off: Array, z: float) -> float:
     low, high = float(x.min()), float(x.max())
     if low >= 0 or high <= 0:
         return 0.0
-    # The weights 1 / (n * (1 + t * x)) give the mean 0 and are the likeliest that do.
+    # Of all weights that give the mean 0, those of the form 1 / (n * (1 + t * x)) have the largest
+    # likelihood.
     most = 1 / len(x) - 1  # a weight is at most 1
     t = optimize.brentq(lambda t: float((x / (1 + t * x)).sum()), most / high, most / low)
     return float(2 * stats.norm.sf(math.sqrt(2 * float(np.log1p(t * x).sum()))))

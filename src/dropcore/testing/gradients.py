@@ -13,14 +13,14 @@ from dropcore.testing.moments import add_moments, normal_inputs
 from dropcore.testing.subject import Skipped, Subject
 from dropcore.variants.base import Array
 
-STEP = 1e-6  # of the finite differences, of numbers of size 1
+STEP = 1e-6  # of the finite differences; inputs are about 1
 
 
 def gradient(subject: Subject) -> None:
-    """Backward is the derivative of forward, for every input, with the mask frozen.
+    """Backward is the derivative of forward by every input, for a fixed mask.
 
-    Against central differences in float64; every third x is 0, which says nothing about
-    what was dropped.
+    It is compared with central differences in float64. Every third x is 0: a backward that takes
+    zeros of y for dropped elements fails.
     """
     for case in subject.cases:
         for index in (0, 1):
@@ -33,9 +33,9 @@ def gradient(subject: Subject) -> None:
 def inference(subject: Subject) -> None:
     """Inference computes what training gives on average: `expectation`, or `kept_moments`.
 
-    The mean is compared at the declared `mean_scope`. A variant that keeps the moments of
-    x, and not x itself, has to keep them in inference too. For p = 1, where training knows
-    nothing of x, inference has to be finite.
+    The mean is compared at the declared `mean_scope`. A variant that keeps the moments of x, not x
+    itself, must keep them in inference too. For p = 1, where y in training does not depend on x,
+    inference must be finite.
     """
     evidence, judged = Evidence(), False
     for p in (*subject.p_values, *subject.ends()):

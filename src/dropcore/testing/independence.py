@@ -9,7 +9,7 @@ from dropcore.testing.evidence import Evidence
 from dropcore.testing.subject import Skipped, Subject
 from dropcore.variants.base import Array
 
-UNITS = 64  # all pairs of these are tested; the sum over units is of all
+UNITS = 64  # pairs are tested among so many units; the sum over units is of all
 
 
 def independent_units(subject: Subject) -> None:
@@ -27,7 +27,7 @@ def independent_units(subject: Subject) -> None:
 
 
 def independent_draws(subject: Subject) -> None:
-    """Draws are independent: neighbours in a stream, and one index of two streams."""
+    """Draws are independent: neighbours in a stream, and draws of one index in two streams."""
     evidence = Evidence()
     for case in subject.cases:
         units = _units(case)
@@ -49,7 +49,7 @@ def _units(case: Case) -> Array:
 
 
 def _patterns(units: Array) -> list[tuple[str, Array]]:
-    # Where a unit is above its mean, and where it is far from it, on either side.
+    # True where a unit is above its mean over draws; and where its distance from that is large.
     off = units - units.mean(0)
     off[:, units.min(0) == units.max(0)] = 0.0
     size = np.abs(off)
@@ -74,7 +74,7 @@ def _same_unit(evidence: Evidence, what: str, one: Array, other: Array) -> None:
 
 
 def _sum(evidence: Evidence, case: Case, units: Array) -> None:
-    # Weak correlations that all pairs share show in the spread of the sum over units.
+    # A weak correlation of all pairs is found in the variance of the sum over units.
     spread = units.std(0)
     moving = spread > 1e-12
     scores = (units[:, moving] - units[:, moving].mean(0)) / spread[moving]

@@ -1,4 +1,4 @@
-"""check_variant: all checks of one variant, for people."""
+"""`check_variant`: runs all checks of one variant and returns a report."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def check_variant(
     variant : str or Variant
         A name, or the variant itself, which need not be registered.
     p_values : sequence of float, default: (0.1, 0.5, 0.8)
-        Where it is tried, in [0.05, 0.95]; the ends, 0 and 1, have checks of their own.
+        Values of p to try, in [0.05, 0.95]; 0 and 1 have checks of their own.
     shapes : sequence of tuple of int, optional
-        Shapes of x, all of which it reads; some tens to hundreds of elements are enough.
-        By default 1-d to 4-d ones are tried, and a ValueError from the variant says that
-        it does not read one.
+        Shapes of x, all of which the variant must read; tens to hundreds of elements are enough. By
+        default some shapes of one to four axes are used, those for which the variant does not raise
+        ValueError.
     checks : sequence of str, optional
-        Names of those to run; by default all of `CHECKS`.
+        Names of the checks to run; by default all of `CHECKS`.
     expected_failures : dict of str to str, optional
-        Names of checks that have to fail, and the reason for each.
+        Names of checks that must fail, with the reason for each.
     **options
-        Of a variant that is given by name.
+        Options of a variant that is given by name.
 
     Returns
     -------
@@ -47,10 +47,10 @@ def check_variant(
     Raises
     ------
     AssertionError
-        If a check fails that is not expected to, or passes where it should fail; the
-        message lists all of them. If "structure" fails, no other check is run.
+        If a check fails that is not expected to fail, or passes although it is. The message lists
+        all of them. If "structure" fails, no other check is run.
     ValueError, TypeError, LookupError
-        If an argument is wrong, there is no such variant, or it reads no usual shape.
+        If an argument is wrong, there is no such variant, or it reads none of the default shapes.
 
     Examples
     --------

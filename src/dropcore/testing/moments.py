@@ -1,8 +1,8 @@
-"""Checks of what is stated about y over many draws: mean, variance, moments, rate.
+"""Checks of what a variant states about y over many draws: mean, variance, moments, drop rate.
 
-A scale that is off by half a percent shows where each element is decided by itself; where
-units are large there are fewer decisions, and what shows is larger in proportion to the
-square root of the elements in a unit.
+If each element has a decision of its own, a scale that is wrong by half a percent is found. If a
+unit has n elements, there are fewer decisions, and only an error that is sqrt(n) times as large is
+found.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def expectation(subject: Subject) -> None:
 
 
 def add_means(evidence: Evidence, case: Case) -> None:
-    """Evidence that y has the stated mean, at the scope that the variant declares."""
+    """Test that y has the stated mean, at the scope that the variant declares."""
     if case.variant.mean_scope == "tensor":
         evidence.means(f"{case}: mean(y - expectation)", _tensor_means(case), 0.0)
     elif case.variant.mean_scope == "element":
@@ -49,15 +49,16 @@ def _element_means(evidence: Evidence, case: Case) -> None:
 
 
 def _signed_sums(evidence: Evidence, case: Case, off: Array, stated: Array) -> None:
-    # A wrong scale moves y away from 0 on both sides, and their sum not at all.
+    # By sign: a wrong scale changes positive and negative y in opposite ways, so their sum does
+    # not show it.
     for where, sign in ((stated > 0, "positive"), (stated <= 0, "negative")):
         units = case.over_units(np.where(where, off, 0.0))
         evidence.sums(f"{case}: y where it should be {sign}", units[units != 0])
 
 
 def _tensor_means(case: Case) -> Array:
-    # Of one sign, so that a wrong scale shows; new inputs in each draw, for the mean may be
-    # kept for the tensor and not where it is larger.
+    # All inputs are positive, so that a wrong scale shows. Each draw has new inputs: a variant may
+    # keep the mean over a tensor for some inputs only.
     off = np.empty(DRAWS)
     for draw in range(DRAWS):
         inputs = tuple(np.abs(array) for array in case.inputs(seed=draw))
@@ -74,7 +75,7 @@ def variance(subject: Subject) -> None:
         stated = case.variant.variance(case.p, *inputs)
         if stated is None:
             raise Skipped("variance() states nothing")
-        # About the stated mean where there is one: then the mean square is the variance.
+        # If the mean of each element is stated, the mean square of y minus it is the variance.
         known = case.variant.mean_scope == "element"
         centre = case.expectation(inputs) if known else case.samples.mean(0)
         squares = (case.samples - centre) ** 2 * (1.0 if known else DRAWS / (DRAWS - 1))
@@ -84,7 +85,7 @@ def variance(subject: Subject) -> None:
 
 
 def kept_moments(subject: Subject) -> None:
-    """Where x is normal with the moments of `kept_moments`, y has them too."""
+    """If x is normal with the mean and variance of `kept_moments`, y has the same."""
     evidence = Evidence()
     for case in subject.cases:
         large = case.large()
@@ -104,7 +105,7 @@ def normal_inputs(case: Case, seed: int) -> tuple[Array, ...]:
 
 
 def add_moments(evidence: Evidence, case: Case, y: Array) -> None:
-    """Evidence that y has the moments that the variant keeps."""
+    """Test that y has the moments that the variant keeps."""
     stated = case.variant.kept_moments(case.p)
     assert stated is not None
     mean, var = stated
@@ -113,7 +114,7 @@ def add_moments(evidence: Evidence, case: Case, y: Array) -> None:
 
 
 def drop_rate(subject: Subject) -> None:
-    """Each decision drops as often as `drop_rate` says."""
+    """The rate at which each element is dropped is `drop_rate`."""
     evidence = Evidence()
     for case in subject.cases:
         inputs = case.inputs()

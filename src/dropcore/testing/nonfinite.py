@@ -1,4 +1,4 @@
-"""Checks of inf and nan: where elements are dropped, and beside them."""
+"""Checks of inf and nan: in elements that are dropped, and in elements of other units."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ NONFINITE = np.array([np.inf, -np.inf, np.nan])
 
 
 def dropped_nonfinite(subject: Subject) -> None:
-    """What is inf or nan where an input is dropped changes nothing, in y and in the gradients.
+    """An inf or nan in an element that is dropped changes neither y nor a gradient.
 
-    An input is dropped where y does not depend on it. With keep decisions, y is exactly
-    the plan's drop value there; the gradient is +0.0, whatever dy is.
+    An element of an input is dropped if y does not depend on it. If the variant has keep decisions,
+    y is exactly the plan's drop value there. The gradient there is +0.0 for any dy.
     """
     dropped = 0
     with np.errstate(all="ignore"):
@@ -36,7 +36,7 @@ def dropped_nonfinite(subject: Subject) -> None:
 
 
 def nonfinite_spread(subject: Subject) -> None:
-    """What is inf or nan in one element reaches no other unit, in y and in the gradients."""
+    """An inf or nan in an element changes no element of another unit, in y and in the gradients."""
     several = False
     with np.errstate(all="ignore"):
         for case in subject.cases:
@@ -88,7 +88,7 @@ def _plan(case: Case, mask: Mask) -> Plan:
 
 
 def _forward_ignores(case: Case, mask: Mask) -> int:
-    # Elements of inputs without effect on y, after proof that inf and nan have none either.
+    # Returns how many elements of inputs have no effect on y. Fails if inf or nan there has one.
     inputs, others = case.inputs(), case.inputs(seed=1)
     y = mask.forward(*inputs)
     dropped = 0
@@ -120,7 +120,7 @@ def _backward_ignores(case: Case, mask: Mask) -> int:
 
 
 def _forward_of(mask: Mask, inputs: tuple[Array, ...], which: int) -> Callable[[Array], Array]:
-    # How y depends on one of the inputs.
+    # y as a function of one of the inputs.
     def forward(array: Array) -> Array:
         return mask.forward(*inputs[:which], array, *inputs[which + 1 :])
 

@@ -1,4 +1,4 @@
-"""Checks that a mask is a function of its draw alone: used again, saved, among others."""
+"""Checks that a mask depends on its draw alone: when used again, saved, or used among others."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def _global_generators() -> Iterator[None]:
 
 
 def other_layers(subject: Subject) -> None:
-    """What other layers do between forward and backward changes nothing; nor is there state."""
+    """Calls of other layers between forward and backward change nothing; a variant has no state."""
     before = dict(vars(subject.variant))
     for case in subject.cases:
         dy = case.weights()
@@ -142,7 +142,7 @@ def other_layers(subject: Subject) -> None:
         for other in subject.cases:
             _, between = other.run(other.inputs(seed=1), OTHER.at(3))
             gradients(between, other.weights())
-        dx = gradients(mask, dy)  # before forward, which may bring back what was lost
+        dx = gradients(mask, dy)  # before forward, which may restore lost state
         _same(f"{case}, after other layers", (mask.forward(*case.inputs()), dx), expected)
         _same(f"{case}, anew after other layers", _run(case), expected)
     if dict(vars(subject.variant)) != before:

@@ -1,4 +1,4 @@
-"""What became of each check, and its text."""
+"""The result of each check, and the text that is printed."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ BAD: tuple[Result, ...] = ("failed", "passed unexpectedly")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one check.
+    """The result of one check.
 
     Attributes
     ----------
     name : str
-        Of the check.
+        The name of the check.
     result : {"passed", "failed", "skipped", "failed as expected", "passed unexpectedly"}
     message : str
-        Why it failed or was skipped, or the reason why it should have failed.
+        Why it failed or was skipped, or why it was expected to fail.
     """
 
     name: str
@@ -30,12 +30,12 @@ class Outcome:
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """The outcomes of all checks of one variant; its text is a line for each.
+    """The outcomes of all checks of one variant; it prints as a line for each.
 
     Attributes
     ----------
     title : str
-        The variant, and what it was tried with.
+        The variant, with the p and shapes that were tried.
     outcomes : tuple of Outcome
 
     Examples
@@ -52,12 +52,12 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing failed but what was expected to, and all of that did."""
+        """Whether exactly the checks failed that were expected to fail."""
         return not self.bad
 
     @property
     def bad(self) -> tuple[Outcome, ...]:
-        """The outcomes that fail the variant."""
+        """The outcomes because of which the variant fails."""
         return tuple(outcome for outcome in self.outcomes if outcome.result in BAD)
 
     def names(self, result: Result) -> list[str]:
@@ -80,7 +80,7 @@ class Report:
         ]
 
     def folded(self, outcomes: tuple[Outcome, ...]) -> list[str]:
-        """Lines for the outcomes, where those of one message share it."""
+        """Lines for the outcomes; those with the same message share a line."""
         alike: dict[tuple[Result, str], list[Outcome]] = {}
         for outcome in outcomes:
             alike.setdefault((outcome.result, outcome.message), []).append(outcome)

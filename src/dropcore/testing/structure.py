@@ -1,4 +1,4 @@
-"""The check of form, which runs first: what no other check can do without."""
+"""The check that runs first: the form of results, on which all other checks depend."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ METHODS: dict[type[Variant], tuple[str, ...]] = {
 
 
 def structure(subject: Subject) -> None:
-    """The methods of its kind exist, give what the core reads, and write to no argument.
+    """All methods of its kind exist, return what the core reads, and write to no argument.
 
-    Where it fails no other check runs, for most would fail of the same fault.
+    If this fails, no other check is run: most would fail for the same reason.
     """
     variant = subject.variant
     check_plain(variant)
@@ -134,7 +134,7 @@ def _inputs(case: Case) -> dict[str, Any]:
 
 
 def _call(case: Case, name: str, arguments: dict[str, Any], *, draw: bool = False) -> Any:
-    # With copies that can be written to, so that it shows if they are.
+    # With writeable copies, which show if the method writes to them.
     given = {
         what: each.copy() if isinstance(each, np.ndarray) else each
         for what, each in arguments.items()

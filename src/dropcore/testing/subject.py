@@ -1,4 +1,4 @@
-"""What is put to the test: a variant, the p it is tried at, the shapes that it reads."""
+"""The variant under test, the values of p that are tried, and the shapes that the variant reads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dropcore.testing.case import STREAM, Case
 from dropcore.variants.base import DecidingVariant, PlannedVariant, Shape, Variant
 
 P_VALUES = (0.1, 0.5, 0.8)
-RANGE = (0.05, 0.95)  # nearer to the ends, many draws are all alike
+RANGE = (0.05, 0.95)  # nearer to 0 and 1, many draws are identical
 SHAPES: tuple[Shape, ...] = ((60,), (6, 10), (2, 3, 12), (2, 3, 8, 8))
 
 
@@ -28,10 +28,10 @@ class Subject:
     options : dict
         Of a variant that is given by name.
     p_values : sequence of float, optional
-        In [0.05, 0.95]; the ends, 0 and 1, have checks of their own.
+        In [0.05, 0.95]; 0 and 1 have checks of their own.
     shapes : sequence of tuple of int, optional
-        Those of x; all of them have to be read. By default `SHAPES` are tried, and a
-        ValueError from the variant says that it does not read one.
+        Shapes of x, all of which the variant must read. By default those of `SHAPES` are used for
+        which the variant does not raise ValueError.
 
     Attributes
     ----------
@@ -63,12 +63,12 @@ class Subject:
         return tuple(Case(self.variant, p, shape) for shape in self.shapes)
 
     def ends(self) -> tuple[float, ...]:
-        """Of 0 and 1, what the variant accepts as p."""
+        """Those of 0 and 1 that the variant accepts as p."""
         domain = self.variant.p_domain
         return (0.0,) * (domain[0] == "[") + (1.0,) * (domain[-1] == "]")
 
     def refused(self) -> tuple[float, ...]:
-        """Values that are no p for the variant."""
+        """Values that the variant must refuse as p."""
         domain = self.variant.p_domain
         return (-0.1, 1.1, nan) + (0.0,) * (domain[0] == "(") + (1.0,) * (domain[-1] == ")")
 
@@ -78,7 +78,7 @@ class Subject:
         try:
             case.variant.independent_unit(shape)
             if isinstance(case.variant, PlannedVariant):
-                case.run(case.inputs(), STREAM.at(0))  # axes that it shares are the core's to read
+                case.run(case.inputs(), STREAM.at(0))  # the core checks the axes of its plan
             elif isinstance(case.variant, DecidingVariant):
                 keep = case.variant.decide(STREAM.at(0), case.p, shape)
                 case.variant.plan(case.p, shape, keep)
@@ -87,7 +87,7 @@ class Subject:
         except ValueError as error:
             return str(error)
         except Exception:
-            return ""  # it reads it, and fails: the checks will say so
+            return ""  # it reads the shape, and fails: the checks will tell
         return ""
 
     def _default_shapes(self) -> tuple[Shape, ...]:

@@ -1,4 +1,4 @@
-"""VariantSuite: the checks as a class of tests to subclass in pytest."""
+"""`VariantSuite`: a class to subclass in pytest, with a test for each check."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ except ImportError as error:
 
 
 class VariantSuite:
-    """The checks of one variant, a test for each: ``test_gradient`` is the check "gradient".
+    """The checks of one variant as tests: ``test_gradient`` is the check "gradient".
 
-    Where ``test_structure`` fails the others are skipped.
+    If ``test_structure`` fails, the other tests are skipped.
 
     Attributes
     ----------
     variant : str or Variant
         A name, or the variant itself, which need not be registered.
     options : dict, default: {}
-        Of a variant that is given by name.
+        Options of a variant that is given by name.
     p_values, shapes
         As for `check_variant`.
     expected_failures : dict of str to str, default: {}
-        Names of checks that have to fail, and the reason for each: they are strict xfails.
+        Names of checks that must fail, with the reason for each. These tests are strict xfails.
 
     Examples
     --------
@@ -49,7 +49,7 @@ class VariantSuite:
 
     @classmethod
     def subject(cls) -> Subject:
-        """What the tests of this class share: made once, with its samples."""
+        """The variant under test, made once for all tests of the class; it caches its samples."""
         if "_subject" not in cls.__dict__:
             reasons(cls.expected_failures)
             cls._subject = Subject(  # type: ignore[attr-defined]
@@ -60,7 +60,7 @@ class VariantSuite:
 
     @classmethod
     def _misshapen(cls) -> str:
-        # Why no check but the first can judge it; found once.
+        # The message of the first check if it fails, else "". Computed once.
         if "_fault" not in cls.__dict__:
             cls._fault = ""  # type: ignore[attr-defined]
             if FIRST not in cls.expected_failures:
