@@ -1,8 +1,8 @@
 """dropcore for JAX: dropout that is compiled, and whose masks can be replayed.
 
-`dropout` is the function. `dropout_in_python` runs the variants that have no compiled form,
-and `draw_of` says which draw of dropcore's a key means. `TARGET` is the name of the compiled
-call, which `jax.export` asks for.
+`dropout` is the function. `dropout_in_python` runs the variants that have no compiled form.
+`draw_of` gives the dropcore draw that belongs to a key. `TARGET` is the name of the compiled
+call; `jax.export` needs it.
 """
 
 from dropcore_jax.block import TARGET

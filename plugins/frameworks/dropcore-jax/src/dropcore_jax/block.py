@@ -1,10 +1,11 @@
-"""The primitive that computes: dropout of the block that a device holds.
+"""The primitive that computes dropout of the block of an array that one device holds.
 
     y = x * scale + shift where kept, drop where dropped
 
-It has no rules but for lowering: primitive.py has what JAX may ask of dropout, partition.py
-says which block each device has. On a CPU it is one call of the handler in _handler.cc, on
-XLA's buffers; elsewhere it is made of JAX's own operations, and drops the same elements.
+It has lowering rules only. The rules for JAX's transformations are in primitive.py; which block a
+device has is computed in partition.py. On a CPU it is lowered to one call of the handler in
+_handler.cc, on XLA's buffers. On other platforms it is lowered to JAX's operations, which drop the
+same elements.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ from dropcore_jax.masking import Masking
 from dropcore_jax.uint64 import Pair
 
 TARGET = "dropcore_dropout"
-PIECE = 1 << 30  # decisions of a run whose places in it fit into 32 bits
+PIECE = 1 << 30  # decisions computed at once: their places must fit into 32 bits
 
 block = Primitive("dropcore_block")
 
 
 def batch_shape(words: Any, start: Any, x: Any) -> tuple[Any, ...]:
-    """The leading axes, which `vmap` added: of length 1 in what all members share."""
+    """The leading axes, which `vmap` added. An operand that members share has length 1 there."""
     ndim = len(words.shape) - 1
     shape: tuple[Any, ...] = jnp.broadcast_shapes(
         *(operand.shape[:ndim] for operand in (words, start, x))
@@ -62,7 +63,7 @@ def _lower_for_cpu(ctx: Any, words: Any, start: Any, x: Any, *, masking: Masking
 
 
 def in_jax(words: jax.Array, start: jax.Array, x: jax.Array, *, masking: Masking) -> jax.Array:
-    """The same of JAX's own operations."""
+    """Compute the block by JAX's operations."""
     batch = batch_shape(words, start, x)
     words, start, x = (
         jnp.broadcast_to(operand, batch + operand.shape[len(batch) :])
@@ -85,26 +86,28 @@ def _select(x: jax.Array, keep: jax.Array, masking: Masking) -> jax.Array:
     if masking.shift:
         y = _rounded(y) + np.asarray(masking.shift, wide)
     elif masking.drop:
-        y = jnp.where(y == 0, 0, y)  # as + 0.0 does, which XLA leaves out: -0.0 becomes +0.0
+        y = jnp.where(y == 0, 0, y)  # -0.0 becomes +0.0, as by y + 0.0, which XLA would remove
     return jnp.where(keep, y, np.asarray(masking.drop, wide)).astype(x.dtype)
 
 
 def _rounded(y: jax.Array) -> jax.Array:
-    # A compiler would contract x * scale + shift, which is then rounded once. It does not
-    # where the bits are changed in between; by nothing here, but no compiler knows that.
+    # Keeps a compiler from contracting x * scale + shift to a fused multiply-add, which rounds
+    # once. The bits are changed in between: by a number that is always 0, which the compiler cannot
+    # prove.
     bits = jax.lax.bitcast_convert_type(y, jnp.uint64 if y.dtype == jnp.float64 else jnp.uint32)
-    nothing = bits * (bits + 1) & 1  # one of two neighbours is even
+    nothing = bits * (bits + 1) & 1  # 0, since n or n + 1 is even
     return jax.lax.bitcast_convert_type(bits ^ nothing, y.dtype)
 
 
 def _keep(words: jax.Array, start: Pair, shape: Any, masking: Masking) -> jax.Array:
-    # Runs of neighbours in the whole mask, as long as the block allows.
+    # The decisions of a block, as runs of neighbours in the whole mask. Runs are as long as
+    # possible.
     mask_shape, steps = masking.mask_shape(shape), masking.steps(shape)
     split = len(shape)
     whole = shape if masking.whole is None else masking.whole
     while split and (masking.shared[split - 1] or shape[split - 1] == whole[split - 1]):
         split -= 1
-    split = max(split - 1, 0)  # a run may end within an axis, but not go on around it
+    split = max(split - 1, 0)  # the outermost axis of a run may be a part of its axis
     first = (start[0].reshape(1), start[1].reshape(1))
     for length, step in zip(mask_shape[:split], steps[:split], strict=True):
         if step:

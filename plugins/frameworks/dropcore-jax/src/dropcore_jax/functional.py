@@ -1,4 +1,4 @@
-"""`dropout`: the arguments are checked, and the variant's plan goes to the primitive."""
+"""`dropout`: checks the arguments, and binds the primitive with the variant's plan."""
 
 from __future__ import annotations
 
@@ -33,33 +33,33 @@ def dropout(
 ) -> jax.Array:
     """Drop elements of an array at random, by a key.
 
-    On CPUs it is one call of compiled code, elsewhere it is made of JAX's own operations:
-    no Python runs when a traced function does. The mask is the same on every platform and
-    however the array is shared out among devices, each of which makes its own part.
+    On CPUs it is one call of compiled code, on other platforms it consists of JAX's operations: a
+    traced function runs no Python. The mask is the same on every platform and for every sharding;
+    each device makes its own part of it.
 
     Parameters
     ----------
     key : jax.Array or None
         One key, as `jax.random.key` or `jax.random.PRNGKey` gives it. The same key gives
-        the same mask, which is that of `draw_of(key)`. Not looked at in inference.
+        the same mask, which is that of `draw_of(key)`. Not used in inference.
     x : array_like
         float16, bfloat16, float32 or float64, of any shape.
     p : float
-        The probability that an element is dropped, in [0, 1]; fixed when traced. A scalar
-        array of JAX's is one, too, outside of a traced function.
+        The probability that an element is dropped, in [0, 1]; fixed when traced. Outside of a
+        traced function it may be a JAX array without axes.
     training : bool
-        False gives x itself; fixed when traced. There is no default: forgetting it is the
-        commonest bug of its kind.
+        False gives x itself; fixed when traced. There is no default: to forget this argument is the
+        most frequent mistake with dropout.
     variant : str or dropcore.Variant, default: "standard"
         Any planned variant, such as "standard", "alpha" and "spatial", built in or of a
-        plugin. For those of other kinds see `dropout_in_python`.
+        plugin. `dropout_in_python` takes the other kinds.
     shard : (global_shape, offsets), optional
         x is the block of a larger array of shape `global_shape` that begins at `offsets`,
-        one for each axis; they may be traced, as inside `jax.shard_map`. Blocks by one key
-        are those of one mask. Under `jax.jit` arrays need no such thing.
+        one for each axis; they may be traced, as inside `jax.shard_map`. Blocks with the same key
+        are parts of one mask. `jax.jit` does not need it: it partitions the array itself.
     **options
-        The variant's own, such as ``shared_axes`` for "standard": axes along which one
-        decision holds, flax's `broadcast_dims`.
+        The variant's own, such as ``shared_axes`` for "standard": axes along which all elements
+        share a decision, as `broadcast_dims` of flax.
 
     Returns
     -------
@@ -75,9 +75,9 @@ def dropout(
 
     Notes
     -----
-    Nothing is kept for the derivative but the key: the decisions are made again. It can be
-    taken in both directions and to any order. Under `jax.vmap` each member of the batch is
-    dropped by its own key, and by one and the same mask where the key is not mapped.
+    Only the key is kept for the derivative: the decisions are made again. Derivatives can be taken
+    in forward and reverse mode, and to any order. Under `jax.vmap` each member of the batch has the
+    mask of its own key. If the key is not mapped, all members have the same mask.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def dropout(
     x = float_array(x)
     if not isinstance(chosen, dropcore.PlannedVariant) or not chosen.has_default_inference:
         raise TypeError(
-            f"variant {chosen.name!r} has no compiled form, which only planned variants have: "
+            f"variant must be a planned one, not {chosen.name!r}: only these have a compiled form. "
             "dropcore_jax.dropout_in_python takes it"
         )
     whole = None if shard is None else whole_shape(shard, x.shape)
@@ -114,11 +114,11 @@ def dropout(
 
 
 def layer_of(p: Any, variant: str | dropcore.Variant, options: dict[str, Any]) -> dropcore.Dropout:
-    """What holds p and the variant with its options, if they are right."""
+    """A layer with p and the variant, or an error that says what is wrong with them."""
     if isinstance(p, jax.core.Tracer):
         raise TypeError(
             f"p must be fixed when a function is traced, not {p}: name it in static_argnames of "
-            "jax.jit, or close over it; each p is compiled for itself"
+            "jax.jit, or close over it; a function is compiled for each p"
         )
     if isinstance(p, jax.Array) and not p.ndim and jnp.isrealobj(p) and p.dtype != bool:
         p = p.item()

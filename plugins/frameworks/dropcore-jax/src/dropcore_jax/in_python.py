@@ -1,4 +1,4 @@
-"""`dropout_in_python`: any variant with one input, by a callback into Python."""
+"""`dropout_in_python`: any variant of one input, by a callback into Python."""
 
 from __future__ import annotations
 
@@ -28,19 +28,18 @@ def dropout_in_python(
     variant: str | dropcore.Variant,
     **options: Any,
 ) -> jax.Array:
-    """`dropout` for the variants that it does not take: their own Python code is run.
+    """`dropout` for variants that have no compiled form: it runs their Python code.
 
-    Works under `jit`, `vmap` (one call of Python for each member of the batch) and once
-    under `grad`, on every platform; the arrays go through the host's memory. Backward runs
-    forward again, to know what it needs. A derivative of the derivative is an error of
-    JAX's.
+    It works on every platform, under `jit`, `vmap` (one call of Python for each member of the
+    batch) and one `grad`; arrays are copied to the host's memory. Backward runs forward again, to
+    have what that saves. For a second derivative JAX raises an error.
 
     Parameters
     ----------
     key, x, p, training
         As for `dropout`.
     variant : str or dropcore.Variant
-        Any with one input: that leaves out "zoneout".
+        Any variant of one input, so not "zoneout".
     **options
         The variant's own.
 
@@ -66,8 +65,8 @@ def dropout_in_python(
     layer = layer_of(p, variant, options)
     if layer.variant.inputs != ("x",):
         raise TypeError(
-            f"variant {layer.variant.name!r} takes {', '.join(layer.variant.inputs)}; "
-            "dropout_in_python takes variants of x alone"
+            f"variant must be one of x alone, not {layer.variant.name!r}, which takes "
+            f"{', '.join(layer.variant.inputs)}"
         )
     x = float_array(x)
     call = _Call(layer.variant, layer.p, is_training(training))
@@ -78,7 +77,7 @@ def dropout_in_python(
 
 @dataclass(frozen=True)
 class _Call:
-    """What runs in Python, on NumPy's view of JAX's arrays."""
+    """The functions that run in Python, on NumPy views of JAX's arrays."""
 
     variant: dropcore.Variant
     p: float

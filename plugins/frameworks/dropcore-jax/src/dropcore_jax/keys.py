@@ -1,8 +1,8 @@
-"""Which draw a key means.
+"""Which draw belongs to a key of JAX.
 
-The 32-bit words of `jax.random.key_data(key)`, each in little-endian bytes, are the seed of a
-`dropcore.Stream`; the draw is the first one of that stream, at index 0. So a key means the
-same mask in JAX, in NumPy and in whatever else uses dropcore.
+The 32-bit words of `jax.random.key_data(key)`, each as little-endian bytes, are the seed of a
+`dropcore.Stream`; the draw is the one at index 0. So a key gives the same mask in JAX, in NumPy and
+in every framework.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ def typed_key(key: Any) -> jax.Array:
 
 
 def words_of(key: Any) -> jax.Array:
-    """The words of a key that is to be used up, as any function of `jax.random` uses one up."""
+    """The words of a key; JAX's check of reused keys takes it for used from now on."""
     key = typed_key(key)
     if jax.config.jax_debug_key_reuse:  # type: ignore[attr-defined]
-        jax.random.bits(key)  # seen by JAX's check, which looks at no words
+        jax.random.bits(key)  # marks the key as used: the check does not see `key_data`
     return jax.random.key_data(key)
 
 
@@ -87,5 +87,5 @@ def draw_of(key: Any) -> dropcore.Draw:
 
 
 def draw_of_words(words: np.ndarray[Any, np.dtype[np.uint32]]) -> dropcore.Draw:
-    """The draw for the words of a key: `draw_of` in _handler.cc says the same in C++."""
+    """The draw for the words of a key, as `draw_of` in _handler.cc computes it in C++."""
     return dropcore.Stream(words.astype("<u4").tobytes()).at(0)

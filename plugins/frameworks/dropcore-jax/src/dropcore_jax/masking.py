@@ -1,4 +1,4 @@
-"""What a call fixes when it is traced, and where a block lies in a larger array."""
+"""The static parameters of a call, and the place of a block in a larger array."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ Shape: TypeAlias = tuple[Any, ...]  # lengths may be symbolic dimensions
 
 @dataclass(frozen=True)
 class Masking:
-    """All that is fixed when a program is traced.
+    """The parameters that are fixed when a program is traced.
 
     Attributes
     ----------
     p, scale, shift, drop : float
         A kept element becomes ``x * scale + shift``, a dropped one `drop`.
     shared : tuple of bool
-        Of each axis of one member of the batch: whether its elements share a decision.
+        For each axis of one member of the batch: whether elements along it share a decision.
     whole : tuple of int, or None
-        The shape of the array of which a member is a block; None: it is the member's own.
+        The shape of the array of which a member is a block; None if a member is the whole array.
     """
 
     p: float
@@ -39,7 +39,7 @@ class Masking:
         return replace(self, shift=0.0, drop=0.0)
 
     def steps(self, shape: Shape) -> tuple[Any, ...]:
-        """How far neighbours along each axis are in the whole mask; 0 where it is shared."""
+        """The distance of two neighbours along each axis in the whole mask; 0 if it is shared."""
         lengths = shape if self.whole is None else self.whole
         own = [1 if shared else length for shared, length in zip(self.shared, lengths, strict=True)]
         return tuple(
@@ -47,5 +47,5 @@ class Masking:
         )
 
     def mask_shape(self, shape: Shape) -> Shape:
-        """Of the decisions of a block."""
+        """The shape of the decisions of a block."""
         return tuple(1 if s else length for s, length in zip(self.shared, shape, strict=True))

@@ -1,7 +1,7 @@
-"""Which block each device computes, where the compiler shares an array out among several.
+"""Which block each device computes if the compiler partitions an array among several devices.
 
-A device has a part of x and needs no other: its decisions follow from its place alone. So
-nothing is gathered, whatever the sharding.
+The decisions for a part of x follow from its place in the array. So a device needs only its own
+part, and nothing is communicated, whatever the sharding.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ shared_out = custom_partitioning(_whole, static_argnums=(0,))
 
 
 def lower(ctx: Any, words: Any, start: Any, x: Any, *, masking: Masking, **_: Any) -> Any:
-    """The lowering of dropout: for one device, or for each of several."""
+    """Lower dropout for one device, or for each of several devices."""
     run = _whole if _must_be_whole(ctx.module_context) else shared_out
 
     def call(words: jax.Array, start: jax.Array, x: jax.Array) -> jax.Array:
@@ -41,26 +41,27 @@ def lower(ctx: Any, words: Any, start: Any, x: Any, *, masking: Masking, **_: An
 
 
 def _must_be_whole(module: Any) -> bool:
-    # What partitions is Python code of this process, which an exported program has not, and
-    # XLA cannot call it inside of shard_map. Names as of JAX 0.10.2.
+    # Partitioning runs Python code of this process. An exported program does not have it, and XLA
+    # cannot call it inside of shard_map. Names are those of JAX 0.10.2.
     manual = getattr(module.axis_context, "manual_axes", ())
     return bool(manual) or module.lowering_parameters.for_export
 
 
 @cache
 def needs_devices() -> Any:
-    """A jaxpr to carry as a parameter of what `lower` lowers: so JAX sees that devices matter."""
+    """A jaxpr, as a parameter of the primitive: it tells JAX that lowering needs devices."""
     x = np.zeros((), np.float32)
     words = np.zeros(2, np.uint32)
     masking = Masking(0.5, 1.0, 0.0, 0.0, ())
     return jax.make_jaxpr(lambda x: shared_out(masking, words, words, x))(x)
 
 
-# ------------------------------------------------------------ how it is shared out
+# ------------------------------------------------------------ partitioning
 
 
 def _specs(operands: Any, y: Any) -> tuple[tuple[Any, ...], list[PartitionSpec]]:
-    # Of y, for each axis; and of each operand, which lies as y does where it has its axes.
+    # Of y a spec for each axis, and of each operand its spec: along axes that it has in common with
+    # y it is partitioned as y is.
     batch = len(operands[0].shape) - 1
     own = (*y.sharding.spec, *(None,) * (len(y.shape) - len(y.sharding.spec)))
     specs = []
@@ -108,7 +109,7 @@ def _like_x(masking: Masking, mesh: Any, operands: Any, y: Any) -> Any:
 
 
 def _rule(masking: Masking, mesh: Any, operands: Any, results: Any) -> tuple[str, dict[str, Any]]:
-    # In Shardy's notation: a name for each axis, one name for what is shared out alike.
+    # In the notation of Shardy: axes that are partitioned alike have the same name.
     words, start, x = (tuple(operand.shape) for operand in operands)
     (y,) = (tuple(result.shape) for result in results)
     batch = len(words) - 1

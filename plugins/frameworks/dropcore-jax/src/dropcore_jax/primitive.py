@@ -1,16 +1,15 @@
-"""The primitive that `dropout` is made of, with all that JAX may ask of it.
+"""The primitive of `dropout`, with the rules for JAX's transformations.
 
     y = x * scale + shift where kept, drop where dropped
 
-It is a primitive of its own, for the sake of its derivatives. With shift = drop = 0 it is
-linear in x and its own transpose: that is the whole derivative, of any order, forwards and
-backwards, and nothing but the key is kept for it. A function with a custom derivative could
-have only one of the two directions.
+It is a primitive because of its derivatives. With shift = drop = 0 it is linear in x, and it is its
+own transpose. This gives derivatives of any order, in forward and reverse mode, for which only the
+key is kept. A function with `jax.custom_vjp` or `jax.custom_jvp` would have one of the two modes.
 
-`words` are those of the key, uint32. `start` is the place of the first decision in the mask
-of the whole array, as two uint32, the low one first. Where `vmap` added axes, they are in
-front of all operands alike, each of the batch's length, or of length 1 for what all members
-share. What it computes is in block.py, on several devices by partition.py.
+`words` are the words of the key, uint32. `start` is the place of the first decision in the mask of
+the whole array, as two uint32, the low one first. Axes that `vmap` added are the leading axes of
+all operands; their length is that of the batch, or 1 for an operand that all members share.
+block.py computes, on several devices by partition.py.
 """
 
 from __future__ import annotations
@@ -31,9 +30,9 @@ primitive = Primitive("dropcore_dropout")
 
 
 def apply(words: jax.Array, start: jax.Array, x: jax.Array, masking: Masking) -> jax.Array:
-    """Dropout of x by the words of one key, from a place in the mask."""
-    # Inside shard_map y differs between devices where an operand does, and JAX has to know:
-    # the gradient of an x that they share is a sum over them.
+    """Dropout of x by the words of a key, from the place `start` in the mask."""
+    # Inside shard_map y varies over devices if an operand does. JAX must know this: the gradient of
+    # an x that devices share is a sum over the devices.
     varying = (
         frozenset().union(
             *(jax.typeof(operand).manual_axis_type.varying for operand in (words, start))
@@ -51,7 +50,7 @@ def apply(words: jax.Array, start: jax.Array, x: jax.Array, masking: Masking) ->
 def _abstract(words: Any, start: Any, x: Any, *, masking: Masking, **_: Any) -> Any:
     batch = batch_shape(words, start, x)
     shape = batch + x.shape[len(batch) :]
-    spec = list(x.sharding.spec)  # of explicit axes of a mesh; None of all others
+    spec = list(x.sharding.spec)  # explicit mesh axes; None for all others
     for axis, length in enumerate(batch):
         if x.shape[axis] != length:
             full = words if words.shape[axis] == length else start

@@ -1,4 +1,4 @@
-"""`shard=`: x is the block of a larger array that begins at some offsets."""
+"""The argument `shard`: x is a block of a larger array, at given offsets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Shard: TypeAlias = tuple[Sequence[int], Offsets]
 
 
 def whole_shape(shard: Any, shape: tuple[Any, ...]) -> tuple[int, ...]:
-    """The shape of the whole array, if a block of `shape` fits where the shard says."""
+    """The shape of the whole array; raises unless a block of `shape` at the offsets is in it."""
     if not isinstance(shard, tuple) or len(shard) != 2:
         raise TypeError(f"shard must be (global_shape, offsets), not {shard!r}")
     lengths, offsets = shard
@@ -38,14 +38,14 @@ def whole_shape(shard: Any, shape: tuple[Any, ...]) -> tuple[int, ...]:
         last = all_ - length
         if last < 0 or (isinstance(first, int) and not 0 <= first <= last):
             raise ValueError(
-                f"shard must lie within global_shape {whole}: along axis {axis} x has {length} "
-                f"elements from offset {offset}"
+                f"shard must lie within global_shape {whole}, not outside: along axis {axis} x "
+                f"has {length} elements from offset {offset}"
             )
     return whole
 
 
 def offset_of(offset: Any) -> int | jax.Array:
-    """One offset: an int, or what is traced."""
+    """One offset, as an int or a traced integer."""
     if isinstance(offset, jax.core.Tracer):
         if not jnp.issubdtype(offset.dtype, jnp.integer) or offset.ndim:
             raise TypeError(f"each of shard's offsets must be an integer, not {offset}")

@@ -1,10 +1,10 @@
-"""dropcore's mask stream, version 1, in JAX's own operations on uint32.
+"""dropcore's mask stream, version 1, by JAX's operations on uint32.
 
-For where the compiled core cannot go: the same bits there as everywhere else. Shapes are
-fixed when traced, or symbolic; the place of a block in a larger mask is traced, and reaches
-beyond 2^32. Rounds are loops, since XLA's compilers take minutes for them unrolled.
+It is for platforms where the compiled core does not run, and gives the same bits. Shapes are static
+or symbolic. The place of a block in a larger mask is traced, and may be above 2^32. Rounds are
+loops: XLA takes minutes to compile them unrolled.
 
-docs/mask-stream.md says what the stream is: keys by BLAKE2b (RFC 7693), words by
+docs/mask-stream.md defines the stream: keys by BLAKE2b (RFC 7693), words by
 ChaCha with four double rounds (RFC 8439's quarter round), decisions by comparing with p.
 """
 
@@ -44,7 +44,7 @@ BLAKE2_ORDER = np.array([
 ])  # fmt: skip
 PARAMETERS = {0: 32 | 1 << 16 | 1 << 24}  # digest of 32 bytes, fanout and depth 1
 PERSON = b"dropcore-mask-v1"  # in the last two words of the parameters
-MAX_WORDS = 29  # of a key's data, so that its item fits into one block
+MAX_WORDS = 29  # of a key's data: so many fit into one block of the hash
 
 
 def key_of_words(words: jax.Array) -> jax.Array:
@@ -80,7 +80,7 @@ def _blake2b(message: Pair, size: int) -> Pair:
     state[12] ^= size
     state[14] ^= 2**64 - 1  # the last block
     rows = jnp.array([uint64.constant(word) for word in state], jnp.uint32)  # (16, 2)
-    rows ^= message[1][3] ^ message[1][3]  # 0, of what varies between devices as the key does
+    rows ^= message[1][3] ^ message[1][3]  # adds 0, which varies over devices as the key does
 
     def one_round(state: Any, order: Any) -> tuple[Any, None]:
         chosen = message[0][order], message[1][order]
@@ -108,7 +108,7 @@ def _mixed(rows: Any, x: Pair, y: Pair) -> tuple[Pair, ...]:
 
 
 def _turned(rows: Any, turn: int) -> Any:
-    # Row i to the left by i places: columns become diagonals; with turn = -1 back again.
+    # Rotates row i to the left by i places, so diagonals become columns. turn = -1 undoes that.
     return tuple(
         tuple(jnp.roll(word, -turn * i, axis=0) for word in row) for i, row in enumerate(rows)
     )
@@ -121,14 +121,14 @@ DOUBLE_ROUNDS = 4
 
 
 def block(key: jax.Array, counter: Pair) -> jax.Array:
-    """Blocks of the cipher, of draw 0.
+    """Blocks of the cipher for draw index 0.
 
     Parameters
     ----------
     key : jax.Array
         uint32, shape ``(8,)``.
     counter : Pair
-        Of each block.
+        The number of each block.
 
     Returns
     -------
@@ -136,7 +136,7 @@ def block(key: jax.Array, counter: Pair) -> jax.Array:
         uint32, 16 words along a first axis, then the shape of `counter`.
     """
     high, low = counter
-    same = (key[0] ^ key[0]) ^ (high ^ high) ^ (low ^ low)  # 0, of the shape of all
+    same = (key[0] ^ key[0]) ^ (high ^ high) ^ (low ^ low)  # 0, in the common shape
     ones = (1,) * same.ndim
     rows = tuple(words.reshape(4, *ones) ^ same for words in (CHACHA, key[:4], key[4:]))
     start = (*rows, jnp.stack([low ^ same, high ^ same, same, same]))
@@ -171,7 +171,7 @@ GOLDEN = 0x9E3779B97F4A7C15
 
 @dataclass(frozen=True)
 class Threshold:
-    """What p asks of a group: how many planes, and what is dropped.
+    """How p is compared with random bits.
 
     Attributes
     ----------
@@ -180,7 +180,8 @@ class Threshold:
     below : int
         Elements whose K bits are below it are dropped.
     tied : int
-        Of those whose bits are equal to it, the share that is dropped, in 2^-64.
+        Elements whose bits are equal to `below` are ties. Of them a share of tied / 2^64 is
+        dropped.
     """
 
     planes: int
@@ -189,19 +190,19 @@ class Threshold:
 
     @classmethod
     def of(cls, p: float) -> Threshold:
-        """For a p in [0, 1)."""
+        """The threshold for a p in [0, 1)."""
         share = math.floor(math.ldexp(p, 64))
         planes = next((k for k in (1, 2, 4, 8) if share % 2 ** (64 - k) == 0), 8)
         return cls(planes, share >> (64 - planes), (share << planes) % 2**64)
 
     @property
     def group(self) -> int:
-        """Elements that 16 blocks decide."""
+        """How many elements 16 blocks decide."""
         return 8192 // self.planes
 
 
 def keep_runs(key: jax.Array, p: float, start: Pair, n: Any) -> jax.Array:
-    """Keep decisions of runs of neighbours, each from a place of its own in the mask.
+    """Keep decisions of runs of neighbours; each run has its own place in the mask.
 
     Parameters
     ----------
@@ -237,7 +238,7 @@ def keep_runs(key: jax.Array, p: float, start: Pair, n: Any) -> jax.Array:
 
 
 def _aligned(key: jax.Array, threshold: Threshold, start: Pair, words: Any) -> Any:
-    # Of each run so many words of bits: which elements are below, and which are tied.
+    # For each run, words of bits: which elements are below the threshold, and which are ties.
     size = threshold.group
     groups = (32 * words + size - 2) // size + 1
     single = words + 1  # blocks, one for each word
@@ -259,7 +260,8 @@ def _aligned(key: jax.Array, threshold: Threshold, start: Pair, words: Any) -> A
 
 
 def _groups(key: jax.Array, threshold: Threshold, group: Pair) -> Any:
-    # Of groups (runs, groups): words of bits (runs, words), in the order of the elements.
+    # Takes group numbers (runs, groups); gives words of bits (runs, words) in the order of
+    # elements.
     lane = np.arange(16, dtype=np.uint32)
     first = uint64.shift_left(group, 4)
     words = block(key, (_last(first[0]) ^ 0 * lane, _last(first[1]) | lane))
@@ -269,7 +271,7 @@ def _groups(key: jax.Array, threshold: Threshold, group: Pair) -> Any:
 
 
 def _single_words(key: jax.Array, threshold: Threshold, word: Pair) -> tuple[Word, Word]:
-    # Of words of bits (runs, words): each by the block in which it lies.
+    # Takes numbers of words (runs, words); computes each word from its own block.
     segments = 16 // threshold.planes
     group = uint64.shift_right(word, threshold.group.bit_length() - 1 - 5)
     high, low = uint64.shift_left(group, 4)
@@ -289,7 +291,8 @@ def _last(word: Word) -> jax.Array:
 
 
 def _compared(planes: jax.Array, threshold: Threshold) -> tuple[Word, Word]:
-    # Bits, as binary digits along the first axis, the highest first, against the threshold.
+    # Compares with the threshold. `planes` has binary digits along the first axis, the highest
+    # first.
     below = jnp.zeros_like(planes[0])
     tied = ~below
     for k in range(threshold.planes):
@@ -302,7 +305,7 @@ def _compared(planes: jax.Array, threshold: Threshold) -> tuple[Word, Word]:
 
 
 def _drops_ties(key: jax.Array, share: int, start: Pair, n: Any) -> Any:
-    # Whether s(i) of each element is below the share: (runs, n).
+    # Whether s(i) of each element is below `share`: (runs, n).
     last = uint64.constant(2**64 - 1)
     words = block(key, (jnp.asarray(last[0]), jnp.asarray(last[1])))
     t0, t1 = (words[1], words[0]), (words[3], words[2])

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import jax.numpy as jnp
 import numpy as np
 
-Word: TypeAlias = Any  # a scalar or an array of uint32, of NumPy's or of JAX's
+Word: TypeAlias = Any  # a scalar or an array of uint32, of NumPy or JAX
 Pair: TypeAlias = tuple[Word, Word]
 
 MASK = 0xFFFFFFFF
@@ -41,7 +41,7 @@ def multiply(x: Pair, y: Pair) -> Pair:
 
 
 def _wide(x: Word, y: Word) -> Pair:
-    # The 64-bit product of two words, by halves.
+    # The 64-bit product of two words, from products of their halves.
     a, b, c, d = x >> 16, x & 0xFFFF, y >> 16, y & 0xFFFF
     middle = a * d + (b * d >> 16)
     other = (middle & 0xFFFF) + b * c

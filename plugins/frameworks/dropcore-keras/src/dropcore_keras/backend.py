@@ -1,10 +1,10 @@
-"""Which framework computes dropout: that of the backend that Keras runs on.
+"""Finds the module that computes dropout on the backend of Keras.
 
-A framework's module has two functions. ``dropout(layer, x, variant, **options)`` is dropout
-of x in training at the layer's rate. The two 32-bit words that the layer's `SeedGenerator`
-gives, in little-endian bytes, are the seed of a `dropcore.Stream`, and the draw is its
-first: so a layer's seed means the same masks on both backends. ``serves(x)`` says whether x
-is where dropcore can compute; where not, Keras's own layer does.
+Such a module has two functions. ``dropout(layer, x, variant, **options)`` is dropout of x in
+training, at the layer's rate. The two 32-bit words that the layer's `SeedGenerator` gives, as
+little-endian bytes, are the seed of a `dropcore.Stream`, of which the first draw is used. So a
+layer with a seed has the same masks on both backends. ``serves(x)`` says whether dropcore can
+compute where x is. If it cannot, Keras's own layer does.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def find_framework() -> ModuleType | None:
     Raises
     ------
     ImportError
-        If the package is missing that the backend needs.
+        If the dropcore package for the backend is not installed.
     """
     backend = keras.backend.backend()
     if backend not in SERVED:

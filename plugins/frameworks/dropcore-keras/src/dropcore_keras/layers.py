@@ -1,4 +1,4 @@
-"""The layers: Keras's own but for `call`, so that all else about them is Keras's."""
+"""The layers. Each is a subclass of Keras's layer that overrides `call` only."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from dropcore_keras.backend import find_framework
 _framework = find_framework()
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
-INTEGERS = ("int", "uint", "bool")  # and how their names begin
+INTEGERS = ("int", "uint", "bool")  # prefixes of their names
 
 _registered = keras.saving.register_keras_serializable(package="dropcore_keras")
 
 
 class _Layer:
-    """What all have in common, to stand before one of Keras's own in the bases."""
+    """The `call` of all layers. It is a base class in front of the one of Keras."""
 
     variant = "standard"
     rate: float
@@ -44,7 +44,7 @@ class _Layer:
         return _framework.dropout(self, inputs, self.variant, **options)
 
     def _dtype_of_integers(self) -> str:
-        return "float32"  # whatever the policy, as Keras's own computes them
+        return "float32"  # for every policy, as in Keras's layer
 
     def _options(self, shape: tuple[int, ...]) -> dict[str, Any]:
         return {}
@@ -59,12 +59,12 @@ class Dropout(_Layer, keras.layers.Dropout):
     rate : float
         The probability that an element is dropped, in [0, 1].
     noise_shape : tuple of int or None, optional
-        Shape of the mask: 1 where all elements along an axis share a decision; None, or
-        the axis's length, where they do not.
+        Shape of the mask: 1 for an axis along which all elements share a decision; None, or the
+        length of the axis, for others.
     seed : int, optional
-        Of the layer's `keras.random.SeedGenerator`. Each call in training takes its next
-        seed; the mask follows from that seed alone, on either backend. Without a seed the
-        torch backend takes it from PyTorch's generator.
+        Seed of the layer's `keras.random.SeedGenerator`. Each call in training takes the next seed
+        of that, from which the mask follows, on both backends. Without a seed, the torch backend
+        uses PyTorch's generator.
     **kwargs
         `name`, `dtype` and so on, as for any layer.
 
@@ -84,7 +84,7 @@ class Dropout(_Layer, keras.layers.Dropout):
 
 @_registered
 class AlphaDropout(_Layer, keras.layers.AlphaDropout):
-    """`keras.layers.AlphaDropout` by dropcore: for selu, it keeps mean and variance.
+    """`keras.layers.AlphaDropout` by dropcore: keeps the mean and variance of selu outputs.
 
     Parameters
     ----------
@@ -100,10 +100,10 @@ class AlphaDropout(_Layer, keras.layers.AlphaDropout):
 
 @_registered
 class GaussianDropout(_Layer, keras.layers.GaussianDropout):
-    """`keras.layers.GaussianDropout` by dropcore: times normal noise of mean 1.
+    """`keras.layers.GaussianDropout` by dropcore: multiplies by normal noise of mean 1.
 
-    The noise has the variance of standard dropout's own, ``rate / (1 - rate)``. On the jax
-    backend it is made in Python, by a callback.
+    The noise has the variance that the factors of standard dropout have, ``rate / (1 - rate)``. On
+    the jax backend it is computed in Python, by a callback.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ class GaussianDropout(_Layer, keras.layers.GaussianDropout):
 
 class _Spatial(_Layer):
     variant = "spatial"
-    data_format = "channels_last"  # where Keras leaves no choice
+    data_format = "channels_last"  # SpatialDropout1D has no argument for it
 
     def _options(self, shape: tuple[int, ...]) -> dict[str, Any]:
         return {"channel_axis": 1 if self.data_format == "channels_first" else -1}
@@ -201,6 +201,6 @@ def shared_axes(
     ]
     if missing < 0 or any(wanted not in (1, n) for wanted, n in zip(own, shape, strict=True)):
         raise ValueError(
-            f"noise_shape must broadcast to the shape of inputs, {shape}, not be {noise_shape}"
+            f"noise_shape must broadcast to the shape of inputs, {shape}, not {noise_shape}"
         )
     return tuple(axis for axis, wanted in enumerate(own) if wanted == 1)

@@ -5,18 +5,18 @@ from typing import Any
 import dropcore_jax
 import jax
 import jax.numpy as jnp
-from keras.src.backend import in_stateless_scope  # no public name says it, as of Keras 3.15
+from keras.src.backend import in_stateless_scope  # there is no public name for it in Keras 3.15
 
 THREEFRY = "threefry2x32"  # the kind of key that has two words
 
 
 def serves(x: Any) -> bool:
-    """Whether `dropout` takes x: always, for dropcore_jax has a form for every platform."""
+    """Whether `dropout` takes x: always, since dropcore_jax computes on every platform."""
     return True
 
 
 def dropout(layer: Any, x: Any, variant: str, **options: Any) -> Any:
-    """Dropout of x; `gaussian` by a callback into Python, all else compiled."""
+    """Dropout of x: `gaussian` by a callback into Python, the other variants compiled."""
     _check_traced(layer)
     key = jax.random.wrap_key_data(layer.seed_generator.next(), impl=THREEFRY)
     run = dropcore_jax.dropout_in_python if variant == "gaussian" else dropcore_jax.dropout
@@ -24,7 +24,7 @@ def dropout(layer: Any, x: Any, variant: str, **options: Any) -> Any:
 
 
 def _check_traced(layer: Any) -> None:
-    # A seed that is no argument of a traced function is a constant of it.
+    # If the state of the seed is not an argument of a traced function, it is a constant there.
     if in_stateless_scope() or isinstance(layer.seed_generator.state.value, jax.core.Tracer):
         return
     if isinstance(jnp.zeros(()), jax.core.Tracer):

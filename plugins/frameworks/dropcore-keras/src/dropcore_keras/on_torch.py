@@ -11,9 +11,9 @@ def serves(x: Any) -> bool:
 
 
 def dropout(layer: Any, x: Any, variant: str, **options: Any) -> Any:
-    """Dropout of x, by the layer's seed, or without one by PyTorch's generator."""
-    # A checkpoint that computes again sets PyTorch's generator back, but not Keras's.
+    """Dropout of x by the layer's seed, or by PyTorch's generator if it has none."""
+    # Activation checkpointing restores the state of PyTorch's generator, but not that of Keras's.
     rng = None
-    if layer.seed is not None:  # a tensor all the way, so that a compiler keeps no seed
+    if layer.seed is not None:  # stays a tensor, so that a compiler does not make it a constant
         rng = functional.draw_of_seed(layer.seed_generator.next())
     return functional.dropout(x, float(layer.rate), True, rng=rng, variant=variant, **options)
