@@ -19,7 +19,7 @@ cdef dict runners = {}
 
 cdef Runner runner_for(object variant, dict options):
     cdef Runner found
-    key = key_of(variant, options)
+    key = variant if type(variant) is str and not options else key_of(variant, options)
     found = runners.get(key) if key is not None else None
     if found is None:
         found = runner_of(get_variant(variant, **options))
@@ -34,8 +34,6 @@ cdef object key_of(object variant, dict options):
     # None where there is no safe key.
     if type(variant) is not str:
         return id(variant) if isinstance(variant, Variant) and not options else None
-    if not options:
-        return variant
     key = [variant]
     for name, value in options.items():
         key.append(name)

@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 def _port(text: str) -> int:
     port = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else -1
     if not 0 <= port < 2**16:
-        raise argparse.ArgumentTypeError(f"a port from 0 to 65535, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a port from 0 to 65535, not {text!r}")
     return port
 
 

@@ -79,7 +79,7 @@ def dropout(
     kind = dropcore.get_variant(variant, **options)
     if set(inputs) != set(kind.inputs[1:]):
         raise TypeError(
-            f"variant {kind.name!r} takes the arrays {kind.inputs}, not {('x', *inputs)}"
+            f"arrays must be {kind.inputs} for variant {kind.name!r}, not {('x', *inputs)}"
         )
     rng = source_of(rng, training)
     call = _Call(kind, {"p": p, "training": training, "rng": rng, "store": store})

@@ -119,8 +119,8 @@ class DropBlock(dropcore.DecidingVariant):
         spatial = tuple(axis for axis in range(len(shape)) if axis not in own)
         if len(own) != len(set(own)) or not spatial:
             raise ValueError(
-                f"dropblock needs an axis besides channel_axis {self.channel_axis} and batch_axis "
-                f"{self.batch_axis}, which must be two; the shape is {shape}"
+                f"channel_axis and batch_axis must be two axes of x, which has a further one, not "
+                f"{self.channel_axis} and {self.batch_axis} of shape {shape}"
             )
         return spatial
 
