@@ -1,4 +1,4 @@
-"""A network, its optimiser and its loss, of a specification.
+"""The network, the optimiser and the loss that a specification describes.
 
 A module is named after its column: ``hidden1``, ``hidden1_norm``, ``hidden1_act``,
 ``hidden1_drop``. The streams of dropout follow from these names and the training seed, so a run's
@@ -108,7 +108,7 @@ def loss_of(task: str, outputs: Tensor, targets: Array) -> Tensor:
 
 
 def predicted(task: str, outputs: Array) -> Array:
-    """Return what outputs say: probabilities of class 1, of each class, or the numbers."""
+    """Return predictions from outputs: probabilities of class 1, of each class, or numbers."""
     if task == "classes":
         return np.asarray(autograd.softmax(outputs).data)
     if task == "binary":
@@ -117,7 +117,7 @@ def predicted(task: str, outputs: Array) -> Array:
 
 
 def said(task: str, outputs: Array, targets: Array) -> Array:
-    """Return one number a row: of class 1, of the true class, or the number."""
+    """Return a number for each row: the probability of class 1, of the true class, or the value."""
     values = predicted(task, outputs)
     return values[np.arange(len(values)), targets] if task == "classes" else values
 

@@ -1,4 +1,4 @@
-"""The guided experiments that the page offers. A test holds each to its claim."""
+"""The guided experiments that the page offers. A test checks the claim of each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from dropcore_lab.presets import (
 
 
 def _moons(p: float, old: float) -> Json:
-    """Two runs that differ in p alone."""
+    """Two runs that differ only in p."""
     old_run = WITHOUT if old == 0 else {"name": f"p = {old:g}", "p": old}
     return {
         "data": FEW_MOONS,

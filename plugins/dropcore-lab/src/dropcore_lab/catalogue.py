@@ -23,7 +23,7 @@ def default() -> Spec:
 
 @cache
 def ready() -> dict[str, Any]:
-    """Return what the page has to know before anything; it does not change."""
+    """Return what the page needs at its beginning; it never changes."""
     return {
         "protocol": messages.PROTOCOL,
         "version": version("dropcore-lab"),

@@ -1,4 +1,4 @@
-"""What a field of a specification or a message accepts, and how a fault is said.
+"""What a field of a specification or a message accepts, and how faults are described.
 
 A field is read, never converted: a value is what it has to be, or a `Fault` with its path, the
 value, and what is accepted. A `Reader` reads an object field by field and collects all faults.
@@ -37,7 +37,7 @@ class Fault:
     found: str = ""
 
     def message(self) -> dict[str, Any]:
-        """Return it as the page gets it."""
+        """Return it in the form for the page."""
         name = self.path.rpartition("/")[2] or "it"
         value = shortened(self.value)
         found = "" if value is None else f", not {_written(value)}"
@@ -52,7 +52,7 @@ class Fault:
 
 
 class Refused(Exception):
-    """Raised by a field for a value; says what is accepted."""
+    """Raised by a field that does not accept a value; its text tells what it accepts."""
 
 
 class Faults(Exception):
@@ -112,21 +112,21 @@ class Field:
         return self.check(value)
 
     def check(self, value: Any) -> Any:
-        """`read` of what is not None, or must not be."""
+        """Read a value that is not None, or that must not be None."""
         return value
 
     def described(self) -> dict[str, Any]:
-        """Return what the page has to know; what does not apply is absent."""
+        """Return the description for the page; keys that do not apply are absent."""
         facts: dict[str, Any] = {"kind": self.kind, "default": self.default, **self.bounds()}
         facts |= {"title": self.title, "help": self.help, "nullable": self.null or None}
         return {name: fact for name, fact in facts.items() if fact is not None and fact != ""}
 
     def bounds(self) -> dict[str, Any]:
-        """What else the page has to know of this kind."""
+        """Further entries of that description, for this kind."""
         return {}
 
     def refuse(self, what: str) -> Refused:
-        """The exception that says what is accepted."""
+        """The exception whose text tells what is accepted."""
         return Refused(f"{what} or null" if self.null else what)
 
 
@@ -252,7 +252,7 @@ def is_number(value: Any) -> bool:
 
 
 def whole(value: float) -> int | None:
-    """Return an integer for what JSON cannot tell from one: 16.0."""
+    """Return an int for a float such as 16.0, which JSON does not distinguish from it."""
     return int(value) if value == int(value) else None
 
 
@@ -318,7 +318,7 @@ class Reader:
         self.faults.append(Fault(self.at(name) if name else self.path, value, accepted))
 
     def finish(self) -> None:
-        """Refuse what nobody asked for."""
+        """Refuse fields that were not read."""
         for name in self.values:
             if name not in self.known:
                 known = ", ".join(sorted(self.known))
@@ -331,7 +331,7 @@ def escaped(name: str) -> str:
 
 
 def parse_json(text: str) -> Any:
-    """Parse JSON as the standard has it: no nan, no name twice in an object.
+    """Parse JSON by the standard: without nan, and without a name twice in an object.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What the page gets to know of the one unit, or layer, that it looks at."""
+"""The details of the unit or layer that the page looks at."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dropcore_lab.wire import Arrays, Message
 def message(
     training: Training, view: View, seen: Pass, weights: Mapping[str, Array], arrays: Arrays
 ) -> Message | None:
-    """Return what is known of the unit or the layer in focus; None where there is no focus."""
+    """Return the details of the unit or layer in focus; None if there is no focus."""
     if view.layer is None:
         return None
     drawn = list(columns(training.spec))
@@ -74,13 +74,13 @@ def _bias(training: Training, view: View, name: str) -> Array:
 
 
 def _outgoing(column: Column, weight: Array, unit: int) -> Array | None:
-    """The weights that a unit's value meets next; None where it is a map that is flattened."""
+    """The weights that a unit's value is multiplied by; None for a map that is flattened."""
     if weight.ndim == 4:
         return weight[:, unit]
     return weight[unit] if math.prod(column.shape) == column.units else None
 
 
 def _kept_now(keep: Array, row: int, unit: int) -> bool | None:
-    """Whether a unit is kept in a row; None where places of its map are decided one by one."""
+    """Whether a unit is kept in a row; None if each place of its map has a decision."""
     decided = keep[min(row, keep.shape[0] - 1), min(unit, keep.shape[1] - 1)]
     return bool(decided.all()) if decided.size == 1 else None

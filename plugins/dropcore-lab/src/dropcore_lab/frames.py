@@ -1,4 +1,4 @@
-"""Frames: what the page gets to draw of the training as it is now."""
+"""Frames: the data from which the page draws the present state of the training."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CURVES = ("training_on", "training_off", "validation_off")
 
 @dataclass
 class Frames:
-    """Makes frames; remembers what the page has.
+    """Makes frames, and remembers which data the page has already.
 
     Attributes
     ----------
@@ -40,15 +40,15 @@ class Frames:
     _left_on: int = field(default=0, repr=False)
 
     def attach(self) -> None:
-        """Begin with a page that has nothing."""
+        """Begin with a page that has no data yet."""
         self.acknowledged, self.points = True, 0
 
     def rewind(self, points: int) -> None:
-        """Send what follows so many points of the curves anew."""
+        """Send the curves again from that point on."""
         self.points = min(self.points, points)
 
     def acknowledge(self, number: int) -> None:
-        """Take the page's word for the last frame; that of an older one says nothing."""
+        """Take the page's confirmation of the last frame; that of an older frame is ignored."""
         self.acknowledged = self.acknowledged or number == self.number
 
     def make(
@@ -96,7 +96,7 @@ class Frames:
         return finished(message, arrays)
 
     def _seen(self, training: Training, view: View) -> tuple[Pass, dict[str, Array]]:
-        """The pass that is looked at, and the weights that it met."""
+        """The pass that the page looks at, and the weights that were used in it."""
         network, shown = training.networks[view.run], training.shown
         now = _weights(network.model)
         if view.mode == "training":
@@ -167,7 +167,7 @@ def _column(
 
 
 def mask_message(mask: dropcore.Mask, module: str | None, arrays: Arrays) -> Message:
-    """Return a mask as the page gets it."""
+    """Return a mask in the form for the page."""
     shape, packed = mask.shape, None
     if decides(mask.variant):
         shape, packed = mask.keep.shape, arrays.add(mask.packed, "u1")

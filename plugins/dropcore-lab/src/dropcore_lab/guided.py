@@ -123,11 +123,11 @@ class Card:
 
     @property
     def reason(self) -> str | None:
-        """Why it cannot run here; None: it can."""
+        """The reason why it cannot run here; None if it can."""
         return Preset(self.id, self.title, self.text, self.specs[0]).reason
 
     def described(self) -> dict[str, Any]:
-        """Return it as the page gets it."""
+        """Return it in the form for the page."""
         return {
             "id": self.id,
             "title": self.title,

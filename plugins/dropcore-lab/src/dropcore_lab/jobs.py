@@ -1,4 +1,4 @@
-"""What is computed on request while training waits, in pieces, so that it can be ended.
+"""Computations on request. Training waits; they run in pieces, so that they can be ended.
 
 A job is a generator: it yields None or a message on its way, and returns its result.
 """
@@ -27,7 +27,7 @@ ROWS_WITHOUT_A_GRID = 100
 
 
 class NotPossible(Exception):
-    """Raised for what cannot be computed as asked; says why."""
+    """Raised if a request cannot be computed; its text tells why."""
 
 
 def result(kind: str, message: Message, arrays: Arrays | None = None) -> Sent:
@@ -125,11 +125,11 @@ def _deciding(training: Training, run: int) -> list[Message]:
     return [each for each in found if each["decisions"]]
 
 
-# ------------------------------------------------------------------ at one stroke
+# ----------------------------------------------------------------- without pieces
 
 
 def advise(training: Training) -> Sent:
-    """Look for what is often wrong, in every run; what several runs share comes once."""
+    """Look for frequent mistakes in every run; a finding of several runs is listed once."""
     found: dict[Any, Message] = {}
     not_checked: dict[str, str] = {}
     x = training.rows.train.x[: limits.BATCH]
@@ -152,7 +152,7 @@ def advise(training: Training) -> Sent:
 
 
 def described_data(training: Training) -> Sent:
-    """Describe the rows, and send what can be drawn of them."""
+    """Describe the rows, and send those that can be drawn."""
     rows, arrays = training.rows, Arrays()
     ready = data.grid(rows)
     fit = rows.facts.picture == "fit"

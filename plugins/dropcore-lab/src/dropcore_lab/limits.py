@@ -1,4 +1,4 @@
-"""How much of everything the Lab takes. All of it is measured against the machine of a laptop."""
+"""The limits of the Lab. All were chosen by measurements, for a laptop."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ TEXT = 2000  # characters of an address or a record
 
 
 def described() -> dict[str, int]:
-    """What the page has to know of them, by their names in lower case."""
+    """The limits that the page needs, by their names in lower case."""
     return {name.lower(): value for name, value in globals().items() if name.isupper()}

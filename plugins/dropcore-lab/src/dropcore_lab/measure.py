@@ -1,4 +1,4 @@
-"""What the page draws of predictions: pictures, and one row's prediction with dropout left on."""
+"""Predictions to draw: pictures, and the predictions for one row with dropout left on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LEFT_ON_SAMPLES = 32
 
 
 def picture(training: Training) -> tuple[str, list[Array]]:
-    """Return what is drawn for every run: its kind, and an array for each."""
+    """Return the kind of picture, and an array for each run."""
     facts = training.rows.facts
     draw = {"boundary": _over_grid, "fit": _over_grid, "confusion": _confusion, "scatter": _scatter}
     return facts.picture, [draw[facts.picture](training, each) for each in training.networks]
@@ -55,7 +55,7 @@ def _scatter(training: Training, network: Network) -> Array:
 
 
 def what_is_said(task: str) -> str:
-    """Say what one number for a row is."""
+    """Describe the number that there is for each row."""
     return {
         "binary": "probability of class 1",
         "classes": "probability of the true class",
@@ -66,7 +66,7 @@ def what_is_said(task: str) -> str:
 def prediction(
     training: Training, network: Network, row: int, shown: Array
 ) -> tuple[dict[str, Any], Array | None]:
-    """Return what a network says of a training row, and what it says with dropout left on.
+    """Return the prediction for a training row, and those with dropout left on.
 
     Parameters
     ----------
@@ -108,6 +108,6 @@ def samples_left_on(training: Training, network: Network, x: Array, y: Array) ->
 
 
 def finite(value: Any) -> float | None:
-    """Return a number as JSON can have it: None where it is not finite."""
+    """Return a number for JSON: None if it is not finite."""
     number = float(value)
     return number if np.isfinite(number) else None

@@ -1,4 +1,4 @@
-"""The messages of the page: which there are, and what their fields accept."""
+"""The messages of the page, and what their fields accept."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PROTOCOL = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Given(Field):
-    """Whatever is there; whoever uses it looks at it."""
+    """Any value; it is checked where it is used."""
 
     kind = "any"
 
@@ -50,7 +50,7 @@ class Focus(Field):
 
 @dataclass(frozen=True, kw_only=True)
 class Id(Field):
-    """What the answer is to be called after."""
+    """The name that the answer refers to."""
 
     kind = "id"
 
@@ -69,7 +69,7 @@ STEP = Integer(high=limits.STEPS, default=0)
 MESSAGES: dict[str, Mapping[str, Field]] = {
     "hello": {
         "protocol": Integer(low=PROTOCOL, high=PROTOCOL, default=PROTOCOL),
-        "token": Given(),  # the carrier looks at it
+        "token": Given(),  # checked by the transport
         "text": Text(high=limits.MESSAGE, null=True),
     },
     "spec": {"spec": Given(), "text": Text(high=limits.MESSAGE, null=True)},
@@ -104,7 +104,7 @@ MESSAGES: dict[str, Mapping[str, Field]] = {
     "ack": {"frame": Integer()},
 }
 NEEDED = {"run": ("action",), "replay": ("text",), "card": ("card",), "ack": ("frame",)}
-PARTIAL = ("inspect",)  # what is absent stays as it was
+PARTIAL = ("inspect",)  # absent fields keep their values
 
 
 def read(message: Any) -> Message:

@@ -1,4 +1,4 @@
-"""Passes of a batch through a network that are looked at: activations, masks, what comes out.
+"""Passes of a batch through a network, with a record of activations, masks and outputs.
 
 The streams that training draws from are never moved here: a pass gets the draws of a step by their
 index, or those of a stream of its own.
@@ -26,7 +26,7 @@ LEFT_ON = "left on"
 
 @dataclass(frozen=True)
 class Pass:
-    """What a batch met on its way.
+    """The record of one pass.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ def dropouts(model: Sequential) -> dict[str, Dropout]:
 
 @contextmanager
 def recorded(model: Sequential, x: Array) -> Iterator[dict[str, Array]]:
-    """Within the block, note what every module gives, by the names of columns."""
+    """Within the block, record the output of every module, by the names of columns."""
     activations = {"input": x}
 
     def call(name: str, module: Module, forward: Callable[..., Any], *args: Any) -> Any:
@@ -83,7 +83,7 @@ def recorded(model: Sequential, x: Array) -> Iterator[dict[str, Array]]:
 
 @contextmanager
 def drawing(model: Sequential, draw_for: Callable[[str, Stream], Draw]) -> Iterator[None]:
-    """Within the block, let every dropout draw from where `draw_for` says."""
+    """Within the block, let every dropout use the draw that `draw_for` gives."""
     before = {name: module.rng for name, module in dropouts(model).items()}
     try:
         for name, module in dropouts(model).items():
@@ -143,7 +143,7 @@ def _through(model: Sequential, x: Array, *, masks: bool) -> Pass:
 
 
 def outputs_of(model: Sequential, x: Array, rows_at_once: int) -> Array:
-    """Return the outputs in inference mode, so many rows at once."""
+    """Return the outputs in inference mode, computed for a number of rows at once."""
     with inference_mode(model), no_grad():
         pieces = [
             model(Tensor(x[first : first + rows_at_once])).data

@@ -1,4 +1,4 @@
-"""Training in time: playing, pausing, one step, the same step again, and why it stopped."""
+"""Controls training in time: play, pause, one step, the same step again; the reason of a stop."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Playback:
     # --------------------------------------------------------------- controls
 
     def play(self, speed: float | None = None) -> None:
-        """Train from now on, so many steps a second, or as fast as it goes."""
+        """Train from now on, at a number of steps a second or as fast as possible."""
         self._pace = 0.0 if speed is None else 1 / speed
         self._next_step = self.clock()
         self._timed.clear()
@@ -126,7 +126,7 @@ class Playback:
         return max(0.0, self._next_step - self.clock())
 
     def rate(self) -> float | None:
-        """Return the steps a second of late; None where it does not play, or not long enough."""
+        """Return the recent steps a second; None if it does not play, or not long enough."""
         if not self.playing:
             return None
         now = self.clock()
@@ -179,7 +179,7 @@ class Playback:
         return True
 
     def reset_time(self) -> None:
-        """Forget what was measured of the time, and of the losses before."""
+        """Forget measured times and earlier losses."""
         self._timed.clear()
         self._flat_from = 0
         self._next_step = self.clock()
@@ -197,7 +197,7 @@ class Playback:
         return same.text == old.text
 
     def state(self, *, computing: bool) -> Message:
-        """Return the state as the page gets it."""
+        """Return the state in the form for the page."""
         failed = self.training.not_finite
         if self.playing and not computing:
             return {"playing": True, "reason": None, "text": "", "run": None, "layer": None}

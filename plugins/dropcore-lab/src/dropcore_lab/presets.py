@@ -1,4 +1,4 @@
-"""Networks to begin with. What a preset is to show was measured; a test holds it to that."""
+"""Networks to begin with. A test checks what each preset is meant to show."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def hidden(units: int, p: float, count: int = 2, **fields: Any) -> list[Json]:
 
 
 def against(p: float) -> list[Json]:
-    """Write two runs: without dropout, and with as much as the layers say."""
+    """Write two runs: without dropout, and with the dropout of the layers."""
     return [WITHOUT, {"name": f"p = {p:g}"}]
 
 
@@ -46,14 +46,14 @@ class Preset:
 
     @property
     def reason(self) -> str | None:
-        """Why it cannot be used here; None: it can."""
+        """The reason why it cannot be used here; None if it can."""
         missing = sorted(_named_variants(self.spec) - set(variants.usable()))
         if missing:
             return f"it needs the variant {missing[0]}"
         return DATASETS[self.spec["data"]["name"]].reason
 
     def described(self) -> dict[str, Any]:
-        """Return it as the page gets it."""
+        """Return it in the form for the page."""
         reason = self.reason
         return {
             "id": self.id,

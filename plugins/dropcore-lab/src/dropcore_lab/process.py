@@ -77,11 +77,11 @@ class Process:
         return self._process.pid
 
     def send(self, message: Message) -> None:
-        """Send a message; to a process that has ended, none. Never waits for the process."""
+        """Send a message, unless the process has ended. Never waits for the process."""
         self._outgoing.put(message)
 
     def stop(self) -> None:
-        """End it, whatever it computes."""
+        """End it at once, also while it computes."""
         self._stopped = True
         self._process.kill()
         self._process.wait(PATIENCE)

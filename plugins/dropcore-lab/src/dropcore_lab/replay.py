@@ -1,4 +1,4 @@
-"""Masks that are asked for by their step, their address or their record."""
+"""Masks by their step, their address or their record."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dropcore_lab.wire import Arrays, Message
 
 
 def of_step(training: Training, run: int, step: int) -> Sent:
-    """Return the masks that a step has, whether it was done or not."""
+    """Return the masks of a step, which need not have been done."""
     arrays = Arrays()
     rows = training.rows_at(step)
     x = training.rows.train.x[rows]
@@ -37,7 +37,7 @@ def of_step(training: Training, run: int, step: int) -> Sent:
 
 
 def moved(old: Training, new: Training, run: int) -> Message:
-    """Compare the masks of the step that was shown with those that it has after an edit."""
+    """Compare the masks of the shown step before and after an edit."""
     step = old.shown.step
     before = old.shown.passes[min(run, len(old.networks) - 1)].masks
     network = new.networks[min(run, len(new.networks) - 1)]
@@ -102,7 +102,7 @@ def _parsed(text: str) -> dropcore.Draw:
 
 
 def _owner(training: Training, run: int, draw: dropcore.Draw) -> tuple[str | None, int | None]:
-    """Tell which column of the network a draw belongs to, and which step."""
+    """Find the column of the network and the step that a draw belongs to."""
     for name, module in training.networks[run].drops.items():
         if isinstance(module.rng, dropcore.Stream) and module.rng.at(draw.index) == draw:
             return name, draw.index

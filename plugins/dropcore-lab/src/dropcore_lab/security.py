@@ -1,4 +1,4 @@
-"""What the server refuses before it serves.
+"""The checks that the server makes before it serves.
 
 - Host is exactly this server's, with its port: a name that an attacker's page made point here
   (DNS rebinding) is refused, for files too.
@@ -47,7 +47,7 @@ def is_own_host(host: str | None, port: int) -> bool:
 
 
 def is_own_origin(origin: str | None, port: int) -> bool:
-    """Whether an Origin header, where there is one, is this server's.
+    """Whether an Origin header, if there is one, names this server.
 
     >>> is_own_origin(None, 8080), is_own_origin("http://127.0.0.1:8081", 8080)
     (True, False)

@@ -97,10 +97,10 @@ def _contents() -> Mapping[str, bytes]:
 
 
 class Guarded(tornado.web.RequestHandler):
-    """Refuses what does not come from this server's page, and sets the headers."""
+    """Refuses requests that do not come from this server's page, and sets the headers."""
 
     def initialize(self, server: Server) -> None:
-        """Take what the application gives to every handler."""
+        """Take the arguments that the application gives to every handler."""
         self.server = server
 
     def set_default_headers(self) -> None:
@@ -144,10 +144,10 @@ class File(Guarded):
 
 
 class NotFound(Guarded):
-    """Whatever else is asked for."""
+    """All other paths."""
 
     def prepare(self) -> None:
-        """Refuse, or say that it is not there."""
+        """Refuse, or answer 404."""
         super().prepare()
         if not self._finished:
             self.set_status(404)
@@ -176,7 +176,7 @@ class Page(Guarded, tornado.websocket.WebSocketHandler):
         return protocol
 
     def open(self, *args: str, **kwargs: str) -> None:
-        """Wait for the greeting, not for ever."""
+        """Wait for the greeting, for a limited time."""
         self.set_nodelay(True)
         self.greeted = False
         self.waiting = asyncio.get_running_loop().call_later(
@@ -192,7 +192,7 @@ class Page(Guarded, tornado.websocket.WebSocketHandler):
             self.server.session.handle(message)
 
     def on_close(self) -> None:
-        """Let the session know that nobody is there."""
+        """Tell the session that the page has gone."""
         self.waiting.cancel()
         if self.server.page is self:
             self.server.page = None
@@ -225,7 +225,7 @@ class Page(Guarded, tornado.websocket.WebSocketHandler):
 
 
 def _parsed(data: str | bytes) -> Any:
-    """The message of a frame; what is no JSON is a text, which the session refuses."""
+    """The message in a frame; if it is not JSON, its text, which the session refuses."""
     if isinstance(data, bytes):
         return "bytes"
     try:

@@ -1,4 +1,4 @@
-"""What the worker does with messages. It knows no pipe and no page.
+"""Answers the messages that the worker gets. It knows neither pipes nor the page.
 
 `Service.handle` takes a message whose fields were checked; `Service.work` does a little of what is
 to be done, and says how long nothing is. All that is sent goes through the function it was given.
@@ -32,7 +32,7 @@ Send = Callable[[Message, list[bytes]], None]
 
 @dataclass
 class Running:
-    """A job, and what the message that asked for it is called."""
+    """A job, and the name of the message that asked for it."""
 
     job: Job
     re: Any
@@ -63,12 +63,12 @@ class Service:
     # --------------------------------------------------------------- messages
 
     def handle(self, message: Message) -> None:
-        """Do what a message asks."""
+        """Carry out a message."""
         with self._reported(message.get("id")):
             getattr(self, f"_on_{message['type']}")(message)
 
     def work(self) -> float:
-        """Do a little; return how many seconds nothing is to be done, but for messages."""
+        """Work for a moment; return for how many seconds there is no work without a message."""
         with self._reported(None if self.running is None else self.running.re):
             if self.running is not None:
                 self._run_job(self.running)
@@ -97,7 +97,7 @@ class Service:
         self._answer(message, jobs.advise(self.training))
 
     def _on_attach(self, message: Message) -> None:
-        """A page came, which has nothing yet."""
+        """A page has come, which has no data yet."""
         if self.playback is not None:
             self._cancel()
             self.playback.pause("user")
@@ -109,7 +109,7 @@ class Service:
         self._answer(message, jobs.advise(self.training))
 
     def _on_detach(self, message: Message) -> None:
-        """The page went."""
+        """The page has gone."""
         self._cancel()
         if self.playback is not None:
             self.playback.pause("hidden")
@@ -243,7 +243,7 @@ class Service:
         return self.frames.acknowledged and self.clock() >= self._next_frame
 
     def _show(self, *, picture: bool) -> None:
-        """Something changed: let a frame follow."""
+        """Note that something has changed, so that a frame is sent."""
         self._changed = True
         if picture:
             self._next_picture = 0.0
@@ -290,7 +290,7 @@ class Service:
 
 
 class _Reported:
-    """Within the block, exceptions become errors for the page; the worker lives."""
+    """Within the block, exceptions become errors for the page; the worker does not end."""
 
     def __init__(self, service: Service, re: Any) -> None:
         self.service, self.re = service, re

@@ -1,4 +1,4 @@
-"""The session: what is between a page and the training process. It knows no transport.
+"""The session, between a page and the training process. It knows no transport.
 
 `Session.handle` takes a message and its buffers, checks it, answers what needs no computing, and
 hands on the rest. It holds the specification, so that nothing is lost when the process ends.
@@ -23,7 +23,7 @@ Send = Callable[[Message, list[bytes]], None]
 
 
 class Worker(Protocol):
-    """What a session needs of a training process; `process.Process` is one."""
+    """The interface of a training process to a session; `process.Process` has it."""
 
     def send(self, message: Message) -> None:
         """Send it a message."""
@@ -52,7 +52,7 @@ class Session:
         self._send: Send | None = None
         self._greeted = False
         self._worker: Worker | None = None
-        self._page = 0  # a worker's message is for the page that it was made for
+        self._page = 0  # a message of the worker goes only to the page that it was made for
         self._start_worker()
 
     # ----------------------------------------------------------- who is there
@@ -155,7 +155,7 @@ class Session:
             self._worker.send(message)
 
     def _attach_worker(self) -> None:
-        """Let it begin anew for the page that is here now."""
+        """Let it begin again for the present page."""
         self._page += 1
         spec = self.spec.canonical()
         self._to_worker({"type": "attach", "page": self._page, "spec": spec})

@@ -1,4 +1,4 @@
-"""What a specification makes of shapes: the columns that are drawn, and what does not fit."""
+"""The shapes of a specification: the columns that are drawn, and faults that follow from shapes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TRIED_ROWS = 2
 
 @dataclass(frozen=True)
 class Column:
-    """Something that is drawn: the input, a hidden layer, or the output.
+    """A column of the picture: the input, a hidden layer, or the output.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Column:
 
     @property
     def units(self) -> int:
-        """How many circles it is: units, or channels."""
+        """How many circles it has: one for each unit or channel."""
         return self.shape[0]
 
     @property
@@ -60,7 +60,7 @@ class DoesNotFit(Exception):
 
 
 def columns(spec: Spec) -> Iterator[Column]:
-    """Yield what is drawn, in order.
+    """Yield the columns in order.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def _convolved(layer: Layer, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def faults(spec: Spec) -> list[Fault]:
-    """What does not fit in a specification whose fields are right one by one."""
+    """Faults of a specification whose fields are valid each by itself."""
     found = list(_unknown_columns(spec)) + list(_size_faults(spec))
     drawn = {}
     place = -2
@@ -168,7 +168,7 @@ def values_of(column: Column) -> int:
 
 
 def _dropout_faults(spec: Spec, drawn: dict[str, tuple[int, tuple[int, ...]]]) -> Iterator[Fault]:
-    """Try each dropout on zeros of its shape: variants say themselves what does not fit."""
+    """Try each dropout on zeros of its shape: the variants raise what does not fit."""
     own = dict(spec.dropouts())
     tried = [(_path_of(name, drawn[name][0]), name, dropout) for name, dropout in own.items()]
     for number, run in enumerate(spec.runs):
@@ -203,7 +203,7 @@ def _trial(dropout: Dropout, shape: tuple[int, ...]) -> str | None:
 
 
 def decisions(dropout: Dropout, shape: tuple[int, ...]) -> int:
-    """How many keep decisions of a dropout a row meets."""
+    """How many keep decisions a dropout makes for a row."""
     variant = dropout.variant
     if not 0 < dropout.p < 1 or variant.drop_rate(dropout.p, (1, *shape)) is None:
         return 0
@@ -217,7 +217,7 @@ def _units(variant: Variant, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def analysis(spec: Spec) -> dict[str, Any]:
-    """Return what the page says of a network."""
+    """Return the page's description of a network."""
     drawn = list(columns(spec))
     facts = spec.data.facts
     runs = [spec.of_run(number) for number in range(len(spec.runs))]

@@ -1,4 +1,4 @@
-"""The specification: all of what is trained, as data. Immutable; ``reading.py`` is the only way in.
+"""The specification: a description of all that is trained. Immutable; ``reading.py`` makes it.
 
 The canonical form has every field, in one order, with numbers as short as they can be; two
 specifications that mean the same have the same text.
@@ -27,7 +27,7 @@ class Dropout:
     variant: dropcore.Variant
 
     def canonical(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
+        """Return it in the form for JSON."""
         options = variants.options_of(self.variant)
         return {"p": self.p, "variant": self.variant.name, "options": options}
 
@@ -44,7 +44,7 @@ class Layer:
     dropout: Dropout | None
 
     def canonical(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
+        """Return it in the form for JSON."""
         return {
             "name": self.name,
             "type": self.type,
@@ -57,7 +57,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Training:
-    """How it is trained."""
+    """The settings of the training."""
 
     optimizer: str
     lr: float
@@ -69,20 +69,20 @@ class Training:
     seed: int
 
     def canonical(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
+        """Return it in the form for JSON."""
         return dict(vars(self))
 
 
 @dataclass(frozen=True)
 class Run:
-    """One of the trainings side by side: what it has in place of the layers' own dropout."""
+    """One of the runs: the dropout that it has in place of that of the layers."""
 
     name: str
     p: float | None
     dropout: Mapping[str, Dropout]
 
     def canonical(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
+        """Return it in the form for JSON."""
         own = {name: dropout.canonical() for name, dropout in self.dropout.items()}
         return {"name": self.name, "p": self.p, "dropout": own}
 
@@ -99,7 +99,7 @@ class Spec:
     runs: tuple[Run, ...]
 
     def canonical(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
+        """Return it in the form for JSON."""
         return {
             "lab": VERSION,
             "data": self.data.canonical(),
@@ -116,14 +116,14 @@ class Spec:
         return json.dumps(self.canonical(), separators=(",", ":"), ensure_ascii=False)
 
     def dropouts(self) -> Iterator[tuple[str, Dropout]]:
-        """Yield what columns drop, by their names, in the order of the network."""
+        """Yield the dropout of columns, with their names, in the order of the network."""
         layers = [(layer.name, layer.dropout) for layer in self.layers]
         for name, dropout in [("input", self.input), *layers, ("output", self.output)]:
             if dropout is not None:
                 yield name, dropout
 
     def of_run(self, run: int) -> dict[str, Dropout]:
-        """Return what columns drop in one of the runs."""
+        """Return the dropout of columns in one of the runs."""
         one = self.runs[run]
         return {
             name: one.dropout.get(name) or (dropout if one.p is None else replace(dropout, p=one.p))
@@ -131,7 +131,7 @@ class Spec:
         }
 
     def seeded(self, seed: int) -> Spec:
-        """Return it with another seed, of rows and of training."""
+        """Return it with another seed for rows and training."""
         values = dict(self.data.values)
         if "seed" in values:
             values["seed"] = seed
@@ -143,5 +143,5 @@ class Spec:
 
 
 def canonical_or_none(part: Dropout | None) -> dict[str, Any] | None:
-    """Return the canonical form of what may not be there."""
+    """Return the canonical form of a value that may be None."""
     return None if part is None else part.canonical()

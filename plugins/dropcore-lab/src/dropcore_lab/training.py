@@ -1,4 +1,4 @@
-"""Training: runs side by side, step by step, and what is measured on the way.
+"""Training of several runs, step by step, with measurements.
 
 All runs have the same first weights, the same batches and the same streams. A step takes one draw
 of every dropout, so the draw index of a mask is the number of its step. What a step gives depends
@@ -36,7 +36,7 @@ class NotFinite:
 
 @dataclass(frozen=True)
 class Measured:
-    """Losses and accuracy of one run at one moment; nan where there is none."""
+    """Losses and accuracy of one run at one step; nan where there is no value."""
 
     step_loss: float
     training_on: float
@@ -47,7 +47,7 @@ class Measured:
 
 @dataclass
 class Shown:
-    """The step that is looked at.
+    """The step that is shown.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class Shown:
 
 
 class Network:
-    """One of the runs: a model, its optimiser, and what was counted."""
+    """One of the runs: a model, its optimiser, and counts."""
 
     def __init__(self, spec: Spec, run: int) -> None:
         self.model = build.model(spec, run)
@@ -88,7 +88,7 @@ class Network:
         return any(module.p > 0 for module in self.drops.values())
 
     def learn(self, x: Array, y: Array) -> float:
-        """Forward and backward; the weights stay."""
+        """Compute forward and backward; the weights do not change."""
         self.model.train()
         loss = build.loss_of(self.task, self.model(Tensor(x)), y)
         self.optimizer.zero_grad()
@@ -113,12 +113,12 @@ class Network:
         self.decided[name] += keep.size // keep.shape[1]
 
     def counted(self, name: str) -> Array | None:
-        """How often each unit of a column was kept; None where nothing is decided."""
+        """How often each unit of a column was kept; None if it has no decisions."""
         drop = self.drops.get(name)
         return self.kept[name] if drop is not None and passes.decides(drop.variant) else None
 
     def state(self) -> dict[str, Any]:
-        """Return all that the next steps depend on, and what was counted."""
+        """Return all that the next steps depend on, and the counts."""
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -189,7 +189,7 @@ class Training:
         return self._epoch[1][place]
 
     def advance(self, *, show: bool) -> None:
-        """Train for a step, and remember it where it is to be shown.
+        """Train for a step, and remember it if it is to be shown.
 
         Where a loss is not finite no weight is changed, and `not_finite` says where it began.
         """
@@ -246,7 +246,7 @@ class Training:
         }
 
     def preview(self, step: int) -> Shown:
-        """Return a step as it would be with the weights of now; nothing is changed."""
+        """Return a step as it would be with the present weights; nothing is changed."""
         rows = self.rows_at(step)
         x = self.rows.train.x[rows]
         seen = [passes.of_step(network.model, x, step) for network in self.networks]
@@ -258,7 +258,7 @@ class Training:
         self.not_finite = NotFinite(run, *self._first_not_finite(run))
 
     def _first_not_finite(self, run: int) -> tuple[str, bool]:
-        """Name the first column whose values are not finite, and say whether its weights are it."""
+        """Name the first column with a value that is not finite; whether its weights are the reason."""
         model = self.networks[run].model
         for name, activation in self.shown.passes[run].activations.items():
             if not np.isfinite(activation).all():
@@ -301,7 +301,7 @@ class Training:
         return np.array([getattr(point[run], name) for point in self.points], np.float32)
 
     def on_plateau(self, first: int) -> bool:
-        """Whether no loss of any run moved over the last points, of those from `first` on."""
+        """Whether no loss of any run has changed over the last points from `first` on."""
         if len(self.points) - first < PLATEAU_POINTS or self.step != self.steps[-1]:
             return False
         return all(
@@ -321,14 +321,14 @@ def _pass_of(network: Network, activations: dict[str, Array]) -> Pass:
 
 
 def same_masks(one: Pass, other: Pass) -> bool:
-    """Whether two passes met the same masks, to the bit."""
+    """Whether two passes had the same masks, to the bit."""
     return one.masks.keys() == other.masks.keys() and all(
         same_mask(mask, other.masks[name]) for name, mask in one.masks.items()
     )
 
 
 def same_mask(one: dropcore.Mask, other: dropcore.Mask) -> bool:
-    """Whether two masks are the same: their decisions, or for noise the draw."""
+    """Whether two masks are equal: their decisions, or, for noise, their draws."""
     if not (passes.decides(one.variant) and passes.decides(other.variant)):
         return (one.draw, one.variant, one.p) == (other.draw, other.variant, other.p)
     return bool(np.array_equal(one.packed, other.packed))

@@ -1,4 +1,4 @@
-"""What dropout in front of batch normalisation does to the variance that is normalised.
+"""How dropout in front of batch normalisation shifts the variance of its inputs.
 
 In front of batch normalisation dropout changes the variance of what is normalised, in training
 only: inference then normalises with a variance that its own input does not have (Li, Chen, Hu,
@@ -18,7 +18,7 @@ from dropcore.autograd import BatchNorm, Sequential
 
 
 def variance_shift(model: Sequential, x: NDArray[Any]) -> float:
-    """Compare the variances that batch normalisation meets in training and in inference.
+    """Compare the variances of the inputs of batch normalisation in training and in inference.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The installed variants, as the page offers them, and their options, as JSON has them."""
+"""The installed variants in the form for the page, with their options in the form for JSON."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Offer:
     options: tuple[Option, ...] = ()
 
     def described(self) -> dict[str, Any]:
-        """Return it as the page gets it."""
+        """Return it in the form for the page."""
         facts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         facts["available"] = self.reason is None
         facts["options"] = [
@@ -102,7 +102,7 @@ class Offer:
 def offers() -> Mapping[str, Offer]:
     """Every installed variant by name. Their modules are imported."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dropcore.PluginWarning)  # the reason says it
+        warnings.simplefilter("ignore", dropcore.PluginWarning)  # the reason tells it
         return {plugin.name: _offer(plugin) for plugin in _plugins()}
 
 
@@ -112,7 +112,7 @@ def usable() -> tuple[str, ...]:
 
 
 def instance(name: str, options: Mapping[str, Any]) -> dropcore.Variant:
-    """Make a variant of options as JSON has them; the same one for the same options.
+    """Make a variant from options in JSON; the same object for the same options.
 
     The core remembers variants by their identity: new ones with every edit would fill its memory.
     """

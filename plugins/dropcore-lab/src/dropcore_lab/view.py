@@ -20,7 +20,7 @@ class View:
     unit: int | None = None
 
     def within(self, training: Training) -> View:
-        """Return it for a network that may have less than it looks at."""
+        """Return it for a network that may lack what it looks at."""
         run = min(self.run, len(training.networks) - 1)
         row = min(self.row, len(training.shown.rows) - 1)
         found = next((c for c in columns(training.spec) if c.name == self.layer), None)
@@ -30,6 +30,6 @@ class View:
         return replace(self, run=run, row=row, unit=unit)
 
     def message(self) -> Message:
-        """Return it as the page gets it."""
+        """Return it in the form for the page."""
         focus = None if self.layer is None else {"layer": self.layer, "unit": self.unit}
         return {"run": self.run, "row": self.row, "mode": self.mode, "focus": focus}

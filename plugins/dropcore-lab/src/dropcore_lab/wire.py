@@ -1,4 +1,4 @@
-"""How a message and its arrays become bytes, for the WebSocket and for the worker's pipes.
+"""Converts a message and its arrays to bytes, for the WebSocket and for the worker's pipes.
 
 A message is four bytes with the length of its JSON, the JSON, and the arrays; PROTOCOL.md says it
 in full. On a pipe its whole length comes first.
@@ -22,7 +22,7 @@ Message = dict[str, Any]
 
 
 class Arrays:
-    """The arrays of one message; `add` gives the index that the JSON has for one."""
+    """The arrays of one message; `add` gives the index of an array for the JSON."""
 
     def __init__(self) -> None:
         self.arrays: list[NDArray[Any]] = []
@@ -33,7 +33,7 @@ class Arrays:
         return len(self.arrays) - 1
 
     def described(self) -> list[dict[str, Any]]:
-        """What the JSON says of them."""
+        """Their description for the JSON."""
         return [{"dtype": a.dtype.str[1:], "shape": list(a.shape)} for a in self.arrays]
 
 
@@ -45,12 +45,12 @@ def finished(message: Message, arrays: Arrays) -> tuple[Message, list[bytes]]:
 
 
 def to_json(message: Message) -> str:
-    """Write the JSON of a message; a number that is not finite is a fault of the Lab."""
+    """Write the JSON of a message; raises if a number is not finite, which is a bug of the Lab."""
     return json.dumps(message, separators=(",", ":"), allow_nan=False)
 
 
 def encode(message: Message, buffers: Sequence[bytes | memoryview]) -> bytes:
-    """Write a message, which describes its buffers, and the buffers as one piece.
+    """Write a message, with the description of its buffers, and the buffers as one piece.
 
     >>> message = {"type": "x", "buffers": [{"dtype": "u1", "shape": [3]}]}
     >>> decode(encode(message, [b"abc"])) == (message, [b"abc"])

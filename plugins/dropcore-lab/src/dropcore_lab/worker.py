@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def _answer(service: Service, incoming: queue.SimpleQueue[Message], wait: float) -> None:
-    """Take what came, and wait for the first message if there is time."""
+    """Take the messages that have come; wait for one if there is time."""
     while True:
         try:
             message = incoming.get(timeout=wait) if wait else incoming.get_nowait()
@@ -46,7 +46,7 @@ def _answer(service: Service, incoming: queue.SimpleQueue[Message], wait: float)
 def _listen(pipe: IO[bytes], incoming: queue.SimpleQueue[Message]) -> None:
     while (read := wire.read(pipe)) is not None:
         incoming.put(read[0])
-    os._exit(0)  # whoever started this process is gone, whatever is computed
+    os._exit(0)  # the process that started this one has ended: end at once
 
 
 def _only_for_messages() -> IO[bytes]:

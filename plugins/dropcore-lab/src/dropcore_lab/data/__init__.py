@@ -1,4 +1,4 @@
-"""Data sets: what the page offers, what a specification says of one, and its rows.
+"""Data sets: those that the page offers, the part of a specification about them, and their rows.
 
 - ``datasets.py``: the table of all data sets;
 - ``sources.py``: the functions that make or load rows;
@@ -47,7 +47,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Data:
-    """What a specification says of its data: a name, and values of the data set's fields."""
+    """The data of a specification: the name of a data set, and values of its fields."""
 
     name: str
     values: Mapping[str, Any]
@@ -58,12 +58,12 @@ class Data:
         return DATASETS[self.name]
 
     def canonical(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
+        """Return it in the form for JSON."""
         return {"name": self.name, **self.values}
 
     @property
     def facts(self) -> Facts:
-        """What is known before any row is made."""
+        """The facts that are known before any row is made."""
         one = self.dataset
         if one.source is not None:
             rows = self.values.get("rows", one.most)
@@ -88,7 +88,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of data without its rows."""
+    """The facts of data without its rows."""
 
     task: Task
     shape: tuple[int, ...]
@@ -104,7 +104,7 @@ class Facts:
 
     @property
     def picture(self) -> str:
-        """What is drawn of predictions."""
+        """The kind of picture of predictions."""
         if self.task == "binary" and self.shape == (2,):
             return "boundary"
         if self.task == "number":

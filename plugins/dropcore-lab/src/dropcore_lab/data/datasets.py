@@ -1,4 +1,4 @@
-"""The data sets that the page offers: what each is, and what can be set."""
+"""The data sets that the page offers, with their fields."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Dataset:
 
     @property
     def reason(self) -> str | None:
-        """Why it cannot be used; None: it can."""
+        """The reason why it cannot be used; None if it can."""
         module = {"scikit-learn": "sklearn"}.get(self.needs)
         if module is None or importlib.util.find_spec(module) is not None:
             return None

@@ -1,4 +1,4 @@
-"""Where rows come from. Each function stands alone: an exported script has its text as it is.
+"""Functions that make or load rows. Each stands alone: its text goes into exported scripts.
 
 All take how many rows, how much noise, and a generator, and return inputs and targets: class
 numbers, or numbers.
@@ -48,7 +48,7 @@ def sine(n: int, noise: float, rng: np.random.Generator) -> tuple[np.ndarray, np
 
 
 def ten(n: int, noise: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Ten inputs, of which three say the class together and seven say nothing."""
+    """Ten inputs. The class follows from three of them, and not from the other seven."""
     x = rng.normal(size=(n, 10))
     y = (x[:, 0] * x[:, 1] + x[:, 2] > 0).astype(int)
     return x + noise * rng.normal(size=x.shape), y

@@ -1,4 +1,4 @@
-"""A CSV of one's own: number columns and a target, or a fault in words."""
+"""A CSV of the user: columns of numbers and a target, or a description of what is wrong."""
 
 from __future__ import annotations
 
