@@ -258,7 +258,7 @@ class Training:
         self.not_finite = NotFinite(run, *self._first_not_finite(run))
 
     def _first_not_finite(self, run: int) -> tuple[str, bool]:
-        """Name the first column with a value that is not finite; whether its weights are the reason."""
+        """Name the first column with a value that is not finite; whether its weights are why."""
         model = self.networks[run].model
         for name, activation in self.shown.passes[run].activations.items():
             if not np.isfinite(activation).all():
