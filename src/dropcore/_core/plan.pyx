@@ -15,8 +15,8 @@ cdef class ShapedPlan:
 
 
 cdef ShapedPlan shaped_plan(object plan, tuple shape, tuple shard):
-    # Decisions are shared along the axes that the plan names. `shard`: None, or the whole shape and the
-    # offsets of the block.
+    # Decisions are shared along the axes that the plan names. `shard`: None, or the whole shape and
+    # the offsets of the block.
     shared_axes = normalize_axis_tuple(plan.shared_axes, len(shape), argname="shared_axes")
     return with_sharing(plan, Sharing(shape, shared_axes, shard))
 

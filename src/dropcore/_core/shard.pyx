@@ -69,8 +69,8 @@ cdef tuple checked_shard(object shard, str name, tuple shape):
         elements *= whole[axis] or 1
         if not 0 <= offsets[axis] <= whole[axis] - shape[axis]:
             raise ValueError(
-                f"shard must lie within global_shape {whole}: along axis {axis} {name} has "
-                f"{shape[axis]} elements from offset {offsets[axis]}"
+                f"shard must lie within global_shape {whole}, not outside: along axis {axis} "
+                f"{name} has {shape[axis]} elements from offset {offsets[axis]}"
             )
     if elements >= 2**63:
         raise ValueError(
