@@ -152,7 +152,7 @@ def main() -> int:
         "absent": absent,
         "quick": args.quick,
         "dropcore": dropcore.__version__,
-        "variants": dropcore.variants(),
+        "variants": dropcore.variant_names(),
         "date": time.strftime("%Y-%m-%d"),
     }
     (args.results / "run.json").write_text(json.dumps(facts, indent=1) + "\n")

@@ -81,7 +81,7 @@ def test_answers(threads, monkeypatch):
 @pytest.mark.parametrize("variant", sorted({entry["variant"] for entry in PLUGINS}))
 @pytest.mark.parametrize("threads", [1, 3])
 def test_answers_of_plugins(variant, threads, monkeypatch):
-    if variant not in dropcore.variants():
+    if variant not in dropcore.variant_names():
         pytest.skip(f"variant {variant!r} is not installed; `make test-plugins` has it")
     monkeypatch.setattr(dropcore._core.threads, "PIECE", 64)
     entries = [entry for entry in PLUGINS if entry["variant"] == variant]

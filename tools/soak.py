@@ -56,7 +56,7 @@ def once(rng, stream, seen):
     """One call with random arguments, and one check of it."""
     shape, dtype = rng.choice(SHAPES), rng.choice(DTYPES)
     x = np.random.default_rng(rng.randrange(99)).normal(size=shape).astype(dtype)
-    name = rng.choice(dropcore.variants())
+    name = rng.choice(dropcore.variant_names())
     variant = dropcore.get_variant(name, **OPTIONS.get(name, {}))
     arguments = {"variant": variant, "training": True, "store": rng.choice(("bits", "draw"))}
     arguments |= dict.fromkeys(variant.inputs[1:], x)
@@ -212,7 +212,7 @@ def main():
     for what in failed[:20]:
         print("FAILED", what)
     print(f"{number} rounds in {time.monotonic() - began:.0f} s")
-    print(f"variants: {', '.join(dropcore.variants())}")
+    print(f"variants: {', '.join(dropcore.variant_names())}")
     print(f"resident MiB: {early / 2**20:.0f} in the second third, {late / 2**20:.0f} in the last")
     print(", ".join(f"{count} {what}" for what, count in sorted(tried.items())))
     print(f"{tried['checks']} tests, {len(failed)} failed")

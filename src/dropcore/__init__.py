@@ -15,7 +15,7 @@ from dropcore.draw import STREAM_VERSION, Draw
 from dropcore.functional import dropout, keep_mask
 from dropcore.hookspecs import hookimpl
 from dropcore.mask import Mask
-from dropcore.plugins import PluginWarning, get_variant, variants
+from dropcore.plugins import PluginWarning, get_variant, variant_names
 from dropcore.rng import RNGLike, stream_of
 from dropcore.stream import Stream
 from dropcore.variants.base import (
@@ -70,7 +70,7 @@ __all__ = [
     "set_num_threads",
     "stream_of",
     "testing",
-    "variants",
+    "variant_names",
 ]
 
 _ON_FIRST_USE = ("advise", "autograd", "core", "ensemble", "testing")

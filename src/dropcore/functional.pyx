@@ -60,7 +60,7 @@ def dropout(
         repeats its mask. A Generator gives 32 bytes for a fresh key. None is a stream
         of the process, seeded by the operating system.
     variant : str or Variant, default: "standard"
-        What kind of dropout; see `dropcore.variants`.
+        What kind of dropout; `dropcore.variant_names` lists the installed ones.
     out : numpy.ndarray, optional
         Where y is written: x itself, or an array of its shape and dtype that shares no
         memory with it. Nothing is copied where its strides are those of x and leave no gaps,

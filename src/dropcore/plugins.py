@@ -251,7 +251,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
-def variants() -> list[str]:
+def variant_names() -> list[str]:
     """Names of the available variants: built-in ones and those of plugins.
 
     Returns
@@ -262,7 +262,7 @@ def variants() -> list[str]:
     Examples
     --------
     >>> import dropcore
-    >>> "standard" in dropcore.variants()
+    >>> "standard" in dropcore.variant_names()
     True
     """
     return registry().names()

@@ -15,7 +15,7 @@ KNOWN = [
     *("standard", "spatial", "alpha"),
     *("gaussian", "dropblock", "droppath", "zoneout", "exactcount"),
 ]
-INSTALLED = [name for name in KNOWN if name in dropcore.variants()]
+INSTALLED = [name for name in KNOWN if name in dropcore.variant_names()]
 
 x = np.random.default_rng(0).normal(size=(64, 4, 12))
 target = x.sum(axis=2, keepdims=True)

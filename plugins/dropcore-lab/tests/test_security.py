@@ -339,7 +339,7 @@ def test_a_list_is_what_refuses(monkeypatch):
 def test_only_installed_variants_are_on_the_list():
     import dropcore
 
-    assert set(usable()) <= set(dropcore.variants())
+    assert set(usable()) <= set(dropcore.variant_names())
 
 
 BUILT_IN = {"eval", "exec", "compile", "open", "__import__"}

@@ -18,7 +18,7 @@ def test_every_built_in_variant_takes_part():
 
 def test_every_installed_variant_takes_part_or_has_a_reason():
     usable, skipped = variants.usable(variants.Config())
-    assert usable.keys() | skipped.keys() == set(dropcore.variants())
+    assert usable.keys() | skipped.keys() == set(dropcore.variant_names())
     assert not usable.keys() & skipped.keys()
     assert all(skipped.values())
 

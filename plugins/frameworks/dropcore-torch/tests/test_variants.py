@@ -35,7 +35,7 @@ def of_the_core(inputs, variant, training, draw):
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("variant", dropcore.variants())
+@pytest.mark.parametrize("variant", dropcore.variant_names())
 def test_eagerly(variant, dtype, training):
     inputs = inputs_of(variant, dtype)
     draw = next_draw(STREAM)
@@ -57,7 +57,7 @@ def test_eagerly(variant, dtype, training):
 
 
 @pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("variant", dropcore.variants())
+@pytest.mark.parametrize("variant", dropcore.variant_names())
 def test_as_an_operator(variant, training):
     inputs = inputs_of(variant, torch.float32)
     draw = STREAM.at(2**63 + 5)
@@ -72,7 +72,7 @@ def test_as_an_operator(variant, training):
 
 
 @pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("variant", dropcore.variants())
+@pytest.mark.parametrize("variant", dropcore.variant_names())
 def test_compiled(variant, training):
     torch._dynamo.reset()
     inputs = inputs_of(variant, torch.float32)

@@ -105,7 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def installed(name: str) -> str:
     """Refuse a name that no installed variant has."""
-    return options.one_of(dropcore.variants())(name)
+    return options.one_of(dropcore.variant_names())(name)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -131,7 +131,7 @@ def run(args: argparse.Namespace) -> int:
 def usable(config: Config) -> tuple[dict[str, dropcore.Variant], dict[str, str]]:
     """Find the variants that can take the place, and why the others cannot."""
     variants, skipped = {}, {}
-    for name in config.variants or dropcore.variants():
+    for name in config.variants or dropcore.variant_names():
         try:
             variant = _variant(name)
             _try_out(variant, config)
