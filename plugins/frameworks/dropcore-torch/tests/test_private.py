@@ -38,7 +38,9 @@ def test_the_search_finds_them():
 
 
 def test_the_compiled_module_asks_for_the_forward_level_alone():
-    sources = Path(__file__).parent.parent / "src" / "dropcore_torch" / "_standard.pyx"
-    code = re.sub(r"#.*", "", sources.read_text("utf-8"))
+    folder = Path(__file__).parent.parent / "src" / "dropcore_torch"
+    sources = [folder / "_standard.pyx", *folder.glob("*.pxi")]
+    assert len(sources) == 4
+    code = re.sub(r"#.*", "", "".join(path.read_text("utf-8") for path in sources))
     names = set(re.findall(r"\b(?:torch|forward_ad|Function)(?:\.\w+)*\._[a-z]\w*", code))
     assert names == {"forward_ad._current_level"}
