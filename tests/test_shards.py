@@ -240,7 +240,7 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(dropcore.variants()))
+@pytest.mark.parametrize("name", sorted(dropcore.variant_names()))
 def test_every_installed_variant(name):
     how = {"variant": name, **OPTIONS.get(name, {})}
     x = np.random.default_rng(3).normal(size=(6, 4, 12))
