@@ -27,7 +27,7 @@ NEEDED = {  # options without a default
 def rows_of(options: argparse.Namespace) -> Iterator[Row]:
     """A pair of rows for each variant: for the one of `--variant`, or for all."""
     n = prod(options.shape)
-    names = dropcore.variants()
+    names = dropcore.variant_names()
     if options.variant is not None:
         names = list(dict.fromkeys(("standard", options.variant)))
     for name in ROOF_LINES:
