@@ -110,7 +110,10 @@ def gradients(mask, dy):
     return dx if isinstance(dx, tuple) else (dx,)
 
 
-OPTIONS = {"spatial": {"channel_axis": 0, "batch_axis": None}}
+OPTIONS = {  # of those that need some
+    "spatial": {"channel_axis": 0, "batch_axis": None},
+    "dropblock": {"block_size": 3, "channel_axis": 0, "batch_axis": None},
+}
 
 
 def work(seed, stream, seen):
