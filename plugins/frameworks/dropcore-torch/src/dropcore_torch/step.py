@@ -21,6 +21,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import dropcore_torch
+from dropcore_torch import real
+from dropcore_torch.models import MODELS
 
 Step = Callable[[], object]
 
@@ -163,7 +165,14 @@ def ratios(seconds: dict[str, list[float]]) -> str:
 def parser() -> argparse.ArgumentParser:
     """Of the command line."""
     whole = argparse.ArgumentParser(prog="dropcore-torch-step", description=__doc__.split("\n")[0])
-    whole.add_argument("--model", choices=("perceptron", "encoder"), default="perceptron")
+    whole.add_argument(
+        "--model",
+        choices=("perceptron", "encoder", *MODELS),
+        nargs="+",
+        default=["perceptron"],
+        help="one of the first two, or several of the others: models of transformers, timm and "
+        "PyTorch, with PyTorch's dropout, after `convert` and with `install`",
+    )
     whole.add_argument("--width", type=int, default=256)
     whole.add_argument("--layers", type=int, default=3, help="hidden ones of the perceptron")
     whole.add_argument("--heads", type=int, default=4, help="of the encoder")
@@ -172,7 +181,13 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--p", type=float, default=0.1)
     whole.add_argument("--rounds", type=int, default=60, help="turns that each model has")
     whole.add_argument("--calls", type=int, default=10, help="steps in a row in each turn")
-    whole.add_argument("--threads", type=int, default=1, help="of PyTorch")
+    whole.add_argument("--threads", type=int, nargs="+", default=[1], help="of PyTorch")
+    whole.add_argument(
+        "--clock",
+        choices=real.CLOCKS,
+        default="wall",
+        help="of the models of others; that of the process, on one thread, does not see neighbours",
+    )
     whole.add_argument(
         "--function",
         type=int,
@@ -186,6 +201,14 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and print."""
     options = parser().parse_args(arguments)
+    if set(options.model) <= set(MODELS) and not options.function:
+        often = options.rounds, options.calls
+        clock = real.CLOCKS[options.clock]
+        real.show(options.model, options.threads, options.p, *often, clock)
+        return
+    if len(options.model) > 1 or len(options.threads) > 1:
+        parser().error("perceptron, encoder and functions are timed one by one, on --threads N")
+    (options.model,), (options.threads,) = options.model, options.threads
     if options.batch is None:
         options.batch = 8 if options.model == "encoder" else 128
     threads = torch.get_num_threads()
