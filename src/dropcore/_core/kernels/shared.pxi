@@ -72,6 +72,75 @@ cdef inline void append_bits(
         keep[(at >> 5) + 1] |= source >> (32 - shift)
 
 
+cdef inline uint32_t drawn_out(uint32_t bits, Py_ssize_t times) noexcept nogil:
+    # The lowest 32 / times bits, each `times` times in a row: 2, 4, 8 or 16.
+    if times == 2:
+        bits = (bits | bits << 8) & 0x00FF00FFU
+        bits = (bits | bits << 4) & 0x0F0F0F0FU
+        bits = (bits | bits << 2) & 0x33333333U
+        return ((bits | bits << 1) & 0x55555555U) * 3
+    if times == 4:
+        bits = (bits | bits << 12) & 0x000F000FU
+        bits = (bits | bits << 6) & 0x03030303U
+        return ((bits | bits << 3) & 0x11111111U) * 15
+    if times == 8:
+        bits = (bits | bits << 14) & 0x00030003U
+        return ((bits | bits << 7) & 0x01010101U) * 255
+    return ((bits | bits << 15) & 0x00010001U) * 0xFFFFU
+
+
+cdef inline void lay_repeated(
+    const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
+    uint32_t* keep,  # OUT: zeros
+) noexcept nogil:
+    # Each decision `times` times in a row.
+    cdef Py_ssize_t k, at = 0, left, a_word
+    cdef uint32_t kept
+    if times == 2 or times == 4 or times == 8 or times == 16:
+        a_word = 32 // times
+        for k from 0 <= k < decisions by a_word:
+            left = min(decisions - k, a_word)
+            kept = load_bits(bits, first + k, left) & (0xFFFFFFFFU >> (32 - left))
+            keep[k // a_word] = drawn_out(kept, times)
+        return
+    for k in range(decisions):
+        kept = 0 - <uint32_t> (bits[first + k >> 3] >> (first + k & 7) & 1)
+        left = times
+        while left >= 32:
+            append_bits(kept, 32, keep, at)
+            at += 32
+            left -= 32
+        if left:
+            append_bits(kept & ((<uint32_t> 1 << left) - 1), <int> left, keep, at)
+            at += left
+
+
+cdef inline void lay_tiled(
+    const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
+    uint32_t* keep,  # OUT: zeros
+) noexcept nogil:
+    # The row of decisions `times` times: what is there already is doubled.
+    cdef Py_ssize_t end = decisions * times, filled = decisions, k, m, n
+    cdef uint32_t word
+    if 32 % decisions == 0:
+        word = load_bits(bits, first, decisions) & (0xFFFFFFFFU >> (32 - decisions))
+        while filled < 32:
+            word |= word << filled
+            filled *= 2
+        for k in range((end + 31) >> 5):
+            keep[k] = word
+        return
+    for k from 0 <= k < decisions by 32:
+        m = min(decisions - k, <Py_ssize_t> 32)
+        keep[k >> 5] = load_bits(bits, first + k, m) & (0xFFFFFFFFU >> (32 - m))
+    while filled < end:
+        n = min(filled, end - filled)
+        for k from 0 <= k < n by 32:
+            m = min(n - k, <Py_ssize_t> 32)
+            append_bits(keep[k >> 5] & (0xFFFFFFFFU >> (32 - m)), <int> m, keep, filled + k)
+        filled += n
+
+
 cdef void repeat(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times, Plan plan,
     bint nontemporal,
@@ -82,7 +151,7 @@ cdef void repeat(
     cdef uint32_t[1 + <int> STAGE + 1] laid  # first the last word of the piece before
     cdef uint32_t* keep = laid + 1
     cdef Py_ssize_t stage = 32 * <Py_ssize_t> STAGE
-    cdef Py_ssize_t done, m, k, at, left, count
+    cdef Py_ssize_t done, m, k, count
     cdef bint kept, joined
     nontemporal = nontemporal and can_go_nontemporal(y)
     if times >= stage:
@@ -106,17 +175,7 @@ cdef void repeat(
     while done < decisions:
         m = min(decisions - done, count)
         memset(keep, 0, sizeof(laid) - sizeof(laid[0]))
-        for k in range(m):
-            if load_bits(bits, first + done + k, 1) & 1:
-                at = k * times
-                left = times
-                while left > 0:
-                    append_bits(
-                        0xFFFFFFFFU if left >= 32 else (<uint32_t> 1 << left) - 1,
-                        <int> min(left, <Py_ssize_t> 32), keep, at,
-                    )
-                    at += 32
-                    left -= 32
+        lay_repeated(bits, first + done, m, times, keep)
         select_words(
             keep, m * times, plan, nontemporal, joined and done > 0,
             joined and done + m < decisions, x + done * times, y + done * times,
@@ -137,7 +196,7 @@ cdef void tile(
     cdef uint32_t[1 + <int> STAGE + 1] laid  # first the last word of the piece before
     cdef uint32_t* keep = laid + 1
     cdef Py_ssize_t stage = 32 * <Py_ssize_t> STAGE
-    cdef Py_ssize_t done = 0, rows, m, row, k
+    cdef Py_ssize_t done = 0, rows, m, row
     cdef bint joined
     nontemporal = nontemporal and can_go_nontemporal(y)
     if 2 * decisions > stage:
@@ -149,15 +208,7 @@ cdef void tile(
     rows = min(times, whole_words(stage // decisions, decisions))
     joined = rows * decisions & 31 == 0
     memset(laid, 0, sizeof(laid))
-    for row in range(rows):
-        k = 0
-        while k < decisions:
-            m = min(decisions - k, <Py_ssize_t> 32)
-            append_bits(
-                load_bits(bits, first + k, m) & (0xFFFFFFFFU >> (32 - m)), <int> m,
-                keep, row * decisions + k,
-            )
-            k += m
+    lay_tiled(bits, first, decisions, rows, keep)
     laid[0] = keep[(rows * decisions >> 5) - 1]
     while done < times:
         m = min(times - done, rows)

@@ -168,6 +168,13 @@ class _Channels(_Module):
 
     def forward(self, input: Tensor, **inputs: Tensor) -> Tensor:
         """Drop channels of `input` in training."""
+        if self.training and type(input) is Tensor and not (inputs or is_compiling()):
+            rule = _rule_of_batch(type(self), input.dim()) if self.as_in_torch else None
+            if rule is not None:  # at once, where that is possible
+                inplace = self.inplace and self.takes_inplace
+                y = paths.dropout(input, self.p, True, inplace, rule, self.source)
+                if y is not None:
+                    return y
         if isinstance(input, Proxy) or not self.as_in_torch:
             return super().forward(input, **inputs)
         if not self.training and self.passes(input):
@@ -184,12 +191,21 @@ class _Channels(_Module):
         inplace = self.inplace and self.takes_inplace
         return apply((input,), self.p, self.training, inplace, rule, self.source)
 
+    @classmethod
+    def is_batch(cls, rank: int) -> bool:
+        """Whether PyTorch's module takes it for several samples, without a warning."""
+        return not cls.ranks or (rank in cls.ranks and cls.batched in (None, rank))
+
     def passes(self, input: Tensor) -> bool:
         """The same, where it neither warns nor takes a single sample."""
-        if not super().passes(input):
-            return False
-        rank = input.dim()
-        return not self.ranks or (rank in self.ranks and self.batched in (None, rank))
+        return super().passes(input) and self.is_batch(input.dim())
+
+
+@lru_cache
+def _rule_of_batch(kind: type[_Channels], rank: int) -> Rule | None:
+    if rank < 2 or not kind.is_batch(rank):
+        return None
+    return _kept_rule_of_channels(kind.own_variant, 1, rank)
 
 
 @torch.compiler.assume_constant_result

@@ -231,13 +231,22 @@ public:
 
     void next(int64_t n, Element *to)
     {
-        const Axis inner = axes.back();
+        const size_t last = axes.size() - 1;
+        const int64_t length = axes[last].length;
         while (n > 0) {
-            const int64_t run = std::min(n, inner.length - at.back());
-            copy(from, inner.from, run, to);
-            to += run;
-            n -= run;
-            move(run);
+            int64_t done;
+            if (last > 0 && at[last] == 0 && n >= length) {  // whole rows
+                const int64_t rows = std::min(n / length, axes[last - 1].length - at[last - 1]);
+                copy_rows(rows, to);
+                done = rows * length;
+                move(last - 1, rows);
+            } else {
+                done = std::min(n, length - at[last]);
+                copy(from, axes[last].from, done, to);
+                move(last, done);
+            }
+            to += done;
+            n -= done;
         }
     }
 
@@ -254,11 +263,34 @@ private:
                 to[i] = from[step * i];
     }
 
-    void move(int64_t run)
+    void copy_rows(int64_t rows, Element *to) const
     {
-        from += run * axes.back().from;
-        at.back() += run;
-        for (size_t axis = axes.size() - 1; at[axis] == axes[axis].length && axis > 0; axis--) {
+        const int64_t row = axes[axes.size() - 2].from, step = axes.back().from;
+        const int64_t length = axes.back().length;
+        if (step == 1 && length == 4)
+            copy_short<4>(from, row, rows, to);
+        else if (step == 1 && length == 8)
+            copy_short<8>(from, row, rows, to);
+        else if (step == 1 && length == 16)
+            copy_short<16>(from, row, rows, to);
+        else
+            for (int64_t k = 0; k < rows; k++)
+                copy(from + k * row, step, length, to + k * length);
+    }
+
+    template <int64_t LENGTH>
+    static void copy_short(const Element *from, int64_t row, int64_t rows, Element *to)
+    {
+        for (int64_t k = 0; k < rows; k++)
+            std::memcpy(to + k * LENGTH, from + k * row, LENGTH * sizeof(Element));
+    }
+
+    // `count` steps along an axis, at most to its end.
+    void move(size_t axis, int64_t count)
+    {
+        from += count * axes[axis].from;
+        at[axis] += count;
+        for (; at[axis] == axes[axis].length && axis > 0; axis--) {
             from += axes[axis - 1].from - axes[axis].length * axes[axis].from;
             at[axis] = 0;
             at[axis - 1] += 1;

@@ -15,13 +15,23 @@ import torch
 from torch import Tensor, nn
 
 import dropcore_torch
+from dropcore_torch import paths
 
 Layout = Callable[[Tensor], Tensor]
+Shape = tuple[int, ...]
+
+
+# ------------------------------------------------------------------------------ layouts
 
 
 def transposed(x: Tensor) -> Tensor:
     """The first two axes in the other order of memory: a transposed matrix, batch_first outputs."""
     return x.transpose(0, 1).contiguous().transpose(0, 1)
+
+
+def heads_swapped(x: Tensor) -> Tensor:
+    """Axes 1 and 2 in the other order of memory, as what attention gives for each head."""
+    return x.transpose(1, 2).contiguous().transpose(1, 2)
 
 
 def channels_last(x: Tensor) -> Tensor:
@@ -34,33 +44,90 @@ def with_gaps(x: Tensor) -> Tensor:
     return torch.stack([x, x], -1).flatten(-2)[..., ::2]
 
 
+def rows_apart(x: Tensor) -> Tensor:
+    """The first half of each row of another tensor."""
+    return torch.cat([x, x], -1)[..., : x.shape[-1]]
+
+
 LAYOUTS: dict[str, Layout] = {
     "C order": Tensor.contiguous,
     "transposed": transposed,
+    "batch_first LSTM": transposed,
+    "attention heads": heads_swapped,
     "channels last": channels_last,
     "with gaps": with_gaps,
+    "rows apart": rows_apart,
 }
-EVERY = ("C order", "transposed", "with gaps")
-CHANNELS = ("C order", "channels last", "with gaps")
-# Module, the shape of a given number of elements, and the layouts that occur.
-CASES: dict[str, tuple[Callable[[int], tuple[int, ...]], tuple[str, ...]]] = {
-    "Dropout": (lambda n: (n // 8, 8) if n < 64 else (_root(n), n // _root(n)), EVERY),
-    "Dropout1d": (lambda n: (n // 16 or 1, 4, 4), CHANNELS),
-    "Dropout2d": (lambda n: _images(n, 2), CHANNELS),
-    "Dropout3d": (lambda n: _images(n, 3), CHANNELS),
-    "AlphaDropout": (lambda n: (n // 8, 8) if n < 64 else (_root(n), n // _root(n)), EVERY),
-    "FeatureAlphaDropout": (lambda n: _images(n, 2), CHANNELS),
-}
+
+# ------------------------------------------- shapes of n elements, n a power of 2 from 16
+
+
+def matrix(n: int) -> Shape:
+    """Rows and columns."""
+    columns = max(n // _root(n), 8)
+    return n // columns, columns
+
+
+def sequences(n: int) -> Shape:
+    """(N, T, H)."""
+    width = max(n // _root(n), 4)
+    samples = _root(n // width)
+    return samples, n // width // samples, width
+
+
+def heads(n: int) -> Shape:
+    """(N, L, heads, width of a head)."""
+    width = min(max(_root(n), 4), 64)
+    count = min(n // width, 4)
+    samples = min(n // width // count, 8)
+    return samples, n // width // count // samples, count, width
+
+
+def signals(n: int) -> Shape:
+    """(N, C, L)."""
+    return n // 16 or 1, 4, 4
+
+
+def images(n: int) -> Shape:
+    """(N, C, H, W)."""
+    return _samples(n, 2, 2 if n < 4096 else 8)
+
+
+def volumes(n: int) -> Shape:
+    """(N, C, D, H, W)."""
+    return _samples(n, 3, 2 if n < 4096 else 4)
+
+
+def _samples(n: int, axes: int, side: int) -> Shape:
+    rest = n // side**axes
+    return (max(rest // 16, 1), min(rest, 16), *[side] * axes)
 
 
 def _root(n: int) -> int:
     return 1 << (n.bit_length() - 1) // 2
 
 
-def _images(n: int, axes: int) -> tuple[int, ...]:
-    side = 2 if n < 4096 else 8 if axes == 2 else 4
-    rest = n // side**axes
-    return (max(rest // 16, 1), min(rest, 16), *[side] * axes)
+def _each(shape: Callable[[int], Shape], *layouts: str) -> dict[str, Callable[[int], Shape]]:
+    return dict.fromkeys(layouts, shape)
+
+
+ELEMENTS = _each(matrix, "C order", "transposed", "with gaps", "rows apart")
+CHANNELS = "C order", "channels last", "with gaps", "rows apart"
+# For each module its layouts, each with the shapes in which it occurs.
+CASES: dict[str, dict[str, Callable[[int], Shape]]] = {
+    "Dropout": {
+        **ELEMENTS,
+        **_each(sequences, "batch_first LSTM"),
+        **_each(heads, "attention heads"),
+    },
+    "Dropout1d": _each(signals, *CHANNELS),
+    "Dropout2d": _each(images, *CHANNELS),
+    "Dropout3d": _each(volumes, *CHANNELS),
+    "AlphaDropout": ELEMENTS,
+    "FeatureAlphaDropout": _each(images, *CHANNELS),
+}
+
+# --------------------------------------------------------------------------- measurement
 
 
 def step(module: nn.Module, x: Tensor, dy: Tensor) -> Callable[[], object]:
@@ -90,13 +157,12 @@ def rows(
 ) -> Iterator[tuple[str, str, list[float]]]:
     """Module, layout, and how many times as fast as PyTorch's at each size."""
     for name in names:
-        shape, layouts = CASES[name]
         pair = getattr(dropcore_torch, name)(p), getattr(nn, name)(p)
-        for layout in layouts:
+        for layout, shape in CASES[name].items():
             ratios = []
             for n in sizes:
-                values = LAYOUTS[layout](torch.randn(shape(n)))
-                x, dy = values.detach().requires_grad_(), LAYOUTS[layout](torch.randn(shape(n)))
+                values, dy = (LAYOUTS[layout](torch.randn(shape(n))) for _ in range(2))
+                x = values.detach().requires_grad_()
                 steps = [step(module, x, dy) for module in pair]
                 ours, theirs = least(steps, max(3, 20_000 // n), rounds)
                 ratios.append(theirs / ours)
@@ -110,16 +176,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--p", type=float, default=0.1)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--modules", nargs="+", choices=CASES, default=tuple(CASES))
+    parser.add_argument("--path", choices=("node", "function"), default=paths.in_use())
     options = parser.parse_args(arguments)
+    before = paths.in_use()
+    paths.use(options.path)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        print(f"| module, p = {options.p:g} | layout | {' | '.join(map(str, options.sizes))} |")
+        sizes = " | ".join(map(str, options.sizes))
+        print(f"| module, p = {options.p:g}, by the {options.path} | layout | {sizes} |")
         print("| --- | --- |" + " --- |" * len(options.sizes))
         for name, layout, ratios in rows(options.sizes, options.p, options.rounds, options.modules):
-            print(f"| {name} | {layout} | {' | '.join(f'{ratio:.1f}' for ratio in ratios)} |")
+            print(f"| {name} | {layout} | {' | '.join(f'{ratio:.2f}' for ratio in ratios)} |")
     finally:
         torch.set_num_threads(threads)
+        paths.use(before)
 
 
 if __name__ == "__main__":
