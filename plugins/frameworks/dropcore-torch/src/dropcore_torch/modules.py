@@ -11,6 +11,7 @@ or an input that PyTorch's module refuses.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -205,7 +206,7 @@ class _Channels(_Module):
 def _rule_of_batch(kind: type[_Channels], rank: int) -> Rule | None:
     if rank < 2 or not kind.is_batch(rank):
         return None
-    return _kept_rule_of_channels(kind.own_variant, 1, rank)
+    return rule_of_channels(kind.own_variant, 1, rank)
 
 
 @torch.compiler.assume_constant_result
