@@ -130,8 +130,9 @@ class Mask:
         chunks = normalize_chunks(chunks, shape, dtype=bool)
         meta = np.empty((0,) * len(shape), bool)
         if not self.whole.training:
-            return da.ones(shape, dtype=bool, chunks=chunks)
-        return da.map_blocks(
+            ones: da.Array = da.ones(shape, dtype=bool, chunks=chunks)
+            return ones
+        keep: da.Array = da.map_blocks(
             block.keep,
             self._record(),
             chunks=chunks,
@@ -139,6 +140,7 @@ class Mask:
             meta=meta,
             name=f"dropcore-keep-{tokenize(self, chunks)}",
         )
+        return keep
 
     def _map(self, function: Callable[..., Any], name: str, array: da.Array) -> da.Array:
         check_array(name, array)
@@ -148,7 +150,7 @@ class Mask:
             )
         if not self.whole.training:
             return array
-        return da.map_blocks(
+        mapped: da.Array = da.map_blocks(
             function,
             array,
             self._record(),
@@ -156,6 +158,7 @@ class Mask:
             meta=meta_from_array(array),
             name=f"dropcore-{function.__name__}-{tokenize(self, array)}",
         )
+        return mapped
 
     def _record(self) -> str:
         return json.dumps(self.whole.record())
