@@ -69,7 +69,7 @@ def test_a_reader_that_has_enough_ends_the_command():
     ("words", "message"),
     [
         (["row"], "raw"),
-        (["masks", "--p", "1"], "between 0 and 1, and neither, not '1'"),
+        (["masks", "--p", "1"], "above 0 and below 1, not '1'"),
         (["raw", "--seed", "-1"], "whole number >= 0, not '-1'"),
         (["raw", "--bytes", "1e9"], "whole number >= 0, not '1e9'"),
     ],

@@ -108,7 +108,7 @@ def inside(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"must be between 0 and 1, and neither, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be above 0 and below 1, not {text!r}")
     return value
 
 

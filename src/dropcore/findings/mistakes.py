@@ -142,8 +142,9 @@ def _before_batch_norm(facts: Facts) -> Found:
         if after is not None:
             yield (
                 (step.name,),
-                f"{after.name!r} learns its running variance from inputs with dropout, and "
-                f"divides by it where there is none. {_shift(facts, module, after)}",
+                f"In training, {after.name!r} learns its running variance from inputs with "
+                "dropout. In inference it divides by this variance, but then its inputs have "
+                f"another one. {_shift(facts, module, after)}",
                 "Put dropout behind the last batch normalisation, or take one of the two out.",
                 "Li et al. 2018, arXiv 1801.05134",
             )
@@ -183,7 +184,8 @@ def _high_p(facts: Facts) -> Found:
                 (name,),
                 f"p = {module.p:g} leaves {100 * (1 - module.p):.3g} % of its input. p is the "
                 "probability of being dropped; some libraries and papers state that of being kept.",
-                "Check that p is not 1 - p. Usual are 0.2 for inputs, up to 0.5 for hidden layers.",
+                "Check that p is not the probability of being kept. Usual are 0.2 for inputs, and "
+                "at most 0.5 for hidden layers.",
                 f"{SRIVASTAVA}, section 7.3 and appendix A.4",
             )
 
@@ -205,8 +207,8 @@ def _high_p_on_input(facts: Facts) -> Found:
         if INPUT_P <= module.p < 1 and flow.is_on_input(step):
             yield (
                 (step.name,),
-                f"It drops the model's input with p = {module.p:g}. What is lost there no other "
-                "unit can stand in for; p = 0.5 is usual for hidden layers.",
+                f"It drops the model's input with p = {module.p:g}. No other unit can replace a "
+                "lost input. p = 0.5 is usual for hidden layers, not for inputs.",
                 "Usual for inputs is p = 0.2 or less.",
                 f"{SRIVASTAVA}, appendix A.4",
             )
@@ -238,8 +240,8 @@ def _on_parameters(facts: Facts) -> Found:
         if step.of_parameters:
             yield (
                 (step.name,),
-                "It drops elements of a parameter: that is DropConnect, with one mask for all rows "
-                "of a batch, where the authors have one for each row.",
+                "It drops elements of a parameter. This is DropConnect. Here all rows of a batch "
+                "share one mask; in the paper each row has its own.",
                 "If units are meant, drop what the layer is called with.",
                 "Wan et al. 2013, ICML",
             )
@@ -250,8 +252,9 @@ def _one_p(facts: Facts) -> Found:
     if len(facts.dropouts) >= SEVERAL and len(rates) == 1:
         yield (
             facts.names,
-            f"All have p = {rates.pop():g}. What p suits a layer depends on its width, and inputs "
-            "bear less than hidden layers; one p for all is often a default that nobody chose.",
+            f"All have p = {rates.pop():g}. The best p depends on the width of a layer, and inputs "
+            "need a smaller one than hidden layers. The same p everywhere is often a default that "
+            "nobody chose.",
             "Try a smaller p near the inputs and in narrow layers, a larger one in wide ones.",
             f"{SRIVASTAVA}, appendix A.4",
         )
@@ -264,8 +267,8 @@ def _alpha_without_selu(facts: Facts) -> Found:
         if isinstance(module.variant, Alpha) and not _follows_selu(flow, step, has_selu):
             yield (
                 (step.name,),
-                "It sets dropped elements to selu's lower limit and rescales for its moments; "
-                "behind anything else that is an arbitrary value.",
+                "It sets dropped elements to the lower limit of selu, and rescales to keep mean "
+                "and variance. After another activation this value has no meaning.",
                 'Put it behind a SELU, or use variant="standard".',
                 "Klambauer et al. 2017, NeurIPS",
             )
@@ -300,7 +303,7 @@ def _few_rows(facts: Facts) -> Found:
         yield (
             facts.names,
             f"With {facts.n_samples} rows, fewer than about {FEW_ROWS}, dropout often does not "
-            "help: a network can learn so few by heart in spite of the noise.",
+            "help. A network can memorise so few rows, even with dropout.",
             "Compare with no dropout, with weight decay and with a smaller model.",
             f"{SRIVASTAVA}, section 7.4",
         )

@@ -137,7 +137,7 @@ OUTPUT = Card(
     "output",
     "Before the output layer",
     "Dropout can stand in front of the output layer, or behind it, on the outputs themselves. "
-    "What is the validation loss on the outputs, against in front?",
+    "Is the validation loss with dropout on the outputs higher or lower than in front?",
     "A number to predict; p = 0.5 in one place at a time.",
     HIGHER_LOWER,
     (
@@ -172,8 +172,8 @@ OUTPUT = Card(
 NORM = Card(
     "norm",
     "Before batch normalisation",
-    "Batch normalisation learns a variance in training and divides by it in inference. Dropout in "
-    "front of it: how is the variance that it meets in training, against that in inference?",
+    "Batch normalisation learns a variance in training and divides by it in inference. With "
+    "dropout in front of it, is the variance of its input higher in training or in inference?",
     "p = 0.5 in front of a normalisation in one run, behind the last one in the other. 1 means: "
     "the same variance.",
     {

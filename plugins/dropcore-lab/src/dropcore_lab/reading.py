@@ -79,7 +79,7 @@ TRAINING: dict[str, Field] = {
 }
 RUN: dict[str, Field] = {
     "name": Text(low=1, high=24, default="A", title="name"),
-    "p": Number(null=True, title="p", help="for every dropout; null: as the layers say"),
+    "p": Number(null=True, title="p", help="for every dropout; null: each layer keeps its own p"),
 }
 
 

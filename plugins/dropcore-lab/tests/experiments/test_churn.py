@@ -94,8 +94,8 @@ def test_words_follow_the_figures():
         "not clearly changed (higher in 2 of 3 seeds, lower in 0).",
         "Answering one half for every row left out has a loss of 0.69; the networks' mean is below "
         "that at p = 0.",
-        "At p = 0.5 a row met no hidden unit at all in 6.0 % of its passes (p^4 is 6.2 %): those "
-        "steps train the output bias alone for it.",
+        "At p = 0.5 all hidden units were dropped in 6.0 % of the passes of a row (p^4 is 6.2 %). "
+        "In such a pass the row trains only the output bias.",
     ]
 
 

@@ -107,8 +107,8 @@ def test_names_and_numbers_of_a_list_are_tidied():
 @pytest.mark.parametrize(
     ("kind", "text", "message"),
     [
-        (options.inside, "0", "must be between 0 and 1, and neither, not '0'"),
-        (options.inside, "1", "must be between 0 and 1, and neither, not '1'"),
+        (options.inside, "0", "must be above 0 and below 1, not '0'"),
+        (options.inside, "1", "must be above 0 and below 1, not '1'"),
         (options.one_of("ab"), "c", "must be one of a, b, not 'c'"),
     ],
 )

@@ -97,7 +97,7 @@ def test_words_where_dropout_stops_helping():
 def test_words_where_dropout_never_or_always_helps():
     never = small_data.conclusions({20: {NEITHER: OLD, DROPOUT: WORSE}})
     assert never[-1] == (
-        "Dropout 0.5 lowered loss and raised accuracy in every seed at no number of rows."
+        "For no number of rows did dropout 0.5 lower the loss and raise accuracy in every seed."
     )
     always = small_data.conclusions({20: {NEITHER: OLD, DROPOUT: BETTER}})
     assert always[-1].endswith("in every seed at 20 rows, the fewest that were tried.")

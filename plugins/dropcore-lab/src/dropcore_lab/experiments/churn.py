@@ -178,9 +178,9 @@ def print_table(out: Console, config: Config, measured: Mapping[float, Measured]
             )
             for p, m in measured.items()
         ],
-        caption="Losses without dropout. Right: on the right side of one half. Left out: trained "
-        "on four rows, asked for the fifth. All dropped: of a row's passes, those without a "
-        "hidden unit.",
+        caption="Losses are measured without dropout. Right: rows that are predicted correctly. "
+        "Left out: trained on four rows, tested on the fifth. All dropped: the share of passes "
+        "in which all hidden units are dropped.",
     )
 
 
@@ -205,9 +205,9 @@ def conclusions(measured: Mapping[float, Measured]) -> list[str]:
     for p, m in measured.items():
         if m.silent.any():
             lines.append(
-                f"At p = {p:g} a row met no hidden unit at all in {100 * m.silent.mean():.1f} % of "
-                f"its passes (p^{UNITS} is {100 * p**UNITS:.1f} %): those steps train the output "
-                "bias alone for it."
+                f"At p = {p:g} all hidden units were dropped in {100 * m.silent.mean():.1f} % of "
+                f"the passes of a row (p^{UNITS} is {100 * p**UNITS:.1f} %). In such a pass the "
+                "row trains only the output bias."
             )
     return lines
 

@@ -211,8 +211,9 @@ def print_tables(out: Console, config: Config, measured: Mapping[Setting, Measur
             )
             for (depth, p), m in measured.items()
         ],
-        caption="From the exact mean over all sub-networks. Beside it the distance from the "
-        f"arithmetic mean over {samples}, and how many are as near as one pass.",
+        caption="Distances of one pass from the exact means over all sub-networks. Beside them "
+        f"the distance of the mean over {samples} from the exact arithmetic mean, and how many "
+        "samples come as near as one pass.",
         sections=sections,
     )
     terminal.table(
@@ -292,13 +293,13 @@ def _sampling(config: Config, measured: Mapping[Setting, Measured]) -> str:
         )
     least, last = min(reached), max(reached)
     text = (
-        "Of the numbers of samples tried, the least that is on average nearer to the arithmetic "
-        f"mean than one pass is {least if least == last else f'{least} to {last}'}"
+        "The mean over samples comes nearer to the arithmetic mean than one pass does, on average, "
+        f"with {least if least == last else f'{least} to {last}'} samples"
     )
     missed = len(needed) - len(reached)
     settings = f"{missed} of {len(needed)} combinations of depth and p"
     return (
-        f"{text}; at {settings} even {most} {'are' if most > 1 else 'is'} not."
+        f"{text}. At {settings} {most} {'are' if most > 1 else 'is'} not enough."
         if missed
         else f"{text}."
     )

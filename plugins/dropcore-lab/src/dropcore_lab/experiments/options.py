@@ -214,10 +214,10 @@ def probability(text: str) -> float:
 
 
 def inside(text: str) -> float:
-    """Read a number between 0 and 1, and neither."""
+    """Read a number above 0 and below 1."""
     value = probability(text)
     if value in (0, 1):
-        raise argparse.ArgumentTypeError(f"must be between 0 and 1, and neither, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be above 0 and below 1, not {text!r}")
     return value
 
 

@@ -214,8 +214,8 @@ def print_table(out: Console, config: Config, measured: Mapping[str, Measured]) 
         ("place", "where dropout is", "variance shift", "time share"),
         [(place, PLACES[place].name, *_costs(place, m)) for place, m in measured.items()],
         caption="Variance shift: the variance that batch normalisation meets in training over "
-        "that in inference.\nTime share: of a training step, what dropout takes (below 0: "
-        "too little to measure).",
+        "that in inference.\nTime share: the part of a training step that dropout takes (below "
+        "0: too small to measure).",
         names=2,
         sections=line,
     )

@@ -162,8 +162,9 @@ def print_table(out: Console, config: Config, curves: Mapping[float, Curves]) ->
         f"After {terminal.count(config.epochs, 'epoch')} ({spread.heading(len(config.seeds))})",
         ("p", *figures.COLUMNS),
         [(f"{p:g}", *f.cells()) for p, f in last.items()],
-        caption="Both losses without dropout and with the same chance of a wrong label; "
-        "accuracy on validation rows, against the true digits.",
+        caption="Both losses are measured without dropout. Labels are wrong with the same "
+        "probability in training and validation rows. Accuracy: on validation rows, with the "
+        "right labels.",
         bold=list(last).index(figures.best(last)),
     )
 

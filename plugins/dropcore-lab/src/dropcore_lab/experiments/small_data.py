@@ -199,7 +199,9 @@ def _stops(method: Method, measured: Measured) -> str:
     }
     name = str(method).capitalize()
     if not any(helps.values()):
-        return f"{name} lowered loss and raised accuracy in every seed at no number of rows."
+        return (
+            f"For no number of rows did {method} lower the loss and raise accuracy in every seed."
+        )
     fewest = min(rows for rows, helped in helps.items() if helped)
     below = [rows for rows in measured if rows < fewest]
     text = f"{name} lowered loss and raised accuracy in every seed at {_listed([fewest])}"

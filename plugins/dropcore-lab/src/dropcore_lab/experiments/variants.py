@@ -219,8 +219,8 @@ def print_table(
             (name, _remarks(variant), f"{Spread.of(100 * measured[name].time_share).text(1)} %")
             for name, variant in variants.items()
         ],
-        caption="Time share: of a training step, what dropout takes (below 0: too little to "
-        "measure).",
+        caption="Time share: the part of a training step that dropout takes (below 0: too small "
+        "to measure).",
         names=2,
     )
 
