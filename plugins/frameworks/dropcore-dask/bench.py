@@ -3,7 +3,7 @@
     python bench.py [--gib 2] [--rounds 3]
 
 The contender is `da.where(rng.random(x.shape) >= p, x / (1 - p), 0)`, with a generator of
-`da.random.default_rng`. Chunks of 16 MiB are filled with ones, dropped and summed, so that no
+`da.random.default_rng`. Chunks of 64 MiB are filled with ones, dropped and summed, so that no
 worker sends more than a number a chunk; "no dropout" is the filling and the sum alone, and all
 figures contain it. One process of one thread, two threads, and two worker processes of one thread
 each are measured in turn; the least time of the rounds counts.
@@ -21,7 +21,7 @@ from distributed import Client, LocalCluster
 import dropcore
 
 P = 0.1
-CHUNK = 2**22  # float32: 16 MiB
+CHUNK = 2**24  # float32: 64 MiB
 
 
 def ones(block_info):
