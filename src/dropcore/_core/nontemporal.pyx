@@ -1,7 +1,7 @@
 # From which size on results are stored past the caches, by non-temporal stores.
 
+from dropcore._core import dispatch
 from dropcore._core.caches import last_level_cache
-from dropcore._core.dispatch import fills_lines
 
 cdef extern from "Python.h":
     Py_ssize_t PY_SSIZE_T_MAX
@@ -9,7 +9,7 @@ cdef extern from "Python.h":
 # Ordinary and non-temporal stores are equally fast where x and y together have three quarters of
 # the last-level cache. Where no store fills a whole cache line, non-temporal ones are never faster.
 nontemporal_from = PY_SSIZE_T_MAX
-if fills_lines:
+if dispatch.fills_lines:
     nontemporal_from = last_level_cache() // 4 * 3 or PY_SSIZE_T_MAX
 
 
