@@ -1,6 +1,6 @@
 # Mask: what was dropped in one forward pass. Runner: the interface of what runs a variant.
 #
-# A. A Mask holds what was decided and runs nothing. It is complete when it is made, and immutable.
+# A. A Mask holds what was decided and runs nothing. It is immutable once the call that makes it returns.
 # B. A Runner runs one variant. Each kind of variant has a module in runners/ that registers its
 #    class of Runner here. Only `runner_of` asks for the kind of a variant.
 # C. A pickled Mask has the class and options of its variant, and its draw. Bits are pickled only

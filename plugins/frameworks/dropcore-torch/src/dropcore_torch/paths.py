@@ -1,4 +1,4 @@
-"""Which code computes dropout of a plain tensor, called line by line: chosen here, nowhere else.
+"""The node in C++ or the Function in Python, for plain tensors: chosen here, for the process.
 
 "function" is `_standard`, an autograd.Function, which is always there. "node" is `node.cpp`, a
 node of PyTorch's graph in C++, where it was built; it leaves to `_standard` what is not plain. Both
