@@ -82,10 +82,10 @@ cdef class Draw:
     index : int
         The draw index, in [0, 2**64).
     key_and_index : numpy.ndarray
-        The same as numbers, uint64 of shape (5,), newly allocated: four words of the key, of
-        its bytes the first 8 in the first, low bytes first; then the index. It is how a
-        compiler of arrays takes a draw for an input of its graph. `from_key_and_index`
-        makes the draw of it again.
+        The same as five uint64, newly allocated. The first four hold the key: 8 bytes each,
+        in order, little-endian. The fifth is the index. Compilers of arrays, such as
+        ``torch.compile``, can take it as an input of a graph. `from_key_and_index` makes the
+        draw of it again.
 
     Examples
     --------

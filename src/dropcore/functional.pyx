@@ -48,8 +48,8 @@ def dropout(
     Parameters
     ----------
     x : array_like
-        float32, float64, float16 or bfloat16, of any shape and strides. The decision
-        for an element depends on its place in C order alone.
+        float32, float64, float16 or bfloat16, of any shape and strides. By one draw and p,
+        the decision for an element depends on its place in C order alone.
     p : float
         The probability that an element is dropped, in [0, 1].
     training : bool

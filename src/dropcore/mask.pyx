@@ -1,6 +1,6 @@
 # Mask: what was dropped in one forward pass. Runner: the interface of what runs a variant.
 #
-# A. A Mask holds what was decided and runs nothing. It is immutable once the call that makes it returns.
+# A. A Mask holds what was decided and runs nothing. After the call that makes it, it is immutable.
 # B. A Runner runs one variant. Each kind of variant has a module in runners/ that registers its
 #    class of Runner here. Only `runner_of` asks for the kind of a variant.
 # C. A pickled Mask has the class and options of its variant, and its draw. Bits are pickled only
@@ -45,9 +45,8 @@ cdef class Runner:
     cdef tuple drop(
         self, cnp.ndarray x, tuple others, double p, object out, object rng, bint store, tuple shard
     ):
-        # Gives y and its mask; `shard` may be None. The draw is taken after all checks and
-        # allocations, so that a failed call takes none. The exception is a variant's own `decide`
-        # or `forward`, which needs the draw: if it raises, the draw is used up.
+        # Gives y and its mask; `shard` may be None. The draw is taken after all checks, and for
+        # planned variants all allocations: a failed call takes none, but where their code fails.
         raise NotImplementedError
 
     cdef object again(self, Mask mask, cnp.ndarray x, tuple others, object out):
@@ -94,7 +93,7 @@ cdef tuple shard_for(Runner runner, object shard, tuple shape):
     return checked_shard(shard, "x", shape)
 
 
-cdef Runner no_runner = Runner(None)  # of a Mask that nothing filled in, as a broken pickle can
+cdef Runner no_runner = Runner(None)  # of an empty Mask, which a broken pickle can make
 cdef list kinds = []  # pairs: a base class of variants, the class of Runner for them
 cdef type inference = None  # the class of Runner for inference, of any variant
 
@@ -161,12 +160,12 @@ cdef class Mask:
     variant : Variant
         With its options.
     training : bool
-        Whether anything could be dropped; False for a mask from inference.
+        True for a mask from training, whatever p is; False for one from inference.
     keep : numpy.ndarray
         True where kept, made on demand as a new bool array of the mask's own shape: an
         axis along which decisions are shared has length 1, so it broadcasts to x.
     packed : numpy.ndarray
-        The same, one bit an element in C order: ``numpy.packbits(keep,
+        The same, one bit a decision in C order: ``numpy.packbits(keep,
         bitorder="little")``.
 
     Examples
@@ -276,7 +275,7 @@ cdef class Mask:
         return self.runner.backward(self, array, out)
 
     def split(self):
-        """What backward needs and the mask's address does not say, and how to join it again.
+        """The stored arrays that backward needs, and a function that makes the mask of them again.
 
         For a framework that holds arrays itself, and frees them when no gradient can be asked
         for any more.
@@ -284,10 +283,10 @@ cdef class Mask:
         Returns
         -------
         held : tuple
-            The packed decisions, as kept by ``store="bits"``; of a variant with a backward of
-            its own what that saved, most often arrays. They are the mask's own: not to be written.
+            The packed decisions, as kept by ``store="bits"``; for a free variant, what its
+            forward saved. The mask still uses these arrays: do not write to them.
         join : callable
-            ``join(held)`` is this mask; it holds none of them itself.
+            ``join(held)`` is this mask; `join` itself keeps no array.
 
         Examples
         --------

@@ -49,8 +49,8 @@ cdef int check_rng(object rng) except -1:
 
 
 cdef int check_agreed(object rng) except -1:
-    # For a block of a larger array: what gives another draw to each call would make each block of
-    # a mask of its own.
+    # For a block of a larger array. A source that gives each call a new draw would give each block
+    # another mask.
     if rng is None or isinstance(rng, (Stream, np.random.Generator, np.random.BitGenerator)):
         raise TypeError(
             "rng must be a Draw (or an integer or a SeedSequence, which repeats its own) where "

@@ -307,7 +307,7 @@ cdef class Stream:
             self.next.index = 0 if self.exhausted else position
 
     def _move(self, Stream other):
-        # Descendants that the other does not have were not drawn from.
+        # A descendant that `other` lacks goes back to position 0.
         self._go_to(other.position)
         for part in {*self.children, *other.children}:
             self.child(part)._move(other.child(part))

@@ -8,7 +8,7 @@
 #    other merged axes are a loop of such calls.
 # C. Decisions are numbered in C order. If the axes lie in another order in memory, the bits are
 #    written in that order first. That moves one bit for each decision; copying the elements into
-#    C order and back would move sixteen bytes or more. The same is done if each call of `repeat`
+#    C order and back would move sixteen bytes of float32. The same is done if each call of `repeat`
 #    or `tile` would have only a few elements.
 
 cimport cython

@@ -1,6 +1,7 @@
-/* What a kernel needs from the machine and Cython cannot say: registers of 32-bit words with
-   the operators of one, the select of 32 elements, non-temporal stores. A file for each family
-   of instruction sets; the only intrinsics of the project are in them. */
+/* What a kernel needs and Cython cannot express: vectors of 32-bit words with arithmetic
+   operators, the select of 32 elements, non-temporal stores. A file for each family of
+   instruction sets; the intrinsics of the project are in them, and in common.h and processor.h
+   beside them. */
 #ifndef DROPCORE_MACHINE_H
 #define DROPCORE_MACHINE_H
 

@@ -1,6 +1,6 @@
-# From so many bytes on, read and written together, one thread uses non-temporal stores, which go
-# past the caches. They are limited by memory, which one thread saturates: ordinary stores of
-# several threads are faster up to twice the size.
+# One thread uses non-temporal stores, which go past the caches, if x and y together have at least
+# so many bytes. Several threads use them from twice that on: one thread saturates the memory, so up
+# to there the ordinary stores of several are faster.
 cdef Py_ssize_t nontemporal_from
 
 

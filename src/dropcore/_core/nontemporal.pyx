@@ -14,7 +14,9 @@ if dispatch.fills_lines:
 
 
 def set_nontemporal_from(Py_ssize_t nbytes):
-    """Set from how many bytes on arrays are stored past the caches; returns the old number.
+    """Set from how many bytes on, of x and y together, y is stored past the caches.
+
+    Returns the old number.
 
     For tests and measurements: the bits are the same for any number.
     """

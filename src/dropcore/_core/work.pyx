@@ -1,7 +1,8 @@
 # A call of a kernel, run here or shared out over threads.
 #
 # A. A Work describes a call, with all its arguments. It can be cut into pieces for threads. Cuts
-#    are between groups of decisions, so that no block of the cipher is computed twice.
+#    are at multiples of 8192 elements. For a whole array these are ends of groups of decisions for
+#    every p, so no block of the cipher is computed twice.
 # B. Small arrays keep the GIL: releasing it costs as much time as they take.
 
 cimport cython

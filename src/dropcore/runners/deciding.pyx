@@ -1,5 +1,5 @@
-# Deciding variants: the variant brings the decisions, the core selects. It decides for a whole
-# array: of a block of one, all decisions are made, and those of the block kept.
+# Deciding variants: the variant brings the decisions, the core selects. It decides for the whole
+# array. For a block of it, all decisions are made, and those of the block are kept.
 
 cimport cython
 cimport numpy as cnp

@@ -5,8 +5,8 @@
 #    in sixteen registers, whatever their width.
 # B. One block alone: a register holds one row of the state, so the four quarter rounds of a round
 #    are computed at once. This takes half as long as a group, and a small array needs no more.
-# C. In the first round only the first column depends on the block's number. The other three columns
-#    are the same for all blocks of a draw, and are computed once (`begun`).
+# C. In the first round only the first column depends on the low half of the block's number. The
+#    other three are computed in advance (`begun`), and again when the high half changes.
 # D. Each quarter round is a function, so that pipeline.pxi can do other work between two of them.
 
 ctypedef fused word:

@@ -5,10 +5,10 @@
 #    done with integers: the processor's conversions to bfloat16 flush subnormal numbers to zero.
 #    Its conversions to float16 (F16C) do not, so they are used where the processor has them.
 # B. All 32 values are computed as if kept, into a local array. It cannot alias x or y, so the
-#    compiler makes a vector loop even if y is x. Then each value or the constant is stored. So a
-#    dropped element is never multiplied: nan and inf in x do not reach y.
-# C. The machine's own `choose` stores them: with mask registers on v4, elsewhere with a vector that
-#    is compared. Of a plain loop, Clang makes no vector code, nor GCC for the half types.
+#    compiler makes a vector loop even if y is x. Then each value or the constant is stored. So the
+#    product of a dropped element is not used: nan and inf in x do not reach y.
+# C. The machine's own `choose` stores them: with mask registers on v4, elsewhere with a compared
+#    vector. Clang does not vectorise a plain loop, nor does GCC for the half types.
 
 cdef extern from "machine.h":
     ctypedef struct float16 "dropcore_float16":

@@ -9,10 +9,10 @@
 # A. Why: the cipher's rounds are latency-bound. The select does not depend on them, so it fills the
 #    gaps. The processor does not overlap the two by itself: a group has more instructions than its
 #    reorder buffer. Branch mispredictions of the ties overlap with the cipher's last rounds.
-# B. A group has 32 keep words. A cipher has 32 quarter rounds, and a group needs 16 / WIDTH
-#    ciphers. So one keep word is selected every 16 / WIDTH quarter rounds: after each one, if a
-#    register has sixteen lanes. (Half words do not work: GCC unrolls their loops before it
-#    vectorises them.)
+# B. A group has 32 keep words. One run of the cipher has 32 quarter rounds and makes WIDTH blocks,
+#    so a group of 16 blocks needs 16 / WIDTH runs. So one keep word is selected every 16 / WIDTH
+#    quarter rounds: after each one, if a register has sixteen lanes. (Half words do not work: GCC
+#    unrolls their loops before it vectorises them.)
 # C. Where y does not begin at a cache line, the select is shifted so that it stores whole lines. It
 #    then begins with the last keep word of the group before, and leaves its own last one for the
 #    next group.
@@ -63,8 +63,8 @@ cdef inline void encipher_and_select(
     element* y,  # OUT, may be x
 ) noexcept nogil:
     # As `encipher_lanes`, with a call of `select_at` after each quarter round. The first double
-    # round is written out since half of it is in `begun`; the quarter rounds are, so that the state
-    # stays in registers: a state that a loop indexes would be in memory.
+    # round is written out, because three of its quarter rounds are in `begun`. All quarter rounds
+    # are written out, so that the state stays in registers: a loop would index it in memory.
     cdef int double_round
     begin_lanes(blocks, counter, s)
     diagonal(s, 0)

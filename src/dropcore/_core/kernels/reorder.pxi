@@ -99,7 +99,7 @@ cdef void reorder(
     const uint8_t* bits, int axes, const Py_ssize_t* length, const Py_ssize_t* stride,
     uint8_t* out,  # OUT: whole words of 32 bits
 ) noexcept nogil:
-    # A loop over all axes but the last, and but the one (`along`) that blocks extend along.
+    # A loop over all axes but two: the last, and `along`, along which blocks are transposed.
     cdef Py_ssize_t[<int> MAX_AXES] index, turns, place
     cdef Py_ssize_t n = 1, first = 0, at = 0
     cdef int last = axes - 1, along = -1, axis

@@ -1,6 +1,6 @@
 # The select of n elements by their keep words.
 #
-# A. NumPy's arrays begin 16 bytes into a cache line, and a store across two lines costs two stores.
+# A. NumPy's arrays seldom begin at a cache line, and a store across two lines costs two stores.
 #    So the select is shifted to the cache lines of y, and the keep words with it.
 # B. `nontemporal`: whole lines of y go past the caches by non-temporal stores. So a line is not
 #    read before it is written, and other data stay in the caches. Only then x is prefetched: beside

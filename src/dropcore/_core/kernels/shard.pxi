@@ -1,18 +1,18 @@
 # Decisions of a shard: rows of neighbours in the mask, gathered in the shard's own order.
 #
-# A. Rows lie in the mask one behind the other, so one pass over the mask gives all of them: a
-#    window of keep words at a time, and rows in the same window share it.
-# B. Where rows are short and far apart, a window is what one row takes, not the whole group.
-# C. Elsewhere whole groups go through the pipeline, see shard_pipeline.pxi.
+# A. Rows are in increasing order in the mask, so one pass over it is enough. A window of keep words
+#    is decided at a time, for all rows that are in it.
+# B. If rows are short and far apart, a window has only the words of one row, not a whole group.
+# C. Otherwise whole groups go through the pipeline, see shard_pipeline.pxi.
 
 cdef enum:
-    CROWDED = 128  # neighbours, to a row: whole groups are cheaper; and rows at such distances
-    WHOLE = 512
+    CROWDED = 128  # decisions in a row: from so many on, whole groups are cheaper
+    WHOLE = 512  # decisions from a row to the next: up to so many, whole groups are cheaper too
 
 # Where in a shard.
 cdef struct Walk:
     uint64_t row  # the place in the mask of the row's first decision
-    Py_ssize_t done  # decisions of the row that are behind
+    Py_ssize_t done  # decisions of the row that are taken already
     Py_ssize_t[<int> MAX_AXES] index  # of the row, by loop
 
 # Decisions in the shard's order.
@@ -135,8 +135,8 @@ cdef Py_ssize_t gather(
     Walk* walk,  # INOUT
     Queue* queue,  # INOUT
 ) noexcept nogil:
-    # Of the next n decisions those that are in a window: keep words begin ... end-1 of the mask,
-    # with one more behind that is not used. Returns how many there were.
+    # Appends those of the next n decisions that lie in the window: keep words begin ... end-1 of
+    # the mask. One more word must be readable behind it. Returns how many were appended.
     cdef Py_ssize_t taken = 0, left, rows
     cdef uint64_t at, stop = end << 5
     while taken < n:

@@ -56,7 +56,7 @@ cdef void select(
 
 
 cdef inline Py_ssize_t whole_words(Py_ssize_t count, Py_ssize_t length) noexcept nogil:
-    # `count`, rounded down to a multiple of 32 where count * length is no multiple of 32.
+    # `count`; if it is 32 or more and count * length is no multiple of 32, rounded down to one.
     return count & ~<Py_ssize_t> 31 if count >= 32 and count * length & 31 else count
 
 
@@ -148,7 +148,7 @@ cdef void repeat(
     element* y,  # OUT, may be x
 ) noexcept nogil:
     # Each decision holds for `times` neighbouring elements: inner axes are shared.
-    cdef uint32_t[1 + <int> STAGE + 1] laid  # first the last word of the piece before
+    cdef uint32_t[1 + <int> STAGE + 1] laid  # word 0: the last keep word of the stage before
     cdef uint32_t* keep = laid + 1
     cdef Py_ssize_t stage = 32 * <Py_ssize_t> STAGE
     cdef Py_ssize_t done, m, k, count
@@ -193,7 +193,7 @@ cdef void tile(
     element* y,  # OUT, may be x
 ) noexcept nogil:
     # The same row of decisions holds for each row of elements: outer axes are shared.
-    cdef uint32_t[1 + <int> STAGE + 1] laid  # first the last word of the piece before
+    cdef uint32_t[1 + <int> STAGE + 1] laid  # word 0: the last keep word of the stage before
     cdef uint32_t* keep = laid + 1
     cdef Py_ssize_t stage = 32 * <Py_ssize_t> STAGE
     cdef Py_ssize_t done = 0, rows, m, row

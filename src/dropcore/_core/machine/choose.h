@@ -1,7 +1,8 @@
 /* 32 elements of `size` bytes: x where the bit is set, else *drop. A register at a time, where
    there are no mask registers. `whole` is an integer as large as an element, `word` what is
-   compared, one or two to an element. The registers that are loaded and stored are of
-   the element's own type: of any other, GCC would keep them in order with the cipher's.
+   compared, one or two to an element. Loads and stores use the
+   element's own type. With another type GCC assumes that they may alias the cipher's memory, and
+   does not reorder them.
    Before it, a family defines DROPCORE_WORD_OF_DOUBLE. */
 #define DROPCORE_HAS_MASKS 0
 #define dropcore_fence() ((void)0)

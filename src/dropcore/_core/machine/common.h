@@ -1,4 +1,4 @@
-/* What no instruction set says differently: types, bytes, bits. */
+/* What is the same on every instruction set: types, bytes, bits. */
 #ifndef DROPCORE_COMMON_H
 #define DROPCORE_COMMON_H
 

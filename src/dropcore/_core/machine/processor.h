@@ -1,6 +1,6 @@
-/* The instruction sets that kernels are built for, and whether the processor has them: levels as
-   the x86-64 psABI names them, by the features that set them apart. Asked before a kernel module
-   is imported. */
+/* The instruction sets that kernels are built for, and whether the processor has them. v3 and v4
+   are levels of the x86-64 psABI: a processor has one if it has the features that are tested
+   here. Asked before a kernel module is imported. */
 #ifndef DROPCORE_PROCESSOR_H
 #define DROPCORE_PROCESSOR_H
 
@@ -9,7 +9,7 @@
 
 static inline int dropcore_has_f16c(void)
 {
-    unsigned int a, b, c, d; /* not among the names that all compilers know */
+    unsigned int a, b, c, d; /* __builtin_cpu_supports does not know it in all compilers */
     return __get_cpuid(1, &a, &b, &c, &d) && (c >> 29 & 1);
 }
 

@@ -1,6 +1,6 @@
 /* What the vector types of GCC and Clang say for any instruction set. Before it, a family
    defines DROPCORE_WIDTH, the words in a register, and DROPCORE_IN_REGISTER(words), which
-   keeps GCC from computing with one word for as long as it can. */
+   forces them into a register: otherwise GCC computes with the scalar, and broadcasts it late. */
 typedef uint32_t dropcore_lanes __attribute__((vector_size(4 * DROPCORE_WIDTH)));
 
 static inline dropcore_lanes dropcore_spread(uint32_t word)
