@@ -51,8 +51,14 @@ def test_a_reader_that_has_enough_is_no_error(words):
 
 @posix
 def test_an_interrupt_is_no_traceback():
-    command = [*DROPCORE, "stream", "raw"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    # Bounded: where a shell runs the tests in the background, children ignore the signal at first.
+    command = [*DROPCORE, "stream", "raw", "--bytes", str(1 << 30)]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         process.stdout.read(1)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
