@@ -209,7 +209,8 @@ def test_layers_drop_as_many_elements_as_pytorch_draws_numbers(layer):
         ours = audit(model, x).calls
         assert {call.by for call in ours} == {"dropcore"}
         assert sum(call.elements for call in ours) == drawn.numbers
-        assert not any(call.whole for call in ours)
+        whole = {call.what for call in ours if call.whole}
+        assert whole <= {"dropcore_torch.multihead.MultiheadAttention"}  # it drops inside attention
         revert(model)
         assert audit(model, x).calls == calls
 

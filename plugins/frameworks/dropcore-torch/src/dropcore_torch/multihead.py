@@ -76,6 +76,10 @@ class MultiheadAttention(nn.MultiheadAttention):
             weights = self._drop(_scores(q, k, mask).softmax(-1))
             y = weights @ v
         else:
+            if mask is not None and mask.dtype is not query.dtype:
+                raise RuntimeError(
+                    f"attn_mask must be of query's dtype {query.dtype}, not {mask.dtype}"
+                )
             mask = _of_heads(mask, q, k)
             y = attend(q, k, v, mask, self.dropout, False, None, False, self.source, self._drop)
         y = y.permute(2, 0, 1, 3).flatten(2)  # places come first in PyTorch's output
