@@ -44,7 +44,7 @@ def test_a_pickle_with_too_few_bits_is_refused():
     mask = Mask.from_keep(np.ones(1000, bool), 0.5)
     rebuild, arguments = mask.__reduce__()
     broken = [a[:1] if isinstance(a, np.ndarray) else a for a in arguments]
-    with pytest.raises(ValueError, match="bits must be those"):
+    with pytest.raises(ValueError, match="bits must be uint8"):
         rebuild(*broken)
     assert pickle.loads(pickle.dumps(mask)).packed.tobytes() == mask.packed.tobytes()
 
