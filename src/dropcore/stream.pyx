@@ -88,7 +88,7 @@ cdef class Stream:
     position : int
         The index of the next draw; 2**64 when no draw is left.
     key_and_index : numpy.ndarray
-        That of the draw at index 0; see `Draw`.
+        `Draw.key_and_index` of ``stream.at(0)``.
     state : dict
         JSON-able: seed, path, position and the positions of all descendants. Setting
         it moves this stream and its descendants to the saved positions; the saved

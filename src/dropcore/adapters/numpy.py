@@ -43,7 +43,7 @@ class Dropout(Layer):
         Keep at most two of the large arrays that the layer returned, and return one again
         when no other reference to it exists. An array to which anything refers, also a
         view, is never written. This saves the page faults of fresh memory. False keeps
-        no array; nor does Python without the GIL, where reference counts do not tell.
+        no array; free-threaded Python keeps none either.
     **options
         The variant's own options.
 
