@@ -79,5 +79,5 @@ def test_options():
         dropout(KEY, X, 0.5, training=True, shared_axes=(0, -2))
     with pytest.raises(LookupError, match="nothing"):
         dropout(KEY, X, 0.5, training=True, variant="nothing")
-    with pytest.raises(ValueError, match="spatial dropout needs"):
+    with pytest.raises(ValueError, match="x must have an axis besides channel_axis"):
         dropout(KEY, X, 0.5, training=True, variant="spatial", channel_axis=1)

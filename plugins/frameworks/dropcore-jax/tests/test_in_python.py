@@ -113,5 +113,5 @@ def test_variants_of_more_inputs_are_refused():
         def backward(self, draw, p, dy, *saved):
             raise NotImplementedError
 
-    with pytest.raises(TypeError, match="'two' takes x, previous"):
+    with pytest.raises(TypeError, match="'two', which takes x, previous"):
         dropout_in_python(KEY, normal(4), 0.3, training=True, variant=Two())
