@@ -85,7 +85,7 @@ def test_a_dropped_infinity_is_zero():
 
 @pytest.mark.parametrize("noise_shape", [(8, 2), (None, 3, 1), (1, 1, 8, 4), (None,)])
 def test_a_noise_shape_that_does_not_fit(noise_shape):
-    with pytest.raises(ValueError, match=r"noise_shape must broadcast .*\(8, 4\), not be \("):
+    with pytest.raises(ValueError, match=r"noise_shape must broadcast .*\(8, 4\), not \("):
         build("Dropout", noise_shape=noise_shape)(normal(8, 4), training=True)
 
 
