@@ -50,7 +50,7 @@ def test_decisions_hold():
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, ml_dtypes.bfloat16])
-def test_values_hold_but_for_subnormal_ones(dtype):
+def test_values_hold_except_for_subnormal_ones(dtype):
     least = float(ml_dtypes.finfo(dtype).smallest_normal)
     sizes = np.tile([1e-3, 1, 2, 1e3], 3001) * least  # some of them subnormal, before or after
     x = np.concatenate([sizes, -sizes]).astype(dtype)

@@ -181,6 +181,33 @@ def test_a_fork_by_a_signal_handler_within_a_call(run):
     """)
 
 
+def test_a_fork_while_another_thread_takes_draws(run):
+    # On free-threaded builds a Stream has a lock of its own, which must be free in the child.
+    run(
+        """
+        stream, stop = dropcore.Stream(5), threading.Event()
+
+        def take():
+            while not stop.is_set():
+                stream.draw()
+
+        others = [threading.Thread(target=take) for _ in range(2)]
+        for other in others:
+            other.start()
+
+        def child():
+            first = stream.position
+            return [stream.draw().index for _ in range(3)] == [first, first + 1, first + 2]
+
+        assert all(in_child(child) for _ in range(20))
+        stop.set()
+        for other in others:
+            other.join()
+        """,
+        warnings="ignore::DeprecationWarning",
+    )
+
+
 def test_forked_children_draw_otherwise_by_default(run):
     run("""
     def default():

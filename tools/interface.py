@@ -45,14 +45,14 @@ STRUCTS = (
         "dropcore_draw",
         "DrawAddress",
         ("uint32_t key[8]", "uint64_t index"),
-        "The address of one mask: 40 bytes that are to be passed, not looked into.",
+        "The address of one mask: 40 bytes. Pass it on; do not use its fields.",
     ),
     Struct(
         "dropcore_plan",
         "Plan",
         ("double scale", "double shift", "double drop"),
-        "What becomes of an element: x * scale + shift where kept, `drop` where dropped. "
-        "Multiplied and added in the computing dtype, each rounded by itself.",
+        "The rule for an element: x * scale + shift where kept, `drop` where dropped. The product "
+        "and the sum are each rounded to the computing dtype.",
     ),
     Struct(
         "dropcore_path",
@@ -79,7 +79,7 @@ STRUCTS = (
             "Py_ssize_t length[64]",
             "Py_ssize_t stride[64]",
         ),
-        "How decisions lie over the elements of an array, in the order of memory.",
+        "Which decision belongs to which element of an array, in the order of memory.",
     ),
     Struct(
         "dropcore_shard",
@@ -104,28 +104,31 @@ class Function:
     Attributes
     ----------
     name : str
-        In Cython with `dropcore_` before it.
+        The name; in Cython `dropcore_` comes before it.
     arguments : str
-        As Cython declares them. With `element` in it there is one function for each dtype.
+        The arguments as Cython declares them. If `element` is one of their types, there is one
+        function for each dtype.
     says : str
-        For the declarations; empty where the function before has said it.
+        The comment in the declarations; empty if the comment of the function before covers both.
     kernel : str
-        The kernel that does it, "" where the body is in `_core/api.pyx`. A kernel has the
-        function's arguments, but for the plan: by value, and with a flag for non-temporal stores.
+        The kernel that does the work, "" if the body is in `_core/api.pyx`. A kernel has the
+        function's arguments, except the plan: a kernel gets it by value, followed by a flag for
+        non-temporal stores.
     elements : str
-        How many elements a kernel reads and writes, if that is not `n`.
+        The number of elements that a kernel reads and writes, if that is not `n`.
     result : str
     where : str
-        The module that exports it.
+        The module that exports the function.
     in_c : bool
-        Whether it has a field in the table of `dropcore.h`.
+        Whether the function has a field in the table of `dropcore.h`.
     exported : bool
-        False for a kernel that the core alone calls.
+        False for a kernel that only the core calls.
     views : str
-        The arguments of the same function over typed memoryviews, in `core/__init__.pxd`: lengths
-        and a plan's numbers in the place of counts and pointers. Empty where there is none.
+        The arguments of the same function over typed memoryviews, in `core/__init__.pxd`:
+        memoryviews instead of counts and pointers, and a plan's numbers instead of the plan. Empty
+        if there is no such function.
     may_be_null : tuple of str
-        The pointers that a call can go without.
+        The pointers that may be NULL.
     """
 
     name: str
@@ -142,25 +145,25 @@ class Function:
 
     @property
     def of_dtype(self) -> bool:
-        """Whether there is one for each dtype."""
+        """Whether there is one function for each dtype."""
         return "element" in self.arguments
 
 
 @dataclass(frozen=True)
 class Block:
-    """Functions that follow each other in the table of `dropcore.h`: all of a dtype, or none."""
+    """Successive functions in the table of `dropcore.h`: either all have a dtype, or none has."""
 
     title: str
     functions: tuple[Function, ...]
 
     @property
     def of_dtype(self) -> bool:
-        """Whether its functions are there for each dtype."""
+        """Whether there is a copy of the block for each dtype."""
         return self.functions[0].of_dtype
 
 
-# Fields of the C table are only added at its end within one DROPCORE_ABI: a new function goes into
-# the last block, or into a new one behind it.
+# Within one DROPCORE_ABI, fields of the C table are only added at its end: a new function goes into
+# the last block, or into a new block after it.
 BLOCKS = (
     Block(
         "keys and draws",
@@ -176,8 +179,8 @@ BLOCKS = (
             Function(
                 "path_of_integer",
                 "uint64_t seed,\ndropcore_path* path,  # OUT",
-                "A path begins with a seed; each part leads one child further. A path can go on "
-                "after a draw was taken from it, and can be copied.",
+                "A path begins with a seed; each added part leads to a child. A path can be "
+                "extended after a draw was taken from it, and can be copied.",
             ),
             Function(
                 "path_of_bytes",
@@ -208,7 +211,7 @@ BLOCKS = (
                 "keep_bits",
                 "const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,\n"
                 "uint8_t* bits,  # OUT",
-                "Decisions alone.",
+                "The decisions, without data.",
                 kernel="keep_bits",
             ),
             Function(
@@ -220,7 +223,7 @@ BLOCKS = (
             Function(
                 "scale",
                 "double p",
-                "1 / (1 - p) as forward takes it, 0 for p == 1: the scale of standard dropout.",
+                "The scale of standard dropout, as forward uses it: 1 / (1 - p); 0 for p == 1.",
                 result="double",
             ),
             Function(
@@ -228,9 +231,9 @@ BLOCKS = (
                 "const uint8_t* bits,\n"
                 "int axes, const Py_ssize_t* length, const Py_ssize_t* stride,\n"
                 "uint8_t* out,  # OUT: whole words of 4 bytes",
-                "Bits laid out anew: bit i of `out`, in C order over axes of these lengths, is the "
-                "one to which so many steps along each axis lead, of `stride` bits each; 0 where "
-                "an axis is shared.",
+                "Writes bits in another order. Bits of `out` are in C order over axes of these "
+                "lengths. `stride` says how many bits of `bits` a step along each axis skips; 0 if "
+                "decisions are shared along the axis.",
                 kernel="reorder",
                 exported=False,
             ),
@@ -243,23 +246,23 @@ BLOCKS = (
                 "layout_of",
                 "int axes, const Py_ssize_t* length, const Py_ssize_t* stride, uint64_t shared,\n"
                 "dropcore_layout* layout,  # OUT",
-                "The layout of an array of at most 64 axes. A step along one of them skips so many "
-                "elements of memory as `stride` says; NULL for C order. Bit a of `shared` says "
-                "that decisions are shared along axis a. Returns 1; 0 where the elements are not "
-                "one run of memory in any order of the axes.",
+                "The layout of an array of at most 64 axes. `stride`: in elements, by axis; NULL "
+                "for C order. Bit a of `shared` says that decisions are shared along axis a. "
+                "Returns 1, or 0 if the array has gaps, elements that share memory, or a negative "
+                "stride.",
                 result="int32_t",
                 may_be_null=("stride",),
             ),
             Function(
                 "layout_decisions",
                 "const dropcore_layout* layout",
-                "How many decisions `select_layout` reads: those of a mask in C order.",
+                "The number of decisions that `select_layout` reads; they are in C order.",
                 result="Py_ssize_t",
             ),
             Function(
                 "layout_scratch",
                 "const dropcore_layout* layout",
-                "How many bytes it needs to lay them out anew; 0 where that is not needed.",
+                "Bytes of scratch memory that `select_layout` needs; 0 if none.",
                 result="Py_ssize_t",
             ),
         ),
@@ -279,7 +282,8 @@ BLOCKS = (
                 "backward",
                 "const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,\n"
                 "const element* dy, element* dx, const uint8_t* bits,",
-                "Its gradient; bits: what forward wrote, or NULL: made again from the draw.",
+                "The gradient of forward. bits: what forward wrote, or NULL: then they are made "
+                "again from the draw.",
                 views="draw, p, dy, dx, bits=None, start=0",
                 may_be_null=("bits",),
             ),
@@ -287,7 +291,7 @@ BLOCKS = (
                 "forward_plan",
                 "const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,\n"
                 "const dropcore_plan* plan, const element* x, element* y, uint8_t* bits,",
-                "As forward, by a plan. The gradient of it is `select` with shift = drop = 0.",
+                "As forward, with a plan. The gradient is `select` with shift = drop = 0.",
                 kernel="forward_plan",
                 views="draw, p, x, y, scale, shift=0, drop=0, bits=None, start=0",
                 may_be_null=("bits",),
@@ -296,7 +300,7 @@ BLOCKS = (
                 "select",
                 "const uint8_t* bits, uint64_t first, Py_ssize_t n,\n"
                 "const dropcore_plan* plan, const element* x, element* y,",
-                "n elements by n bits, from bit `first` on.",
+                "Selects n elements by n given bits, from bit `first` on.",
                 kernel="select",
                 views="bits, x, y, scale, shift=0, drop=0, first=0",
             ),
@@ -304,7 +308,7 @@ BLOCKS = (
                 "repeat",
                 "const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,\n"
                 "const dropcore_plan* plan, const element* x, element* y,",
-                "Inner axes shared: each of `decisions` holds for `times` neighbours.",
+                "Inner axes share decisions: each of `decisions` holds for `times` neighbours.",
                 kernel="repeat",
                 elements="decisions * times",
                 views="bits, decisions, times, x, y, scale, shift=0, drop=0, first=0",
@@ -313,7 +317,8 @@ BLOCKS = (
                 "tile",
                 "const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,\n"
                 "const dropcore_plan* plan, const element* x, element* y,",
-                "Outer axes shared: the row of `decisions` holds for each of `times` rows.",
+                "Outer axes share decisions: the row of `decisions` holds for each of `times` "
+                "rows.",
                 kernel="tile",
                 elements="decisions * times",
                 views="bits, decisions, times, x, y, scale, shift=0, drop=0, first=0",
@@ -323,7 +328,7 @@ BLOCKS = (
                 "const dropcore_layout* layout, const uint8_t* bits,\n"
                 "const dropcore_plan* plan, const element* x, element* y,\n"
                 "uint8_t* scratch,  # OUT: of layout_scratch bytes",
-                "All elements of an array by the decisions of a mask.",
+                "Selects all elements of an array by given bits, with a layout.",
             ),
         ),
     ),
@@ -333,8 +338,8 @@ BLOCKS = (
             Function(
                 "draw_of",
                 "object rng,\ndropcore_draw* draw,  # OUT",
-                "With the GIL: the draw that an `rng=` of dropcore.dropout names; a Stream gives "
-                "its next one. Returns 0, or -1 with a Python exception set.",
+                "Needs the GIL. The draw for the `rng=` of dropcore.dropout; a Stream gives its "
+                "next draw. Returns 0, or -1 with a Python exception set.",
                 result="int",
                 where="dropcore.rng",
             ),
@@ -350,14 +355,14 @@ BLOCKS = (
                 "dropcore_shard* shard,  # OUT",
                 "The block of these lengths that begins at `offset` in an array of lengths "
                 "`whole`, of at most 64 axes. Bit a of `shared` says that decisions are shared "
-                "along axis a. Returns 1; 0 where the block is not within the array, or that has "
-                "2^63 elements or more.",
+                "along axis a. Returns 1, or 0 if the block is not within the whole array, or the "
+                "whole array has 2^63 elements or more.",
                 result="int32_t",
             ),
             Function(
                 "shard_decisions",
                 "const dropcore_shard* shard",
-                "How many decisions the block has.",
+                "The number of decisions of the block.",
                 result="Py_ssize_t",
             ),
             Function(
@@ -365,7 +370,7 @@ BLOCKS = (
                 "const dropcore_draw* draw, double p, const dropcore_shard* shard,\n"
                 "Py_ssize_t first, Py_ssize_t n,\n"
                 "uint8_t* bits,  # OUT",
-                "As keep_bits, of a block: n of its decisions from number `first` on, in C order "
+                "As keep_bits, for a block: n of its decisions from number `first` on, in C order "
                 "of the block.",
                 kernel="keep_shard",
             ),
@@ -379,8 +384,8 @@ BLOCKS = (
                 "const dropcore_draw* draw, double p, const dropcore_shard* shard,\n"
                 "Py_ssize_t first, Py_ssize_t n,\n"
                 "const dropcore_plan* plan, const element* x, element* y, uint8_t* bits,",
-                "As forward_plan, of a block where no decision is shared; x and y begin with its "
-                "element number `first`.",
+                "As forward_plan, for a block without shared decisions. x and y begin with element "
+                "number `first` of the block.",
                 kernel="forward_shard",
                 views="draw, p, shard, x, y, scale, shift=0, drop=0, bits=None",
                 may_be_null=("bits",),

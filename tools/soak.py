@@ -63,7 +63,7 @@ def once(rng, stream, seen):
     p = rng.choice((0.0, 0.1, 0.5, 0.9, 1.0))
     try:
         y, mask = dropcore.dropout(x, p, rng=stream, **arguments)
-    except ValueError:  # a shape, or a p, that the variant does not read
+    except ValueError:  # a shape, or a p, that the variant does not accept
         return
     seen.append(mask.draw.index)
     tried["calls"] += 1

@@ -177,7 +177,7 @@ def named_functions() -> str:
             for dtype in NAMED:
                 parts.append(
                     f"def {function.name}_{dtype.name}({python_arguments(function)}):\n"
-                    f'    """As `{function.name}`, for {dtype.name} as its 16 bits."""\n'
+                    f'    """Like `{function.name}`, for {dtype.name} as 16-bit integers."""\n'
                     f"    {body}_of({kind}{dtype.name.upper()}, {names})\n"
                 )
     return "\n\n".join(parts)

@@ -77,7 +77,7 @@ _ON_FIRST_USE = ("advise", "autograd", "core", "ensemble", "testing")
 
 
 def get_include() -> str:
-    """The folder to put on the include path of C compilers, and of Cython for `cimport`.
+    """The folder for the include path of C compilers, and of Cython for `cimport`.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def get_include() -> str:
 
 
 def __getattr__(name: str) -> Any:
-    if name == "advise":  # a function: a module of this name would come to hide it
+    if name == "advise":  # a submodule of this name would replace the function after its import
         from dropcore.findings import advise
 
         return advise

@@ -1,6 +1,6 @@
-# The C table of dropcore.h: what api.pxd exports and `draw_of`, as one capsule.
+# The C table of dropcore.h, in one capsule: the functions of api.pxd, and `draw_of`.
 #
-# The fields are those of the header in its order: a test built with it calls each.
+# The fields have the order of the header: a test compiled with the header calls every field.
 # Within one DROPCORE_ABI fields are only added, at the end.
 
 from cpython.pycapsule cimport PyCapsule_New

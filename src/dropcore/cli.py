@@ -17,8 +17,8 @@ from dropcore._core import dispatch, threads
 from dropcore._version import __version__
 from dropcore.plugins import PluginWarning, registry
 
-# Commands of other distributions: a summary, and the name of the distribution. Its entry point in
-# the group "dropcore.commands" is a function that takes the remaining arguments.
+# Commands of other distributions, by name: a summary, and the name of the distribution. The command
+# is an entry point in the group "dropcore.commands": a function that takes the remaining arguments.
 ELSEWHERE = {
     "experiment": ("see for yourself what dropout does", "dropcore-lab"),
     "lab": ("a page in the browser: build a network, train it, see its masks", "dropcore-lab"),
@@ -67,7 +67,7 @@ def plugins(args: argparse.Namespace) -> int:
     """Load every variant; print its origin and its state."""
     found = registry()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PluginWarning)  # the table says the same
+        warnings.simplefilter("ignore", PluginWarning)  # the table below shows the failures
         for name in found.names():
             with contextlib.suppress(LookupError):
                 found.variant_class(name)
@@ -154,7 +154,7 @@ def parser() -> argparse.ArgumentParser:
         "kind",
         choices=feed.KINDS,
         help="raw words; packed masks; words of 1024 draws, or of 1024 sibling streams, in turn; "
-        "what ties decide",
+        "outcomes of ties",
     )
     command.add_argument("--seed", type=whole, default=0, help="of the stream (default: 0)")
     command.add_argument("--p", type=inside, default=0.5, help="of the masks (default: 0.5)")
@@ -184,8 +184,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status = run(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read has enough, as `head` has
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+    except BrokenPipeError:  # the reader closed the pipe, as `head` does
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # Python flushes stdout at exit
         return 0
     except KeyboardInterrupt:
         return 130

@@ -22,7 +22,7 @@ cdef object index_of(str name, object index):
 
 
 def check_version(name, value):
-    """Refuse a saved dict that is not of this version of the stream."""
+    """Raise if a saved dict has another version of the stream."""
     if not isinstance(value, dict):
         raise TypeError(f"{name} must be a dict, not {value!r}")
     version = value.get("stream_version")
@@ -40,7 +40,7 @@ cdef Draw draw_of(DrawAddress address):
 
 
 cdef const DrawAddress* address_of(Draw draw) except NULL:
-    # A pickle may lack it.
+    # A broken pickle may have no draw.
     if draw is None:
         raise ValueError("draw must be a Draw where a mask has no bits of its own, not None")
     return &draw.address
@@ -82,10 +82,10 @@ cdef class Draw:
     index : int
         The draw index, in [0, 2**64).
     key_and_index : numpy.ndarray
-        The same as five uint64, newly allocated. The first four hold the key: 8 bytes each,
+        Key and index as a new array of five uint64. The first four hold the key: 8 bytes each,
         in order, little-endian. The fifth is the index. Compilers of arrays, such as
-        ``torch.compile``, can take it as an input of a graph. `from_key_and_index` makes the
-        draw of it again.
+        ``torch.compile``, can take this array as an input of a graph. `from_key_and_index`
+        makes the draw from it again.
 
     Examples
     --------
@@ -114,7 +114,7 @@ cdef class Draw:
 
     @staticmethod
     def from_key_and_index(words):
-        """The draw whose `key_and_index` this is.
+        """The draw with the given `key_and_index`.
 
         Parameters
         ----------
@@ -128,7 +128,7 @@ cdef class Draw:
         Raises
         ------
         TypeError, ValueError
-            If `words` is no such array.
+            If `words` has another type, dtype or shape.
 
         Examples
         --------
@@ -153,7 +153,7 @@ cdef class Draw:
 
     @staticmethod
     def parse(text):
-        """The draw that `str` wrote.
+        """The draw from its text, as written by `str`.
 
         Parameters
         ----------
@@ -169,7 +169,7 @@ cdef class Draw:
         TypeError
             If `text` is not a str.
         ValueError
-            If it is not of that form, or of another stream version.
+            If `text` does not have this form, or has another stream version.
         """
         cdef Draw draw
         if not isinstance(text, str):
@@ -193,15 +193,15 @@ cdef class Draw:
     def words(self, n, start=0):
         """Raw 64-bit words of this draw, for noise that is not a keep decision.
 
-        The words are part of the stream's promise. They are independent of the
-        draw's keep decisions.
+        The words are part of the compatibility guarantee of `Stream`. They are independent of
+        the draw's keep decisions.
 
         Parameters
         ----------
         n : int
-            How many.
+            The number of words.
         start : int, default: 0
-            The first word's place, so that pieces can be made apart.
+            The index of the first word, so words can be made in pieces.
 
         Returns
         -------

@@ -8,15 +8,15 @@
  *     if (dropcore == NULL)
  *         return NULL;                    a Python exception is set
  *
- * All but `draw_of` may be called from any thread, with or without the GIL: they
- * allocate nothing, keep nothing and raise nothing. The arguments are for the caller
- * to get right: DROPCORE_CHECKS=1 in the environment makes the functions look at them,
- * and print what is wrong.
+ * All functions except `draw_of` may be called from any thread, with or without the
+ * GIL: they allocate nothing, keep no pointer and raise nothing. The caller must pass
+ * valid arguments: with DROPCORE_CHECKS=1 in the environment the functions check their
+ * arguments, and print a line for each wrong one.
  *
- * n counts elements. `start` is the first element's place in the whole mask, so that
- * pieces can be run apart. p is in [0, 1]. Packed bits are (n+7)/8 bytes, bit i%8 of
- * byte i/8 is element i of the piece, 1 where kept. y may be x, dx may be dy; else they
- * share no memory. float16 and bfloat16 are passed as their 16 bits.
+ * n counts elements. `start` is the place of the first element in the whole mask, so a
+ * mask can be made in pieces. p is in [0, 1]. Packed bits are (n+7)/8 bytes; bit i%8 of
+ * byte i/8 belongs to element i of the piece, 1 where kept. y may be x, dx may be dy;
+ * otherwise they share no memory. float16 and bfloat16 are passed as their 16 bits.
  */
 #ifndef DROPCORE_H
 #define DROPCORE_H
@@ -32,14 +32,14 @@ extern "C" {
 #define DROPCORE_ABI 1
 
 /* written by tools/write_interface.py: structs */
-/* The address of one mask: 40 bytes that are to be passed, not looked into. */
+/* The address of one mask: 40 bytes. Pass it on; do not use its fields. */
 typedef struct dropcore_draw {
     uint32_t key[8];
     uint64_t index;
 } dropcore_draw;
 
-/* What becomes of an element: x * scale + shift where kept, `drop` where dropped.
-   Multiplied and added in the computing dtype, each rounded by itself. */
+/* The rule for an element: x * scale + shift where kept, `drop` where dropped. The
+   product and the sum are each rounded to the computing dtype. */
 typedef struct dropcore_plan {
     double scale;
     double shift;
@@ -53,7 +53,7 @@ typedef struct dropcore_path {
     uint64_t length;
 } dropcore_path;
 
-/* How decisions lie over the elements of an array, in the order of memory. */
+/* Which decision belongs to which element of an array, in the order of memory. */
 typedef struct dropcore_layout {
     Py_ssize_t elements;
     Py_ssize_t decisions;
@@ -87,29 +87,31 @@ typedef struct dropcore_shard {
     /* Standard dropout; bits: OUT, or NULL. */                                         \
     void (*forward_##name)(const dropcore_draw *draw, double p, uint64_t start,         \
         Py_ssize_t n, const element *x, element *y, uint8_t *bits);                     \
-    /* Its gradient; bits: what forward wrote, or NULL: made again from the draw. */    \
+    /* The gradient of forward. bits: what forward wrote, or NULL: then they are made   \
+       again from the draw. */                                                          \
     void (*backward_##name)(const dropcore_draw *draw, double p, uint64_t start,        \
         Py_ssize_t n, const element *dy, element *dx, const uint8_t *bits);             \
-    /* As forward, by a plan. The gradient of it is `select` with shift = drop = 0. */  \
+    /* As forward, with a plan. The gradient is `select` with shift = drop = 0. */      \
     void (*forward_plan_##name)(const dropcore_draw *draw, double p, uint64_t start,    \
         Py_ssize_t n, const dropcore_plan *plan, const element *x, element *y,          \
         uint8_t *bits);                                                                 \
-    /* n elements by n bits, from bit `first` on. */                                    \
+    /* Selects n elements by n given bits, from bit `first` on. */                      \
     void (*select_##name)(const uint8_t *bits, uint64_t first, Py_ssize_t n,            \
         const dropcore_plan *plan, const element *x, element *y);                       \
-    /* Inner axes shared: each of `decisions` holds for `times` neighbours. */          \
+    /* Inner axes share decisions: each of `decisions` holds for `times` neighbours. */ \
     void (*repeat_##name)(const uint8_t *bits, uint64_t first, Py_ssize_t decisions,    \
         Py_ssize_t times, const dropcore_plan *plan, const element *x, element *y);     \
-    /* Outer axes shared: the row of `decisions` holds for each of `times` rows. */     \
+    /* Outer axes share decisions: the row of `decisions` holds for each of `times`     \
+       rows. */                                                                         \
     void (*tile_##name)(const uint8_t *bits, uint64_t first, Py_ssize_t decisions,      \
         Py_ssize_t times, const dropcore_plan *plan, const element *x, element *y);     \
-    /* All elements of an array by the decisions of a mask. */                          \
+    /* Selects all elements of an array by given bits, with a layout. */                \
     void (*select_layout_##name)(const dropcore_layout *layout, const uint8_t *bits,    \
         const dropcore_plan *plan, const element *x, element *y, uint8_t *scratch);
 
 #define DROPCORE_OF_DTYPE_2(name, element)                                              \
-    /* As forward_plan, of a block where no decision is shared; x and y begin with its  \
-       element number `first`. */                                                       \
+    /* As forward_plan, for a block without shared decisions. x and y begin with element\
+       number `first` of the block. */                                                  \
     void (*forward_shard_##name)(const dropcore_draw *draw, double p,                   \
         const dropcore_shard *shard, Py_ssize_t first, Py_ssize_t n,                    \
         const dropcore_plan *plan, const element *x, element *y, uint8_t *bits);
@@ -120,8 +122,8 @@ typedef struct dropcore_api {
     uint32_t stream_version; /* of the promise about masks: 1 */
     uint32_t reserved;
 
-    /* A path begins with a seed; each part leads one child further. A path can go on
-       after a draw was taken from it, and can be copied. */
+    /* A path begins with a seed; each added part leads to a child. A path can be
+       extended after a draw was taken from it, and can be copied. */
     void (*path_of_integer)(uint64_t seed, dropcore_path *path);
     void (*path_of_bytes)(const uint8_t *seed, Py_ssize_t n, dropcore_path *path);
     void (*path_add_integer)(dropcore_path *path, uint64_t part);
@@ -129,24 +131,24 @@ typedef struct dropcore_api {
     void (*draw_at)(const dropcore_path *path, uint64_t index, dropcore_draw *draw);
     void (*set_index)(dropcore_draw *draw, uint64_t index);
 
-    /* Decisions alone. */
+    /* The decisions, without data. */
     void (*keep_bits)(const dropcore_draw *draw, double p, uint64_t start,
         Py_ssize_t n, uint8_t *bits);
     /* Raw 64-bit words for other noise. */
     void (*words)(const dropcore_draw *draw, uint64_t start, Py_ssize_t n,
         uint64_t *words);
-    /* 1 / (1 - p) as forward takes it, 0 for p == 1: the scale of standard dropout. */
+    /* The scale of standard dropout, as forward uses it: 1 / (1 - p); 0 for p == 1. */
     double (*scale)(double p);
 
-    /* The layout of an array of at most 64 axes. A step along one of them skips so many
-       elements of memory as `stride` says; NULL for C order. Bit a of `shared` says
-       that decisions are shared along axis a. Returns 1; 0 where the elements are not
-       one run of memory in any order of the axes. */
+    /* The layout of an array of at most 64 axes. `stride`: in elements, by axis; NULL
+       for C order. Bit a of `shared` says that decisions are shared along axis a.
+       Returns 1, or 0 if the array has gaps, elements that share memory, or a negative
+       stride. */
     int32_t (*layout_of)(int axes, const Py_ssize_t *length,
         const Py_ssize_t *stride, uint64_t shared, dropcore_layout *layout);
-    /* How many decisions `select_layout` reads: those of a mask in C order. */
+    /* The number of decisions that `select_layout` reads; they are in C order. */
     Py_ssize_t (*layout_decisions)(const dropcore_layout *layout);
-    /* How many bytes it needs to lay them out anew; 0 where that is not needed. */
+    /* Bytes of scratch memory that `select_layout` needs; 0 if none. */
     Py_ssize_t (*layout_scratch)(const dropcore_layout *layout);
 
     DROPCORE_OF_DTYPE(float32, float)
@@ -154,19 +156,19 @@ typedef struct dropcore_api {
     DROPCORE_OF_DTYPE(float16, uint16_t)
     DROPCORE_OF_DTYPE(bfloat16, uint16_t)
 
-    /* With the GIL: the draw that an `rng=` of dropcore.dropout names; a Stream gives
-       its next one. Returns 0, or -1 with a Python exception set. */
+    /* Needs the GIL. The draw for the `rng=` of dropcore.dropout; a Stream gives its
+       next draw. Returns 0, or -1 with a Python exception set. */
     int (*draw_of)(PyObject *rng, dropcore_draw *draw);
 
     /* The block of these lengths that begins at `offset` in an array of lengths
        `whole`, of at most 64 axes. Bit a of `shared` says that decisions are shared
-       along axis a. Returns 1; 0 where the block is not within the array, or that has
-       2^63 elements or more. */
+       along axis a. Returns 1, or 0 if the block is not within the whole array, or the
+       whole array has 2^63 elements or more. */
     int32_t (*shard_of)(int axes, const Py_ssize_t *whole, const Py_ssize_t *offset,
         const Py_ssize_t *length, uint64_t shared, dropcore_shard *shard);
-    /* How many decisions the block has. */
+    /* The number of decisions of the block. */
     Py_ssize_t (*shard_decisions)(const dropcore_shard *shard);
-    /* As keep_bits, of a block: n of its decisions from number `first` on, in C order
+    /* As keep_bits, for a block: n of its decisions from number `first` on, in C order
        of the block. */
     void (*keep_shard)(const dropcore_draw *draw, double p,
         const dropcore_shard *shard, Py_ssize_t first, Py_ssize_t n, uint8_t *bits);

@@ -1,7 +1,7 @@
 """The stream as bytes, for test batteries that read them from a pipe: ``dropcore stream``.
 
-Each kind of bytes is made of one part of the mask stream, so that a battery which finds a fault
-says where it lies. All are uniform random bits if the stream is ideal.
+Each kind of bytes comes from one part of the mask stream, so a fault that a battery finds is a
+fault of that part. All kinds are uniform random bits if the stream is ideal.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dropcore.stream import Stream
 
 Bytes = NDArray[np.uint8]
 
-PIECE = 2**24  # decisions, or 2**18 words, that are made at a time
+PIECE = 2**24  # decisions that are made at a time; of words, 2**18
 SIDE_BY_SIDE = 1024  # draws, or streams, whose words are interleaved
 
 
@@ -34,7 +34,7 @@ def masks(seed: int, p: float) -> Iterator[Bytes]:
     """Give the packed masks of draws 0, 1, 2, ..., PIECE decisions of each.
 
     For p other than 0.5 von Neumann's extractor makes the decisions uniform: of each pair of
-    decisions that differ the first counts. For independent decisions its bits are exactly fair.
+    decisions that differ, the first is used. For independent decisions these bits are exactly fair.
     """
     for draw in _draws(seed):
         packed = keep_mask(PIECE, p, rng=draw, packed=True)
@@ -57,7 +57,7 @@ def siblings(seed: int, p: float) -> Iterator[Bytes]:
 
 
 def ties(seed: int, p: float) -> Iterator[Bytes]:
-    """Give what ties decide: one bit of each tie, one element in 256."""
+    """Give the outcomes of ties, one bit for each; one element in 256 is a tie."""
     for draw in _draws(seed):
         yield _packed(kept_ties(draw, PIECE))
 
@@ -65,12 +65,12 @@ def ties(seed: int, p: float) -> Iterator[Bytes]:
 def kept_ties(draw: Draw, n: int) -> Bytes:
     """Give a 0 or 1 for each tie among the first `n` elements, in order: 1 if it is kept.
 
-    At p = 2**-8 the elements whose eight bits are 0 are dropped; at half of that p the same
-    elements are ties, and each is dropped with probability 1/2.
+    At p = 2**-8 the elements whose eight bits are 0 are dropped; at p = 2**-9 the same elements
+    are ties, and each is dropped with probability 1/2.
     """
     tied = ~keep_mask(n, 2.0**-8, rng=draw, packed=True)
     kept = keep_mask(n, 2.0**-9, rng=draw, packed=True)
-    some = np.flatnonzero(tied)  # few bytes have a tie: only those are unpacked
+    some = np.flatnonzero(tied)  # few bytes have a tie; only these are unpacked
     bits = np.unpackbits(kept[some], bitorder="little")
     at_ties: Bytes = bits[np.unpackbits(tied[some], bitorder="little").view(bool)]
     return at_ties
@@ -99,7 +99,7 @@ def _draws(seed: int) -> Iterator[Draw]:
 
 
 def _packed(bits: Bytes) -> Bytes:
-    # Whole bytes: zeros that fill up the last one would not be random.
+    # Only whole bytes: the zeros that fill up the last byte would not be random.
     return np.packbits(bits[: bits.size // 8 * 8], bitorder="little")
 
 

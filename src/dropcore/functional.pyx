@@ -1,5 +1,5 @@
-# The functions `dropout` and `keep_mask`: they check every argument, and have the variant's Runner
-# drop.
+# The functions `dropout` and `keep_mask`. They check every argument except `out`, then call `drop`
+# of the variant's Runner, which checks `out`.
 
 cimport numpy as cnp
 
@@ -43,53 +43,56 @@ cpdef bint keeps_bits(object store) except? 0:
 def dropout(
     x, p, *, training, rng=None, variant="standard", out=None, store="bits", shard=None, **options,
 ):
-    """Drop elements of an array at random, and say which.
+    """Drop elements of an array at random; return the result and the mask.
 
     Parameters
     ----------
     x : array_like
-        float32, float64, float16 or bfloat16, of any shape and strides. By one draw and p,
-        the decision for an element depends on its place in C order alone.
+        float32, float64, float16 or bfloat16, of any shape and strides. For a given draw and p,
+        the decision for an element depends only on the element's place in C order.
     p : float
         The probability that an element is dropped, in [0, 1].
     training : bool
-        False gives the variant's inference rule; for the standard one, x itself is
-        copied. There is no default: forgetting it is the commonest bug of its kind.
+        False applies the variant's inference rule; for most variants y is a copy of x. There
+        is no default, because a forgotten `training` is a frequent bug.
     rng : None, Stream, Draw, int, SeedSequence, Generator or BitGenerator, optional
-        A Stream gives its next draw, a Draw is used as it is. An int or SeedSequence
-        repeats its mask. A Generator gives 32 bytes for a fresh key. None is a stream
-        of the process, seeded by the operating system.
+        A Stream gives its next draw. A Draw is used as it is. An int or a SeedSequence gives
+        the same draw in each call. A Generator gives 32 bytes for a new key. None stands for
+        the stream of the process, which the operating system seeds.
     variant : str or Variant, default: "standard"
-        What kind of dropout; `dropcore.variant_names` lists the installed ones.
+        The kind of dropout; `dropcore.variant_names` lists the installed ones.
     out : numpy.ndarray, optional
-        Where y is written: x itself, or an array of its shape and dtype that shares no
-        memory with it. Nothing is copied where its strides are those of x and leave no gaps,
-        whatever the order of the axes in memory.
+        The array for y: x itself, or an array with the shape and dtype of x that shares no memory
+        with x. If `out` and x have the same strides without gaps, nothing is copied, whatever the
+        order of the axes in memory.
     store : {"bits", "draw"}, default: "bits"
-        What the mask keeps for backward: one bit for each decision, or nothing but its
-        draw, from which the bits are made again. Gradients are the same to the bit.
+        What the mask of a planned variant keeps for backward: one bit for each decision, or only
+        the draw, from which backward makes the bits again. Gradients are the same to the bit. The
+        mask of a deciding variant always keeps the bits; that of a free variant keeps the arrays
+        that the variant saves.
     shard : (global_shape, offsets), optional
-        x is the block of a larger array of shape `global_shape` that begins at `offsets`, one for
-        each axis. By the same draw, blocks get their parts of one mask: put together, y and dx are
-        those of the whole array, however it is cut. `rng` must be a Draw; an int or a SeedSequence
-        will do.
+        x is a block of a larger array: `global_shape` is the shape of that array, and `offsets`
+        says, for each axis, where the block begins. With the same draw, all blocks get their parts
+        of one mask. Put together, the blocks of y and dx equal those of the whole array, however
+        it is cut. `rng` must then be a Draw, an int or a SeedSequence.
     **options
-        The variant's own, such as ``shared_axes`` for "standard", and its further
+        The options of the variant, such as ``shared_axes`` for "standard", and its further
         inputs by name.
 
     Returns
     -------
     y : numpy.ndarray
-        `out`, or a new array in C order; in training and in inference alike it shares
-        memory with x only where `out` does.
+        `out`, or a new array in C order. It shares memory with x only if `out` does, also in
+        inference.
     mask : Mask
         ``mask.backward(dy)`` is the gradient.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not what is accepted; nothing is written, no draw is taken. What a
-        variant's own code raises comes after the draw was taken.
+        If an argument is not accepted. Then nothing was written and no draw was taken. One
+        exception: `decide` and `plan` of a deciding variant, and `forward` of a free variant, run
+        after the draw was taken, so an error in them uses up the draw.
     LookupError
         If there is no such variant.
     OverflowError
@@ -97,14 +100,15 @@ def dropout(
 
     Notes
     -----
-    A thread can flush subnormal numbers to zero, as after ``torch.set_flush_denormal`` or
-    with a library built for fast mathematics. Then subnormal elements of float32, float64
-    and bfloat16 become 0 here, as in all its arithmetic; those of float16 stay. Decisions
-    and all other elements stay the same to the bit.
+    A thread can flush subnormal numbers to zero, for example after ``torch.set_flush_denormal``,
+    or in a program with a library that was built for fast mathematics. Then a kept element of
+    float32, float64 or bfloat16 becomes 0 if x or y is subnormal, as in all arithmetic of that
+    thread. float16 does not change. Decisions and all other elements stay the same to the bit.
 
-    Of a block a planned variant costs what the block costs. A variant that decides for an array as
-    a whole does so for all of it, and keeps the block's part. One that computes by itself, or has a
-    rule of its own for inference, is refused: it may need elements outside of the block.
+    With `shard`, the cost of a planned variant depends on the block's size, not on the whole
+    array's. A deciding variant decides for the whole array, and keeps the decisions of the block. A
+    free variant is refused, and in inference any variant with its own inference rule: it may need
+    elements outside the block.
 
     Examples
     --------
@@ -131,7 +135,7 @@ def dropout(
 cpdef tuple dropout_by_position(
     x, p, training, rng, variant, out, store, shard, dict options
 ):
-    """`dropout` by position, `options` in a dict: a call by name costs a layer as much as this."""
+    """`dropout` with arguments by position, for layers: a call by name is slower."""
     cdef Runner runner
     cdef tuple others = (), block = None
     cdef double value
@@ -140,7 +144,7 @@ cpdef tuple dropout_by_position(
     if type(variant) is not str and isinstance(variant, str):
         variant = str.__str__(variant)
     if options:
-        for name in inputs_of(variant)[1:]:  # they come by name, among the options
+        for name in inputs_of(variant)[1:]:  # users pass these by name, like options
             if name not in options:
                 raise_missing(variant, name)
             others += (options.pop(name),)
@@ -176,7 +180,7 @@ cdef tuple inputs_of(object variant):
 
 
 def keep_mask(shape, p, *, rng=None, packed=False, start=0, shard=None):
-    """Only the decisions of standard dropout: True where kept.
+    """The decisions of standard dropout: True where kept.
 
     Parameters
     ----------
@@ -186,13 +190,14 @@ def keep_mask(shape, p, *, rng=None, packed=False, start=0, shard=None):
     rng : optional
         As for `dropout`.
     packed : bool, default: False
-        One bit a decision, ``numpy.packbits(keep, bitorder="little")``, instead of a
-        bool array.
+        One bit for each decision, as by ``numpy.packbits(keep, bitorder="little")``, instead
+        of a bool array.
     start : int, default: 0
-        The first decision's place in a larger mask, so that pieces can be made apart,
-        of one Draw.
+        The place of the first decision in a larger mask. So one mask can be made in pieces, all
+        with the same Draw.
     shard : (global_shape, offsets), optional
-        As for `dropout`: the mask of a block of `shape`, in a larger one. Instead of `start`.
+        As for `dropout`: the mask of a block of shape `shape` in a larger array. Cannot be combined
+        with `start`.
 
     Returns
     -------

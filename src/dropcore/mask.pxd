@@ -12,7 +12,7 @@ cdef class Runner:
     cdef readonly object variant
     cdef readonly tuple inputs
     cdef readonly bint training
-    cdef Runner inference  # of the same variant
+    cdef Runner inference  # the Runner for inference of the same variant
 
     cdef tuple drop(
         self, cnp.ndarray x, tuple others, double p, object out, object rng, bint store,
@@ -38,9 +38,9 @@ cdef class Mask:
     cdef readonly tuple shard
     cdef bint has_draw
     cdef DrawAddress address
-    cdef ShapedPlan plan  # where the core selects
-    cdef object bits  # decisions that are kept, or None
-    cdef tuple saved  # what a variant's own forward left
+    cdef ShapedPlan plan  # of a planned or deciding variant; otherwise None
+    cdef object bits  # the stored decisions, or None
+    cdef tuple saved  # the arrays that a free variant's forward saved
 
 
 cdef int register_runner(object kind, type runner) except -1

@@ -1,10 +1,10 @@
 # Mask: what was dropped in one forward pass. Runner: the interface of what runs a variant.
 #
-# A. A Mask holds what was decided and runs nothing. After the call that makes it, it is immutable.
+# A. A Mask holds the decisions, and computes nothing itself. It is immutable once it is made.
 # B. A Runner runs one variant. Each kind of variant has a module in runners/ that registers its
 #    class of Runner here. Only `runner_of` asks for the kind of a variant.
-# C. A pickled Mask has the class and options of its variant, and its draw. Bits are pickled only
-#    if there is no draw to make them from.
+# C. A pickled Mask has its variant with the options, the draw, and the arrays that a free variant
+#    saved. Bits are pickled only if there is no draw to make them from.
 
 cimport cython
 cimport numpy as cnp
@@ -34,8 +34,8 @@ cpdef double p_for(object variant, object p) except? -1.0:
 # -------------------------------------------------------------------- runners
 
 cdef class Runner:
-    # x and dy were accepted before, and have the mask's shape if there is a mask. `others` (further
-    # inputs) and `out` are as the user gave them. A kind overrides the methods that it supports.
+    # x and dy were checked before, and have the mask's shape if there is a mask. `others` (further
+    # inputs) and `out` are not checked yet. Each kind overrides the methods that it supports.
 
     def __cinit__(self, variant):
         self.variant = variant
@@ -45,20 +45,20 @@ cdef class Runner:
     cdef tuple drop(
         self, cnp.ndarray x, tuple others, double p, object out, object rng, bint store, tuple shard
     ):
-        # Gives y and its mask; `shard` may be None. The draw is taken after all checks, and for
-        # planned variants all allocations: a failed call takes none, but where their code fails.
+        # Returns y and its mask; `shard` may be None. The draw is taken after all checks, in
+        # planned variants also after all allocations: only later code of a variant can fail.
         raise NotImplementedError
 
     cdef object again(self, Mask mask, cnp.ndarray x, tuple others, object out):
-        # Gives y by the decisions of the mask.
+        # Returns y by the decisions of the mask.
         raise NotImplementedError
 
     cdef object backward(self, Mask mask, cnp.ndarray dy, object out):
-        # Gives the gradient of x, or a tuple of gradients if there are several inputs.
+        # Returns the gradient of x, or a tuple of gradients if there are several inputs.
         raise NotImplementedError
 
     cdef cnp.ndarray decisions(self, Mask mask):
-        # Gives the packed decisions, in the mask's own shape: the mask's array or a new one.
+        # Returns the packed decisions, in the mask's own shape: the mask's array or a new one.
         raise TypeError(f"variant must be one with keep decisions, not {self.variant.name!r}")
 
     cdef tuple mask_shape(self, Mask mask):
@@ -71,20 +71,20 @@ cdef class Runner:
         self, double p, tuple shape, Draw draw, object bits, tuple mask_shape, tuple saved,
         tuple shard,
     ):
-        # Gives the mask that a record or a pickle describes.
+        # Returns the mask that a record or a pickle describes.
         raise NotImplementedError
 
     cdef tuple held(self, Mask mask):
-        # Gives the arrays that backward needs and that do not follow from the draw.
+        # Returns the arrays that backward needs and that cannot be computed from the draw.
         raise NotImplementedError
 
     cdef Mask joined(self, Mask bare, tuple held):
-        # Gives the mask of which `bare` and `held` are the parts.
+        # Returns the mask made of `bare` and `held`.
         raise NotImplementedError
 
 
 cdef tuple shard_for(Runner runner, object shard, tuple shape):
-    # The argument `shard` as tuples of int, if the variant takes one and it fits x of that shape.
+    # `shard` as tuples of int. Raises if the variant takes none, or if the shard does not fit.
     if not runner.variant.takes_shard(runner.training):
         raise TypeError(
             f"shard must be None for variant {runner.variant.name!r}, "
@@ -93,7 +93,7 @@ cdef tuple shard_for(Runner runner, object shard, tuple shape):
     return checked_shard(shard, "x", shape)
 
 
-cdef Runner no_runner = Runner(None)  # of an empty Mask, which a broken pickle can make
+cdef Runner no_runner = Runner(None)  # for an empty Mask, which a broken pickle can make
 cdef list kinds = []  # pairs: a base class of variants, the class of Runner for them
 cdef type inference = None  # the class of Runner for inference, of any variant
 
@@ -141,10 +141,10 @@ cdef Mask remember(
 
 @cython.final
 cdef class Mask:
-    """Mask(never, /)\n--\n\nWhat was dropped in one forward pass.
+    """Mask(never, /)\n--\n\nThe decisions of one forward pass.
 
-    `dropcore.dropout` and the layers give it; `Mask.from_keep` makes one of decisions
-    that you bring, `Mask.from_record` one of a record. It does not change.
+    `dropcore.dropout` and the layers return a Mask; `Mask.from_keep` makes one from your own
+    decisions, `Mask.from_record` one from a record. A Mask is immutable.
 
     Attributes
     ----------
@@ -158,14 +158,14 @@ cdef class Mask:
     shard : tuple or None
         ``(global_shape, offsets)`` where x is the block of a larger array, else None.
     variant : Variant
-        With its options.
+        The variant with its options.
     training : bool
-        True for a mask from training, whatever p is; False for one from inference.
+        True for a mask from training, whatever p is; False for a mask from inference.
     keep : numpy.ndarray
-        True where kept, made on demand as a new bool array of the mask's own shape: an
-        axis along which decisions are shared has length 1, so it broadcasts to x.
+        True where kept: a new bool array at each access, of the mask's own shape. An axis
+        along which decisions are shared has length 1, so the array broadcasts to x.
     packed : numpy.ndarray
-        The same, one bit a decision in C order: ``numpy.packbits(keep,
+        The same decisions, one bit for each in C order: ``numpy.packbits(keep,
         bitorder="little")``.
 
     Examples
@@ -189,16 +189,16 @@ cdef class Mask:
 
     @staticmethod
     def from_keep(keep, p, *, shape=None, variant="standard", **options):
-        """A mask of decisions that you bring.
+        """A mask made of your own decisions.
 
         Parameters
         ----------
         keep : array_like of bool, or of 0 and 1
             True where kept.
         p : float
-            The probability that the scale makes up for.
+            The probability from which the scale is computed.
         shape : tuple of int, optional
-            The shape of x, where `keep` has axes of length 1 that are shared. By
+            The shape of x, if decisions are shared along axes of length 1 of `keep`. By
             default the shape of `keep`.
         variant : str or Variant, default: "standard"
             A planned variant; its options follow by name.
@@ -211,7 +211,7 @@ cdef class Mask:
         Raises
         ------
         TypeError, ValueError
-            If `keep` has other values, or does not fit `shape`; if the variant has no such p.
+            If `keep` has other values, or does not fit `shape`; if the variant refuses p.
         """
         cdef Runner runner = runner_of(get_variant(variant, **options))
         cdef double value = p_for(runner.variant, p)
@@ -248,21 +248,21 @@ cdef class Mask:
     def backward(self, dy, *, out=None):
         """The gradient of x, given that of y.
 
-        The decisions are those of the forward pass, never inferred from zeros; where an
-        element was dropped the gradient is +0.0, whatever dy is there.
+        Backward uses the decisions of the forward pass; it does not look for zeros in y. Where an
+        element was dropped the gradient is +0.0, whatever the value of dy.
 
         Parameters
         ----------
         dy : array_like
             Of the mask's shape, and of a dtype that `dropout` takes.
         out : numpy.ndarray, optional
-            As for `dropout`: it may be dy itself. Only for a variant of one input.
+            As for `dropout`; `out` may be dy itself. Only for a variant with one input.
 
         Returns
         -------
         numpy.ndarray or tuple of numpy.ndarray
-            `out`, or a new array in C order; one for each input, in their order, where
-            the variant has several.
+            `out`, or a new array in C order. If the variant has several inputs, a tuple with
+            a gradient for each input, in their order.
         """
         cdef cnp.ndarray array
         if out is not None and len(self.runner.inputs) > 1:
@@ -275,18 +275,18 @@ cdef class Mask:
         return self.runner.backward(self, array, out)
 
     def split(self):
-        """The stored arrays that backward needs, and a function that makes the mask of them again.
+        """The stored arrays that backward needs, and a function that rebuilds the mask from them.
 
-        For a framework that holds arrays itself, and frees them when no gradient can be asked
-        for any more.
+        This is for frameworks that hold such arrays themselves, and free them when backward cannot
+        be called any more.
 
         Returns
         -------
         held : tuple
-            The packed decisions, as kept by ``store="bits"``; for a free variant, what its
-            forward saved. The mask still uses these arrays: do not write to them.
+            The packed decisions, if ``store="bits"`` kept them; for a free variant, the arrays
+            that its forward saved. The mask still uses these arrays: do not write to them.
         join : callable
-            ``join(held)`` is this mask; `join` itself keeps no array.
+            ``join(held)`` returns the mask again; `join` itself holds no array.
 
         Examples
         --------
@@ -335,17 +335,17 @@ cdef class Mask:
         return f"<Mask {self.variant!r} p={self.p} shape={self.shape}{shard} {where}>"
 
     def record(self):
-        """A JSON-able dict from which `from_record` makes this mask again.
+        """Plain data for JSON, from which `from_record` makes this mask again.
 
         Returns
         -------
         dict
-            Stream version, draw, p, shape, variant and options; the shard, where there is one.
+            Stream version, draw, p, shape, variant, options, and the shard if there is one.
 
         Raises
         ------
         TypeError
-            If the mask has no draw to record: decisions of `from_keep`. Save `packed`.
+            If the mask is from `from_keep`, and so has no draw. Save `packed` instead.
 
         Examples
         --------
@@ -364,10 +364,10 @@ cdef class Mask:
 
     @staticmethod
     def from_record(record):
-        """The mask that `record` wrote.
+        """The mask that a record describes.
 
-        A free variant that saves what it computed from x can run forward again, not
-        backward.
+        The mask of a free variant that saves arrays computed from x can run forward again, but
+        not backward.
 
         Parameters
         ----------
@@ -376,7 +376,7 @@ cdef class Mask:
         Raises
         ------
         TypeError, ValueError, LookupError
-            If `record` is broken or of another stream version, or its variant is not installed.
+            If `record` is broken or has another stream version, or its variant is not installed.
         """
         variant, p, shape, draw, shard = records.read(record)
         return _rebuild(variant, p, shape, draw, draw is not None, None, None, None, shard)

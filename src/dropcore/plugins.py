@@ -6,8 +6,9 @@ The first request for a variant imports the plugin's module and registers it wit
 module's hook must then register that name. If a plugin fails, a warning names it, and a request
 for its variant raises the cause. The other plugins go on working.
 
-The environment variable ``DROPCORE_PLUGINS`` selects distributions. Unset: the entry points of
-all count. Empty: of none. Otherwise it is a comma-separated list of the distributions to use.
+The environment variable ``DROPCORE_PLUGINS`` selects distributions. If it is not set, the entry
+points of all distributions count; if it is empty, none. Otherwise it is a comma-separated list of
+the distributions whose entry points count.
 
 A plugin is code. It runs with the rights of the process that requests its variant.
 """
@@ -66,7 +67,7 @@ class Plugin:
     distribution, version : str
     state : {"not loaded", "loaded", "failed", "switched off"}
     error : str
-        Why it failed; empty otherwise.
+        The reason, if it failed; otherwise empty.
     """
 
     name: str
@@ -145,7 +146,7 @@ class Registry:
         return f"variant {name!r} is {why}{hint} Installed: {', '.join(self.names())}"
 
     def _load(self, plugin: Plugin) -> type[Variant]:
-        if plugin.name in BUILT_IN:  # only a passing cause, as an interrupt, can stop it
+        if plugin.name in BUILT_IN:  # a failure, such as an interrupt, is not remembered
             return self._register(plugin)
         failure = self._failures.get((plugin.name, plugin.distribution))
         if failure is None:
@@ -313,7 +314,7 @@ def get_variant(name: str | Variant, /, **options: Any) -> Variant:  # type: ign
         and the installed ones, or the cause.
     TypeError, ValueError
         If the variant has no such option, or does not accept the value; or if the value of an
-        option cannot be stored in JSON, as an array, so that `Mask.record` could not be saved.
+        option, such as an array, cannot be stored in JSON, so `Mask.record` could not be saved.
 
     Examples
     --------

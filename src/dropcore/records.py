@@ -1,4 +1,4 @@
-"""The record of a mask: a JSON-able dict that says all that makes it again."""
+"""The record of a mask: plain data for JSON, from which the same mask can be made again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dropcore.plugins import get_variant
 from dropcore.variants.base import Variant
 
 KEYS = {"stream_version", "draw", "p", "shape", "variant", "options"}
-SHARD_KEYS = KEYS | {"shard"}  # of a block of a larger array
+SHARD_KEYS = KEYS | {"shard"}  # for a block of a larger array
 
 Shard: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
 
@@ -17,7 +17,7 @@ Shard: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
 def record_of(
     variant: Variant, p: float, shape: tuple[int, ...], draw: Draw | None, shard: Shard | None
 ) -> dict[str, Any]:
-    """The record of a mask; without a draw it is one of inference."""
+    """The record of a mask; `draw` is None for a mask from inference."""
     record: dict[str, Any] = {
         "stream_version": STREAM_VERSION,
         "draw": None if draw is None else str(draw),
@@ -35,13 +35,15 @@ def record_of(
 
 
 def read(record: dict[str, Any]) -> tuple[Variant, Any, Any, Draw | None, Any]:
-    """What a record says: the variant, p, shape, draw and shard, or None.
+    """The variant, p, shape, draw and shard of a record; draw and shard may be None.
 
-    p, shape and shard are not checked yet.
+    p, shape and shard are not checked.
     """
     check_version("record", record)
     if set(record) not in (KEYS, SHARD_KEYS):
-        raise ValueError(f"record must have the keys {sorted(KEYS)}, not {list(record)}")
+        raise ValueError(
+            f"record must have the keys {sorted(KEYS)} and may have 'shard', not {list(record)}"
+        )
     if not isinstance(record["variant"], str):
         raise TypeError(f"record['variant'] must be a str, not {record['variant']!r}")
     if not isinstance(record["options"], dict):

@@ -1,4 +1,5 @@
-# The argument `rng=` (SPEC 7): what it may be, and the draw that it names.
+# The argument `rng=` of Scientific Python SPEC 7 (https://scientific-python.org/specs/spec-0007/):
+# the accepted types, and the draw that each gives.
 
 import os
 
@@ -12,7 +13,7 @@ from dropcore.stream cimport Stream
 cdef str STREAMS = "None, a Stream, an integer >= 0, a SeedSequence, a Generator or a BitGenerator"
 cdef str RNGS = STREAMS.replace("a Stream", "a Stream, a Draw")
 
-# What `rng=` takes (SPEC 7); for annotations, and for isinstance.
+# The types that `rng=` accepts; for annotations, and for isinstance.
 RNGLike = (
     Stream
     | Draw
@@ -33,12 +34,12 @@ def _seed_default_stream():
 
 
 if hasattr(os, "register_at_fork"):
-    # Without it, forked workers would all drop the same elements.
+    # Otherwise all forked workers would drop the same elements.
     os.register_at_fork(after_in_child=_seed_default_stream)
 
 
 cdef int check_rng(object rng) except -1:
-    # Before anything is drawn: whether take_draw will know what to do.
+    # Raises if take_draw would raise. Takes no draw.
     if type(rng) is Stream:
         return (<Stream> rng).check_left()
     if rng is None or type(rng) is Draw:
@@ -49,36 +50,37 @@ cdef int check_rng(object rng) except -1:
 
 
 cdef int check_agreed(object rng) except -1:
-    # For a block of a larger array. A source that gives each call a new draw would give each block
-    # another mask.
+    # The check of `rng` for a block of a larger array. A Stream or a generator would give each
+    # block another draw, and so another mask.
     if rng is None or isinstance(rng, (Stream, np.random.Generator, np.random.BitGenerator)):
         raise TypeError(
-            "rng must be a Draw (or an integer or a SeedSequence, which repeats its own) where "
-            f"shard is given, not {rng!r}: pass the same Draw for all blocks of one array, such "
-            "as stream.at(step)"
+            "rng must be a Draw (or an integer or a SeedSequence, which give the same draw in each "
+            f"call) where shard is given, not {rng!r}: pass the same Draw for all blocks of one "
+            "array, such as stream.at(step)"
         )
     return 0
 
 
 def stream_of(rng):
-    """The stream that `rng=` names, for what takes more than one draw of it: a layer, a model.
+    """The stream for `rng=`, for code that takes several draws from it, such as a layer.
 
     Parameters
     ----------
     rng : None, Stream, int, SeedSequence, Generator or BitGenerator
         A Stream is returned as it is; an int or a SeedSequence is the seed of a new one.
-        A Generator gives 32 bytes for the seed of a new one, so ask once for each layer.
+        A Generator gives 32 bytes for the seed of a new one, so call this function once for
+        each layer.
 
     Returns
     -------
     Stream or None
-        None for None: the stream of the process, which a forked child makes anew. It has
-        no Stream of its own to return; pass None on as ``rng=``.
+        None for None. None stands for the stream of the process, which is replaced in a forked
+        child, so it is not returned as an object. Pass the None on as ``rng=``.
 
     Raises
     ------
     TypeError, ValueError
-        If `rng` is none of these; a Draw is one mask, and no stream.
+        If `rng` is of another type. A Draw is refused: it gives only one mask.
 
     Examples
     --------

@@ -1,10 +1,13 @@
 # Streams: where draws come from (mask stream, version 1).
 #
-# A. A stream's key is a function of its seed and its path alone (_core/keys.pyx), so
-#    streams never disturb each other, whatever is drawn from them and in whatever order.
-# B. A draw index is taken under the stream's lock and after everything that can
-#    fail before it: no index is given twice, and a refused call takes none.
-# C. Everything that is saved is text or JSON: never a pickle of generator state.
+# A. A stream's key depends only on its seed and its path (_core/keys.pyx). So draws from one stream
+#    never change the draws of another.
+# B. A draw index is taken under the stream's lock, as the last step that can fail. So no index is
+#    given twice, and a refused call takes no index.
+# C. The lock is a critical section of the object: a lock in free-threaded Python, nothing with the
+#    GIL. The code inside never waits and never lets Python switch threads. CPython stops all other
+#    threads before a fork, and not inside such code, so the lock is free in the child.
+# D. Streams are saved as JSON, and pickled by the same dict.
 
 cimport cython
 from libc.stdint cimport uint8_t, uint64_t
@@ -78,7 +81,7 @@ cdef class Stream:
     seed : None, int, bytes or numpy.random.SeedSequence, default: None
         None takes 32 bytes from the operating system. Integers are >= 0, of any size.
     path : sequence of str or int, optional
-        ``Stream(seed, path=("encoder", "drop1"))`` gives the draws of
+        ``Stream(seed, path=("encoder", "drop1"))`` gives the same draws as
         ``Stream(seed).child("encoder").child("drop1")``.
 
     Attributes
@@ -88,28 +91,28 @@ cdef class Stream:
     position : int
         The index of the next draw; 2**64 when no draw is left.
     key_and_index : numpy.ndarray
-        `Draw.key_and_index` of ``stream.at(0)``.
+        The same as ``stream.at(0).key_and_index``.
     state : dict
-        JSON-able: seed, path, position and the positions of all descendants. Setting
-        it moves this stream and its descendants to the saved positions; the saved
-        seed and path must be this stream's.
+        Plain data for JSON: seed, path, position and the positions of all descendants.
+        Assigning a saved state moves this stream and its descendants to the saved positions;
+        the saved seed and path must be those of this stream.
 
     Raises
     ------
     TypeError, ValueError
-        If `seed` or a part of `path` is not of those kinds (a bool is refused), or
-        negative.
+        If `seed` or a part of `path` is of another type (a bool is refused), or negative.
 
     Notes
     -----
     **Compatibility guarantee.** A seed, a path and a draw index give the same mask for ever:
     on every machine, in every release with the same `dropcore.STREAM_VERSION`. Changing one
     bit of one mask is a breaking release with another version. docs/mask-stream.md defines
-    the bits. What None draws from the operating system differs each time.
+    the bits. With the seed None each Stream has another seed.
 
-    Taking a draw is safe from any number of threads: each gets its own index. Copies
-    and pickles carry the position. A forked child goes on where its parent was, so
-    parent and child then repeat each other's draws; give each a `child` of its own.
+    Any number of threads can take draws from one Stream at the same time: each call gets its own
+    index. Copies and pickles have the position of the original. After a fork, parent and child
+    each continue from the same position, so both get the same draws: give each process a `child`
+    of its own. A fork is safe while other threads take draws.
 
     Examples
     --------
@@ -156,7 +159,7 @@ cdef class Stream:
         raise OverflowError(f"{self!r} has no draw left: its position is 2**64")
 
     def draw(self):
-        """The next draw; the position moves on by one.
+        """The next draw; the position advances by one.
 
         Returns
         -------
@@ -191,7 +194,7 @@ cdef class Stream:
         return draw_of(address)
 
     def child(self, part):
-        """The stream one step down the path: the same object each time it is asked for.
+        """The stream whose path has `part` added; each call with the same part returns one object.
 
         Parameters
         ----------
@@ -246,12 +249,12 @@ cdef class Stream:
 
     @staticmethod
     def from_state(state):
-        """A new stream, with its descendants, where `state` says.
+        """A new stream with its descendants, at the positions in `state`.
 
         Parameters
         ----------
         state : dict
-            What `Stream.state` gave, also after a trip through JSON.
+            The value of `Stream.state`, also after a trip through JSON.
 
         Returns
         -------
@@ -260,7 +263,7 @@ cdef class Stream:
         Raises
         ------
         TypeError, ValueError
-            If `state` is not such a dict, or of another stream version.
+            If `state` is not such a dict, or has another stream version.
         """
         check_version("state", state)
         _fields("state", state, {"stream_version", "seed", "path", "position", "children"})

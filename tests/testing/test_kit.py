@@ -219,7 +219,7 @@ def test_shapes_that_a_variant_does_not_read_are_left_out():
 
 
 def test_a_variant_that_reads_no_usual_shape_needs_shapes():
-    with pytest.raises(ValueError, match=r"reads none of the usual: \(60,\): "):
+    with pytest.raises(ValueError, match=r"accepts none of the usual: \(60,\): "):
         Subject("standard", {"shared_axes": 5})
     assert check_variant("standard", shared_axes=5, shapes=[(1, 2, 1, 5, 1, 6)]).passed
 

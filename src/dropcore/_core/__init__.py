@@ -1,7 +1,7 @@
-"""The core: kernels, masks and memory, with nothing of Python objects but arrays.
+"""The compiled core: kernels over the memory of arrays; keys, layouts, threads, checks.
 
-`DROPCORE_CHECKS=1` puts functions that look at their arguments in the place of the exported ones,
-for every module that is imported after this one.
+It knows nothing of streams, variants and masks. `DROPCORE_CHECKS=1` replaces the exported functions
+by functions that check their arguments, for every module that is imported after this one.
 """
 
 import os

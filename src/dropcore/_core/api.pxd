@@ -1,16 +1,16 @@
-# What other compiled code may call: `from dropcore cimport ...`. dropcore.h is the same
-# for C, and docs/engines.md explains both.
+# The functions for other compiled code: `from dropcore cimport ...`. dropcore.h has the same
+# functions for C, and docs/engines.md explains both.
 #
-# Free functions over pointers and counts, no GIL, no allocation, no errors. No
-# function is fused, no class is exported, no struct is passed by value, and the structs
-# are to be passed, not looked into: so the interface can grow without breaking what was
-# compiled against it.
+# The functions take pointers and counts. They need no GIL, allocate nothing and report no errors.
+# No function is fused, no class is exported, no struct is passed by value, and callers use no field
+# of a struct, except those of `dropcore_plan`, which they fill. So the interface can grow without
+# breaking code that was compiled against it.
 #
-# n counts elements; `start` is the first element's place in the whole mask, so that
-# pieces can be run apart. Packed bits are (n+7)//8 bytes, bit i%8 of byte i//8 is
-# element i of the piece. y may be x, dx may be dy. p is in [0, 1]. float16 and bfloat16
-# are passed as their 16 bits. Pointers may be NULL where nothing is to be read or written.
-# Elements are in C order, or in that of a layout.
+# n counts elements; `start` is the place of the first element in the whole mask, so a mask can be
+# made in pieces. Packed bits are (n+7)//8 bytes; bit i%8 of byte i//8 belongs to element i of the
+# piece. y may be x, dx may be dy. p is in [0, 1]. float16 and bfloat16 are passed as their 16 bits.
+# A pointer may be NULL if nothing is read or written through it. Elements are in C order, or in the
+# order of a layout.
 
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
@@ -31,8 +31,8 @@ ctypedef Shard dropcore_shard
 # DROPCORE_ABI of the installed dropcore, for callers whose calls no compiler checks.
 cdef uint32_t dropcore_abi() noexcept nogil
 
-# A path begins with a seed; each part leads one child further. A path can go on after a
-# draw was taken from it, and can be copied.
+# A path begins with a seed; each added part leads to a child. A path can be extended after
+# a draw was taken from it, and can be copied.
 cdef void dropcore_path_of_integer(
     uint64_t seed,
     dropcore_path* path,  # OUT
@@ -65,7 +65,7 @@ cdef void dropcore_set_index(
 
 # ---------------------------------------------- decisions, raw words, the scale
 
-# Decisions alone.
+# The decisions, without data.
 cdef void dropcore_keep_bits(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     uint8_t* bits,  # OUT
@@ -77,24 +77,23 @@ cdef void dropcore_words(
     uint64_t* words,  # OUT
 ) noexcept nogil
 
-# 1 / (1 - p) as forward takes it, 0 for p == 1: the scale of standard dropout.
+# The scale of standard dropout, as forward uses it: 1 / (1 - p); 0 for p == 1.
 cdef double dropcore_scale(double p) noexcept nogil
 
 # ---------------------------------------------------------------------- layouts
 
-# The layout of an array of at most 64 axes. A step along one of them skips so many elements
-# of memory as `stride` says; NULL for C order. Bit a of `shared` says that decisions are
-# shared along axis a. Returns 1; 0 where the elements are not one run of memory in any
-# order of the axes.
+# The layout of an array of at most 64 axes. `stride`: in elements, by axis; NULL for C
+# order. Bit a of `shared` says that decisions are shared along axis a. Returns 1, or 0 if
+# the array has gaps, elements that share memory, or a negative stride.
 cdef int32_t dropcore_layout_of(
     int axes, const Py_ssize_t* length, const Py_ssize_t* stride, uint64_t shared,
     dropcore_layout* layout,  # OUT
 ) noexcept nogil
 
-# How many decisions `select_layout` reads: those of a mask in C order.
+# The number of decisions that `select_layout` reads; they are in C order.
 cdef Py_ssize_t dropcore_layout_decisions(const dropcore_layout* layout) noexcept nogil
 
-# How many bytes it needs to lay them out anew; 0 where that is not needed.
+# Bytes of scratch memory that `select_layout` needs; 0 if none.
 cdef Py_ssize_t dropcore_layout_scratch(const dropcore_layout* layout) noexcept nogil
 
 # --------------------------------------------------------------- for each dtype
@@ -120,7 +119,8 @@ cdef void dropcore_forward_bfloat16(
     const uint16_t* x, uint16_t* y, uint8_t* bits,
 ) noexcept nogil
 
-# Its gradient; bits: what forward wrote, or NULL: made again from the draw.
+# The gradient of forward. bits: what forward wrote, or NULL: then they are made again from
+# the draw.
 cdef void dropcore_backward_float32(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const float* dy, float* dx, const uint8_t* bits,
@@ -141,7 +141,7 @@ cdef void dropcore_backward_bfloat16(
     const uint16_t* dy, uint16_t* dx, const uint8_t* bits,
 ) noexcept nogil
 
-# As forward, by a plan. The gradient of it is `select` with shift = drop = 0.
+# As forward, with a plan. The gradient is `select` with shift = drop = 0.
 cdef void dropcore_forward_plan_float32(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const dropcore_plan* plan, const float* x, float* y, uint8_t* bits,
@@ -162,7 +162,7 @@ cdef void dropcore_forward_plan_bfloat16(
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y, uint8_t* bits,
 ) noexcept nogil
 
-# n elements by n bits, from bit `first` on.
+# Selects n elements by n given bits, from bit `first` on.
 cdef void dropcore_select_float32(
     const uint8_t* bits, uint64_t first, Py_ssize_t n,
     const dropcore_plan* plan, const float* x, float* y,
@@ -183,7 +183,7 @@ cdef void dropcore_select_bfloat16(
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
 ) noexcept nogil
 
-# Inner axes shared: each of `decisions` holds for `times` neighbours.
+# Inner axes share decisions: each of `decisions` holds for `times` neighbours.
 cdef void dropcore_repeat_float32(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
     const dropcore_plan* plan, const float* x, float* y,
@@ -204,7 +204,7 @@ cdef void dropcore_repeat_bfloat16(
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
 ) noexcept nogil
 
-# Outer axes shared: the row of `decisions` holds for each of `times` rows.
+# Outer axes share decisions: the row of `decisions` holds for each of `times` rows.
 cdef void dropcore_tile_float32(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
     const dropcore_plan* plan, const float* x, float* y,
@@ -225,7 +225,7 @@ cdef void dropcore_tile_bfloat16(
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
 ) noexcept nogil
 
-# All elements of an array by the decisions of a mask.
+# Selects all elements of an array by given bits, with a layout.
 cdef void dropcore_select_layout_float32(
     const dropcore_layout* layout, const uint8_t* bits,
     const dropcore_plan* plan, const float* x, float* y,
@@ -253,18 +253,19 @@ cdef void dropcore_select_layout_bfloat16(
 # ----------------------------------------------------------------------- shards
 
 # The block of these lengths that begins at `offset` in an array of lengths `whole`, of at
-# most 64 axes. Bit a of `shared` says that decisions are shared along axis a. Returns 1; 0
-# where the block is not within the array, or that has 2^63 elements or more.
+# most 64 axes. Bit a of `shared` says that decisions are shared along axis a. Returns 1, or
+# 0 if the block is not within the whole array, or the whole array has 2^63 elements or
+# more.
 cdef int32_t dropcore_shard_of(
     int axes, const Py_ssize_t* whole, const Py_ssize_t* offset,
     const Py_ssize_t* length, uint64_t shared,
     dropcore_shard* shard,  # OUT
 ) noexcept nogil
 
-# How many decisions the block has.
+# The number of decisions of the block.
 cdef Py_ssize_t dropcore_shard_decisions(const dropcore_shard* shard) noexcept nogil
 
-# As keep_bits, of a block: n of its decisions from number `first` on, in C order of the
+# As keep_bits, for a block: n of its decisions from number `first` on, in C order of the
 # block.
 cdef void dropcore_keep_shard(
     const dropcore_draw* draw, double p, const dropcore_shard* shard,
@@ -274,8 +275,8 @@ cdef void dropcore_keep_shard(
 
 # ------------------------------------------------------- shards, for each dtype
 
-# As forward_plan, of a block where no decision is shared; x and y begin with its element
-# number `first`.
+# As forward_plan, for a block without shared decisions. x and y begin with element number
+# `first` of the block.
 cdef void dropcore_forward_shard_float32(
     const dropcore_draw* draw, double p, const dropcore_shard* shard,
     Py_ssize_t first, Py_ssize_t n,

@@ -1,5 +1,6 @@
-# The exported functions: thin calls through the table of kernels. What tools/interface.py says of
-# them is written below; what is no kernel's has its body here, for any dtype where it has one.
+# The exported functions: thin calls through the table of kernels. tools/interface.py generates the
+# functions that call one kernel, and the forms for each dtype (api_functions.pxi). The bodies of
+# the other functions are here; those for elements take the dtype as an argument.
 
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -13,7 +14,7 @@ from dropcore._core.plan cimport kept_scale
 from dropcore._core.shard cimport find_shard
 from dropcore._core.table cimport MAX_AXES, Dtype, Plan
 
-# Bytes of an element, by Dtype.
+# The size of an element in bytes, by Dtype.
 # written by tools/write_interface.py: sizes
 from dropcore._core.table cimport BFLOAT16, DTYPES, FLOAT16, FLOAT32, FLOAT64
 
@@ -75,7 +76,7 @@ cdef inline Plan standard(double p) noexcept nogil:
 cdef inline bint nontemporal(
     Dtype dtype, Py_ssize_t n, const void* x, const void* y,
 ) noexcept nogil:
-    # Whether one thread stores past the caches.
+    # Whether one thread uses non-temporal stores.
     return is_nontemporal(n * SIZES[<int> dtype], 1, x, y)
 
 

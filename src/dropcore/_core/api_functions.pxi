@@ -1,4 +1,4 @@
-# Of api.pyx: the functions that a kernel does, and those that are there for each dtype.
+# A part of api.pyx: the functions that call one kernel, and the forms for each dtype.
 
 # written by tools/write_interface.py: functions
 cdef void dropcore_keep_bits(

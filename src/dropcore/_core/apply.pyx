@@ -1,5 +1,5 @@
-# The kernels over arrays that were checked: accepted (arguments.pyx), dense (`is_dense`), and held
-# by the caller.
+# The kernels over arrays. The caller has checked the arrays: they are accepted (arguments.pyx) and
+# dense (`is_dense`). The caller also keeps them alive during the call.
 #
 # These functions take arrays, not typed memoryviews: making a memoryview of each array would cost
 # as much as all the rest of a small call.
@@ -61,7 +61,7 @@ cdef int drop(
     cnp.ndarray y,  # OUT, may be x
     cnp.ndarray bits,  # OUT: uint8, or None
 ) except -1:
-    # Each element has a decision; the kernel makes it and uses it at once.
+    # Each element has a decision of its own; one kernel makes the decisions and uses them.
     cdef Work w = new_work(DROP, shard.n * shard.rows)
     if w.n == 0:
         return 0
@@ -86,10 +86,10 @@ cdef int select(
     const Layout* layout,
     cnp.ndarray scratch,  # from `scratch_for`
     Plan plan,
-    cnp.ndarray x,  # IN: dense, its axes in the order of the layout
-    cnp.ndarray y,  # OUT: the same; may be x
+    cnp.ndarray x,  # IN: dense, with the strides for which the layout was made
+    cnp.ndarray y,  # OUT: dense, with the same strides; may be x
 ) except -1:
-    # By bits that were made before.
+    # Selects by given bits.
     cdef Work w
     cdef const uint8_t* source = bytes_of(bits)
     cdef uint8_t* anew
@@ -114,7 +114,7 @@ cdef void select_now(
     void* y,  # OUT, may be x
     uint8_t* scratch,  # OUT
 ) noexcept nogil:
-    # As `select`, on this thread and over pointers.
+    # Like `select`, but over pointers, and always on this thread.
     cdef Work w
     if layout.elements == 0:
         return

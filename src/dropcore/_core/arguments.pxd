@@ -8,8 +8,8 @@ cdef cnp.ndarray accepted_otherwise(str name, object value)
 
 
 cdef inline cnp.ndarray accepted(str name, object value):
-    # As `as_array`, of a dtype that the kernels take. Most arguments are arrays of float32: these
-    # are accepted without a call.
+    # Like `as_array`; also checks that the kernels take the dtype. Most arguments are float32
+    # arrays: these need no call.
     if cnp.PyArray_CheckExact(value) and (
         cnp.PyArray_TYPE(value) == cnp.NPY_FLOAT32 and cnp.PyArray_ISNOTSWAPPED(value)
     ):
@@ -17,7 +17,7 @@ cdef inline cnp.ndarray accepted(str name, object value):
     return accepted_otherwise(name, value)
 
 
-# The array was accepted before.
+# For an array that was accepted before.
 cdef Dtype dtype_of(cnp.ndarray array) noexcept
 cdef int check_shape(str name, cnp.ndarray array, tuple shape) except -1
 

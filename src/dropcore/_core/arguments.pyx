@@ -1,5 +1,5 @@
-# What the core accepts: arrays, integers, probabilities, shapes. Every check comes before anything
-# is written, and its error names the argument, the value and what is accepted.
+# The checks of arguments: arrays, integers, probabilities, shapes. Every check is made before
+# anything is written, and its error names the argument, the value and what is accepted.
 
 cimport numpy as cnp
 from cpython.buffer cimport PyObject_CheckBuffer
@@ -17,8 +17,8 @@ from dropcore._core.elsewhere import refuse, refuse_objects
 cnp.import_array()
 
 cdef int bfloat16_num = -1  # ml_dtypes registers its type at run time, if at all
-cdef tuple SHARED = ("__array_interface__", "__array_struct__")  # NumPy's own, without a copy
-cdef dict DEVICES = {  # of DLPack, as dlpack.h numbers them; 1 is the CPU
+cdef tuple SHARED = ("__array_interface__", "__array_struct__")  # NumPy reads these without a copy
+cdef dict DEVICES = {  # DLPack's devices, with the numbers of dlpack.h; 1 is the CPU
     2: "CUDA", 3: "CUDA host", 4: "OpenCL", 7: "Vulkan", 8: "Metal", 9: "VPI", 10: "ROCm",
     11: "ROCm host", 13: "CUDA managed", 14: "oneAPI", 15: "WebGPU", 16: "Hexagon", 17: "MAIA",
 }
@@ -43,8 +43,8 @@ cdef cnp.ndarray as_array(str name, object value):
 
 
 cdef cnp.ndarray _from_elsewhere(object value):
-    # The buffer protocol and NumPy's own come before DLPack: they need no capsule. NumPy does not
-    # take bfloat16 through DLPack; JAX, for one, gives it by __array__.
+    # The buffer protocol and NumPy's own interfaces are tried before DLPack: they need no capsule.
+    # NumPy does not accept bfloat16 through DLPack; JAX, for example, gives bfloat16 by __array__.
     cdef bint has_dlpack = hasattr(value, "__dlpack_device__")
     if has_dlpack:
         device = int(value.__dlpack_device__()[0])
@@ -96,7 +96,7 @@ cdef int check_shape(str name, cnp.ndarray array, tuple shape) except -1:
     return 0
 
 
-# `what`: all that is accepted in its place, for the message.
+# `what`: the accepted values, for the message.
 cpdef object integer_of(str name, object value, str what):
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be {what}, not the bool {value!r}")

@@ -38,7 +38,8 @@ cdef int unpack(
     cnp.ndarray bits,  # IN
     cnp.ndarray keep,  # OUT: bool, in C order
 ) except -1:
-    # NumPy's would make a second array of the size of `keep`; here no memory is asked for.
+    # `numpy.unpackbits` would make a second array of the size of `keep`; this function allocates
+    # nothing.
     cdef const uint8_t* packed_byte = <const uint8_t*> cnp.PyArray_DATA(bits)
     cdef uint8_t* kept = <uint8_t*> cnp.PyArray_DATA(keep)
     cdef Py_ssize_t n = cnp.PyArray_SIZE(keep), byte, k

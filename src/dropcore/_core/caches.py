@@ -12,14 +12,15 @@ UNITS = {"K": 1 << 10, "M": 1 << 20}
 def last_level_cache(folder: Path = SYSFS) -> int:
     """The size in bytes of the highest cache level of the first processor; 0 if it is not known.
 
-    Linux is asked before the C library: glibc adds up the caches of all cores on some processors.
+    Linux's files are read before the C library is asked: on some processors glibc adds up the
+    caches of all cores.
     """
     levels = {}
     for index in folder.glob("index*"):
         try:
             size = (index / "size").read_text().strip()
             levels[int((index / "level").read_text())] = int(size[:-1]) * UNITS[size[-1]]
-        except (OSError, ValueError, LookupError):  # not all systems fill it in
+        except (OSError, ValueError, LookupError):  # not all systems have these files
             continue
     return levels[max(levels)] if levels else _from_libc()
 

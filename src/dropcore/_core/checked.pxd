@@ -1,5 +1,5 @@
-# The exported functions with a look at their arguments: where one is wrong, a line on standard
-# error says so, and nothing is read or written.
+# The exported functions with checks of their arguments. If an argument is wrong, they print a line
+# on standard error, and read and write nothing.
 
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint64_t
 

@@ -1,4 +1,4 @@
-# What DROPCORE_CHECKS=1 puts in the place of the functions of `api`.
+# The functions that replace those of `api` if DROPCORE_CHECKS=1.
 
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint64_t
 

@@ -1,5 +1,5 @@
-# What must hold of the arguments of an exported function. Each test prints a line where it does not
-# hold: the function, the argument, its value and what is accepted.
+# The checks of the arguments of an exported function. A check that fails prints a line: the
+# function, the argument, its value and what is accepted.
 
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint64_t
@@ -40,7 +40,7 @@ cdef inline bint given(
 cdef inline bint needed(
     const char* f, const char* name, const void* pointer, Py_ssize_t n, size_t alignment,
 ) noexcept nogil:
-    # A pointer of which nothing is read or written may be anything.
+    # If n is 0, nothing is read or written through the pointer, so it may have any value.
     return n <= 0 or given(f, name, pointer, alignment)
 
 

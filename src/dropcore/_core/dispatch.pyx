@@ -1,5 +1,5 @@
-# Picks the kernels for this processor, once. The processor is asked before a kernel module is
-# imported: the module may use its instruction set as soon as it is imported.
+# Picks the kernels for this processor, once, at import. The processor's features are tested before
+# a kernel module is imported, because the module may use its instruction set during its import.
 
 import os
 from importlib import import_module
@@ -52,4 +52,4 @@ def _choose():
 isa = _choose()
 cdef object _kernels = import_module(_module(isa))
 kernels = <const KernelTable*> PyCapsule_GetPointer(_kernels.kernel_table, "dropcore.kernel_table")
-fills_lines = _kernels.fills_lines  # whether one store fills a line of the cache
+fills_lines = _kernels.fills_lines  # whether one store fills a cache line

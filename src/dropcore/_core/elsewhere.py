@@ -1,6 +1,6 @@
 """Refuses what NumPy would convert wrongly: sparse arrays, and arrays with missing elements.
 
-No library is imported for this: an object's module tells which library it is of.
+No library is imported for this: the module of an object's type names its library.
 """
 
 from __future__ import annotations

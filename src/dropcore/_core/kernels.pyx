@@ -1,5 +1,5 @@
 # The kernels: one text, compiled once for each instruction set. They allocate nothing, touch no
-# Python object, and read and write only the n elements that they are given.
+# Python object, and read and write only the n elements of the call.
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
@@ -43,12 +43,12 @@ cdef enum:
     WORDS = 256  # words in a group; keep words in a group at K = 1
     GROUP_WORDS = 32  # keep words in a group at K = 8
     DECISIONS = 1024  # the same, in decisions
-    FEW = 2  # up to so many blocks are cheaper one by one than as a whole group
-    LINE = 64  # bytes in a line of the cache
+    FEW = 2  # at most this number of blocks is cheaper one by one than as a whole group
+    LINE = 64  # bytes in a cache line
     PAGE = 4096  # bytes: addresses that differ by a multiple of it alias (pipeline.pxi, D)
     BEHIND = 768  # bytes from y to the pipeline's scratch memory, modulo PAGE
     AHEAD = 256  # elements: how far ahead of a non-temporal select x is prefetched
-    SHORT = 16  # up to so many elements are cheaper one by one than as a whole word of 32
+    SHORT = 16  # at most this number of elements is cheaper one by one than as a word of 32
     STAGE = 256  # keep words that select, repeat and tile prepare at a time
 
 include "kernels/element.pxi"
@@ -97,4 +97,4 @@ table.forward_shard[<int> BFLOAT16] = <forward_shard_kernel> forward_shard[bfloa
 # end of table
 
 kernel_table = PyCapsule_New(&table, "dropcore.kernel_table", NULL)
-fills_lines = 4 * WIDTH == LINE  # whether one store fills a line of the cache
+fills_lines = 4 * WIDTH == LINE  # whether one store fills a cache line

@@ -15,5 +15,5 @@ cdef void add_integer(
 ) noexcept nogil
 cdef void set_key(
     const Path* path,
-    DrawAddress* draw,  # OUT: its key, not its index
+    DrawAddress* draw,  # OUT: only the key; the index is unchanged
 ) noexcept nogil

@@ -4,11 +4,11 @@
 #                   digest_size=32, person=b"dropcore-mask-v1")
 #     item(x) = type byte, length of the payload as 8 little-endian bytes, payload
 #
-# A. A Path is the hash after some items. A key is taken of a copy, so a path can go on
-#    after it.
-# B. A full block waits for what comes: the last block is hashed in another way.
-# C. Bytes become words and words bytes by shifts: no byte order is involved.
-# D. hashlib has the same function, but as an object, with the GIL.
+# A. A Path is the state of the hash after some items. The key is computed from a copy, so the path
+#    can be extended later.
+# B. A full block is hashed only when more bytes come, because the last block has a flag.
+# C. Bytes become words, and words bytes, by shifts, so the machine's byte order does not matter.
+# D. hashlib has the same function, but it works on Python objects and needs the GIL.
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
@@ -95,7 +95,7 @@ cdef void compress(
 
 
 cdef inline Py_ssize_t waiting(const Path* path) noexcept nogil:
-    # Bytes in the block: a whole one until more comes.
+    # The number of bytes in the block; a full block counts 128 until more bytes come.
     return <Py_ssize_t> ((path.length - 1) % BLOCK) + 1 if path.length else 0
 
 
@@ -120,7 +120,7 @@ cdef inline int to_bytes(
     uint64_t word,
     uint8_t* bytes,  # OUT: 8
 ) noexcept nogil:
-    # Little end first; returns how many there are without the zeros behind.
+    # Little-endian; returns the number of bytes without trailing zeros.
     cdef int k, used = 0
     for k in range(8):
         bytes[k] = <uint8_t> (word >> (8 * k))

@@ -3,12 +3,18 @@ from libc.stdint cimport uint64_t
 
 from dropcore._core.table cimport MAX_AXES, Layout, Shard
 
-# The fields of a Layout, in the order of memory. `dense`: each element has a decision. Otherwise,
-# if `repeats`, `n` decisions hold for `times` elements each; if not, the same `times` decisions
-# hold for each of `n` rows. This happens `steps` times, in a loop over axes from the last: a step
-# along axis k moves on by `loop_stride[k]` decisions (0 if they are shared). Before that,
-# `reordered` bits, if any, are written in another order; `axes`, `length` and `stride` are
-# arguments of `kernels.reorder`.
+# The fields of a Layout. Elements are in the order of memory.
+#
+#   elements      the number of elements
+#   decisions     the number of decisions
+#   dense         1 if each element has a decision of its own; otherwise see `repeats`
+#   repeats       1: a step is `n` decisions, each for `times` elements (kernel `repeat`)
+#                 0: a step is one row of `times` decisions, for `n` rows (kernel `tile`)
+#   steps         the number of steps, in nested loops over `loops` axes, the innermost first
+#   loop_length   the length of each of these axes
+#   loop_stride   how many decisions a step along the axis advances; 0 if it shares decisions
+#   reordered     the number of bits that are first written in another order; 0 if none are
+#   axes, length, stride    the arguments of the kernel `reorder`
 
 cdef class Sharing:
     cdef readonly tuple shape
@@ -32,10 +38,11 @@ cdef bint has_strides_of(cnp.ndarray a, cnp.ndarray b) noexcept
 cdef const Layout* layout_in(Sharing sharing, cnp.ndarray array, Layout* own) noexcept
 
 
-# Most arrays are in C order. The inline functions answer for those, without a call.
+# Most arrays are in C order. For these arrays the inline functions need no call.
 
 cdef inline bint is_dense(cnp.ndarray array) noexcept:
-    # What the kernels can read and write: one run of aligned elements, in any order of the axes.
+    # Whether the kernels can read and write the array: one run of aligned elements, with the axes
+    # in any order and no negative stride.
     return cnp.PyArray_ISALIGNED(array) and (
         cnp.PyArray_IS_C_CONTIGUOUS(array) or has_no_gaps(array)
     )
@@ -50,7 +57,7 @@ cdef inline bint lie_alike(cnp.ndarray a, cnp.ndarray b) noexcept:
 
 cdef inline const Layout* layout_of(
     Sharing sharing, cnp.ndarray array,
-    Layout* own,  # OUT: used if the array, which is dense, is not in C order
+    Layout* own,  # OUT: filled if the array, which is dense, is not in C order
 ) noexcept:
     if cnp.PyArray_IS_C_CONTIGUOUS(array):
         return &sharing.layout
@@ -58,11 +65,11 @@ cdef inline const Layout* layout_of(
 
 
 cdef inline Py_ssize_t scratch_bytes(const Layout* layout) noexcept nogil:
-    # Of the bits that are laid out in another order, in whole words; 0 where none are.
+    # The size of the bits that are written in another order, in whole words; 0 if there are none.
     return (layout.reordered + 31) // 32 * 4
 
 
 cdef inline bint is_fused(const Layout* layout) noexcept:
-    # Whether a kernel can use each decision when it makes it: one for each element, in the order of
+    # Whether one kernel can make and use the decisions: each element has one, in the order of
     # memory.
     return layout.dense and not layout.reordered

@@ -1,5 +1,5 @@
-# How decisions lie over the elements of an array: along which axes they are shared (`Sharing`), and
-# the loops that follow from that and from the order of the axes in memory (`Layout`).
+# Which decision belongs to which element of an array: the axes along which decisions are shared
+# (`Sharing`), and the loops that follow from these axes and their order in memory (`Layout`).
 #
 # A. The kernels take elements in the order of memory. So an array without gaps is one run of
 #    elements, whatever the order of its axes.
@@ -7,9 +7,9 @@
 #    two merged axes are a call of `repeat` (the last is shared) or `tile` (the last is not). The
 #    other merged axes are a loop of such calls.
 # C. Decisions are numbered in C order. If the axes lie in another order in memory, the bits are
-#    written in that order first. That moves one bit for each decision; copying the elements into
-#    C order and back would move sixteen bytes of float32. The same is done if each call of `repeat`
-#    or `tile` would have only a few elements.
+#    written in that order first. This moves one bit for each decision; copying the elements into C
+#    order and back would move sixteen bytes for each float32 element (read and write, twice). The
+#    bits are also rewritten if each call of `repeat` or `tile` would have only a few elements.
 
 cimport cython
 cimport numpy as cnp
@@ -24,9 +24,10 @@ cdef enum:
 
 cdef int in_memory(
     int axes, const Py_ssize_t* length, const Py_ssize_t* strides, Py_ssize_t itemsize,
-    int* order,  # OUT: the axes longer than 1, that of the largest stride first
+    int* order,  # OUT: the axes longer than 1, largest stride first
 ) noexcept nogil:
-    # Returns the length of `order`; -1 if elements have gaps between them or are in reversed order.
+    # Returns the length of `order`; -1 if there are gaps between elements, if elements share
+    # memory, or if a stride is negative.
     # `strides`: in bytes, or NULL for C order.
     cdef int count = 0, axis, place
     cdef Py_ssize_t covered = itemsize
@@ -55,7 +56,7 @@ cdef bint find_layout(
     # Returns False if the elements are not one run of memory (see `in_memory`). `shared`: bit
     # `axis` is 1 if decisions are shared along that axis.
     cdef int[<int> MAX_AXES] order
-    cdef Py_ssize_t[<int> MAX_AXES] skipped  # by a step along each axis: so many bits of the mask
+    cdef Py_ssize_t[<int> MAX_AXES] skipped  # bits of the mask that a step along each axis skips
     cdef Py_ssize_t decisions = 1
     cdef int count = in_memory(axes, length, strides, itemsize, order)
     cdef int axis, place, before = -1
@@ -87,7 +88,7 @@ cdef bint find_layout(
 
 cdef void set_loop(
     const int* order, int count, const Py_ssize_t* length, uint64_t shared,
-    Layout* layout,  # OUT: all but how bits are reordered
+    Layout* layout,  # OUT: all fields except those for `reorder`
 ) noexcept nogil:
     cdef Py_ssize_t[<int> MAX_AXES] part
     cdef bint is_shared = False
@@ -119,10 +120,10 @@ cdef void set_loop(
 cdef void set_order(
     const int* order, int count, const Py_ssize_t* length, uint64_t shared,
     const Py_ssize_t* skipped,
-    Layout* layout,  # OUT: how it is reordered
+    Layout* layout,  # OUT: the fields for `reorder`
 ) noexcept nogil:
-    # The axes that are not shared, in the order of memory. Two are merged if they are neighbours in
-    # the mask too.
+    # Takes the axes that are not shared, in the order of memory. Two axes are merged if they are
+    # also neighbours in the mask.
     cdef int place, axis, last = -1
     layout.reordered = 1
     for place in range(count):
@@ -167,16 +168,16 @@ cdef bint has_strides_of(cnp.ndarray a, cnp.ndarray b) noexcept:
 
 @cython.final
 cdef class Sharing:
-    """Along which axes of an array decisions are shared, and the layout of that in C order.
+    """The axes of an array along which decisions are shared, and the layout of an array in C order.
 
     Parameters
     ----------
     shape : tuple of int
-        The array's.
+        The shape of the array.
     shared_axes : tuple of int
         Normalised: each in [0, len(shape)), none twice.
     shard : (global_shape, offsets), optional
-        As `checked_shard` gives it, where the array is the block of a larger one.
+        The result of `checked_shard`, if the array is the block of a larger one.
     """
 
     def __cinit__(self, tuple shape, tuple shared_axes=(), tuple shard=None):

@@ -1,14 +1,13 @@
-/* What a kernel needs and Cython cannot express: vectors of 32-bit words with arithmetic
-   operators, the select of 32 elements, non-temporal stores. A file for each family of
-   instruction sets; the intrinsics of the project are in them, and in common.h and processor.h
-   beside them. */
+/* The parts of a kernel that Cython cannot express: vectors of 32-bit words with arithmetic
+   operators, the select of 32 elements, non-temporal stores. Each family of instruction sets has a
+   file. All intrinsics of the project are in these files, in common.h and in processor.h. */
 #ifndef DROPCORE_MACHINE_H
 #define DROPCORE_MACHINE_H
 
 #include "machine/common.h"
 
-/* DROPCORE_PLAIN builds what a compiler without vector types would. DROPCORE_FAMILY is the file
-   that meson.build names for an instruction set; the baseline of a processor has none. */
+/* DROPCORE_PLAIN builds the form for compilers without vector types. DROPCORE_FAMILY is the file
+   that meson.build names for an instruction set; it is undefined for the baseline of a processor. */
 #if !(defined(__GNUC__) || defined(__clang__)) || defined(DROPCORE_PLAIN)
 #include "machine/plain.h"
 #elif defined(DROPCORE_FAMILY)

@@ -8,7 +8,7 @@ cdef int put(cnp.ndarray target, cnp.ndarray result) except -1
 
 
 cdef inline object delivered(cnp.ndarray target, object out):
-    # What the caller gets: `out` itself if it was given, else the target.
+    # The array that the caller gets: `out` itself if it was given, otherwise the target.
     if out is None or out is target:
         return target
     return copied(out, target)

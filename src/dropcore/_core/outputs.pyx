@@ -18,8 +18,9 @@ cdef cnp.ndarray empty_like(cnp.ndarray array):
 
 
 cdef bint _repeats_elements(cnp.ndarray array):
-    # Whether two elements may have the same address. They do not if, in the order of strides, the
-    # stride of each axis is larger than all that the axes before it cover.
+    # Whether two elements may have the same address. In the order of increasing strides, they
+    # cannot if the stride of each axis is at least the number of bytes that the axes before it
+    # span.
     cdef object a = array
     cdef object reach = a.itemsize
     if a.size == 0:
@@ -76,7 +77,7 @@ cdef int check_out(str name, cnp.ndarray x, object out) except -1:
 
 
 cdef cnp.ndarray target_for(str name, cnp.ndarray x, object out):
-    # What the kernels write: `out` if it is dense, else a new array.
+    # The array that the kernels write: `out` if it is dense, otherwise a new array.
     if out is None:
         return empty_like(x)
     check_out(name, x, out)
@@ -86,8 +87,8 @@ cdef cnp.ndarray target_for(str name, cnp.ndarray x, object out):
 
 
 cdef cnp.ndarray source_for(cnp.ndarray x, cnp.ndarray target):
-    # What the kernels read: x if its elements lie as those of the target do, else a copy of x in
-    # the target.
+    # The array that the kernels read: x if it is aligned and has the strides of the target;
+    # otherwise the target, after x was copied into it.
     if cnp.PyArray_ISALIGNED(x) and lie_alike(x, target):
         return x
     np.copyto(target, x)
@@ -95,7 +96,8 @@ cdef cnp.ndarray source_for(cnp.ndarray x, cnp.ndarray target):
 
 
 cdef int put(cnp.ndarray target, cnp.ndarray result) except -1:
-    # Rounded once. Beyond the range of a half type the result is inf, as with the kernels.
+    # Each element is rounded once. A value beyond the range of a half type becomes inf, as in the
+    # kernels.
     with np.errstate(over="ignore"):
         np.copyto(target, result, casting="unsafe")
     return 0

@@ -1,5 +1,5 @@
-# A variant's plan for arrays of one shape: along which axes decisions are shared, and the numbers
-# for elements and for their gradients. And the scale of most plans, the kept scale.
+# A variant's plan for arrays of one shape: the axes along which decisions are shared, and the
+# numbers for elements and for their gradients. Also the scale of most plans, the kept scale.
 
 cimport cython
 from libc.stdint cimport uint64_t
@@ -15,15 +15,15 @@ cdef class ShapedPlan:
 
 
 cdef ShapedPlan shaped_plan(object plan, tuple shape, tuple shard):
-    # Decisions are shared along the axes that the plan names. `shard`: None, or the whole shape and
-    # the offsets of the block.
+    # For decisions that the core will make, shared along the axes that the plan names. `shard`:
+    # None, or the whole shape and the offsets of the block.
     shared_axes = normalize_axis_tuple(plan.shared_axes, len(shape), argname="shared_axes")
     return with_sharing(plan, Sharing(shape, shared_axes, shard))
 
 
 cdef ShapedPlan plan_of_decisions(object plan, str name, tuple mask_shape, tuple shape):
-    # The decisions are there already. They are shared along axes where their length is 1 and that
-    # of x is not.
+    # For decisions that exist already, in an array of shape `mask_shape`. They are shared along
+    # axes whose length is 1 there and not 1 in x.
     if len(mask_shape) != len(shape) or any(
         [length not in (1, whole) for length, whole in zip(mask_shape, shape)]
     ):
@@ -44,7 +44,7 @@ cdef ShapedPlan with_sharing(object plan, Sharing sharing):
 
 
 cpdef double kept_scale(double p) noexcept nogil:
-    """1/(1 - P/2^64), with P = floor(p * 2^64): what keeps the mean; 0 for p = 1."""
+    """1/(1 - P/2^64), with P = floor(p * 2^64): the scale that keeps the mean; 0 for p = 1."""
     cdef uint64_t P
     if p >= 1:
         return 0

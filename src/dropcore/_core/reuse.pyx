@@ -1,10 +1,11 @@
-# Output arrays for reuse. Each page of a fresh array costs a page fault at its first write. For a
-# large array these take several times as long as the kernel. glibc returns the pages of a freed
-# array to the system, so the next array pays again. So a layer keeps the arrays that it returned,
-# and returns one again when its reference count shows that nobody else holds it. An array is freed
-# when a third one is needed, or with the layer.
+# Output arrays for reuse. The first write to each page of a new array causes a page fault. For a
+# large array these page faults take several times as long as the kernel. glibc returns the pages of
+# a freed array to the system, so the next array has the same cost. Therefore a layer keeps the
+# arrays that it returned, and returns one of them again when the reference count shows that nobody
+# else holds it. An array is freed when a third one is needed, or with the layer.
 #
-# Without the GIL a reference count of one does not show that. There nothing is kept.
+# In free-threaded Python a reference count of one does not prove that nobody else holds the array,
+# so nothing is kept.
 
 cimport cython
 cimport numpy as cnp
@@ -30,16 +31,16 @@ cdef extern from "Python.h":
 cnp.import_array()
 
 cdef enum:
-    FROM = 1 << 16  # bytes: smaller arrays come without fresh pages
-    KEPT = 2  # arrays: what a training step needs of a layer, y and dx
+    FROM = 1 << 16  # bytes: a smaller array does not get new pages
+    KEPT = 2  # arrays: a training step needs y and dx of a layer
 
 
 @cython.final
 cdef class ReusableOutputs:
-    """Arrays that were returned, to be returned again once nobody else holds them.
+    """Arrays that were returned, to be returned again when nobody else holds them.
 
-    What a caller holds, also by a view or a buffer of it, is never touched. A copy or a pickle
-    begins with none.
+    An array that a caller holds, also through a view or a buffer, is never written to. A copy or a
+    pickle of this object holds no arrays.
     """
 
     cdef list arrays
@@ -48,7 +49,7 @@ cdef class ReusableOutputs:
         self.arrays = []
 
     def like(self, x):
-        """An array for what is computed from `x`, or None where a new one is as good."""
+        """An array with the shape and dtype of `x`; None if reuse gains nothing or is unsafe."""
         cdef cnp.ndarray array, given
         cdef Py_ssize_t at
         if not COUNTS_HOLDERS or not cnp.PyArray_CheckExact(x):
@@ -60,7 +61,7 @@ cdef class ReusableOutputs:
             if not held_once(PyList_GET_ITEM(self.arrays, at)):
                 continue
             given = self.arrays[at]
-            if not cnp.PyArray_ISCARRAY(given):  # whoever had it changed its flags or strides
+            if not cnp.PyArray_ISCARRAY(given):  # a caller changed its flags or strides
                 continue
             if cnp.PyArray_SAMESHAPE(given, array) and given.dtype is array.dtype:
                 return given

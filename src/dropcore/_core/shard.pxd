@@ -14,7 +14,7 @@ cdef inline void set_neighbours(
     uint64_t start, Py_ssize_t n,
     Shard* shard,  # OUT
 ) noexcept nogil:
-    # One row: decisions that follow each other.
+    # A shard of one row: successive decisions.
     shard.start = start
     shard.n = n
     shard.rows = 1

@@ -1,12 +1,13 @@
 # Shards: the block of a larger array that one machine holds, and where its decisions lie in the
 # mask of the whole.
 #
-# A. Decisions are numbered in the whole mask, and kept in the block's own C order. So all that
-#    reads bits (layouts, select, backward) knows nothing of shards.
-# B. Along axes that the block has whole its decisions are neighbours in the mask, and along the
-#    next axis too: together a row. The other axes are a loop, from the last, each step of which
-#    skips `loop_stride` decisions of the mask. Loops that follow each other count as one.
-# C. Rows lie in the mask in the order in which the block has them.
+# A. Decisions are numbered in the whole mask, and stored in the block's own C order. So the code
+#    that reads bits (layouts, select, backward) does not depend on shards.
+# B. The trailing axes that are not cut, and the last cut axis, form one run of decisions in the
+#    mask: a row. The other axes are nested loops over rows, the innermost first. A step of a loop
+#    skips `loop_stride` decisions of the mask. Two neighbouring loops that together have one stride
+#    are merged.
+# C. The rows have the same order in the block and in the mask.
 
 import operator
 
@@ -21,8 +22,8 @@ cdef bint find_shard(
     uint64_t shared,
     Shard* shard,  # OUT
 ) noexcept nogil:
-    # False where the block is not within the whole, or that has 2^63 elements or more. `shared`:
-    # bit `axis` is set where decisions are shared along that axis.
+    # Returns False if the block is not within the whole array, or the whole array has 2^63 elements
+    # or more. `shared`: bit `axis` is 1 if decisions are shared along that axis.
     cdef Py_ssize_t stride = 1, elements = 1
     cdef int axis, last
     set_neighbours(0, 1, shard)
@@ -58,7 +59,8 @@ cdef bint find_shard(
 # ------------------------------------------------------------------- the argument
 
 cdef tuple checked_shard(object shard, str name, tuple shape):
-    # `shard=` for an array `name` of that shape: (global_shape, offsets) as tuples of int.
+    # The argument `shard=` for the array `name` of this shape: (global_shape, offsets) as tuples of
+    # int.
     cdef Py_ssize_t axes = len(shape)
     if not isinstance(shard, tuple) or len(shard) != 2:
         raise TypeError(f"shard must be (global_shape, offsets), not {shard!r}")
@@ -80,7 +82,10 @@ cdef tuple checked_shard(object shard, str name, tuple shape):
 
 
 cdef tuple lengths_of(object lengths, str name, Py_ssize_t axes):
-    what = f"shard's global_shape must be {axes} integers, as {name} has axes, not {lengths!r}"
+    what = (
+        f"shard's global_shape must be {axes} integers, one for each axis of {name}, "
+        f"not {lengths!r}"
+    )
     try:
         whole = tuple([integer(length) for length in lengths])
     except TypeError:
@@ -93,7 +98,8 @@ cdef tuple lengths_of(object lengths, str name, Py_ssize_t axes):
 cdef tuple offsets_of(object offsets, str name, Py_ssize_t axes):
     if not hasattr(offsets, "__len__") or len(offsets) != axes:
         raise ValueError(
-            f"shard's offsets must be {axes} integers, as {name} has axes, not {offsets!r}"
+            f"shard's offsets must be {axes} integers, one for each axis of {name}, "
+            f"not {offsets!r}"
         )
     found = []
     for offset in offsets:
@@ -107,7 +113,7 @@ cdef tuple offsets_of(object offsets, str name, Py_ssize_t axes):
 
 
 cdef object integer(object value):
-    # As an int; a TypeError for what is none, and for a bool.
+    # `value` as an int. Raises TypeError if it is no integer, or a bool.
     if isinstance(value, (bool, np.bool_)):
         raise TypeError
     return operator.index(value)

@@ -1,19 +1,19 @@
-# What every floor of the compiled core agrees on: the structs that are passed, and the table of
-# kernels that one instruction set fills. tools/interface.py is where it is changed.
+# The declarations that the whole compiled core shares: the structs that are passed, and the table
+# of kernels that each instruction set fills. Change them in tools/interface.py.
 
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 
-# Named to the C compiler as dropcore.h names them.
+# In C the structs have the names of dropcore.h.
 
 # written by tools/write_interface.py: structs
-# The address of one mask: 40 bytes that are to be passed, not looked into.
+# The address of one mask: 40 bytes. Pass it on; do not use its fields.
 cdef struct DrawAddress "dropcore_draw":
     uint32_t key[8]
     uint64_t index
 
 
-# What becomes of an element: x * scale + shift where kept, `drop` where dropped. Multiplied
-# and added in the computing dtype, each rounded by itself.
+# The rule for an element: x * scale + shift where kept, `drop` where dropped. The product
+# and the sum are each rounded to the computing dtype.
 cdef struct Plan "dropcore_plan":
     double scale
     double shift
@@ -27,7 +27,7 @@ cdef struct Path "dropcore_path":
     uint64_t length
 
 
-# How decisions lie over the elements of an array, in the order of memory.
+# Which decision belongs to which element of an array, in the order of memory.
 cdef struct Layout "dropcore_layout":
     Py_ssize_t elements
     Py_ssize_t decisions
@@ -60,9 +60,10 @@ cdef enum:
     MAX_AXES = 64  # of a NumPy array
 
 
-# `nontemporal`: store past the caches; y is not x then. x, dy and bits are IN, but for the bits of
-# keep_bits and forward; y and dx are OUT, and may be x and dy. Bits may be NULL where forward keeps
-# none. All that a kernel writes is there for other threads when it returns.
+# The arguments of the kernels. x is IN; y is OUT and may be x, except if `nontemporal` (use
+# non-temporal stores). In keep_bits, forward and their forms for shards, `bits` is OUT, and forward
+# may get NULL; in the other kernels `bits` is IN. When a kernel returns, other threads can read all
+# that it has written.
 
 # written by tools/write_interface.py: kernels
 # The order of the arrays in KernelTable.

@@ -1,10 +1,10 @@
 """How many threads the kernels use, and the workers that run them.
 
-Serial by default, as NumPy is. Workers are started when they are first needed and shut down
-before a fork: a child would inherit their locks but not the threads, and hang. Workers take
-pieces of work from a `SimpleQueue`, which no signal handler can leave half changed. Compiled code
-claims, runs and ends a piece, and waits for it; no signal handler runs in between. So an
-interrupted call, too, waits for its pieces.
+The default is one thread, as in NumPy. Workers are started when they are first needed, and shut
+down before a fork: a child would inherit their locks but not the threads, and hang. Workers take
+pieces of work from a `SimpleQueue`, which a signal handler cannot leave in an inconsistent state.
+Compiled code claims, runs and ends a piece; no signal handler runs in between. A handler can
+interrupt the wait for the pieces: its exception is raised after all pieces have ended.
 
 Workers are started by `_thread`. `threading.Thread.start` waits until the new thread runs. If a
 signal handler forks during that wait, the child waits for ever, for a thread that exists only in
@@ -24,11 +24,11 @@ from typing import Protocol
 from dropcore._core.arguments import integer_of
 
 MAX_THREADS = 1024
-# Elements that a thread is worth waking for: one that sleeps takes tens of microseconds to wake.
+# The least number of elements for each thread: waking a thread takes tens of microseconds.
 PIECE = 1 << 20
 
 _lock = threading.RLock()
-_workers: list[_thread.LockType] = []  # one for each worker, which holds it while it works
+_workers: list[_thread.LockType] = []  # a lock for each worker, which holds it as long as it runs
 _queue: SimpleQueue[Piece | None] = SimpleQueue()
 _here = threading.local()
 
@@ -56,7 +56,7 @@ _threads = _from_environment()
 
 
 def get_num_threads() -> int:
-    """How many threads a large array is split over.
+    """The largest number of threads that a call uses.
 
     Examples
     --------
@@ -70,8 +70,9 @@ def get_num_threads() -> int:
 def set_num_threads(n: int) -> None:
     """Split large arrays over `n` threads; the masks are the same for any `n`.
 
-    The default is 1, or what the environment variable ``DROPCORE_NUM_THREADS`` says
-    when dropcore is imported. Arrays that one thread does as fast stay with one.
+    The default is 1, or the value of the environment variable ``DROPCORE_NUM_THREADS`` when
+    dropcore is imported. Each thread gets at least 2**20 elements, so smaller arrays use fewer
+    threads. The calling thread is one of the `n`.
 
     Parameters
     ----------
@@ -103,7 +104,7 @@ def set_num_threads(n: int) -> None:
 def num_threads(n: int) -> Iterator[None]:
     """`set_num_threads` for the length of a ``with`` block.
 
-    The number is the process's, not the thread's.
+    The number holds for the whole process, not only for the calling thread.
 
     Examples
     --------
@@ -121,15 +122,15 @@ def num_threads(n: int) -> Iterator[None]:
 
 
 class Piece(Protocol):
-    """A share of the work. It runs once, whoever calls it first."""
+    """A share of the work. The first call runs it; later calls do nothing."""
 
     def __call__(self) -> None: ...
 
 
 def run_pieces(pieces: Sequence[Piece]) -> None:
-    """Run all pieces, here and in the pool; some may still run in the pool on return.
+    """Run all pieces, on this thread and in the pool; some may still run in the pool on return.
 
-    A signal handler may raise at any place of it.
+    A signal handler may raise at any point of this function.
     """
     if not getattr(_here, "is_worker", False):
         _offer(pieces[1:])
@@ -138,7 +139,7 @@ def run_pieces(pieces: Sequence[Piece]) -> None:
 
 
 def _offer(pieces: Sequence[Piece]) -> None:
-    with suppress(RuntimeError):  # no thread can be started, at exit for one
+    with suppress(RuntimeError):  # no thread can be started, for example at exit
         _start_workers()
     for piece in pieces:
         _queue.put(piece)
@@ -147,10 +148,10 @@ def _offer(pieces: Sequence[Piece]) -> None:
 def _start_workers() -> None:
     with _lock:
         workers = _workers
-        # After a fork by a signal handler the list is another: these are the parent's workers.
+        # If a signal handler forks here, the child gets a new list: `workers` is the parent's.
         while workers is _workers and len(workers) < _threads - 1:
-            # Noted before it starts: a signal handler that raises between the two may leave a
-            # note without a worker, never a worker that nobody knows of.
+            # The worker is listed before it starts. If a signal handler raises in between, the list
+            # has an entry without a worker, but never misses a worker.
             working = _thread.allocate_lock()
             workers.append(working)
             try:
@@ -161,8 +162,8 @@ def _start_workers() -> None:
 
 
 def _work(queue: SimpleQueue[Piece | None], working: _thread.LockType) -> None:
-    _here.is_worker = True  # work within work stays in its thread
-    if working.acquire(False):  # or it has been shut down before it began
+    _here.is_worker = True  # a call within a piece uses only this thread
+    if working.acquire(False):  # False if the pool was shut down before this thread began
         try:
             while (piece := queue.get()) is not None:
                 piece()
@@ -177,7 +178,7 @@ def _shut_down() -> None:
             _queue.put(None)
         while _workers:
             _workers.pop().acquire()
-        _queue = SimpleQueue()  # in the old one may be left what no worker took
+        _queue = SimpleQueue()  # the old queue may still hold pieces that no worker took
 
 
 def _before_fork() -> None:

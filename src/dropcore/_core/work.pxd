@@ -5,7 +5,7 @@ from dropcore._core.table cimport DrawAddress, Dtype, Layout, Plan, Shard
 
 
 cdef enum:
-    SMALL = 4096  # elements or bits that are not worth releasing the GIL for
+    SMALL = 4096  # elements or bits: below this number the GIL is kept
 
 
 cdef enum Operation:
@@ -29,9 +29,9 @@ cdef struct Work:
     const Shard* shard
     const uint8_t* bits_in
     uint8_t* bits_out
-    uint64_t first  # a decision: the first of the bits, or of the shard
-    Py_ssize_t n  # elements; for REPEAT decisions; for TILE rows
-    Py_ssize_t times  # for REPEAT elements of a decision; for TILE decisions in a row; else 1
+    uint64_t first  # the index of the first decision, in the bits or in the shard
+    Py_ssize_t n  # REPEAT: decisions; TILE: rows; otherwise elements
+    Py_ssize_t times  # REPEAT: elements for each decision; TILE: decisions in a row; otherwise 1
     const Layout* layout
     Py_ssize_t step  # the first step of the layout's loop
     Py_ssize_t steps
@@ -52,7 +52,7 @@ cdef inline Work new_work(Operation operation, Py_ssize_t n) noexcept nogil:
 
 
 cdef inline Work laid_out(const Layout* layout, const uint8_t* bits) noexcept nogil:
-    # A select by bits that are in the order of memory.
+    # A select by given bits, which are in the order of memory.
     cdef Work w = new_work(SELECT, layout.elements)
     w.bits_in = bits
     if not layout.dense:
@@ -64,8 +64,8 @@ cdef inline Work laid_out(const Layout* layout, const uint8_t* bits) noexcept no
     return w
 
 
-# Runs it on this thread.
+# Runs a Work on this thread.
 cdef void run_here(const Work* w) noexcept nogil
 
-# Runs it on as many threads as pay. x, y and bits: the objects that own the memory, or None.
+# Runs a Work on this thread or on several. x, y and bits: the objects that own the memory, or None.
 cdef int execute(Work* w, object x, object y, object bits) except -1

@@ -1,9 +1,10 @@
 # A call of a kernel, run here or shared out over threads.
 #
-# A. A Work describes a call, with all its arguments. It can be cut into pieces for threads. Cuts
-#    are at multiples of 8192 elements. For a whole array these are ends of groups of decisions for
-#    every p, so no block of the cipher is computed twice.
-# B. Small arrays keep the GIL: releasing it costs as much time as they take.
+# A. A Work describes a call, with all its arguments. It can be cut into pieces for threads. If each
+#    element has a decision of its own, cuts are at multiples of 8192 elements: there a group of
+#    decisions ends for every p, so no block of the cipher is computed twice. Otherwise a cut is
+#    between any two steps of the layout, decisions (repeat) or rows (tile).
+# B. A call for a small array keeps the GIL: releasing the GIL costs as much time as the call.
 
 cimport cython
 
@@ -60,7 +61,8 @@ cdef void run_here(const Work* w) noexcept nogil:
 
 
 cdef Work cut(const Work* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
-    # Steps `begin` ... `end`-1 of the loop. If it has one step, the same of its n.
+    # The steps `begin` ... `end`-1 of the loop. With one step: the range `begin` ... `end`-1 of its
+    # n.
     cdef Work piece = w[0]
     cdef Py_ssize_t skipped = begin * w.times * w.itemsize
     if w.steps > 1:
@@ -83,7 +85,8 @@ cdef Work cut(const Work* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
 
 @cython.final
 cdef class Piece:
-    # One share of a Work, run once, by whoever calls it first. It keeps the arrays alive.
+    # One share of a Work. The first thread that calls it runs it; later calls do nothing. It keeps
+    # the arrays alive.
     cdef Work work
     cdef tuple kept_alive
     cdef object claim
@@ -91,8 +94,8 @@ cdef class Piece:
     cdef bint done
 
     def __cinit__(self):
-        # Plain locks: an exception in a signal handler can leave the classes that threading builds
-        # of them (Event, Condition) in an inconsistent state.
+        # Plain locks, not Event or Condition: an exception in a signal handler can leave those in
+        # an inconsistent state.
         self.claim = threading.Lock()
         self.ended = threading.Lock()
         self.ended.acquire()
@@ -109,7 +112,7 @@ cdef class Piece:
             self.end()
         return 0
 
-    # On free-threaded builds the lock publishes the results before `done`.
+    # On free-threaded builds the critical section publishes the results before `done`.
 
     cdef int end(self) except -1:
         with cython.critical_section(self):
@@ -124,7 +127,8 @@ cdef class Piece:
 
 
 cdef int wait_for(list pieces) except -1:
-    # If a signal handler raises meanwhile, its exception is raised when all pieces have ended.
+    # If a signal handler raises during the wait, its exception is raised after all pieces have
+    # ended.
     cdef Piece piece
     raised = None
     for piece in pieces:
@@ -165,7 +169,9 @@ cdef int execute(Work* w, object x, object y, object bits) except -1:
             piece.kept_alive = (x, y, bits)
             piece.work = cut(w, begin, min(begin + share, units))
             pieces.append(piece)
-    except (MemoryError, RuntimeError):  # or no lock: one thread needs none, and the draw is taken
+    except (MemoryError, RuntimeError):
+        # RuntimeError: no lock could be made. Run on this thread: the draw is already taken, so the
+        # call must not fail.
         with nogil:
             run_here(w)
         return 0

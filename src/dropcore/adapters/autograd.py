@@ -1,4 +1,4 @@
-"""Dropout as a module of `dropcore.autograd`, and its function, which `tape` has.
+"""Dropout as a module of `dropcore.autograd`; the function is in `tape`.
 
 This file and `tape` know only that a variant takes arrays and returns a Mask. A new variant needs
 no change here.
@@ -47,9 +47,9 @@ class Dropout(Layer, Module):
         The probability that an element is dropped. It can be set between calls.
     variant : str or Variant, default: "standard"
     rng : optional
-        As for `dropcore.dropout`, but an int, a SeedSequence or a Generator makes a Stream
-        once, when the module is built. Each call in training mode takes the next draw. See
-        also `seed`.
+        As for `dropcore.dropout`, with one difference: an int, a SeedSequence or a Generator
+        makes a Stream once, when the module is built. Each call in training mode takes the next
+        draw. See also `seed`.
     store : {"bits", "draw"}, default: "bits"
         As for `dropout`.
     reuse : bool, default: True
@@ -115,13 +115,13 @@ class Dropout(Layer, Module):
         return y
 
     def get_extra_state(self) -> dict[str, Any] | str | None:
-        """Return the stream's state or the draw's text, JSON-able; None where `rng` is None."""
+        """Return the stream's state or the draw's text, for JSON; None if `rng` is None."""
         if isinstance(self.rng, Draw):
             return str(self.rng)
         return None if self.rng is None else self.rng.state
 
     def set_extra_state(self, state: dict[str, Any] | str) -> None:
-        """Take back what `get_extra_state` returned, and draw on from there.
+        """Restore a state that `get_extra_state` returned; the next draw follows it.
 
         If the module's stream has the saved seed and path, its position is set, for every module
         that shares it. Otherwise the module gets a new stream. Modules that shared a stream
@@ -152,7 +152,7 @@ def seed(model: Module, rng: RNGLike) -> None:
 
     The module ``encoder.drop1`` gets ``stream.child("encoder").child("drop1")``. If modules have
     names, adding or removing one, or changing its p, changes no mask of another. A `Sequential`
-    without names numbers its modules: a new one then changes the masks of those behind it.
+    without names numbers its modules: a new module then changes the masks of all later ones.
 
     Parameters
     ----------

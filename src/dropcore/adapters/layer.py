@@ -1,4 +1,4 @@
-"""What the layers share: a variant, p, a source of draws, and memory that is used again."""
+"""The common base of the layers: a variant, p, a source of draws, and memory for reuse."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Layer:
-    """The base of the layers, whose docstrings say what the parameters are."""
+    """The base class of the layers. Their docstrings describe the parameters."""
 
     if TYPE_CHECKING:
 
@@ -102,7 +102,7 @@ class Layer:
     ) -> None:
         self.variant: Variant = get_variant(variant, **options)
         self.p = p
-        keeps_bits(store)  # before a generator is drawn from
+        keeps_bits(store)  # before numbers are taken from a generator
         self.rng: Stream | Draw | None = rng if isinstance(rng, Draw) else stream_of(rng)
         self.store: Store = store
         self.mask: Mask | None = None

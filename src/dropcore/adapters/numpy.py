@@ -34,9 +34,9 @@ class Dropout(Layer):
         The probability that an element is dropped. It can be set between calls.
     variant : str or Variant, default: "standard"
     rng : optional
-        As for `dropcore.dropout`, but an int, a SeedSequence or a Generator makes a
-        Stream once, when the layer is built. Each call in training mode takes the next
-        draw of that stream.
+        As for `dropcore.dropout`, with one difference: an int, a SeedSequence or a Generator
+        makes a Stream once, when the layer is built. Each call in training mode takes the
+        next draw of that stream.
     store : {"bits", "draw"}, default: "bits"
         As for `dropcore.dropout`.
     reuse : bool, default: True
@@ -59,8 +59,8 @@ class Dropout(Layer):
     Notes
     -----
     Each call makes one mask, for one `backward`. After several calls, pass the mask to
-    `backward`: it never assumes the last one. `train` and `eval` set the count of calls
-    back to 0.
+    `backward`: it does not take the mask of the last call. `train` and `eval` set the count of
+    calls back to 0.
 
     Examples
     --------
@@ -143,8 +143,8 @@ class Dropout(Layer):
         ----------
         dy : array_like
         mask : Mask, optional
-            The layer's `mask` after the call that this is the backward of. It can be left out
-            if there was one call.
+            The layer's `mask` after the forward call to which this backward belongs. It can be
+            left out if there was one call.
         out : numpy.ndarray, optional
             As for `Mask.backward`.
 
@@ -179,15 +179,15 @@ class Dropout(Layer):
             )
         raise RuntimeError(
             f"backward needs mask= after {self._calls} calls of the layer: "
-            "pass the layer's `mask` of the call that is meant"
+            "pass the `mask` that the layer had after the call"
         )
 
     def train(self) -> Dropout:
-        """Go to training mode, the mode a layer is built in; returns the layer."""
+        """Set training mode, which is also the first mode of a layer; return the layer."""
         self.training, self._calls = True, 0
         return self
 
     def eval(self) -> Dropout:
-        """Go to inference mode; returns the layer."""
+        """Set inference mode; return the layer."""
         self.training, self._calls = False, 0
         return self

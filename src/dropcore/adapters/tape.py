@@ -1,4 +1,4 @@
-"""Dropout on the tape of `dropcore.autograd`: the function, and who answers in its place."""
+"""Dropout on the tape of `dropcore.autograd`: the function, and a way to intercept its calls."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def on_tape(
     options: dict[str, Any],
     reusable: ReusableOutputs | None = None,
 ) -> tuple[Tensor, Mask]:
-    """Return y and its mask: `dropout` with arguments by position, past `answered`."""
+    """Return y and its mask: `dropout` with arguments by position, not seen by `answered`."""
     parents: tuple[Tensor, ...] = (x,)
     arrays = options
     if options:  # the variant's options, or further inputs

@@ -20,7 +20,8 @@ Decisions:
 
 (a) Gradient rules work on arrays, not on tensors. That keeps them short and fast, and means that
     the engine computes first derivatives only: a gradient is a plain array with no history.
-(b) float32 and float64 only. A Python number takes the dtype of the tensor it meets.
+(b) float32 and float64 only. A Python number takes the dtype of the tensor with which it is
+    computed.
 (c) Broadcasting is undone, and dtypes are matched, in one place for every rule (``tape._fit``).
 (d) A rule may overwrite its gradient argument if that is writeable: then no other reference to
     the array exists (``gradients.py``). A gradient with other references is passed read-only. A

@@ -16,27 +16,27 @@ from dropcore.autograd.state import Stateful
 class Batches(Stateful):
     """Mini-batches of row numbers, in a new random order every epoch.
 
-    ``for rows in batches`` gives the batches of one epoch, or of what is left of it: after a
-    ``break``, or in a resumed run, the next loop goes on with the batch after the last one. A
-    batch counts as done as soon as it is handed out.
+    ``for rows in batches`` gives the remaining batches of the current epoch. After a ``break``, or
+    in a resumed run, the next loop continues with the next batch. A batch counts as done as soon
+    as the loop gets it.
 
     Parameters
     ----------
     n : int
-        How many rows there are, at least 1.
+        The number of rows, at least 1.
     size : int
-        Rows in a batch, at least 1; the last batch of an epoch has what is left.
+        Rows in a batch, at least 1; the last batch of an epoch has the remaining rows.
     rng : int, SeedSequence, Generator or None
         The seed of the orders. 16 bytes are drawn from a Generator, once.
 
     Attributes
     ----------
     epoch : int
-        How many epochs are complete.
+        The number of complete epochs.
     place : int
-        How many batches of the current epoch were handed out.
+        The number of batches of the current epoch that a loop has got.
     seed : int
-        What was drawn from `rng`.
+        The seed of the orders, from `rng`.
 
     Raises
     ------
@@ -76,12 +76,12 @@ class Batches(Stateful):
     def __iter__(self) -> Iterator[Array]:
         """Yield the row numbers of each remaining batch of the epoch."""
         shuffled, epoch = None, self.epoch
-        while self.epoch <= epoch and self.place < len(self):  # an inner loop may end it
+        while self.epoch <= epoch and self.place < len(self):  # an inner loop may end the epoch
             if shuffled != (self.seed, self.epoch):  # at first, or after a state was loaded
                 shuffled, epoch = (self.seed, self.epoch), self.epoch
                 sequence = np.random.SeedSequence(self.seed, spawn_key=(self.epoch,))
                 order = np.random.default_rng(sequence).permutation(self.n)
-            self.place += 1  # before its use, so that a state saved after its step includes it
+            self.place += 1  # before the batch is used, so a state saved after its step counts it
             yield order[(self.place - 1) * self.size : self.place * self.size]
         if self.epoch <= epoch:
             self.epoch, self.place = self.epoch + 1, 0

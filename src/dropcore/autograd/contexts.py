@@ -65,7 +65,7 @@ def intercepted(model: Module, call: Callable[..., Any]) -> Iterator[Module]:
     """
     modules = list(model.named_modules())
     before = [vars(module).get("forward") for _, module in modules]
-    for name, module in modules:  # an attribute comes before the class's method
+    for name, module in modules:  # an attribute of the instance hides the class's method
         vars(module)["forward"] = partial(call, name, module, module.forward)
     try:
         yield model

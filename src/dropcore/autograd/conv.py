@@ -61,7 +61,7 @@ def conv2d(
     out_channels, _, rows, columns = weight.shape
     if bias is not None:
         of_shape("bias", bias.shape, (out_channels,), " as the kernels of weight")
-    shape = x.shape  # for the rules, which need no more of x
+    shape = x.shape  # the rules need only the shape of x
     patches, (batch, height, width) = _patches(x.data, (rows, columns), stride, padding)
     kernels = weight.data.reshape(out_channels, patches.shape[1])
     y = (patches @ kernels.T).reshape(batch, height, width, out_channels).transpose(0, 3, 1, 2)

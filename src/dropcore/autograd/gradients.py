@@ -7,9 +7,9 @@ keep an array that it returned, a parameter may have got the same gradient, or t
 
 - a gradient that the caller passed is not owned;
 - a sum that was computed here is owned;
-- a result of a rule is owned if it has its own memory and its list holds the only reference. The
-  reference count of Python tells. It includes views and buffers, since these refer to their array.
-  It does not include weak references, which are counted apart;
+- a result of a rule is owned if it has its own memory and its list holds the only reference.
+  Python's reference count shows this. It includes views and buffers, because these refer to their
+  array. It does not include weak references;
 - a gradient that was converted or summed to fit (`Receiver.fit`) is not owned, until a second one
   is added.
 
@@ -35,7 +35,7 @@ _ALONE = getrefcount(_list[-1])  # the reference count of an object that only a 
 
 
 class Receiver(Protocol):
-    """Something that gradients are summed for."""
+    """An object for which gradients are summed."""
 
     def fit(self, dx: Array) -> Array:
         """Return a gradient in the receiver's shape and dtype, `dx` itself if it has them."""
@@ -48,7 +48,7 @@ class Gradients:
     ----------
     receiver : Receiver
     gradient : ndarray
-        The first one. It is the caller's, and is not written to.
+        The first gradient. It belongs to the caller, and is not written to.
     """
 
     __slots__ = ("_owned", "_sums")
@@ -63,7 +63,7 @@ class Gradients:
         return dy if dy is None or receiver in self._owned else read_only(dy)
 
     def add(self, receivers: Sequence[Receiver | None], dxs: list[Gradient]) -> None:
-        """Add a gradient for each receiver, None standing for nothing in both.
+        """Add a gradient for each receiver; a None in either list stands for nothing.
 
         `dxs` is emptied. A gradient is owned only if this list holds the only reference.
         """

@@ -114,7 +114,7 @@ class Conv2d(Module):
 
 
 class BatchNorm(Module):
-    """Batch normalisation over all axes but 1; see `batch_norm`.
+    """Batch normalisation over all axes except axis 1; see `batch_norm`.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ class BatchNorm(Module):
     ----------
     weight, bias : Tensor, shape (channels,)
     running_mean, running_var : ndarray, shape (channels,)
-        Buffers: used in inference, moved in training.
+        Buffers: used in inference, updated in training.
     """
 
     def __init__(
@@ -161,7 +161,7 @@ class BatchNorm(Module):
 
 
 class Flatten(Module):
-    """All axes but the first made one."""
+    """Merges all axes except the first into one."""
 
     def forward(self, x: Tensor | ArrayLike) -> Tensor:
         """Reshape x, shape (batch, ...), to (batch, features)."""

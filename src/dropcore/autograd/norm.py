@@ -81,7 +81,7 @@ def batch_norm(
         dbias = dy.sum(axis=axes)
         dweight = (dy * normalised).sum(axis=axes)
         dx = dy
-        if training:  # moving an element moves the batch's mean and variance too
+        if training:  # the batch's mean and variance depend on each element too
             dx = dx - (dbias.reshape(channels) + normalised * dweight.reshape(channels)) / count
         return dx * (scale * inverse_std), dweight, dbias
 

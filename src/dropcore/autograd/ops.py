@@ -37,7 +37,7 @@ def relu(x: Tensor | ArrayLike) -> Tensor:
     Tensor([0., 0., 2.])
     """
     x = as_tensor(x)
-    passed = ~(x.data <= 0)  # a byte an element, where the values are four or eight
+    passed = ~(x.data <= 0)  # one byte for each element; a value has four or eight
     return apply_op(np.maximum(x.data, 0), (x,), lambda dy: dy * passed)
 
 
@@ -88,7 +88,7 @@ def softmax(x: Tensor | ArrayLike, axis: int = -1) -> Tensor:
 
 
 def log_softmax(x: Tensor | ArrayLike, axis: int = -1) -> Tensor:
-    """Return the logarithm of `softmax`, without overflow or loss of the small ones."""
+    """Return the logarithm of `softmax`, without overflow and without loss of small values."""
     x = as_tensor(x)
     y = stable_log_softmax(x.data, axis)
     return apply_op(y, (x,), lambda dy: dy - np.exp(y) * dy.sum(axis=axis, keepdims=True))

@@ -19,7 +19,7 @@ class Optimizer(Stateful):
     Parameters
     ----------
     parameters : iterable of Tensor
-        Those whose ``.grad`` is None in a step are left as they are.
+        A parameter whose ``.grad`` is None in a step does not change.
     lr : float
         The learning rate; an attribute that may be changed between steps.
 
@@ -89,7 +89,7 @@ class SGD(Optimizer):
 
     With g the gradient plus ``weight_decay`` times the parameter:
     velocity = momentum * velocity + g; parameter = parameter - lr * velocity. (Polyak, 1964, with
-    the learning rate outside the velocity, as PyTorch has it.)
+    the learning rate outside the velocity, as in PyTorch.)
 
     Parameters
     ----------

@@ -115,7 +115,7 @@ class ArrayProtocols:
     __le__ = _comparison(operator.le)
     __gt__ = _comparison(operator.gt)
     __ge__ = _comparison(operator.ge)
-    __hash__ = None  # type: ignore[assignment]  # as that of an array, which may be written to
+    __hash__ = None  # type: ignore[assignment]  # as in an array: its values can change
 
     def __contains__(self, value: Any) -> bool:
         return bool(np.any(self == value))
@@ -166,7 +166,7 @@ class ArrayProtocols:
 
     def _refuse_to_change(self, other: Any) -> NoReturn:
         raise TypeError(
-            "a Tensor is not changed in place, for the tape may need what it was: write "
+            "a Tensor is not changed in place, because the tape may need its old values: write "
             "x = x + y; for the values alone, x.data += y"
         )
 

@@ -67,9 +67,9 @@ class Stateful:
             if not array.flags.writeable:
                 raise ValueError(f"{name} must be writeable in the model, not read-only")
         with ExitStack() as undo:
-            for name, (owner, before, set_value) in values.items():  # which may be refused
+            for name, (owner, before, set_value) in values.items():  # setting may raise
                 undo.callback(set_value, before)
-                # Before that: the very objects, which others may hold.
+                # Undone first: the attributes get the same objects as before; others may hold them.
                 undo.callback(vars(owner).update, dict(vars(owner)))
                 try:
                     set_value(state[name])

@@ -121,7 +121,7 @@ class Node:
         """Return the gradient at each parent, None where there is none."""
         rule, parents = self.rule, self.parents
         if isinstance(rule, tuple):
-            dy = read_only(dy)  # each of them needs it
+            dy = read_only(dy)  # each rule needs its values
             pairs = zip(rule, parents, strict=True)
             return [None if parent is None else one(dy) for one, parent in pairs]
         assert rule is not None

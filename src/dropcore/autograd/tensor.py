@@ -55,8 +55,8 @@ class Tensor(ArrayProtocols):
     NumPy, takes the tensor's dtype; arrays of integers and bools are promoted as NumPy does.
 
     Comparisons, `float`, `int`, `bool`, `len` and ``in`` look at the values, as NumPy does, and
-    have no gradient. In-place operators, hashing, and NumPy's functions, but for those of the
-    operators above, raise TypeError. A copy, or a pickle, is a leaf of its own.
+    have no gradient. In-place operators, hashing, and NumPy's functions (except those of the
+    operators above) raise TypeError. A copy, or a pickle, is a leaf of its own.
 
     Examples
     --------
@@ -226,7 +226,7 @@ class Tensor(ArrayProtocols):
         return as_tensor(other, like=self) @ self
 
     def __rpow__(self, base: ArrayLike) -> Tensor:
-        return as_tensor(base, like=self) ** self  # type: ignore[operator]  # says what to write
+        return as_tensor(base, like=self) ** self  # type: ignore[operator]  # its error says what to write
 
     # Reductions
 
@@ -314,16 +314,16 @@ def apply_op(
         for all parents returns an array for a single parent and a tuple of arrays for several,
         None standing for no gradient. A tuple has one callable for each parent, and only those
         are called whose parent requires a gradient. A returned array has its parent's shape, or
-        one that this broadcasts to (it is then summed back), and may be `dy` itself or a view of
-        it. `dy` may have any strides; where it is writeable, nobody else holds it, and it may be
-        overwritten.
+        a shape to which the parent's shape broadcasts (the tape then sums it). It may be `dy`
+        itself or a view of `dy`. `dy` may have any strides. If `dy` is writeable, nobody else holds
+        it, and the callable may overwrite it.
 
     Returns
     -------
     Tensor
         It requires a gradient if a parent does and the call is not under `no_grad`. Then the
-        tape keeps `backward`, with the arrays that it refers to, and the parents' places on the
-        tape, but not `value`, nor the parents themselves.
+        tape keeps `backward`, with the arrays to which it refers, and the nodes of the parents. It
+        keeps neither `value` nor the parents themselves.
 
     Raises
     ------
@@ -346,7 +346,7 @@ def apply_op(
     if isinstance(backward, tuple) and len(backward) != len(parents):
         counts = f"{len(parents)} parents, not {len(backward)}"
         raise ValueError(f"backward must be a rule for each of {counts}")
-    result = Tensor.__new__(Tensor)  # not __init__, which is for what users pass
+    result = Tensor.__new__(Tensor)  # not __init__, which checks users' arguments
     result.data = _floating("value", np.asarray(value))
     result.grad = None
     nodes = tuple([parent.node for parent in parents]) if is_recording() else ()
@@ -363,8 +363,8 @@ def as_tensor(x: Tensor | ArrayLike, like: Tensor | None = None) -> Tensor:
     x : Tensor or array_like
         As for `Tensor`.
     like : Tensor, optional
-        What `x` is to be computed with. Then a number takes its dtype, and an array of integers,
-        bools or other floats the dtype that NumPy's arithmetic would give the two.
+        The tensor with which `x` will be computed. A number then takes its dtype; an array of
+        integers, bools or other floats takes the dtype that NumPy's arithmetic would give for both.
 
     Raises
     ------

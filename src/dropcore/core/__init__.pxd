@@ -1,11 +1,13 @@
 # The compiled core over typed memoryviews: `from dropcore.core cimport forward`. docs/core.md
 # explains it.
 #
-# A. The functions are inline: they check lengths once, then call the exported functions over
-#    pointers. They allocate nothing and hold nothing; without the GIL they only take it to raise.
-# B. float and double share a name. float16 and bfloat16 are uint16_t, so they are named.
-# C. Bits that are written, and those of forward, have (n + 7) // 8 bytes for n elements. What
-#    takes `first` reads a window of longer bits.
+# A. The functions are inline. They check p, `start`, the lengths, the alignment and the overlap of
+#    x and y, then call the exported functions over pointers. They allocate nothing and keep no
+#    pointer. They run without the GIL and take it only to raise an error.
+# B. float and double share a name. float16 and bfloat16 are both passed as uint16_t, so their
+#    functions have the dtype in the name.
+# C. In functions without `first`, bits have exactly (n + 7) // 8 bytes for n elements. In functions
+#    with `first`, bits may be longer; the function reads a window of them.
 
 cimport cython
 from cython cimport floating

@@ -1,12 +1,12 @@
 """The compiled core over buffers: for authors of engines.
 
-The functions know no variant, no shape and no stream: a `Draw` says what the decisions are, and
-buffers of one dimension are read and written. Anything with the buffer protocol will do
-(array.array, memoryview, ctypes, NumPy), and what NumPy can look at without a copy, such as a
-tensor of PyTorch on the CPU. No array is made.
+The functions know no variants and no streams: a `Draw` determines the decisions. They read and
+write buffers of one dimension. A buffer is any object with the buffer protocol (array.array,
+memoryview, ctypes, NumPy), or an object that NumPy can read without a copy, such as a tensor of
+PyTorch on the CPU. They make no arrays.
 
-In Cython, ``from dropcore.core cimport forward`` gives the same over typed memoryviews, inlined,
-without the GIL. docs/core.md compares the ways in.
+In Cython, ``from dropcore.core cimport forward`` gives the same functions over typed memoryviews,
+inlined, without the GIL. docs/core.md compares the interfaces.
 """
 
 # written by tools/write_interface.py: names

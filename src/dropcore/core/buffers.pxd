@@ -12,14 +12,14 @@ cdef class Buffer:
     cdef int refuse_format(self, str wanted) except -1
 
 
-# What an argument is, checked by its name.
+# Check an argument and convert it. `name` is for the error.
 cdef Buffer taken(str name, object value, bint written)
 cdef Buffer bytes_taken(object bits, bint written)
 cdef DrawAddress* address_of(object draw) except NULL
 cdef Plan plan_of(object scale, object shift, object drop) except *
 cdef int set_arrays(Work* w, Buffer x, Buffer y, int named) except -1
 
-# `named`: a Dtype, or -1: float32 or float64, as the format of x says.
+# `named`: a Dtype; -1 means that the format of x decides between float32 and float64.
 cdef int keep_bits_of(draw, p, bits, n, start) except -1
 cdef int forward_of(int named, draw, p, x, y, bits, start) except -1
 cdef int backward_of(int named, draw, p, dy, dx, bits, start) except -1

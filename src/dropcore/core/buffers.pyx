@@ -1,9 +1,9 @@
-# The bodies of functions.pyx: each takes and checks its buffers, then runs a kernel.
+# The bodies of functions.pyx: each acquires and checks its buffers, then runs a kernel.
 #
-# A. A buffer is taken once, with its format. Lengths are checked by the functions that Cython
-#    callers use too (refusals.pxd). Typed memoryviews would cost three times as much here, and
+# A. A buffer is acquired once, with its format. Lengths are checked by the same functions as for
+#    Cython callers (refusals.pxd). Typed memoryviews would cost three times as much here, and
 #    their errors do not name the argument.
-# B. The kernel runs by `execute`, as for arrays: large buffers without the GIL, and on several
+# B. `execute` runs the kernel, as for arrays: for large buffers without the GIL, and on several
 #    threads.
 
 cimport cython
@@ -26,8 +26,8 @@ from dropcore.draw cimport Draw
 
 import numbers
 
-# Objects without a buffer whose memory NumPy can share have one of these. Of others it makes a
-# copy.
+# The attributes of objects without a buffer whose memory NumPy can share. NumPy would copy other
+# objects.
 cdef tuple SHARED = ("__array_interface__", "__array_struct__", "__dlpack__")
 
 

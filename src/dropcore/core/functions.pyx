@@ -1,4 +1,4 @@
-# The core's functions, for Python. What they do is in buffers.pyx.
+# The core's functions for Python. Their bodies are in buffers.pyx.
 
 from dropcore._core.work cimport REPEAT, TILE
 from dropcore.core.buffers cimport (
@@ -7,11 +7,11 @@ from dropcore.core.buffers cimport (
 from dropcore.core.shards cimport forward_shard_of, keep_shard_of
 
 cdef enum:
-    BY_FORMAT = -1  # float32 or float64, as the format of x says
+    BY_FORMAT = -1  # the format of x decides between float32 and float64
 
 
 def keep_bits(draw, p, bits, n, start=0):
-    """Decisions alone: bit i is 1 where element i is kept.
+    """The decisions: bit i is 1 if element i is kept.
 
     Parameters
     ----------
@@ -20,17 +20,17 @@ def keep_bits(draw, p, bits, n, start=0):
     p : float
         The probability that an element is dropped, in [0, 1].
     bits : buffer of uint8
-        OUT: ``(n + 7) // 8`` bytes, element i in bit ``i % 8`` of byte ``i // 8``; those behind
-        the last element are 0.
+        OUT: ``(n + 7) // 8`` bytes, element i in bit ``i % 8`` of byte ``i // 8``; the bits
+        after the last element are 0.
     n : int
-        How many decisions.
+        The number of decisions.
     start : int, default: 0
-        The first decision's place in the whole mask, so that pieces can be made apart.
+        The place of the first decision in the whole mask, so a mask can be made in pieces.
 
     Raises
     ------
     TypeError, ValueError, OverflowError
-        If an argument is not what is accepted, or ``start + n`` is above 2**63.
+        If an argument is not accepted, or ``start + n`` is above 2**63.
 
     Examples
     --------
@@ -56,11 +56,11 @@ def forward(draw, p, x, y, bits=None, start=0):
     x : buffer of float32 or float64
         IN: one dimension, contiguous.
     y : buffer
-        OUT: of the length and type of x; x itself, or memory of its own.
+        OUT: of the length and type of x; x itself, or memory that does not overlap x.
     bits : buffer of uint8, optional
         OUT: ``(n + 7) // 8`` bytes for n elements: the decisions, as `keep_bits` writes them.
     start : int, default: 0
-        The first element's place in the whole mask.
+        The place of the first element in the whole mask.
 
     Raises
     ------
@@ -90,9 +90,9 @@ def backward(draw, p, dy, dx, bits=None, start=0):
     dy : buffer of float32 or float64
         IN: one dimension, contiguous.
     dx : buffer
-        OUT: of the length and type of dy; dy itself, or memory of its own.
+        OUT: of the length and type of dy; dy itself, or memory that does not overlap dy.
     bits : buffer of uint8, optional
-        IN: what `forward` wrote. Without them the decisions are made again from the draw.
+        IN: the bits that `forward` wrote. Without bits the decisions are made again from the draw.
     start : int, default: 0
 
     Raises
@@ -113,10 +113,10 @@ def backward(draw, p, dy, dx, bits=None, start=0):
 
 
 def forward_plan(draw, p, x, y, scale, shift=0.0, drop=0.0, bits=None, start=0):
-    """As `forward`, by a plan: x * scale + shift where kept, `drop` where dropped.
+    """Like `forward`, with a plan: x * scale + shift where kept, `drop` where dropped.
 
-    Each step is rounded to the type that is computed in. The gradient is `select` with the same
-    scale alone, or `backward` where the scale is 1 / (1 - p).
+    The product and the sum are each rounded to the computing dtype. The gradient is `select` with
+    the same scale, without shift and drop; if the scale is 1 / (1 - p), it is also `backward`.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def forward_plan(draw, p, x, y, scale, shift=0.0, drop=0.0, bits=None, start=0):
 
 
 def select(bits, x, y, scale, shift=0.0, drop=0.0, first=0):
-    """By bits that are there: x * scale + shift where a bit is 1, `drop` where it is 0.
+    """By given bits: x * scale + shift where a bit is 1, `drop` where a bit is 0.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def select(bits, x, y, scale, shift=0.0, drop=0.0, first=0):
         As for `forward`.
     scale, shift, drop : float
     first : int, default: 0
-        The bit of the first element.
+        The index of the bit for the first element.
 
     Raises
     ------
@@ -177,7 +177,7 @@ def select(bits, x, y, scale, shift=0.0, drop=0.0, first=0):
 
 
 def repeat(bits, decisions, times, x, y, scale, shift=0.0, drop=0.0, first=0):
-    """As `select`, where inner axes share: each of `decisions` holds for `times` neighbours.
+    """Like `select`, with decisions shared along inner axes: each holds for `times` neighbours.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def repeat(bits, decisions, times, x, y, scale, shift=0.0, drop=0.0, first=0):
     x, y : buffer
     scale, shift, drop : float
     first : int, default: 0
-        As for `select`; `first` is the bit of the first decision.
+        As for `select`; `first` is the index of the bit for the first decision.
 
     Raises
     ------
@@ -208,7 +208,7 @@ def repeat(bits, decisions, times, x, y, scale, shift=0.0, drop=0.0, first=0):
 
 
 def tile(bits, decisions, times, x, y, scale, shift=0.0, drop=0.0, first=0):
-    """As `select`, where outer axes share: the row of `decisions` holds for each of `times` rows.
+    """Like `select`, with decisions shared along outer axes: one row of them for `times` rows.
 
     Parameters
     ----------
@@ -219,7 +219,7 @@ def tile(bits, decisions, times, x, y, scale, shift=0.0, drop=0.0, first=0):
     x, y : buffer
     scale, shift, drop : float
     first : int, default: 0
-        As for `select`; `first` is the bit of the first decision.
+        As for `select`; `first` is the index of the bit for the first decision.
 
     Raises
     ------
@@ -239,7 +239,7 @@ def tile(bits, decisions, times, x, y, scale, shift=0.0, drop=0.0, first=0):
 
 
 def keep_shard(draw, p, shard, bits):
-    """As `keep_bits`, for the block of a larger array: its part of one mask.
+    """Like `keep_bits`, for the block of a larger array: the block's part of one mask.
 
     Parameters
     ----------
@@ -269,9 +269,9 @@ def keep_shard(draw, p, shard, bits):
 
 
 def forward_shard(draw, p, shard, x, y, scale, shift=0.0, drop=0.0, bits=None):
-    """As `forward_plan`, for the block of a larger array.
+    """Like `forward_plan`, for the block of a larger array.
 
-    The gradient is the same with `scale` alone, or `select` by `bits`.
+    The gradient is the same call without shift and drop, or `select` by `bits`.
 
     Parameters
     ----------
@@ -279,7 +279,8 @@ def forward_shard(draw, p, shard, x, y, scale, shift=0.0, drop=0.0, bits=None):
         The same for all blocks.
     p : float
     shard : Shard
-        Without shared axes: those take `keep_shard`, then `repeat` or `tile`.
+        Without shared axes. For a shard with shared axes, call `keep_shard`, then `repeat` or
+        `tile`.
     x, y : buffer
         As for `forward`; of ``shard.decisions`` elements, in C order of the block.
     scale, shift, drop : float
@@ -310,71 +311,71 @@ from dropcore._core.table cimport BFLOAT16, FLOAT16
 
 
 def forward_float16(draw, p, x, y, bits=None, start=0):
-    """As `forward`, for float16 as its 16 bits."""
+    """Like `forward`, for float16 as 16-bit integers."""
     forward_of(FLOAT16, draw, p, x, y, bits, start)
 
 
 def forward_bfloat16(draw, p, x, y, bits=None, start=0):
-    """As `forward`, for bfloat16 as its 16 bits."""
+    """Like `forward`, for bfloat16 as 16-bit integers."""
     forward_of(BFLOAT16, draw, p, x, y, bits, start)
 
 
 def backward_float16(draw, p, dy, dx, bits=None, start=0):
-    """As `backward`, for float16 as its 16 bits."""
+    """Like `backward`, for float16 as 16-bit integers."""
     backward_of(FLOAT16, draw, p, dy, dx, bits, start)
 
 
 def backward_bfloat16(draw, p, dy, dx, bits=None, start=0):
-    """As `backward`, for bfloat16 as its 16 bits."""
+    """Like `backward`, for bfloat16 as 16-bit integers."""
     backward_of(BFLOAT16, draw, p, dy, dx, bits, start)
 
 
 def forward_plan_float16(draw, p, x, y, scale, shift=0.0, drop=0.0, bits=None, start=0):
-    """As `forward_plan`, for float16 as its 16 bits."""
+    """Like `forward_plan`, for float16 as 16-bit integers."""
     forward_plan_of(FLOAT16, draw, p, x, y, scale, shift, drop, bits, start)
 
 
 def forward_plan_bfloat16(draw, p, x, y, scale, shift=0.0, drop=0.0, bits=None, start=0):
-    """As `forward_plan`, for bfloat16 as its 16 bits."""
+    """Like `forward_plan`, for bfloat16 as 16-bit integers."""
     forward_plan_of(BFLOAT16, draw, p, x, y, scale, shift, drop, bits, start)
 
 
 def select_float16(bits, x, y, scale, shift=0.0, drop=0.0, first=0):
-    """As `select`, for float16 as its 16 bits."""
+    """Like `select`, for float16 as 16-bit integers."""
     select_of(FLOAT16, bits, x, y, scale, shift, drop, first)
 
 
 def select_bfloat16(bits, x, y, scale, shift=0.0, drop=0.0, first=0):
-    """As `select`, for bfloat16 as its 16 bits."""
+    """Like `select`, for bfloat16 as 16-bit integers."""
     select_of(BFLOAT16, bits, x, y, scale, shift, drop, first)
 
 
 def repeat_float16(bits, decisions, times, x, y, scale, shift=0.0, drop=0.0, first=0):
-    """As `repeat`, for float16 as its 16 bits."""
+    """Like `repeat`, for float16 as 16-bit integers."""
     shared_of(REPEAT, FLOAT16, bits, decisions, times, x, y, scale, shift, drop, first)
 
 
 def repeat_bfloat16(bits, decisions, times, x, y, scale, shift=0.0, drop=0.0, first=0):
-    """As `repeat`, for bfloat16 as its 16 bits."""
+    """Like `repeat`, for bfloat16 as 16-bit integers."""
     shared_of(REPEAT, BFLOAT16, bits, decisions, times, x, y, scale, shift, drop, first)
 
 
 def tile_float16(bits, decisions, times, x, y, scale, shift=0.0, drop=0.0, first=0):
-    """As `tile`, for float16 as its 16 bits."""
+    """Like `tile`, for float16 as 16-bit integers."""
     shared_of(TILE, FLOAT16, bits, decisions, times, x, y, scale, shift, drop, first)
 
 
 def tile_bfloat16(bits, decisions, times, x, y, scale, shift=0.0, drop=0.0, first=0):
-    """As `tile`, for bfloat16 as its 16 bits."""
+    """Like `tile`, for bfloat16 as 16-bit integers."""
     shared_of(TILE, BFLOAT16, bits, decisions, times, x, y, scale, shift, drop, first)
 
 
 def forward_shard_float16(draw, p, shard, x, y, scale, shift=0.0, drop=0.0, bits=None):
-    """As `forward_shard`, for float16 as its 16 bits."""
+    """Like `forward_shard`, for float16 as 16-bit integers."""
     forward_shard_of(FLOAT16, draw, p, shard, x, y, scale, shift, drop, bits)
 
 
 def forward_shard_bfloat16(draw, p, shard, x, y, scale, shift=0.0, drop=0.0, bits=None):
-    """As `forward_shard`, for bfloat16 as its 16 bits."""
+    """Like `forward_shard`, for bfloat16 as 16-bit integers."""
     forward_shard_of(BFLOAT16, draw, p, shard, x, y, scale, shift, drop, bits)
 # end of named

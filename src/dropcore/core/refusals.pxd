@@ -29,7 +29,7 @@ cdef inline int check_bits(Py_ssize_t nbytes, Py_ssize_t n) except -1 nogil:
 
 
 cdef inline int check_elements(Py_ssize_t decisions, Py_ssize_t n) except -1 nogil:
-    # Of a shard where no decision is shared.
+    # For a shard without shared decisions.
     if n != decisions:
         return refuse_length(b"x", b"elements", decisions, n, False)
     return 0

@@ -1,5 +1,5 @@
-# The errors of the core over memoryviews. They take the GIL, and are raised before anything is
-# written.
+# The errors of the core over memoryviews. These functions take the GIL, and raise before anything
+# is written.
 
 
 cdef int refuse_p(double p) except -1 nogil:

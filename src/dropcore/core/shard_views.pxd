@@ -1,4 +1,4 @@
-# Of `dropcore.core`: the functions over typed memoryviews for the block of a larger array.
+# A part of `dropcore.core`: the functions over typed memoryviews for the block of a larger array.
 
 cimport cython
 from cython cimport floating

@@ -15,26 +15,26 @@ from dropcore.core.refusals cimport check_bits, check_elements
 
 @cython.final
 cdef class Shard:
-    """The block of a larger array: which decisions of the whole mask are its own.
+    """The block of a larger array, and the places of its decisions in the whole mask.
 
     Parameters
     ----------
     shape : int or tuple of int
-        The block's.
+        The shape of the block.
     global_shape, offsets : sequence of int
-        The shape of the whole array, and where in it the block begins.
+        The shape of the whole array; for each axis, the offset at which the block begins.
     shared_axes : int or tuple of int, default: ()
         Axes along which one decision holds for all elements.
 
     Attributes
     ----------
     decisions : int
-        How many the block has.
+        The number of decisions of the block.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not what is accepted, or the block is not within the whole array.
+        If an argument is not accepted, or the block is not within the whole array.
 
     Examples
     --------

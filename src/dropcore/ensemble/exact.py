@@ -95,15 +95,16 @@ def subnetworks(
     Parameters
     ----------
     model : Module
-        As for `mc_predict`, but with planned variants only: other variants have no independent
-        keep decisions to enumerate.
+        As for `mc_predict`, with planned variants only: other variants have no independent keep
+        decisions to enumerate.
     x : Tensor or array_like, shape (rows, ...)
     output : {"softmax", "sigmoid"}, optional
         Applied to the model's output before averaging. The geometric mean is then normalised:
-        over the last axis for "softmax", over an event and its complement for "sigmoid". Without
-        it, the geometric mean is that of the outputs, and nan where one of them is negative.
+        over the last axis for "softmax", over an event and its complement for "sigmoid". If
+        `output` is None, the geometric mean is that of the outputs, and nan where one of them is
+        negative.
     each : bool, default: False
-        Whether to return also each prediction: 2**n times the outputs of one pass.
+        Whether to return each prediction too. This takes the memory of 2**n outputs.
 
     Returns
     -------

@@ -188,7 +188,8 @@ def _draw(rng: RNGLike) -> Draw:
 
 
 def _mean_and_std(ys: list[Array]) -> tuple[Array, Array]:
-    # A loop in place of np.sum, whose order of additions, and so rounding, depends on the shape.
+    # A loop instead of np.sum: the order of its additions, and so the rounding, depends on the
+    # shape.
     mean = np.zeros(ys[0].shape)
     for y in ys:
         mean += y

@@ -21,17 +21,17 @@ __all__ = ["Advice", "Finding", "NotChecked", "advise"]
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is worth a look.
+    """A place in the model that looks like a mistake.
 
     Attributes
     ----------
     mistake : str
-        What it looks like.
+        The name of the mistake.
     modules : tuple of str
-        Qualified names; "" is the model itself.
+        The qualified names of the modules; "" is the model itself.
     why, remedy : str
     source : str
-        The paper that supports it; empty if the code alone shows the problem.
+        The paper that supports the finding; empty if the code alone shows the problem.
     """
 
     mistake: str
@@ -48,7 +48,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class NotChecked:
-    """A mistake that could not be looked for.
+    """A mistake for which the model could not be checked.
 
     Attributes
     ----------
@@ -113,7 +113,7 @@ def advise(
     Returns
     -------
     Advice
-        The findings, and the mistakes that could not be looked for.
+        The findings, and the mistakes for which the model could not be checked.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Which modules of a model run, in what order, and whose outputs reach them."""
+"""The modules of a model that run, their order, and whose outputs reach each of them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Flow:
     outputs : set of int
         The steps whose outputs reach the model's output with no parameter in between.
     strays : tuple of (str, Call)
-        Calls of dropout that is no module of the model, with the name of the calling module.
+        Calls of dropout outside the modules of the model, with the name of the calling module.
     """
 
     steps: list[Step]
@@ -97,7 +97,7 @@ class Flow:
 
 
 def _reached(steps: list[Step], start: tuple[int, ...], past: Callable[[Module], bool]) -> set[int]:
-    """`start`, and the steps before: the search goes on past modules that `past` accepts."""
+    """`start`, and the steps before it; the search passes modules that `past` accepts."""
     found: set[int] = set()
     stack = list(start)
     while stack:
@@ -223,7 +223,7 @@ class _Trace:
         )
 
     def stray(self, call: Call) -> Tensor:
-        """Record a call of dropout that is no module of the model."""
+        """Record a call of dropout that is not a module of the model."""
         self.strays.append((self.running[-1], call))
         return call.infer()
 

@@ -1,4 +1,4 @@
-"""The mistakes that are looked for, each by a function.
+"""The frequent mistakes. Each has a function that looks for it.
 
 - Such a function takes the `Facts` and yields findings; `MISTAKES` lists them by name.
 - A `Flow` tells it which modules ran, and whose outputs reached them. The structure of a
@@ -34,7 +34,7 @@ from dropcore.variants.base import Array
 HIGH_P = 0.7
 INPUT_P = 0.5
 FEW_ROWS = 1000
-SEVERAL = 3  # so many modules with the same p are a finding; two are usual
+SEVERAL = 3  # modules with the same p that make a finding; two with the same p are usual
 SHIFT_DRAWS = 8
 
 
@@ -42,12 +42,12 @@ SHIFT_DRAWS = 8
 
 
 class Lacking(Exception):
-    """Raised where information is missing."""
+    """Raised if information is missing."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """The model, and what is known of it."""
+    """The model, and the known facts about it."""
 
     model: Module
     x: Any
@@ -100,7 +100,7 @@ def _on_outputs(facts: Facts) -> Found:
             yield (
                 (step.name,),
                 f"Nothing with parameters follows. Outputs are dropped with p = {module.p:g} in "
-                "training, so the loss asks for values that no later layer can make up for.",
+                "training, and no later layer can correct the dropped values.",
                 "Move it in front of the last layer with parameters, or take it out.",
                 "",
             )
@@ -113,8 +113,8 @@ def _behind_convolution(facts: Facts) -> Found:
             if isinstance(before.module, Conv2d) and _is_per_pixel(step, module):
                 yield (
                     (step.name,),
-                    f"It drops single elements of the maps of {before.name!r}. Neighbours in a "
-                    "map are alike, so what is dropped can be read from beside it.",
+                    f"It drops single elements of the maps of {before.name!r}. Neighbouring "
+                    "elements of a map are similar, so a dropped element can be guessed from them.",
                     'Drop whole channels: variant="spatial", channel_axis=1.',
                     "Tompson et al. 2015, CVPR, section 3.2",
                 )
@@ -129,7 +129,7 @@ def _keeps_maps(module: Module) -> bool:
 
 def _is_per_pixel(step: Step, module: Dropout) -> bool:
     shape = step.shape or (2, 3, 4, 4)
-    with suppress(ValueError):  # the variant cannot read such a shape
+    with suppress(ValueError):  # the variant does not accept such a shape
         return max(shape[2:], default=1) > 1 and module.variant.independent_unit(shape) == shape
     return False
 
@@ -223,7 +223,7 @@ def _in_a_row(facts: Facts) -> Found:
             yield (
                 tuple(dict.fromkeys([before.name, step.name])),
                 f"Nothing is learned in between: together they drop an element with p = {p:.3g}.",
-                "Keep one of them, with the p that is meant.",
+                "Keep one of them, with the intended p.",
                 "",
             )
 
@@ -242,7 +242,7 @@ def _on_parameters(facts: Facts) -> Found:
                 (step.name,),
                 "It drops elements of a parameter. This is DropConnect. Here all rows of a batch "
                 "share one mask; in the paper each row has its own.",
-                "If units are meant, drop what the layer is called with.",
+                "If units should be dropped, apply dropout to the input of the layer.",
                 "Wan et al. 2013, ICML",
             )
 

@@ -1,5 +1,5 @@
-"""What runs a variant: a module for each kind, behind the interface `Runner` of dropcore.mask."""
+"""The Runners: one module for each kind of variant. The interface is `Runner` in dropcore.mask."""
 
 from dropcore.runners import deciding, free, inference, planned
 
-__all__ = ["deciding", "free", "inference", "planned"]  # each has registered its kind
+__all__ = ["deciding", "free", "inference", "planned"]  # importing a module registers its Runner

@@ -1,1 +1,1 @@
-# Nothing for Python: what this module exports is in computing.pxd.
+# Nothing for Python: the exports of this module are in computing.pxd.

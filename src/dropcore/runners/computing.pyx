@@ -1,5 +1,5 @@
-# The base of free variants and of inference: the variant's own code computes. It gets read-only
-# arrays, and its results are checked.
+# The base class of the Runners for free variants and for inference: the variant's own code
+# computes. The code gets read-only arrays, and its results are checked.
 
 cimport numpy as cnp
 
@@ -14,7 +14,7 @@ from dropcore.mask cimport Runner
 cdef class ComputingRunner(Runner):
 
     cdef object readable(self, cnp.ndarray array):
-        # In C order, float32 or float64, read-only.
+        # A read-only array in C order, float32 or float64: a view of `array`, or a copy if needed.
         cdef Dtype dtype = dtype_of(array)
         values = array
         if dtype != FLOAT32 and dtype != FLOAT64:
@@ -24,7 +24,7 @@ cdef class ComputingRunner(Runner):
         return view
 
     cdef tuple all_readable(self, cnp.ndarray x, tuple others):
-        # The others have the shape and dtype of x.
+        # Checks that the further inputs have the shape and dtype of x.
         cdef cnp.ndarray array
         ready = [self.readable(x)]
         for name, value in zip(self.inputs[1:], others):
@@ -36,7 +36,7 @@ cdef class ComputingRunner(Runner):
         return tuple(ready)
 
     cdef cnp.ndarray result(self, object array, tuple shape):
-        if isinstance(array, np.generic):  # what NumPy makes of 0-d arrays
+        if isinstance(array, np.generic):  # NumPy's operations on 0-d arrays return scalars
             array = np.asarray(array)
         if not isinstance(array, np.ndarray) or array.shape != shape:
             raise TypeError(

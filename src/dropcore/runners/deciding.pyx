@@ -1,5 +1,6 @@
-# Deciding variants: the variant brings the decisions, the core selects. It decides for the whole
-# array. For a block of it, all decisions are made, and those of the block are kept.
+# Deciding variants: the variant makes the decisions, the core selects. The variant decides for the
+# whole array. For a block of an array, all decisions are made, and only those of the block are
+# kept.
 
 cimport cython
 cimport numpy as cnp
@@ -33,7 +34,7 @@ cdef class DecidingRunner(SelectingRunner):
         cdef Layout own
         cdef const Layout* layout
         cdef Mask mask
-        # Raises for a rank it does not read.
+        # Raises for a number of axes that the variant does not accept.
         self.variant.independent_unit(shape if shard is None else shard[0])
         target = target_for("x", x, out)
         draw = take_draw(rng)
@@ -67,7 +68,7 @@ cdef class DecidingRunner(SelectingRunner):
 
 
 cdef tuple block_in(tuple mask_shape, tuple shape, tuple shard):
-    # Where in a whole mask the block is; along a shared axis there is one decision for all.
+    # The slices of the block in the whole mask. Along a shared axis there is only one decision.
     whole, offsets = shard
     return tuple([
         slice(offset, offset + length) if decisions == all_ else slice(None)

@@ -1,1 +1,1 @@
-# Nothing for Python: it registers what runs this kind of variant.
+# Nothing for Python: the module registers a Runner.

@@ -1,5 +1,5 @@
-# Free variants: the variant's own code computes forward and backward. The mask holds what forward
-# saved.
+# Free variants: the variant's own code computes forward and backward. The mask holds the arrays
+# that forward saved.
 
 cimport cython
 cimport numpy as cnp
@@ -25,7 +25,7 @@ cdef class FreeRunner(ComputingRunner):
         cdef cnp.ndarray target = target_for("x", x, out)
         cdef tuple inputs = self.all_readable(x, others)
         cdef DrawAddress draw
-        self.variant.independent_unit(shape)  # raises for a rank it does not read
+        self.variant.independent_unit(shape)  # raises for a number of axes that it does not accept
         draw = take_draw(rng)
         y, saved = self.variant.forward(draw_of(draw), p, *inputs)
         put(target, self.result(y, shape))

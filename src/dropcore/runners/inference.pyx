@@ -1,4 +1,4 @@
-# Inference, of any variant: by the variant's rule, which for most variants is to copy x.
+# Inference of any variant, by the variant's rule. The rule of most variants is to copy x.
 
 cimport cython
 cimport numpy as cnp

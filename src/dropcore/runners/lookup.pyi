@@ -1,1 +1,1 @@
-# Nothing for Python: what this module exports is in lookup.pxd.
+# Nothing for Python: the exports of this module are in lookup.pxd.

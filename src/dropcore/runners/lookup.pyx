@@ -1,10 +1,12 @@
-# The Runner of a variant, by the variant's name and options: made once and remembered.
+# A cache of Runners, by the variant's name and options.
 #
-# A. A name with options is a key of its own. 1, True and 1.0 are equal, but are not one option, so
-#    the types of values are part of a key. Where a value has no safe key, the Runner is made anew.
-# B. A variant that was passed itself is found by its id. Its Runner holds a reference to it, so the
-#    id cannot be reused as long as the Runner is remembered.
-# C. At most MOST are remembered: a program that makes a variant for each call would fill memory.
+# A. The key of a Runner has the name, the options, and the types of the options: 1, True and 1.0
+#    are equal, but are different options. If an option cannot be part of a key, a new Runner is
+#    made.
+# B. A variant object is found by its id. Its Runner holds a reference to it, so the id cannot be
+#    reused as long as the Runner is in the cache.
+# C. The cache has at most MOST entries: a program that makes a variant for each call would
+#    otherwise fill memory.
 
 from dropcore.mask cimport Runner, runner_of
 
@@ -31,7 +33,7 @@ cdef Runner runner_for(object variant, dict options):
 
 
 cdef object key_of(object variant, dict options):
-    # None where there is no safe key.
+    # Returns None if an option cannot be part of a key.
     if type(variant) is not str:
         return id(variant) if isinstance(variant, Variant) and not options else None
     key = [variant]

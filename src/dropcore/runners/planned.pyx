@@ -1,5 +1,5 @@
-# Planned variants: the core decides and selects. If each element has a decision of its own, one
-# kernel does both; else bits are made first, then used.
+# Planned variants: the core decides and selects. If each element has a decision of its own, and
+# memory is in C order, one kernel does both. Otherwise one kernel makes bits, and another selects.
 
 cimport cython
 cimport numpy as cnp
@@ -20,12 +20,12 @@ from dropcore.rng cimport take_draw
 from dropcore.variants.base import PlannedVariant
 
 cdef enum:
-    MOST = 1024  # plans that are kept
+    MOST = 1024  # plans in the cache of a Runner
 
 
 @cython.final
 cdef class PlannedRunner(SelectingRunner):
-    cdef dict plans  # by p and shape, and by the shard
+    cdef dict plans  # the key is (p, shape), or (p, shape, shard)
 
     def __cinit__(self, variant):
         self.plans = {}
@@ -56,7 +56,7 @@ cdef class PlannedRunner(SelectingRunner):
         cdef Mask mask
         if store or not fused:
             bits = empty_bits(plan.sharing.decisions)
-        # All memory is there before the draw is taken.
+        # All memory is allocated before the draw is taken.
         mask = remember(self, p, shape, NULL, plan, bits if store else None, (), shard)
         result = (target if out is None else out, mask)
         source = source_for(x, target)
@@ -90,7 +90,7 @@ cdef class PlannedRunner(SelectingRunner):
         return remember(self, p, shape, NULL, plan, bits, (), None)
 
     cdef Mask joined(self, Mask bare, tuple held):
-        if not held and bare.has_draw:  # the bits are made again of the draw
+        if not held and bare.has_draw:  # the bits are made again from the draw
             return bare
         return SelectingRunner.joined(self, bare, held)
 

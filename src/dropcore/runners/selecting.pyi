@@ -1,1 +1,1 @@
-# Nothing for Python: what this module exports is in selecting.pxd.
+# Nothing for Python: the exports of this module are in selecting.pxd.

@@ -122,7 +122,7 @@ def _layouts(array: Array) -> Iterator[Array]:
 def empty(subject: Subject) -> None:
     """Arrays without elements give arrays without elements, whichever axis has the length 0.
 
-    A ValueError of the variant means that it does not read the shape.
+    A ValueError of the variant means that it does not accept the shape.
     """
     tried, reason = 0, "no shape has an axis"
     for full in subject.shapes:
@@ -140,10 +140,10 @@ def empty(subject: Subject) -> None:
 
 
 def zero_d(subject: Subject) -> None:
-    """0-d arrays give 0-d arrays, if the variant reads that rank."""
+    """0-d arrays give 0-d arrays, if the variant accepts them."""
     reason = subject.reads(())
     if reason:
-        raise Skipped(f"does not read rank 0: {reason}")
+        raise Skipped(f"does not accept 0-d arrays: {reason}")
     for p in subject.p_values:
         _runs(Case(subject.variant, p, ()))
 
@@ -157,7 +157,7 @@ def _runs(case: Case) -> None:
 
 
 def out(subject: Subject) -> None:
-    """With `out` the bits are the same, be it another array, a strided one, or x itself."""
+    """The bits are the same if `out` is another array, a strided array, or x itself."""
     for case in subject.cases:
         inputs, dy = case.inputs(), case.weights()
         for draw in (STREAM.at(0), None):

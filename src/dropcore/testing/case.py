@@ -17,14 +17,14 @@ from dropcore.stream import Stream
 from dropcore.variants.base import Array, FreeVariant, Shape, Variant
 
 DRAWS = 1500  # of a small array
-LARGE = 2**18  # elements: so many that an error of half a percent is found
+LARGE = 2**18  # elements: enough to find an error of half a percent
 STREAM = Stream(0, path=("dropcore.testing",))
 OTHER = STREAM.child("other")
 
 
 @dataclass(frozen=True)
 class Case:
-    """A variant, a p and a shape that it reads, and how to run it with them."""
+    """A variant, a p and a shape that the variant accepts, and functions to run it with them."""
 
     variant: Variant
     p: float
@@ -106,7 +106,7 @@ class Case:
         return self.longer(own[0] if own else 0, LARGE)
 
     def longer(self, axis: int, elements: int) -> Case:
-        """The same case with a longer axis, so that x has at least so many elements."""
+        """The same case with a longer axis, so that x has at least this number of elements."""
         if not self.shape:
             return self
         shape = list(self.shape)

@@ -35,8 +35,8 @@ ERROR_RATE = 1e-6
 JUDGING = 8  # checks that use Evidence
 LEVEL = ERROR_RATE / JUDGING
 ROUNDING = 1e-9  # allowance for float64 rounding in means over many draws
-FAR = 4.0  # standard errors: no test fails below, so the normal distribution is accurate enough
-WORST = 8  # as many means, those of the largest z-score, are tested by empirical likelihood
+FAR = 4.0  # standard errors: below this no test fails, so the normal distribution is good enough
+WORST = 8  # the means with the largest z-scores that are tested by empirical likelihood
 FEW = 100  # a sum of fewer terms is not tested
 
 
@@ -98,8 +98,8 @@ class Evidence:
     ) -> None:
         """Test that the two patterns of each pair are independent over n draws.
 
-        `left` and `right` count the draws in which a pattern is True, `both` those in which the two
-        are.
+        `left` and `right` count the draws in which one pattern is True, `both` the draws in which
+        both are True.
         """
         if both.size == 0:
             return

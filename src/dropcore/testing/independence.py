@@ -9,7 +9,7 @@ from dropcore.testing.evidence import Evidence
 from dropcore.testing.subject import Skipped, Subject
 from dropcore.variants.base import Array
 
-UNITS = 64  # pairs are tested among so many units; the sum over units is of all
+UNITS = 64  # units among which all pairs are tested; the test of the sum uses all units
 
 
 def independent_units(subject: Subject) -> None:

@@ -29,7 +29,7 @@ def check_variant(
     p_values : sequence of float, default: (0.1, 0.5, 0.8)
         Values of p to try, in [0.05, 0.95]; 0 and 1 have checks of their own.
     shapes : sequence of tuple of int, optional
-        Shapes of x, all of which the variant must read; tens to hundreds of elements are enough. By
+        Shapes of x. The variant must accept them all; tens to hundreds of elements are enough. By
         default some shapes of one to four axes are used, those for which the variant does not raise
         ValueError.
     checks : sequence of str, optional
@@ -47,10 +47,10 @@ def check_variant(
     Raises
     ------
     AssertionError
-        If a check fails that is not expected to fail, or passes although it is. The message lists
-        all of them. If "structure" fails, no other check is run.
+        If a check fails that is not expected to fail, or a check passes that is expected to fail.
+        The message lists all such checks. If "structure" fails, no other check is run.
     ValueError, TypeError, LookupError
-        If an argument is wrong, there is no such variant, or it reads none of the default shapes.
+        If an argument is wrong, there is no such variant, or it accepts none of the default shapes.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Checks of what a variant states about y over many draws: mean, variance, moments, drop rate.
+"""Checks of a variant's statements about y over many draws: mean, variance, moments, drop rate.
 
 If each element has a decision of its own, a scale that is wrong by half a percent is found. If a
 unit has n elements, there are fewer decisions, and only an error that is sqrt(n) times as large is

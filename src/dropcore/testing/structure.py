@@ -25,7 +25,7 @@ METHODS: dict[type[Variant], tuple[str, ...]] = {
 
 
 def structure(subject: Subject) -> None:
-    """All methods of its kind exist, return what the core reads, and write to no argument.
+    """All methods of the variant's kind exist, return the right types, and write to no argument.
 
     If this fails, no other check is run: most would fail for the same reason.
     """

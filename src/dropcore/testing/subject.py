@@ -1,4 +1,4 @@
-"""The variant under test, the values of p that are tried, and the shapes that the variant reads."""
+"""The variant under test, the values of p that are tried, and the shapes that it accepts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHAPES: tuple[Shape, ...] = ((60,), (6, 10), (2, 3, 12), (2, 3, 8, 8))
 
 
 class Skipped(Exception):
-    """The check has nothing to judge in this variant, for the reason given."""
+    """The check does not apply to this variant, for the given reason."""
 
 
 class Subject:
@@ -26,11 +26,11 @@ class Subject:
     ----------
     variant : str or Variant
     options : dict
-        Of a variant that is given by name.
+        Options of a variant that is given by name.
     p_values : sequence of float, optional
         In [0.05, 0.95]; 0 and 1 have checks of their own.
     shapes : sequence of tuple of int, optional
-        Shapes of x, all of which the variant must read. By default those of `SHAPES` are used for
+        Shapes of x. The variant must accept them all. By default those of `SHAPES` are used for
         which the variant does not raise ValueError.
 
     Attributes
@@ -63,7 +63,7 @@ class Subject:
         return tuple(Case(self.variant, p, shape) for shape in self.shapes)
 
     def ends(self) -> tuple[float, ...]:
-        """Those of 0 and 1 that the variant accepts as p."""
+        """The values among 0 and 1 that the variant accepts as p."""
         domain = self.variant.p_domain
         return (0.0,) * (domain[0] == "[") + (1.0,) * (domain[-1] == "]")
 
@@ -73,7 +73,7 @@ class Subject:
         return (-0.1, 1.1, nan) + (0.0,) * (domain[0] == "(") + (1.0,) * (domain[-1] == ")")
 
     def reads(self, shape: Shape) -> str:
-        """Empty if the variant reads arrays of that shape, else why it does not."""
+        """Empty if the variant accepts arrays of this shape, otherwise the reason why not."""
         case = Case(self.variant, self.p_values[0], shape)
         try:
             case.variant.independent_unit(shape)
@@ -87,7 +87,7 @@ class Subject:
         except ValueError as error:
             return str(error)
         except Exception:
-            return ""  # it reads the shape, and fails: the checks will tell
+            return ""  # the shape is accepted; the checks will report this failure
         return ""
 
     def _default_shapes(self) -> tuple[Shape, ...]:
@@ -96,7 +96,7 @@ class Subject:
         if not shapes:
             tried = "; ".join(f"{shape}: {reason}" for shape, reason in reasons.items())
             raise ValueError(
-                f"shapes must be given, not left out: {self.variant!r} reads none of the usual: "
+                f"shapes must be given, not left out: {self.variant!r} accepts none of the usual: "
                 f"{tried}"
             )
         return shapes

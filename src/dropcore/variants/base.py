@@ -183,7 +183,7 @@ class FreeVariant(Variant):
     """A variant that computes forward and backward itself."""
 
     def takes_shard(self, training: bool) -> bool:
-        """False: an element may depend on any other, and raw words on an element's place."""
+        """False: elements may depend on each other; raw words are taken by whole-array position."""
         return False
 
     def drop_rate(self, p: float, shape: Shape) -> float | None:

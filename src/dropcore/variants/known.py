@@ -1,7 +1,7 @@
-"""The built-in variants as type checkers see them: what each takes, by name.
+"""The options of the built-in variants, for type checkers.
 
-Overloads read these types, so that mypy and pyright see a misspelt option. Nothing is checked with
-them when a program runs: that is done by the classes of the variants.
+Overloads use these types, so that mypy and pyright report a misspelt option. At run time the
+classes of the variants check their options; these types are not used.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ Named: TypeAlias = "str | Variant"
 
 
 class StandardOptions(TypedDict, total=False):
-    """Those of `dropcore.variants.standard`."""
+    """The options of `dropcore.variants.standard`."""
 
     shared_axes: Axes
 
 
 class SpatialOptions(TypedDict, total=False):
-    """Those of `dropcore.variants.spatial`."""
+    """The options of `dropcore.variants.spatial`."""
 
     channel_axis: Required[Axis]
     batch_axis: Axis | None
 
 
 class AlphaOptions(TypedDict, total=False):
-    """Those of `dropcore.variants.alpha`."""
+    """The options of `dropcore.variants.alpha`."""
 
     fixed_mean: Real
     fixed_var: Real
@@ -46,4 +46,4 @@ class AlphaOptions(TypedDict, total=False):
 
 
 class NoSuchOption:
-    """What a checker takes the result of a wrong call for: nothing can be done with it."""
+    """The result type of a wrong call, for type checkers."""

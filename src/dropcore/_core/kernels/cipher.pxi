@@ -5,8 +5,8 @@
 #    in sixteen registers, whatever their width.
 # B. One block alone: a register holds one row of the state, so the four quarter rounds of a round
 #    are computed at once. This takes half as long as a group, and a small array needs no more.
-# C. In the first round only the first column depends on the low half of the block's number. The
-#    other three are computed in advance (`begun`), and again when the high half changes.
+# C. In the first round only the first column depends on the low half of the block counter. The
+#    other three columns are computed in advance (`begun`), and again when the high half changes.
 # D. Each quarter round is a function, so that pipeline.pxi can do other work between two of them.
 
 ctypedef fused word:
@@ -90,7 +90,8 @@ cdef inline void encipher_rows(
         r[k] = first[k]
     for k in range(4):
         quarter_round[row](r, r + 1, r + 2, r + 3)
-        # Turned by one, two and three lanes, diagonals become columns; below they are turned back.
+        # Rotating rows by one, two and three lanes turns diagonals into columns; the rotations
+        # below undo this.
         r[1] = turned_1(r[1])
         r[2] = turned_2(r[2])
         r[3] = turned_3(r[3])

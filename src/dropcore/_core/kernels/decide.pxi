@@ -10,10 +10,10 @@
 # A group of blocks decides 8192/K elements. An element with u == T is a tie.
 #
 # A. u is compared with T for all elements of a register at once: the bit-planes are combined with
-#    and, or, xor, in the registers in which the cipher leaves them. Only a tie is computed by
-#    itself; at K = 8 that is one element in 256.
-# B. A bit map (`open`) says which keep words have ties, and one loop settles them all. A branch for
-#    each word would be mispredicted once in eight words.
+#    and, or, xor, in the registers in which the cipher leaves them. Only ties are computed one by
+#    one; at K = 8 one element in 256 is a tie.
+# B. A bit map (`open`) marks the keep words that have ties, and one loop settles all ties. A branch
+#    for each word would be mispredicted once in eight words.
 
 cdef struct Decider:
     Blocks blocks
@@ -23,7 +23,7 @@ cdef struct Decider:
     uint64_t remainder  # R; for K < 8 it is 0, and no tie is dropped
     uint32_t constant  # the keep word, if planes is 0
     uint64_t end  # the first decision that is not needed
-    bint has_tie_words
+    bint has_tie_key  # t0 and t1 are computed
     uint64_t t0
     uint64_t t1
 
@@ -47,7 +47,7 @@ cdef inline void decider(
     d.remainder = 0
     d.constant = 0
     d.end = end
-    d.has_tie_words = False
+    d.has_tie_key = False
     if p >= 1:
         return
     P = <uint64_t> (p * 18446744073709551616.0)  # the product is exact; the cast rounds down
@@ -83,12 +83,12 @@ cdef inline uint64_t word64(const uint32_t* W, int apart) noexcept nogil:
     return W[0] | (<uint64_t> W[apart] << 32)
 
 
-cdef void draw_tie_words(Decider* d) noexcept nogil:
+cdef void draw_tie_key(Decider* d) noexcept nogil:
     cdef uint32_t[16] W
     cipher_block(&d.blocks, 0xFFFFFFFFFFFFFFFFULL, W)
     d.t0 = word64(W, 1)
     d.t1 = word64(W + 2, 1)
-    d.has_tie_words = True
+    d.has_tie_key = True
 
 
 cdef inline void settle(
@@ -101,8 +101,8 @@ cdef inline void settle(
     cdef uint32_t again, word
     cdef uint64_t s
     cdef int place, bit
-    if open and not d.has_tie_words:
-        draw_tie_words(d)
+    if open and not d.has_tie_key:
+        draw_tie_key(d)
     while open:
         again = 0
         while open:
@@ -218,7 +218,8 @@ cdef inline void decide_group(
                 ties.word[place] = one_of(tied)
                 ties.open |= <uint32_t> (ties.word[place] != 0) << place
     if planes == 8 and d.remainder:
-        # Ties outside of what is asked for are left: the tie words cost a block of the cipher.
+        # Ties outside the wanted words are ignored. If there are no other ties, the block of the
+        # cipher for t0 and t1 need not be computed.
         ties.open &= (0xFFFFFFFFU << begin) & (0xFFFFFFFFU >> (32 - end))
         if group * DECISIONS + 32 * end > d.end:
             ties.word[end - 1] &= 0xFFFFFFFFU >> (32 - (d.end & 31))
@@ -232,7 +233,7 @@ cdef inline int decide(
     uint32_t* stage,  # OUT: at most WORDS words
     uint32_t** keep,  # OUT: where in `stage` the words begin
 ) noexcept nogil:
-    # Keep words `word` ... `end`-1, but not beyond the end of a group; returns how many.
+    # Makes the keep words `word` ... `end`-1, up to the end of their group; returns how many.
     cdef uint64_t group = word >> d.bits
     cdef uint64_t after = min((group + 1) << d.bits, end)
     cdef int begin = <int> (word - (group << d.bits))

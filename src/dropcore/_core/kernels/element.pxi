@@ -1,4 +1,4 @@
-# What becomes of one element, and of 32 neighbours: y = x * scale + shift where the element is
+# The computation of one element, and of 32 neighbours: y = x * scale + shift where the element is
 # kept, a constant where it is dropped.
 #
 # A. float16 and bfloat16 are computed in float32 and rounded once, to nearest even. The rounding is
@@ -7,8 +7,9 @@
 # B. All 32 values are computed as if kept, into a local array. It cannot alias x or y, so the
 #    compiler makes a vector loop even if y is x. Then each value or the constant is stored. So the
 #    product of a dropped element is not used: nan and inf in x do not reach y.
-# C. The machine's own `choose` stores them: with mask registers on v4, elsewhere with a compared
-#    vector. Clang does not vectorise a plain loop, nor does GCC for the half types.
+# C. `choose` of the instruction set stores the elements: with mask registers on v4, on the others
+#    by a vector comparison, and without vector types in a plain loop. With vector types a plain
+#    loop would be slow: Clang does not vectorise it, nor does GCC for the half types.
 
 cdef extern from "machine.h":
     ctypedef struct float16 "dropcore_float16":

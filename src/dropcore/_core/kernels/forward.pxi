@@ -1,7 +1,8 @@
 # The kernels that make decisions: keep bits, forward, raw words.
 #
-# At eight planes, whole groups go through the pipeline. Parts of groups do not, nor do groups at
-# fewer planes, where the cipher is a small part of the cost: they are decided, then selected.
+# At eight planes, two or more successive whole groups go through the pipeline. All other elements
+# are decided, then selected: those of a single group or of a part of one, and all elements at fewer
+# planes, where the cipher is a small part of the cost.
 
 cdef void keep_bits(
     const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n,
@@ -55,7 +56,8 @@ cdef void forward_plan(
     cdef int count
     cdef bint joined
     if start & 31:
-        # The start is inside a keep word: bits are made and shifted first, a stage at a time.
+        # `start` is inside a keep word: for one stage at a time, bits are made and shifted, then
+        # used.
         while done < n:
             m = min(n - done, 32 * <Py_ssize_t> STAGE)
             keep_bits(draw, p, start + done, m, piece)
@@ -66,7 +68,7 @@ cdef void forward_plan(
         return
     nontemporal = nontemporal and can_go_nontemporal(y)
     decider(draw, p, start + n, &d)
-    joined = d.planes != 8  # at eight planes, these pieces are only what the pipeline leaves over
+    joined = d.planes != 8  # at eight planes, only groups outside the pipeline come here
     while word < end:
         groups = (n - done) // DECISIONS
         if d.planes == 8 and word % GROUP_WORDS == 0 and groups > 1:

@@ -2,20 +2,21 @@
 #
 # Three groups of 1024 decisions are under way at a time:
 #
-#     group g       cipher, then its planes are folded
-#     group g-1     its ties are settled, between the cipher of g and the planes of g
+#     group g       is in the cipher; the planes of each run of the cipher are folded
+#     group g-1     its ties are settled, after g's last run of the cipher, before that run's fold
 #     group g-2     its elements are selected, between the quarter rounds of g
 #
 # A. Why: the cipher's rounds are latency-bound. The select does not depend on them, so it fills the
 #    gaps. The processor does not overlap the two by itself: a group has more instructions than its
 #    reorder buffer. Branch mispredictions of the ties overlap with the cipher's last rounds.
 # B. A group has 32 keep words. One run of the cipher has 32 quarter rounds and makes WIDTH blocks,
-#    so a group of 16 blocks needs 16 / WIDTH runs. So one keep word is selected every 16 / WIDTH
-#    quarter rounds: after each one, if a register has sixteen lanes. (Half words do not work: GCC
-#    unrolls their loops before it vectorises them.)
-# C. Where y does not begin at a cache line, the select is shifted so that it stores whole lines. It
-#    then begins with the last keep word of the group before, and leaves its own last one for the
-#    next group.
+#    so a group of 16 blocks needs 16 / WIDTH runs. So the elements of one keep word are selected
+#    after every (16 / WIDTH)-th quarter round: after each one, if a register has sixteen lanes.
+#    (The elements of half a word cannot be selected at a time: GCC unrolls such loops before it
+#    vectorises them.)
+# C. If y does not begin at a cache line, the select is shifted so that it stores whole lines. It
+#    then begins with elements of the group before, by the last keep word of that group, and leaves
+#    as many elements at its end for the next group.
 # D. One float32 group is 4096 bytes of y, so loads from the scratch memory can alias pending stores
 #    to y (4 KiB aliasing): the processor compares loads with pending stores by the low 12 bits of
 #    the address only. So the scratch memory has a fixed distance from y, modulo 4096. The distance
@@ -34,7 +35,8 @@ cdef struct Pipeline:
 
 
 cdef inline Pipeline* placed(Pipeline* scratch, const void* y) noexcept nogil:
-    # The cache line in the scratch memory whose address is that of y + BEHIND, modulo PAGE.
+    # A place in the scratch memory that is congruent, modulo PAGE, to y + BEHIND rounded down to a
+    # cache line.
     cdef size_t place = (<size_t> y + BEHIND) // LINE * LINE
     return <Pipeline*> (<char*> scratch + (place - <size_t> scratch) % PAGE)
 
@@ -63,8 +65,8 @@ cdef inline void encipher_and_select(
     element* y,  # OUT, may be x
 ) noexcept nogil:
     # As `encipher_lanes`, with a call of `select_at` after each quarter round. The first double
-    # round is written out, because three of its quarter rounds are in `begun`. All quarter rounds
-    # are written out, so that the state stays in registers: a loop would index it in memory.
+    # round is separate: three of its quarter rounds are in `begun`. The eight quarter rounds of a
+    # double round are written out: constant indices keep the state in registers.
     cdef int double_round
     begin_lanes(blocks, counter, s)
     diagonal(s, 0)

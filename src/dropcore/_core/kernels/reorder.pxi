@@ -1,12 +1,12 @@
-# Bits written in another order of the axes.
+# Writes bits in another order of the axes.
 #
-# A. Along the last axis of the output, the bits of the mask are neighbours (stride 1), one and the
-#    same bit (stride 0), or a stride apart. In the last case blocks of 32 by 32 bits are
-#    transposed: a word of a block has bits along the axis that is last in the mask.
-# B. Small blocks are taken bit by bit: transposing a block costs as much as fifty bits.
+# A. A row of the output, along its last axis, has bits of the mask that are neighbours (stride 1),
+#    the same bit (stride 0), or bits that are a larger stride apart. In the third case blocks of 32
+#    by 32 bits are transposed; a source word runs along the mask's last axis.
+# B. Small blocks are copied bit by bit: transposing a block costs as much as copying fifty bits.
 
 cdef enum:
-    WORTH = 48  # bits in the smallest block that is transposed
+    WORTH = 48  # bits: smaller blocks are not transposed
 
 cdef inline void put_bits(
     uint32_t source, Py_ssize_t n,
@@ -24,7 +24,7 @@ cdef inline void put_bits(
 cdef inline uint32_t up_to_a_word(
     const uint8_t* bits, uint64_t first, Py_ssize_t n
 ) noexcept nogil:
-    # 0 < n <= 32 bits from bit `first` on, and zeros. Only the bytes that hold them are read.
+    # 0 < n <= 32 bits from bit `first` on, then zeros. Only bytes with such bits are read.
     cdef const uint8_t* at = bits + (first >> 3)
     cdef int shift = first & 7
     if n < 32:
@@ -58,7 +58,8 @@ cdef void transpose_plane(
     uint8_t* out,  # OUT
     Py_ssize_t at, Py_ssize_t column,
 ) noexcept nogil:
-    # `row`: bits from a row to the next, in the mask; `column`: the same for columns, in `out`.
+    # `row`: the distance between two rows in the mask, in bits; `column`: the distance between two
+    # columns in `out`, in bits.
     cdef uint32_t[32] block
     cdef Py_ssize_t r, c, height, width, k
     for r from 0 <= r < rows by 32:
@@ -99,7 +100,7 @@ cdef void reorder(
     const uint8_t* bits, int axes, const Py_ssize_t* length, const Py_ssize_t* stride,
     uint8_t* out,  # OUT: whole words of 32 bits
 ) noexcept nogil:
-    # A loop over all axes but two: the last, and `along`, along which blocks are transposed.
+    # A loop over all axes except two: the last one, and `along`, along which blocks are transposed.
     cdef Py_ssize_t[<int> MAX_AXES] index, turns, place
     cdef Py_ssize_t n = 1, first = 0, at = 0
     cdef int last = axes - 1, along = -1, axis

@@ -1,13 +1,14 @@
 # The select of n elements by their keep words.
 #
 # A. NumPy's arrays seldom begin at a cache line, and a store across two lines costs two stores.
-#    So the select is shifted to the cache lines of y, and the keep words with it.
-# B. `nontemporal`: whole lines of y go past the caches by non-temporal stores. So a line is not
-#    read before it is written, and other data stay in the caches. Only then x is prefetched: beside
-#    ordinary stores a prefetch costs more than it saves.
-# C. Pieces of one array share the cache line between them. The piece before leaves the beginning of
-#    that line (`leads`), and the piece after stores all of it (`follows`). Completing a line after
-#    a non-temporal store of its first half would force a read from memory.
+#    So the select is shifted to the cache lines of y, and the keep words are shifted too.
+# B. `nontemporal`: whole lines of y are written by non-temporal stores, which bypass the caches. So
+#    a line is not read before it is written, and other data stay in the caches. The address of such
+#    a store must be a multiple of 64; the shift to cache lines ensures this. x is prefetched only
+#    together with non-temporal stores: with ordinary stores a prefetch costs more than it saves.
+# C. Two successive stages of one array share a cache line of y. The first stage leaves the
+#    beginning of that line (`leads`), and the second stores all of it (`follows`). Completing a
+#    line after a non-temporal store of its first half would force a read from memory.
 
 cdef inline int ahead_of(const element* y) noexcept nogil:
     # How many elements of y come before its first whole cache line.
@@ -15,7 +16,7 @@ cdef inline int ahead_of(const element* y) noexcept nogil:
 
 
 cdef inline uint32_t across(const uint32_t* keep, int ahead) noexcept nogil:
-    # 32 decisions across two words: those from bit `ahead` on, 0 < ahead < 32.
+    # 32 decisions out of two words, from bit `ahead` on; 0 < ahead < 32.
     return (keep[0] >> ahead) | (keep[1] << (32 - ahead))
 
 
@@ -100,8 +101,8 @@ cdef inline void select_words(
     const element* x,  # IN
     element* y,  # OUT, may be x
 ) noexcept nogil:
-    # follows: keep[-1] is the keep word of the 32 elements before this piece. leads: n is a
-    # multiple of 32, and the next call is for the piece after this one.
+    # follows: keep[-1] is the keep word of the 32 elements before this stage. leads: n is a
+    # multiple of 32, and the next call is for the stage after this one.
     cdef Py_ssize_t full = n >> 5
     if full or follows:
         select_many(keep, full, plan, nontemporal, follows, leads, x, y)

@@ -1,25 +1,26 @@
 # Decisions of a shard: rows of neighbours in the mask, gathered in the shard's own order.
 #
-# A. Rows are in increasing order in the mask, so one pass over it is enough. A window of keep words
-#    is decided at a time, for all rows that are in it.
-# B. If rows are short and far apart, a window has only the words of one row, not a whole group.
-# C. Otherwise whole groups go through the pipeline, see shard_pipeline.pxi.
+# A. Rows are in increasing order in the mask, so one pass over the mask is enough. One window of
+#    keep words is decided at a time, for all rows in the window.
+# B. If the next row begins in another group, the window has only the words of one row.
+# C. At eight planes and 4096 or more elements, if rows are long or near each other, whole groups go
+#    through the pipeline instead (`takes_whole_groups`; shard_pipeline.pxi).
 
 cdef enum:
-    CROWDED = 128  # decisions in a row: from so many on, whole groups are cheaper
-    WHOLE = 512  # decisions from a row to the next: up to so many, whole groups are cheaper too
+    CROWDED = 128  # whole groups are cheaper if a row has at least this number of decisions
+    WHOLE = 512  # they are also cheaper if two rows begin at most this number of decisions apart
 
-# Where in a shard.
+# A position in a shard.
 cdef struct Walk:
     uint64_t row  # the place in the mask of the row's first decision
-    Py_ssize_t done  # decisions of the row that are taken already
-    Py_ssize_t[<int> MAX_AXES] index  # of the row, by loop
+    Py_ssize_t done  # decisions of the row that were taken before
+    Py_ssize_t[<int> MAX_AXES] index  # of the row, in each loop
 
 # Decisions in the shard's order.
 cdef struct Queue:
-    uint32_t* word  # `count` whole ones
-    Py_ssize_t count
-    uint64_t waiting  # what makes no whole word yet: `filled` decisions
+    uint32_t* word
+    Py_ssize_t count  # whole words in `word`
+    uint64_t waiting  # the next `filled` decisions, not yet a whole word
     int filled
 
 
@@ -45,7 +46,7 @@ cdef inline bint next_row(
     const Shard* shard,
     Walk* walk,  # INOUT
 ) noexcept nogil:
-    # False behind the last row.
+    # Returns False after the last row.
     cdef int axis
     walk.done = 0
     for axis in range(shard.loops):
@@ -109,7 +110,7 @@ cdef inline void append_rows(
     const uint32_t* keep, uint64_t at, Py_ssize_t stride, int n, Py_ssize_t rows,
     Queue* queue,  # INOUT
 ) noexcept nogil:
-    # Rows of n <= 32 decisions, the first at bit `at`.
+    # Appends rows of n <= 32 decisions each; the first row begins at bit `at`.
     cdef uint64_t waiting = queue.waiting
     cdef uint32_t* word = queue.word + queue.count
     cdef uint32_t low = 0xFFFFFFFFU >> (32 - n)
@@ -119,7 +120,7 @@ cdef inline void append_rows(
         waiting |= <uint64_t> (two_words(keep + (at >> 5), at & 31) & low) << filled
         at += stride
         filled += n
-        # Without a branch: how often a word is whole is no pattern for the processor.
+        # Without a branch on whether the word is whole: the branch would be unpredictable.
         word[0] = <uint32_t> waiting
         whole = filled >> 5
         word += whole
@@ -135,8 +136,8 @@ cdef Py_ssize_t gather(
     Walk* walk,  # INOUT
     Queue* queue,  # INOUT
 ) noexcept nogil:
-    # Appends those of the next n decisions that lie in the window: keep words begin ... end-1 of
-    # the mask. One more word must be readable behind it. Returns how many were appended.
+    # The window is the keep words begin ... end-1 of the mask; one more word after them must be
+    # readable. Appends the decisions in the window, at most n. Returns how many were appended.
     cdef Py_ssize_t taken = 0, left, rows
     cdef uint64_t at, stop = end << 5
     while taken < n:
@@ -173,7 +174,7 @@ cdef inline int move(
     uint32_t* stage,  # OUT: room for WORDS
     uint32_t** keep,  # OUT: the window that begins at the walk's place
 ) noexcept nogil:
-    # Returns how many words it has.
+    # Returns how many words the window has.
     cdef uint64_t word = place(walk) >> 5
     cdef uint64_t last = (walk.row + shard.n + 31) >> 5
     cdef uint64_t after = ((word >> d.bits) + 1) << d.bits

@@ -1,8 +1,9 @@
 # The pipeline for a shard: groups of the mask go in, groups of the shard's elements come out.
 #
-# As in pipeline.pxi, elements are selected between the quarter rounds of a group. Here the groups
-# are those in which the shard has rows, and what a group decides is gathered in a queue first. When
-# the queue holds the decisions for 1024 elements, they are selected in the next group's cipher.
+# As in pipeline.pxi, elements are selected between the quarter rounds of a group. Only groups in
+# which the shard has rows are enciphered. The shard's decisions in a group are first gathered in a
+# queue. When the queue holds 1024 decisions, elements are selected by them between the quarter
+# rounds of the next group.
 
 cdef enum:
     SCRATCH = 2048  # words: two pages
@@ -10,14 +11,14 @@ cdef enum:
 cdef struct ShardPipeline:
     Pipeline pipe
     Queue queue
-    uint32_t[4 * <int> GROUP_WORDS] word  # the last word that was used, then those in the queue
+    uint32_t[4 * <int> GROUP_WORDS] word  # the last used word, then the words in the queue
 
 
 cdef inline void skip_to(
     const Shard* shard, uint64_t limit,
     Walk* walk,  # INOUT
 ) noexcept nogil:
-    # To the next decision of the shard whose place in the mask is not before `limit`.
+    # Moves to the first decision of the shard whose place in the mask is `limit` or later.
     cdef Py_ssize_t rows, left
     while place(walk) < limit:
         if walk.row + shard.n > limit:
@@ -33,7 +34,7 @@ cdef inline void skip_to(
         walk.index[0] += left - 1
         walk.row += (left - 1) * shard.loop_stride[0]
         if not next_row(shard, walk):
-            walk.row = <uint64_t> 1 << 63  # behind all
+            walk.row = <uint64_t> 1 << 63  # after all decisions
             return
 
 
@@ -41,7 +42,7 @@ cdef inline void use(
     ShardPipeline* own,
     uint8_t* bits,  # OUT, or NULL
 ) noexcept nogil:
-    # The first 1024 decisions leave the queue.
+    # Removes the first 1024 decisions from the queue, and stores them in `bits`.
     cdef Queue* queue = &own.queue
     cdef int word
     if bits != NULL:
@@ -63,7 +64,7 @@ cdef inline void pass_groups(
     cdef ShardPipeline* own = <ShardPipeline*> placed(<Pipeline*> scratch, y)
     cdef Pipeline* pipe = &own.pipe
     cdef Queue* queue = &own.queue
-    cdef Walk ahead, behind  # where groups go in, and where they were gathered
+    cdef Walk ahead, behind  # the next decisions to encipher, and the next to gather
     cdef uint64_t end, group = 0, before
     cdef int shifted = 0 if only_bits else ahead_of(y)
     cdef Py_ssize_t done = 0, taken = 0, turn = 0, at
@@ -122,7 +123,7 @@ cdef void forward_shard_groups(
     element* y,  # OUT, may be x
     uint8_t* bits,  # OUT, or NULL
 ) noexcept nogil:
-    # A call for each, so that the flags are constants in the loops.
+    # The flags are constants in each call, so the compiler removes their branches from the loops.
     if not is_linear(plan):
         pass_groups(d, shard, first, n, plan, False, False, False, x, y, bits)
     elif HAS_MASKS and nontemporal:

@@ -1,12 +1,12 @@
 # The select by packed bits: one bit for each element, or bits that several elements share.
 #
-# `repeat` and `tile` (as numpy.repeat and numpy.tile) write one bit for each element, for a few
-# thousand elements at a time, and select by those.
+# `repeat` and `tile` (like numpy.repeat and numpy.tile) write one bit for each element, for a few
+# thousand elements at a time, then select by these bits.
 
 cdef inline uint32_t load_bits(
     const uint8_t* bits, uint64_t first, Py_ssize_t n
 ) noexcept nogil:
-    # 0 < n <= 32 bits from bit `first` on. Only the bytes that hold them are read.
+    # 0 < n <= 32 bits from bit `first` on. Only bytes with such bits are read.
     cdef int shift = first & 7
     cdef uint64_t word = 0
     cdef Py_ssize_t k
@@ -56,7 +56,8 @@ cdef void select(
 
 
 cdef inline Py_ssize_t whole_words(Py_ssize_t count, Py_ssize_t length) noexcept nogil:
-    # `count`; if it is 32 or more and count * length is no multiple of 32, rounded down to one.
+    # `count`; rounded down to a multiple of 32 if it is 32 or more and count * length is no
+    # multiple of 32.
     return count & ~<Py_ssize_t> 31 if count >= 32 and count * length & 31 else count
 
 
@@ -73,7 +74,7 @@ cdef inline void append_bits(
 
 
 cdef inline uint32_t drawn_out(uint32_t bits, Py_ssize_t times) noexcept nogil:
-    # The lowest 32 / times bits, each `times` times in a row: 2, 4, 8 or 16.
+    # The lowest 32 / times bits, each `times` times in a row. `times` is 2, 4, 8 or 16.
     if times == 2:
         bits = (bits | bits << 8) & 0x00FF00FFU
         bits = (bits | bits << 4) & 0x0F0F0F0FU
@@ -93,7 +94,7 @@ cdef inline void lay_repeated(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
     uint32_t* keep,  # OUT: zeros
 ) noexcept nogil:
-    # Each decision `times` times in a row.
+    # Writes each decision `times` times in a row.
     cdef Py_ssize_t k, at = 0, left, a_word
     cdef uint32_t kept
     if times == 2 or times == 4 or times == 8 or times == 16:
@@ -119,7 +120,7 @@ cdef inline void lay_tiled(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
     uint32_t* keep,  # OUT: zeros
 ) noexcept nogil:
-    # The row of decisions `times` times: what is there already is doubled.
+    # Writes the row of decisions `times` times: each pass doubles the written bits.
     cdef Py_ssize_t end = decisions * times, filled = decisions, k, m, n
     cdef uint32_t word
     if 32 % decisions == 0:

@@ -14,7 +14,7 @@ static inline uint32_t dropcore_nonzero(dropcore_lanes words)
     return 0xFF & ~(uint32_t)_mm256_movemask_ps((__m256)(words == 0));
 }
 
-/* Rotations by whole bytes: there is no other in one instruction. */
+/* Rotations by whole bytes, each in one instruction; AVX2 has no instruction for other rotations. */
 #define dropcore_shuffle(words, ...) ((dropcore_lanes)_mm256_shuffle_epi8( \
     (__m256i)(words), _mm256_broadcastsi128_si256(_mm_setr_epi8(__VA_ARGS__))))
 #define dropcore_rotate_16(words) \

@@ -12,8 +12,8 @@ static inline uint32_t dropcore_nonzero(dropcore_lanes words)
     return _mm512_test_epi32_mask((__m512i)words, (__m512i)words);
 }
 
-/* 32 elements of `size` bytes: x where the bit is set, else *drop. After non-temporal stores
-   a fence has to follow before another thread may look. */
+/* 32 elements of `size` bytes: x where the bit is set, else *drop. After non-temporal stores a fence
+   must follow before another thread reads y. */
 #define DROPCORE_HAS_MASKS 1
 #define dropcore_fence() _mm_sfence()
 

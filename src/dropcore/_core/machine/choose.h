@@ -1,9 +1,9 @@
-/* 32 elements of `size` bytes: x where the bit is set, else *drop. A register at a time, where
-   there are no mask registers. `whole` is an integer as large as an element, `word` what is
-   compared, one or two to an element. Loads and stores use the
-   element's own type. With another type GCC assumes that they may alias the cipher's memory, and
+/* 32 elements of `size` bytes: x where the bit is set, else *drop. This is the form for instruction
+   sets without mask registers, one vector register at a time. `whole` is an integer as large as an
+   element. `word` is the integer that is compared; an element has one or two. Loads and stores use
+   the element's own type: with another type GCC assumes that they may alias the cipher's memory, and
    does not reorder them.
-   Before it, a family defines DROPCORE_WORD_OF_DOUBLE. */
+   A family defines DROPCORE_WORD_OF_DOUBLE before it includes this file. */
 #define DROPCORE_HAS_MASKS 0
 #define dropcore_fence() ((void)0)
 

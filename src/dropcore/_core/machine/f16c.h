@@ -1,5 +1,6 @@
-/* 32 halves, widened, times scale, plus shift, rounded to nearest even. F16C heeds
-   neither flag that flushes subnormals, so the bits are those of the integer form. */
+/* 32 halves, widened, times scale, plus shift, rounded to nearest even. The bits are those of the
+   integer form also where a thread flushes subnormals: the widening conversion ignores
+   denormals-are-zero, the narrowing one ignores flush-to-zero. */
 #define DROPCORE_HAS_F16C 1
 
 static inline __m128i dropcore_affine_8_halves(
@@ -15,7 +16,8 @@ static inline __m128i dropcore_affine_8_halves(
 static inline void dropcore_affine_halves(
     const dropcore_float16 *x, float scale, float shift, int linear, dropcore_float16 *y)
 {
-    for (int k = 0; k < 32; k += 16) /* stores as wide as the loads to come */
+    /* Store-to-load forwarding needs stores as wide as the later loads. */
+    for (int k = 0; k < 32; k += 16)
         _mm256_storeu_si256((__m256i *)(void *)(y + k), _mm256_setr_m128i(
             dropcore_affine_8_halves(x + k, scale, shift, linear),
             dropcore_affine_8_halves(x + k + 8, scale, shift, linear)));

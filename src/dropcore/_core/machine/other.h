@@ -1,4 +1,5 @@
-/* Any other processor of GCC and Clang, such as NEON: registers of four words, no intrinsics. */
+/* Any other processor, such as one with NEON, compiled by GCC or Clang: registers of four words, no
+   intrinsics. */
 #define DROPCORE_WIDTH 4
 #define DROPCORE_IN_REGISTER(words) ((void)0)
 #define DROPCORE_WORD_OF_DOUBLE uint32_t

@@ -1,4 +1,4 @@
-/* A compiler without vector types: a register is one word. Rows are not used. */
+/* A compiler without vector types: a register is one word. Rows of the cipher are not used. */
 #define DROPCORE_WIDTH 1
 #define DROPCORE_HAS_F16C 0
 #define DROPCORE_HAS_MASKS 0

@@ -1,6 +1,6 @@
 /* The instruction sets that kernels are built for, and whether the processor has them. v3 and v4
-   are levels of the x86-64 psABI: a processor has one if it has the features that are tested
-   here. Asked before a kernel module is imported. */
+   are levels of the x86-64 psABI. Level v3 also includes LZCNT and MOVBE, which are not tested here.
+   The functions are called before a kernel module is imported. */
 #ifndef DROPCORE_PROCESSOR_H
 #define DROPCORE_PROCESSOR_H
 
@@ -9,7 +9,7 @@
 
 static inline int dropcore_has_f16c(void)
 {
-    unsigned int a, b, c, d; /* __builtin_cpu_supports does not know it in all compilers */
+    unsigned int a, b, c, d; /* not all compilers know "f16c" in __builtin_cpu_supports */
     return __get_cpuid(1, &a, &b, &c, &d) && (c >> 29 & 1);
 }
 

@@ -3,7 +3,7 @@
 
 #define DROPCORE_WIDTH 4
 #define DROPCORE_IN_REGISTER(words) __asm__("" : "+x"(words))
-#define DROPCORE_WORD_OF_DOUBLE uint32_t /* no wider words can be compared */
+#define DROPCORE_WORD_OF_DOUBLE uint32_t /* SSE2 cannot compare wider words */
 #define DROPCORE_HAS_F16C 0
 #define dropcore_affine_halves(x, scale, shift, linear, y) ((void)0)
 #include "machine/vectors.h"

@@ -1,6 +1,7 @@
-/* What the vector types of GCC and Clang say for any instruction set. Before it, a family
-   defines DROPCORE_WIDTH, the words in a register, and DROPCORE_IN_REGISTER(words), which
-   forces them into a register: otherwise GCC computes with the scalar, and broadcasts it late. */
+/* Code with GCC and Clang vector types, valid on any instruction set. Before it includes this file,
+   a family defines DROPCORE_WIDTH, the number of words in a register, and
+   DROPCORE_IN_REGISTER(words), which forces the words into a register: otherwise GCC computes with
+   the scalar, and broadcasts the result late. */
 typedef uint32_t dropcore_lanes __attribute__((vector_size(4 * DROPCORE_WIDTH)));
 
 static inline dropcore_lanes dropcore_spread(uint32_t word)
@@ -22,7 +23,7 @@ static inline dropcore_lanes dropcore_numbered(uint32_t first)
 typedef uint32_t dropcore_row __attribute__((vector_size(16)));
 static inline dropcore_row dropcore_row_of(uint64_t a, uint64_t b)
 {
-#if defined(__x86_64__) /* GCC would put it together of four */
+#if defined(__x86_64__) /* otherwise GCC inserts four words one by one */
     typedef uint64_t pair __attribute__((vector_size(16)));
     return (dropcore_row)(pair){a, b};
 #else

@@ -23,14 +23,14 @@ def whole_shape(shard: Any, shape: tuple[Any, ...]) -> tuple[int, ...]:
     if not isinstance(shard, tuple) or len(shard) != 2:
         raise TypeError(f"shard must be (global_shape, offsets), not {shard!r}")
     lengths, offsets = shard
-    what = f"shard's global_shape must be {len(shape)} integers, as x has axes"
+    what = f"shard's global_shape must be {len(shape)} integers, one for each axis of x"
     try:
         whole = tuple(map(operator.index, lengths))
     except TypeError:
         raise TypeError(f"{what}, not {lengths!r}") from None
     if len(whole) != len(shape):
         raise ValueError(f"{what}, not {lengths!r}")
-    what = f"shard's offsets must be {len(shape)} integers, as x has axes"
+    what = f"shard's offsets must be {len(shape)} integers, one for each axis of x"
     if not hasattr(offsets, "__len__") or len(offsets) != len(shape):
         raise ValueError(f"{what}, not {offsets!r}")
     for axis, (offset, length, all_) in enumerate(zip(offsets, shape, whole, strict=True)):
