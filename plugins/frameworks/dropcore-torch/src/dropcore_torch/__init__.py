@@ -1,22 +1,24 @@
 """dropcore's dropout for PyTorch on the CPU.
 
 `functional.dropout` is the function; `Dropout`, `Dropout1d`, `Dropout2d`, `Dropout3d`,
-`AlphaDropout` and `FeatureAlphaDropout` are the modules, PyTorch's own in all but what
-computes them. `convert` swaps the modules of a model in place, `revert` swaps them back, and
-`audit` says what drops in a model and who computes it. `install` lets dropcore compute every
-dropout of a process, `uninstall` PyTorch again, and `installed` is a block of that.
+`AlphaDropout` and `FeatureAlphaDropout` are the modules: like PyTorch's own, but computed by
+dropcore. `convert` swaps the modules of a model in place, and `revert` swaps them back. `audit`
+lists which calls drop in a model, and whether PyTorch or dropcore computes them. After `install`
+dropcore computes every dropout of a process; `uninstall` undoes this; `installed` does both, for a
+``with`` block.
 
-What runs for a call, in the order in which it is asked:
+The code that handles a call, in this order:
 
 - ``modules.py``: inference and p = 0 give the input itself;
-- ``functional.py``: what dropcore does not compute goes to PyTorch's own dropout (``others.py``);
-  ``torch.func`` to ``transforms.py``, compilers and tracers to ``operator.py``, all else to
-- ``paths.py``: the node in C++ (``node.py``, ``node.cpp``) or the Function in Python
-  (``_standard.pyx``; ``eager.py`` for variants that are not built in).
+- ``functional.py`` passes tensors that dropcore does not support to PyTorch's own dropout
+  (``others.py``), calls within ``torch.func`` to ``transforms.py``, and calls from compilers and
+  tracers to ``operator.py``;
+- ``paths.py`` computes all other calls: by the node in C++ (``node.py``, ``node.cpp``), or by the
+  Function in Python (``_standard.pyx``; ``eager.py`` for variants that are not built in).
 
-Where draws come from is in ``source.py``; what of PyTorch is private, in ``private.py``. Of
-`convert`, ``suspects.py`` says what is left and why; of `audit`, ``watch.py`` sees the calls, and
-``untouched.py`` puts the model back.
+``source.py`` makes the draws. ``private.py`` has all uses of PyTorch's private interfaces. For
+`convert`, ``suspects.py`` finds the modules that are not swapped. For `audit`, ``watch.py`` records
+the calls, and ``untouched.py`` restores the model.
 """
 
 from dropcore_torch import functional

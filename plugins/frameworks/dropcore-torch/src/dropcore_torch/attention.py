@@ -1,4 +1,4 @@
-"""Scaled dot-product attention whose weights are dropped: by blocks, or as it is written."""
+"""Scaled dot-product attention with dropout of its weights: by blocks, or in the plain form."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dropcore_torch.private import (
 )
 from dropcore_torch.source import Source, Traced, is_compiling
 
-SMALL = 1 << 20  # weights: so few are better kept than computed again
+SMALL = 1 << 20  # weights: with fewer, it is faster to keep them than to compute them again
 
 
 def attend(
@@ -41,11 +41,11 @@ def attend(
     Parameters
     ----------
     q, k, v, mask, p, causal, scale, gqa
-        As of `functional.attention`.
+        As for `functional.attention`.
     source : Source or Traced
-        What the draw is taken from, for blocks.
+        The source of the draw, for the form by blocks.
     drop : callable
-        Drops a tensor of weights by that source, where all of them are in memory.
+        Drops a tensor of weights with a draw of `source`, for the plain form.
     """
     if not is_compiling() and function_mode_enabled():
         rest = (mask, p, causal, scale, gqa, source, drop)
@@ -70,7 +70,7 @@ def by_blocks(
     gqa: bool,
     source: Source | Traced,
 ) -> Tensor | None:
-    """The same, of plain tensors on the CPU that are large enough for blocks; None of others."""
+    """The same by blocks; None if the tensors are not plain, not on the CPU, or too small."""
     if is_compiling() or modes() or in_transform() or tracing_state() is not None:
         return None
     if in_forward_mode() or not 0 <= p <= 1 or (causal and mask is not None):
@@ -91,7 +91,7 @@ def by_blocks(
 
 
 def scale_of(q: Tensor, scale: float | None) -> float:
-    """What scores are multiplied by."""
+    """The factor of the scores."""
     return q.shape[-1] ** -0.5 if scale is None else scale
 
 
@@ -103,7 +103,7 @@ def _are_ours(*tensors: Any) -> bool:
 
 
 def _fit(q: Tensor, k: Tensor, v: Tensor, gqa: bool) -> bool:
-    # As heads of attention do; and of enough weights, with nothing empty.
+    # Whether the shapes fit for attention, no tensor is empty, and there are enough weights.
     if not q.dim() == k.dim() == v.dim() or not 2 <= q.dim() <= 4:
         return False
     if k.shape[:-1] != v.shape[:-1] or q.shape[-1] != k.shape[-1]:
@@ -126,5 +126,5 @@ def _is_mask(mask: Any, shape: tuple[int, ...], axes: int) -> bool:
 
 
 def _with_heads(x: Tensor) -> Tensor:
-    # (batch, head, place, width)
+    # Adds axes, up to (batch, head, position, width).
     return x[(None,) * (4 - x.dim())]

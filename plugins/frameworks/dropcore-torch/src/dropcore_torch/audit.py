@@ -1,4 +1,4 @@
-"""What drops in a model, and who computes it: a training step, counted."""
+"""Lists the calls that drop in a training step of a model, and whether dropcore computes them."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from dropcore_torch.watch import Call, Watch
 
 @dataclass(frozen=True)
 class Audit:
-    """What dropped in a training step; as text, a table of it.
+    """The calls that dropped in a training step; `str` gives a table.
 
     Attributes
     ----------
     calls : tuple of Call
-        In the order in which they were made.
+        The calls in their order.
     seconds : float
-        What such a step takes when nobody looks.
+        The time of the same step without recording.
     without_backward : str
-        Why the step had no backward pass; "" if it had one.
+        The reason why the step had no backward pass; "" if it had one.
     idle : tuple of str
-        The qualified names of modules that dropped nothing although their p is above 0. They
-        were not called, were not in training, or were only asked for their p.
+        The qualified names of modules that dropped nothing although their p is above 0. They were
+        not called, or were not in training mode, or other code only read their p.
     """
 
     calls: tuple[Call, ...]
@@ -46,41 +46,41 @@ class Audit:
 
 
 def audit(model: nn.Module, *inputs: Any, **named_inputs: Any) -> Audit:
-    """Run a training step of a model and say which calls dropped, and who computed them.
+    """Run a training step of a model; list the calls that dropped, and who computed them.
 
-    The model is called in training mode, and the gradients of its parameters are computed, of
-    the sum of its outputs. Four such steps are made, with the same random numbers: two are
-    counted and two are timed, and of their times the least is taken. What was compiled runs
-    line by line. Afterwards the model is what it was: mode, parameters, buffers, gradients and
-    attributes of its modules; so are the states of the generators of random numbers, and the
-    inputs. Hooks do run, and what code keeps elsewhere is not known.
+    The model is called in training mode, and the gradients of the sum of its outputs by its
+    parameters are computed. This is done four times with the same random numbers: two steps are
+    recorded, two are timed, and the shorter time counts. Compiled code runs uncompiled. Afterwards
+    the mode, parameters, buffers, gradients and attributes of the modules, the states of the
+    random generators, and the inputs are restored. Hooks run. State that code keeps elsewhere is
+    not restored.
 
     Parameters
     ----------
     model : torch.nn.Module
         Converted or not.
     *inputs, **named_inputs
-        What the model is called with.
+        The arguments of the model.
 
     Returns
     -------
     Audit
-        With a `Call` for each call that dropped: of dropcore's modules and functions, of
-        PyTorch's modules and functions, of ``scaled_dot_product_attention`` with a `dropout_p`
-        and of recurrent layers; and for each operator that drew random numbers elsewhere.
+        It has a `Call` for each call that dropped: calls of dropcore's and PyTorch's modules and
+        functions, of ``scaled_dot_product_attention`` with a `dropout_p`, and of recurrent layers.
+        Other operators that drew random numbers have one too.
 
     Raises
     ------
     TypeError
         If `model` is no module.
     ValueError
-        If a lazy module of it has no parameters yet.
+        If a lazy module of the model has no parameters yet.
     Exception
-        What the model raises; it is put back first.
+        Errors of the model; its state is restored first.
 
     Notes
     -----
-    Memory for a copy of all parameters and buffers is taken.
+    It needs memory for a copy of all parameters and buffers.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def audit(model: nn.Module, *inputs: Any, **named_inputs: Any) -> Audit:
     finally:
         untouched.restore()
     first, watch = watches
-    if first.calls == watch.calls:  # the same, however long they took
+    if first.calls == watch.calls:  # the same calls; their times may differ
         for one, other in zip(first.calls, watch.calls, strict=True):
             other.seconds = min(one.seconds, other.seconds)
     whole = max(min(seconds), sum(call.seconds for call in watch.calls))
@@ -120,7 +120,7 @@ def audit(model: nn.Module, *inputs: Any, **named_inputs: Any) -> Audit:
 def _step(
     model: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], watch: Watch | None
 ) -> tuple[float, str]:
-    # Its seconds, and why there was no backward pass.
+    # Returns the seconds of a step, and the reason why there was no backward pass.
     inputs, named = pytree.tree_map_only(Tensor, _copy, (inputs, named))
     model.train()
     with _in_training(model), watch.looking() if watch else nullcontext():
@@ -133,7 +133,7 @@ def _step(
 
 
 def _copy(x: Tensor) -> Tensor:
-    # A result of something, so that it may be written to.
+    # Makes the input a result of an operator: in-place operators refuse leaves.
     return x.detach().requires_grad_(x.requires_grad).clone()
 
 
@@ -145,7 +145,9 @@ def _in_training(model: nn.Module) -> Iterator[None]:
         stack.enter_context(torch.compiler.set_stance("force_eager"))
         for module in model.modules():
             if isinstance(module, DistributedDataParallel):
-                stack.enter_context(module.no_sync())  # else it waits for a backward pass
+                stack.enter_context(
+                    module.no_sync()
+                )  # otherwise the module waits for a backward pass
         yield
 
 

@@ -1,18 +1,18 @@
-"""Attention with dropout by blocks of queries: no array of all weights is ever made.
+"""Attention with dropout by blocks of queries: the whole array of weights is never in memory.
 
     W = softmax(scale q k^T + mask),  y = drop(W) v
 
-A block is some rows of W for some heads: it stays in the caches while it is computed, dropped in
-place and multiplied. The decisions for it are those of its places in the whole of W, so y is that
-of the plain form. The backward pass computes each block again, from q, k and the draw: what is
-kept grows with the length, and not with its square.
+A block is some rows of W for some heads. It stays in the caches while it is computed, dropped in
+place and multiplied. The decisions for a block are those of its place in the whole of W, so y
+equals the y of the plain form. The backward pass computes each block again, from q, k and the draw.
+So the memory kept for backward grows linearly with the sequence length, not with its square.
 
     dv = drop(W)^T dy,  G = drop(dy v^T),  dS = W (G - sum(G W)),
     dq = scale dS k,  dk = scale dS^T q
 
-where G is dropped by the decisions of W, and the sum is over each row. That recomputation is due
-to Dao and others, "FlashAttention", NeurIPS 2022, section 3.1 and appendix B; rows are whole here,
-so no softmax has to be put together from parts.
+where G is dropped by the decisions of W, and the sum is over each row. The recomputation is from
+Dao and others, "FlashAttention", NeurIPS 2022, section 3.1 and appendix B. Here a block has whole
+rows, so no softmax has to be combined from parts.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ from dropcore_torch.private import softmax_backward
 from dropcore_torch.rule import rule_of
 from dropcore_torch.source import Source
 
-BLOCK = 1 << 17  # elements of a block for each thread, where it has more rows than those
-ROWS = 128  # of a block, at least: fewer re-read the keys, and the sums for them, too often
+BLOCK = 1 << 17  # elements of a block for each thread, if ROWS rows have fewer
+ROWS = 128  # the least height of a block: lower blocks read the keys and their sums too often
 
 
 @dataclass(frozen=True)
 class Call:
-    """What a call of attention is asked for.
+    """The arguments of a call besides the tensors.
 
     Attributes
     ----------
     scale : float
-        Of the scores.
+        The factor of the scores.
     causal : bool
-        Whether a query sees no later key.
+        Whether later keys are hidden from a query.
     p : float
     draw : dropcore.Draw
-        Of the mask for W, of shape (batch, heads, queries, keys) in C order.
+        The draw of the mask for W, which has the shape (batch, heads, queries, keys).
     """
 
     scale: float
@@ -64,17 +64,17 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, call: Call) 
     Parameters
     ----------
     q : torch.Tensor
-        (batch, heads of keys, queries' heads for each, queries, width), on the CPU; not empty.
+        (batch, key heads, query heads for each key head, queries, width), on the CPU; not empty.
     k, v : torch.Tensor
-        (batch, heads of keys, keys, width), of q's dtype.
+        (batch, key heads, keys, width), with the dtype of q.
     mask : torch.Tensor, optional
-        Of five axes, those of W, each whole or of length 1: bools, true where a key is seen, or
+        Five axes, each of the length in W or of length 1: bools, True where a query sees a key, or
         numbers that are added to the scores.
 
     Returns
     -------
     torch.Tensor
-        As q, of v's width, without gaps.
+        The shape of q with the width of v, contiguous.
     """
     return _Blocks.apply(q, k, v, mask, call)
 
@@ -84,10 +84,10 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, call: Call) 
 
 @dataclass(frozen=True)
 class _Block:
-    heads: slice  # of keys, in all batches
-    group: int  # which of the queries' heads that each of them has
+    heads: slice  # key heads, numbered over all batches
+    group: int  # the query head within each key head
     rows: slice
-    columns: slice  # the first ones: later keys are seen by no row
+    columns: slice  # from 0 on; no row sees the keys after it
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -95,9 +95,9 @@ class _Block:
 
 
 class _Work:
-    """The tensors of a call as blocks take them, and what a block computes.
+    """The tensors of a call in the form for blocks, and the computation of a block.
 
-    They are of the computing dtype, and batches and heads are one axis.
+    The tensors have the computing dtype; batches and heads are merged into one axis.
     """
 
     def __init__(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, call: Call) -> None:
@@ -110,7 +110,7 @@ class _Work:
         height = max(ROWS, BLOCK // self.keys)
         self.height = min(self.queries, height)
         self.at_once = max(1, BLOCK // (self.height * self.keys)) * threads
-        # A weight of 0 times nan or infinity is nan, where no column is left out.
+        # Keys that no row sees can only be skipped if k and v are finite: 0 * nan is nan.
         self.skips = call.causal and bool(self.k.isfinite().all() and self.v.isfinite().all())
         self.triangle: Tensor | None = None
 
@@ -123,7 +123,7 @@ class _Work:
                     yield _Block(heads, group, rows, columns)
 
     def chunks(self) -> Iterator[slice]:
-        # Where the mask differs between batches or heads, all of one batch.
+        # If the mask differs between batches or heads, a block has heads of one batch only.
         alike = self.mask is None or self.mask.shape[:2] == (1, 1)
         many = self.batch * self.heads if alike else self.heads
         for first in range(0, self.batch * self.heads, many):
@@ -135,7 +135,7 @@ class _Work:
         return self.q.new_empty(many * self.height * self.keys)
 
     def first_row(self, block: _Block) -> tuple[int, int]:
-        """The row of W that the block begins with, and the step to that of the next head."""
+        """The first row of the block in W, and the distance to the first row of the next head."""
         step = self.groups * self.queries
         return block.heads.start * step + block.group * self.queries + block.rows.start, step
 
@@ -155,13 +155,13 @@ class _Work:
         return w.masked_fill_(nothing, 0) if nothing.any() else w
 
     def above(self, rows: int, columns: int) -> Tensor:
-        # -inf where a key is later than the query.
+        # -inf for keys that are later than the query, 0 for the others.
         if self.triangle is None:
             self.triangle = self.q.new_full((self.height, self.keys), -torch.inf).triu_(1)
         return self.triangle[:rows, :columns]
 
     def of_mask(self, mask: Tensor, block: _Block) -> Tensor:
-        """The block's part of a tensor with a mask's shape: three axes, some of length 1."""
+        """The part of a tensor with the mask's shape for a block: three axes, some of length 1."""
         batch, head = divmod(block.heads.start, self.heads)
         of_heads = slice(head, head + block.shape[0]) if mask.shape[1] > 1 else slice(0, 1)
         return mask[
@@ -196,17 +196,17 @@ class _Blocks(Function):
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         q, k, v, mask = ctx.saved_tensors
-        if is_grad_enabled():  # to be differentiated again
+        if is_grad_enabled():  # for a second derivative
             return *_differentiable(q, k, v, mask, ctx, dy), None
         gradients = _Gradients(_Work(q, k, v, mask, ctx.call), ctx.needs_input_grad)
         return *gradients.of(dy, (q, k, v, mask)), None
 
 
 class _Gradients:
-    """Sums over the blocks.
+    """The gradients, as sums over the blocks.
 
-    Those of k and v are gathered with places as the last axis: a product of few rows and many
-    columns takes three quarters of the time of its transpose.
+    The gradients of k and v are summed with positions as the last axis: a matrix product with few
+    rows and many columns takes three quarters of the time of its transpose.
     """
 
     def __init__(self, work: _Work, needed: tuple[bool, ...]) -> None:
@@ -219,7 +219,7 @@ class _Gradients:
         self.dmask = zeros(work.mask.shape) if of_mask else None
 
     def of(self, dy: Tensor, given: tuple[Tensor | None, ...]) -> list[Tensor | None]:
-        """The gradients of what is given, by those of y."""
+        """The gradients of the given tensors, from the gradient of y."""
         work = self.work
         dy = wide(dy).flatten(0, 1)
         memory, other = work.memory(), work.memory()
@@ -259,7 +259,7 @@ class _Gradients:
 def _differentiable(
     q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, ctx: Any, dy: Tensor
 ) -> list[Tensor | None]:
-    # By the formulas of the plain form, all of whose weights are in memory.
+    # Uses the plain form, with all weights in memory, because PyTorch can differentiate it again.
     call = ctx.call
     rule, source = rule_of("standard", {}), Source(call.draw, True)
 

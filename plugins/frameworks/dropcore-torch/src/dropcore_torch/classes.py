@@ -1,9 +1,9 @@
-"""Which of PyTorch's classes each of dropcore's stands for.
+"""The pairs of PyTorch's and dropcore's classes.
 
-A class is swapped, and not the module, so that whoever holds a module holds it still. PyTorch
-itself extends the class of a module at run time: `torch.nn.utils.parametrize` makes a
-``ParametrizedLSTM`` of an LSTM, and `torch.distributed.fsdp.fully_shard` an ``FSDPLSTM``. Such a
-class has no forward pass of its own, so it is made again with the other class as its base.
+`convert` changes the class of a module, and keeps the module object, so that other references to it
+stay valid. PyTorch itself extends the class of a module at run time: `torch.nn.utils.parametrize`
+makes a ``ParametrizedLSTM`` of an LSTM, and `torch.distributed.fsdp.fully_shard` an ``FSDPLSTM``.
+Such a class has no forward pass of its own, so it is made again with the other class as its base.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ PYTORCHS = {ours: torchs for torchs, ours in OURS.items()}
 
 
 def in_its_place(cls: type, table: dict[type, type]) -> type | None:
-    """The class that takes the place of another, as `table` has it; None if it has none.
+    """The replacement of a class by `table`; None if there is none.
 
-    Of a class that PyTorch made at run time, it is one with another base.
+    For a class that PyTorch made at run time, the replacement is the same class with another base.
     """
     if cls in table:
         return table[cls]
@@ -57,7 +57,7 @@ def _is_made_at_run_time(cls: type) -> bool:
 
 
 def name_of(cls: type) -> str:
-    """How a report names a class: a public one of dropcore's as it is imported."""
+    """The name of a class in reports; public classes of dropcore have the name for imports."""
     if not cls.__module__.startswith("dropcore_torch"):
         return cls.__name__
     public = cls.__module__ == modules.__name__

@@ -1,4 +1,4 @@
-"""A whole model at once: its dropout modules swapped in place, and back."""
+"""Swaps all dropout modules of a model in place, and back."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ UNSEEN = (
 
 @dataclass(frozen=True)
 class Conversion:
-    """What `convert` or `revert` did.
+    """The result of `convert` or `revert`.
 
     Attributes
     ----------
     swapped : dict of str to str
-        The qualified names of the modules that were swapped, or were dropcore's before and have
-        a new key, each with what became of it; "" is the model itself.
+        The modules that were swapped, by qualified name, with the old and the new class. Modules
+        that were dropcore's before and have a new key are here too. "" is the model itself.
     left : dict of str to str
-        Those that drop, or look like it, and stay as they are, each with the reason.
+        The modules that drop, or seem to drop, and were not swapped, with the reason.
     doubtful : dict of str to str
-        Those of the swapped whose p is read by code that may drop by a function, which no swap
-        of a module reaches.
+        The swapped modules whose p is also read by other code. This code may drop by a function,
+        which stays PyTorch's.
     unseen : str
-        What `convert` cannot see; "" for `revert`.
+        A note on calls that `convert` cannot see; "" for `revert`.
     """
 
     swapped: dict[str, str]
@@ -58,30 +58,30 @@ def _shown(name: str) -> str:
 def convert(model: nn.Module, rng: RNG = None) -> Conversion:
     """Swap all dropout modules of a model for dropcore's, in place.
 
-    A module keeps its identity, its hooks and its p; only its class changes. The model's
-    state dictionary stays what it was. Swapped too are the attention dropout of
-    `torch.nn.MultiheadAttention`, and so all of `torch.nn.TransformerEncoderLayer` and its
-    kin, and the dropout between the layers of `torch.nn.LSTM`, `GRU` and `RNN`.
+    A module keeps its identity, its hooks and its p; only its class changes. The model's state
+    dictionary does not change. `convert` also swaps `torch.nn.MultiheadAttention`, for its
+    attention dropout (and so all dropout of `torch.nn.TransformerEncoderLayer` and similar
+    layers), and `torch.nn.LSTM`, `GRU` and `RNN`, for the dropout between their layers.
 
     Parameters
     ----------
     model : torch.nn.Module
     rng : optional
-        As for the modules. Each module gets a key of its own, from its qualified name: that
-        of ``stream.child("encoder").child("drop1")`` for ``encoder.drop1``. What wrappers add
-        to a name is no part of it: ``DistributedDataParallel``, ``DataParallel``, FSDP,
-        ``torch.compile``, ``AveragedModel`` and activation checkpointing leave all keys as
-        they are. With None all share one key. In either case ``torch.manual_seed`` says which
-        draws they take. Modules that are dropcore's already get the new key too; with None
-        they keep theirs.
+        As for the modules. Each module gets a key of its own from its qualified name:
+        ``encoder.drop1`` gets that of ``stream.child("encoder").child("drop1")``. The parts that
+        wrappers add to a name do not count: ``DistributedDataParallel``, ``DataParallel``, FSDP,
+        ``torch.compile``, ``AveragedModel`` and activation checkpointing do not change the keys.
+        With None all modules share one key. In both cases ``torch.manual_seed`` determines the
+        draw indices. Modules that are dropcore's already also get the new key; with None they
+        keep their key.
 
     Returns
     -------
     Conversion
-        Left are subclasses of PyTorch's modules, whose code is not known, TorchScript, and
-        modules of others that look like dropout by their name. Calls of functions in a model's
-        code, such as ``torch.nn.functional.dropout``, are not modules: they stay, and are
-        not listed. `audit` shows them.
+        Not swapped are subclasses of PyTorch's modules, because their code is not known,
+        TorchScript, and modules of other packages whose names look like dropout. Calls of
+        functions in a model's code, such as ``torch.nn.functional.dropout``, are neither changed
+        nor listed. `audit` shows them.
 
     Examples
     --------
@@ -131,8 +131,8 @@ def revert(model: nn.Module) -> Conversion:
     Returns
     -------
     Conversion
-        Left are modules of a variant, or with options, that PyTorch does not have, subclasses
-        of dropcore's modules, and modules whose ``forward`` was replaced since.
+        Not swapped are modules with a variant or options that PyTorch does not have, subclasses
+        of dropcore's modules, and modules whose ``forward`` was replaced after `convert`.
     """
     _check_model(model)
     swapped, left = {}, {}

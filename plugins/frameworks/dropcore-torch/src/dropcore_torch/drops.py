@@ -1,4 +1,4 @@
-"""Which functions of PyTorch drop, and how their arguments say what they drop."""
+"""The functions of PyTorch that drop, and how p and the elements follow from their arguments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from dropcore_torch import functional
 from dropcore_torch.attention import attend
 
-Dropped = tuple[float, int]  # p, 0 where it drops nothing; and the elements that p is for
+Dropped = tuple[float, int]  # p, or 0 if nothing is dropped; the number of elements
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Dropping:
 
     name: str
     read: Callable[..., Dropped]  # takes the arguments of the function
-    whole: bool = False  # does much else
+    whole: bool = False  # whether the function computes more than dropout
 
 
 # ------------------------------------------------------------------- dropout functions

@@ -50,53 +50,53 @@ def dropout(
     Parameters
     ----------
     input : torch.Tensor
-        On the CPU: float32, float64, float16 or bfloat16, of any shape and strides. The
-        decision for an element depends on its place in C order alone, not on the dtype or
-        the memory format. Elsewhere: PyTorch's own dropout is called.
+        On the CPU: float32, float64, float16 or bfloat16, of any shape and strides. The decision
+        for an element depends only on its place in C order, not on the dtype or the memory
+        format. On other devices PyTorch's own dropout is called.
     p : float
         The probability that an element is dropped, in [0, 1].
     training : bool
-        False gives the variant's inference rule; for most it is `input` itself. There is no
-        default: forgetting it is the commonest bug of its kind.
+        False applies the variant's inference rule; most variants return `input` itself. There is
+        no default, because a forgotten `training` is a frequent bug.
     inplace : bool, default: False
-        Write to `input`, and return it. The result is computed in memory of its own first.
+        Write the result to `input`, and return it. The result is first computed in other memory.
     rng : None, Stream, Draw, int or SeedSequence, optional
-        What fixes the key of the draws. The draw index is always one ``torch.randint``, so
-        ``torch.manual_seed`` rules whatever the key, and a checkpoint computes the same mask
-        again. With None all calls share one key. Of a Stream no draw is taken. A Draw alone
-        says all: it is used as it is, and nothing is drawn.
+        The source of the key. The draw index is one ``torch.randint``, so ``torch.manual_seed``
+        determines it for any key, and checkpointing computes the same mask again. With None all
+        calls share one key. A Stream gives only its key; its position does not change. A Draw has
+        key and index; it is used as it is, and ``torch.randint`` is not called.
     shared_axes : int or tuple of int, default: ()
         Axes along which one decision holds for all elements; for a variant that has this
         option.
     variant : str or dropcore.Variant, default: "standard"
-        What kind of dropout; see `dropcore.variants`.
+        The kind of dropout; see `dropcore.variants`.
     **options
-        The variant's own, and its further inputs by name, which are tensors.
+        The options of the variant, and its further inputs by name, which are tensors.
 
     Returns
     -------
     torch.Tensor
-        With the memory format of `input`. One of 4 MiB or more lies in memory that NumPy
-        allocated; up to 256 MiB that such tensors leave is kept for the next ones.
-        `input` itself in inference, where the variant changes nothing then, and `inplace`.
+        With the memory format of `input`. A result of 4 MiB or more is in memory that NumPy
+        allocated. Up to 256 MiB of this memory is kept for later results. With `inplace`, and in
+        inference for variants whose inference is the identity, the result is `input` itself.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not what `dropcore.dropout` accepts.
+        If `dropcore.dropout` does not accept an argument.
     LookupError
         If there is no such variant.
     NotImplementedError
-        For a variant that PyTorch does not have, of a tensor that is not on the CPU.
+        If the tensor is not on the CPU, and PyTorch does not have the variant.
     RuntimeError
         In a transform of ``torch.func``, for a batched derivative, and `inplace` where PyTorch
         allows no writing; nothing was written then.
 
     Notes
     -----
-    Kept for backward is one bit for each element, a thirty-second of the output in float32;
-    under ``torch.compile`` nothing but the draw index. Any number of derivatives can be
-    taken, of a variant with a backward of its own the first only.
+    One bit for each element is kept for backward, 1/32 of the size of a float32 output; under
+    ``torch.compile`` only the draw is kept. Any number of derivatives can be taken; a variant with
+    its own backward has only first derivatives.
 
     Examples
     --------
@@ -138,22 +138,23 @@ def attention(
 ) -> Tensor:
     """Attend with dropout, as `torch.nn.functional.scaled_dot_product_attention` does.
 
-    The weights softmax(scale q k^T + mask) are dropped and multiplied with v. On the CPU that is
-    done by blocks of queries, and none of it is kept for the backward pass but the draw.
+    Dropout is applied to the weights softmax(scale q k^T + mask), which are then multiplied with v.
+    On the CPU this is done by blocks of queries. No weights are kept for the backward pass, only
+    the draw.
 
     Parameters
     ----------
     query : torch.Tensor
         (..., heads, L, E), on the CPU: float32, float64, float16 or bfloat16. The last two are
-        computed in float32. Elsewhere PyTorch's own function is called.
+        computed in float32. On other devices PyTorch's own function is called.
     key, value : torch.Tensor
         (..., heads, S, E) and (..., heads, S, Ev), of `query`'s dtype.
     attn_mask : torch.Tensor, optional
-        Broadcast to (..., heads, L, S). Bools: true where a key is seen. Numbers: added to the
-        scores. A row that sees nothing gives zeros.
+        Broadcast to (..., heads, L, S). Bools: True where a query sees a key. Numbers: added to
+        the scores. A row without a visible key gives zeros.
     dropout_p : float, default: 0.0
-        The probability that a weight is dropped, in [0, 1]. With 0 it is PyTorch's own function
-        that is called, and nothing is drawn. There is no training mode: pass 0 in inference.
+        The probability that a weight is dropped, in [0, 1]. With 0 PyTorch's own function is
+        called, and no draw is taken. There is no training mode: pass 0 in inference.
     is_causal : bool, default: False
         Query i sees the keys up to i.
     scale : float, optional
@@ -161,7 +162,7 @@ def attention(
     enable_gqa : bool, default: False
         The heads of `query` may be a multiple of those of `key` and `value`.
     rng : optional
-        As of `dropout`. The mask is that of `dropout` of all weights, whatever the blocks are.
+        As for `dropout`. The mask is the same as that of `dropout` on the whole array of weights.
 
     Returns
     -------
@@ -174,12 +175,12 @@ def attention(
         If `dropout_p` or `rng` is not what `dropout` accepts, or `attn_mask` comes with
         `is_causal`.
     RuntimeError
-        If shapes or dtypes do not fit, as PyTorch says it.
+        If shapes or dtypes do not fit: PyTorch's own errors.
 
     Notes
     -----
-    Memory is linear in L and S. A compiler, a tracer, ``torch.func`` and a second derivative
-    take the plain form, whose weights are all in memory, with the same mask.
+    Memory is linear in L and S. Compilers, tracers, ``torch.func`` and second derivatives use the
+    plain form, with all weights in memory and the same mask.
 
     Examples
     --------
@@ -232,7 +233,7 @@ def probability(p: Any) -> float:
 
 
 def in_order(rule: Rule, tensors: dict[str, Tensor]) -> tuple[Tensor, ...]:
-    """A variant's further inputs, as it declares them."""
+    """A variant's further inputs, in the order in which the variant declares them."""
     names = rule.inputs[1:]
     if set(tensors) != set(names):
         raise TypeError(
@@ -250,10 +251,10 @@ def apply(
     rule: Rule,
     source: Source | Traced,
 ) -> Tensor:
-    """Dropout with all that can be looked up before looked up."""
+    """Dropout, after everything that does not depend on the tensors was looked up."""
     x = inputs[0]
-    # A compiler is not shown what is compiled already.
-    if not is_compiling() and function_mode_enabled():  # it sees this function, as PyTorch's
+    # Compilers cannot trace the compiled modules of this package.
+    if not is_compiling() and function_mode_enabled():  # the mode sees it like PyTorch's functions
         arguments = inputs, p, training, inplace, rule, source
         return handle_torch_function(apply, inputs, *arguments)
     if training and not is_compiling():
@@ -280,12 +281,12 @@ def apply(
     if inplace and not is_compiling() and _is_left_of_inference_mode(x):
         raise RuntimeError("inplace must be False for a tensor of inference mode outside of it")
     y = _computed(inputs, p, training, rule, source)
-    # PyTorch knows when a tensor must not be written to, and who has to know that it was.
+    # PyTorch's copy_ checks whether x may be written to, and records the write.
     return x.copy_(y) if inplace else y
 
 
 def _is_left_of_inference_mode(x: Tensor) -> bool:
-    """Whether PyTorch refuses to write to x, and only after it was computed."""
+    """Whether x is an inference tensor outside inference mode, which PyTorch refuses too late."""
     return x.is_inference() and not torch.is_inference_mode_enabled()
 
 
@@ -293,7 +294,7 @@ def _computed(
     inputs: tuple[Tensor, ...], p: float, training: bool, rule: Rule, source: Source | Traced
 ) -> Tensor:
     x = inputs[0]
-    # A compiler, a tracer and a mode see operators alone.
+    # Compilers, tracers and modes see only operators.
     seen = is_compiling() or type(x) not in PLAIN or modes() or tracing_state() is not None
     if not (seen or in_transform()):
         return eager.dropout(inputs, p, training, rule, source)
@@ -323,7 +324,7 @@ def _computed(
     "`draw_of_seed` made, the variant a registered one, and its options Python's own numbers"
 )
 def line_by_line(function: Callable[..., Tensor], *arguments: Any, **named: Any) -> Tensor:
-    """Call a function as it is called where nothing is compiled."""
+    """Call a function outside the compiled graph, in ordinary Python."""
     return function(*arguments, **named)
 
 

@@ -1,4 +1,4 @@
-"""Every dropout of a process at once: dropcore's kernels for PyTorch's operators, and back."""
+"""Replaces every dropout of a process: dropcore's kernels for PyTorch's operators."""
 
 from __future__ import annotations
 
@@ -19,34 +19,35 @@ __all__ = ["install", "installed", "is_installed", "uninstall"]
 
 
 def install() -> None:
-    """Let dropcore compute PyTorch's dropout on the CPU, whoever calls it.
+    """Let dropcore compute all of PyTorch's dropout on the CPU.
 
     Kernels are registered for the operators ``dropout``, ``alpha_dropout``, ``feature_dropout``,
-    ``feature_alpha_dropout``, their in-place forms, and ``native_dropout``. So functions
-    (``torch.nn.functional.dropout`` and its kin), modules, ``scaled_dot_product_attention``,
-    recurrent layers and TorchScript are served, in models whose code stays as it is.
+    ``feature_alpha_dropout``, their in-place forms, ``native_dropout``, and
+    ``scaled_dot_product_attention``. So dropcore computes the functions (such as
+    ``torch.nn.functional.dropout``), the modules, attention, recurrent layers and TorchScript,
+    without a change of the model's code.
 
-    It holds for the whole process: all threads, and processes forked later. A second call
-    changes nothing.
+    The installation holds for the whole process: all threads, and processes forked later. A second
+    call changes nothing.
 
     Raises
     ------
     RuntimeError
-        If PyTorch is older than 2.9, which does not say which kernel stood there before.
+        If PyTorch is older than 2.9, which cannot return the kernel that an operator has.
 
     Notes
     -----
-    A call does what `functional.dropout` does with ``rng=None``: all share one key, and
-    ``torch.manual_seed`` rules. So the masks are those of a model after ``convert(model)``, for
-    the same calls in the same order. A key for each layer there is only by
-    ``convert(model, rng)``, since an operator does not know in which layer it is called;
-    converted modules keep theirs.
+    A call does the same as `functional.dropout` with ``rng=None``: all calls share one key, and
+    ``torch.manual_seed`` determines the draws. So the masks are the same as after
+    ``convert(model)``, for the same calls in the same order. An operator does not know the layer
+    that calls it, so only ``convert(model, rng)`` gives each layer a key of its own. Converted
+    modules keep their keys.
 
-    PyTorch's own answer is given wherever dropcore has none: other devices, layouts and dtypes,
-    subclasses with code of their own, ``torch.func``, modes that see operators, tracing, and
-    compiled code, whose graphs outlive `uninstall`. Compiled models are served by `convert`.
+    PyTorch still computes other devices, layouts and dtypes, subclasses with code of their own,
+    ``torch.func``, calls within a mode that sees operators, tracing, and compiled code, because a
+    compiled graph can be used after `uninstall`. For compiled models use `convert`.
 
-    A call that another thread has begun goes on with the kernel that it found.
+    A call that another thread has begun continues with the kernel that it found.
 
     Examples
     --------
@@ -70,9 +71,9 @@ def install() -> None:
 def uninstall() -> None:
     """Let PyTorch compute its dropout itself again.
 
-    Nothing is left behind: each operator has the kernels that it had. Gradients of what was
-    computed before are dropcore's still. In a ``with installed()`` it takes effect at its end.
-    Where nothing is installed it does nothing.
+    Each operator gets the kernels back that it had before. Gradients of results that dropcore
+    computed are still computed by dropcore. Within ``with installed()`` the call takes effect at
+    the end of the block. If nothing is installed, the call does nothing.
     """
     with _lock:
         _state.asked = False
@@ -83,8 +84,8 @@ def uninstall() -> None:
 def installed() -> Iterator[None]:
     """Install for the length of a block, in all threads.
 
-    Blocks may be within one another and in several threads: the kernels stay until the last one
-    ends, and after it where `install` was called.
+    Blocks can be nested, and several threads can have one. The kernels stay until the last block
+    ends; if `install` was called, they stay after that too.
 
     Examples
     --------
@@ -118,9 +119,9 @@ def is_installed() -> bool:
 class _State:
     def __init__(self) -> None:
         self.asked = False
-        self.blocks = 0  # that have been entered and not left
+        self.blocks = 0  # `installed` blocks that have not ended
         self.library: Any = None
-        # A call that waits for the GIL in a kernel must find it when it goes on.
+        # Keeps kernels alive: a call inside a kernel may wait for the GIL during `uninstall`.
         self.lately: deque[Any] = deque(maxlen=1024)
 
     def settle(self) -> None:
@@ -138,7 +139,7 @@ class _State:
             raise RuntimeError(f"PyTorch must be 2.9 or newer to install, not {torch.__version__}")
         library = torch.library.Library("aten", "IMPL")
         try:
-            with warnings.catch_warnings():  # native_dropout has a kernel, which is overridden
+            with warnings.catch_warnings():  # a warning that native_dropout already has a kernel
                 warnings.filterwarnings("ignore", "Warning only once for all operators")
                 for name, key, kernel, with_keys in kernels.table(get_kernel):
                     library.impl(name, kernel, key, with_keyset=with_keys)
@@ -162,7 +163,7 @@ _OPERATORS.append(torch.ops.aten.scaled_dot_product_attention.default)
 _lock = threading.Lock()
 _state = _State()
 
-# A child must not inherit a lock that is held by a thread that it does not have.
+# Otherwise a child could inherit a lock that is held by a thread which does not exist in the child.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release

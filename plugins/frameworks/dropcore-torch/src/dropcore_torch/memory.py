@@ -1,4 +1,4 @@
-"""Memory of tensors: where outputs go, and how NumPy sees a tensor."""
+"""Memory of tensors: the memory of outputs, and the conversion between tensors and arrays."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from torch import Tensor
 
 from dropcore_torch.private import is_zero_by_name
 
-LARGE = 1 << 22  # bytes: from here on NumPy asks the system for huge pages
-KEPT = 1 << 28  # bytes, at most, that wait for the next large tensor
-LINE = 64  # bytes of a cache line, on which PyTorch's own tensors begin
+LARGE = 1 << 22  # bytes: NumPy asks the system for huge pages from this size on
+KEPT = 1 << 28  # bytes: the most memory that is kept for later large tensors
+LINE = 64  # bytes in a cache line; PyTorch's own tensors begin at one
 
 
 def empty_like(x: Tensor) -> Tensor:
-    """A tensor for what is computed from `x`, with its strides where they leave no gap."""
+    """A tensor of the shape and dtype of `x`, with its strides unless `x` has gaps."""
     if x.numel() * x.element_size() < LARGE:
         return torch.empty_like(x)
     return large_like(x)
 
 
 def large_like(x: Tensor) -> Tensor:
-    """A tensor in memory that NumPy allocates, or that an earlier one left.
+    """A tensor in memory that NumPy allocates, or that an earlier tensor used.
 
-    The pages of a fresh large tensor of PyTorch's own come one by one, and cost several times
-    what the kernels take. Those of NumPy's arrays are huge; but all fresh pages are filled
-    with zeros first, so some memory is kept for the next tensor of that size.
+    The first write to each page of a large new tensor of PyTorch causes a page fault; together the
+    faults take several times as long as the kernels. NumPy's arrays have huge pages. But the system
+    fills all new pages with zeros, so some memory is kept for the next tensor of this size.
     """
     size = x.numel() * x.element_size()
     strides = x.stride() if x.is_contiguous() else torch.empty_like(x, device="meta").stride()
@@ -38,10 +38,10 @@ def large_like(x: Tensor) -> Tensor:
     return torch.empty(0, dtype=x.dtype, device=x.device).set_(storage, 0, x.size(), strides)
 
 
-# Blocks that wait for a tensor, by their size; the size that came back last is last. Each
-# line below leaves it whole, whatever other threads do: the worst is a block that is freed.
+# Free blocks, by their size; the size that was given back last is last. Each line of code below
+# keeps this table consistent, whatever other threads do; at worst a block is freed.
 _kept: dict[int, list[NDArray[np.uint8]]] = {}
-# Blocks that are lent, by the id of the reference to what was lent, which is here too.
+# Blocks in use, by the id of the weak reference to the lent array; the reference is stored too.
 _lent: dict[int, tuple[weakref.ref[NDArray[np.uint8]], NDArray[np.uint8]]] = {}
 
 
@@ -52,7 +52,7 @@ def _lend(size: int) -> NDArray[np.uint8]:
         memory = np.empty(size + LINE, np.uint8)
         begin = -memory.ctypes.data % LINE
         block = memory[begin : begin + size]
-    lent = block[:]  # it lives as long as the tensor, and as all that shares memory with it
+    lent = block[:]  # it lives as long as the tensor and every tensor that shares its memory
     reference = weakref.ref(lent, _given_back)
     _lent[id(reference)] = reference, block
     return lent
@@ -75,14 +75,14 @@ def _keep(block: NDArray[np.uint8]) -> None:
 
 
 def dense(x: Tensor) -> Tensor:
-    """The tensor with memory of its own behind every element: not sparse, nor zeros by name."""
+    """A tensor with memory for every element: neither sparse nor a zero tensor without memory."""
     if x.layout is not torch.strided:
         return x.to_dense()
     return torch.zeros(x.shape, dtype=x.dtype, device=x.device) if is_zero_by_name(x) else x
 
 
 def array_of(x: Tensor) -> NDArray[Any]:
-    """The tensor's own memory as an array; a copy only where it is to be negated first."""
+    """The tensor's memory as an array; a copy only if the tensor has a pending negation."""
     x = dense(x.detach()).resolve_neg()
     if x.dtype is torch.bfloat16:
         return x.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
@@ -90,5 +90,5 @@ def array_of(x: Tensor) -> NDArray[Any]:
 
 
 def tensor_of(x: NDArray[Any]) -> Tensor:
-    """A tensor in an array's memory; of one that must not be written, in a copy's."""
+    """A tensor in an array's memory; if the array is read-only, in the memory of a copy."""
     return torch.from_numpy(x if x.flags.writeable else x.copy())

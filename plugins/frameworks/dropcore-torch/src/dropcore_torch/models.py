@@ -1,6 +1,6 @@
-"""Models of others, built from their configurations, whose training steps `step` times.
+"""Well-known models, built from their configurations, for the timings of `step`.
 
-They come with the extra ``dropcore-torch[models]``: transformers, timm and torchvision.
+They need the extra ``dropcore-torch[models]``: transformers, timm and torchvision.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from torch import Tensor, nn
 
 Inputs = dict[str, Any]
 
-LENGTH = 128  # of a sample in words
-WORDS = 1000  # that there are
+LENGTH = 128  # words in a sample
+WORDS = 1000  # words in the vocabulary
 
 
 def torchvision() -> ModuleType:
     """The module torchvision, which timm and transformers import where it is installed.
 
-    Its wheels are built for CUDA. Beside PyTorch's build for CPUs their compiled part is not
-    loaded, and the import fails where two of its operators are to be there. Nothing that drops
-    calls them, so their names are enough.
+    Its wheels are built for CUDA. With PyTorch's build for CPUs their compiled part is not loaded,
+    and the import fails because two of its operators are missing. The models here do not call these
+    operators, so it is enough to define their names.
     """
     try:
         import torchvision
@@ -42,7 +42,7 @@ def torchvision() -> ModuleType:
     return torchvision
 
 
-_kept: list[Any] = []  # what is defined is gone with its library
+_kept: list[Any] = []  # the definitions are removed when their library object is deleted
 
 
 def _words(batch: int) -> Inputs:
@@ -84,7 +84,7 @@ def vit(p: float) -> tuple[nn.Module, Inputs]:
 
 
 class LanguageModel(nn.Module):
-    """An LSTM of two layers over words, with dropout where Zaremba and others (2014) have it."""
+    """An LSTM of two layers over words, with dropout as in Zaremba and others (2014)."""
 
     def __init__(self, p: float, width: int = 256) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class LanguageModel(nn.Module):
         self.scores = nn.Linear(width, WORDS)
 
     def forward(self, input_ids: Tensor) -> Tensor:
-        """Scores of the words that come next."""
+        """Scores for the next word, at each position."""
         y, _ = self.layers(self.drop(self.words(input_ids)))
         return self.scores(self.drop(y))
 

@@ -1,11 +1,11 @@
-"""The modules: PyTorch's own, with a key and a variant each.
+"""The modules: subclasses of PyTorch's own, each with a key and a variant.
 
-Each is a subclass of PyTorch's module of its name, so that what looks for dropout in a model
-finds it, and it has no parameter and no buffer: state dictionaries stay what they were.
+Each is a subclass of PyTorch's module of the same name, so code that looks for dropout modules
+finds it. It has no parameters and no buffers, so state dictionaries do not change.
 
-Where nothing is dropped, in inference and with p = 0, a module gives what PyTorch's module gives:
-it runs its code, but for what is sure to give the input. It runs it too, for the errors, with a p
-or an input that PyTorch's module refuses.
+In inference and with p = 0 nothing is dropped, and a module returns the same as PyTorch's module.
+It runs PyTorch's code, except where the result is certainly the input. It also runs PyTorch's code
+if PyTorch's module refuses p or the input, so that the errors are the same.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from dropcore_torch.symbolic import Proxy, as_leaf, refuse_script
 
 
 class _Module(nn.Module):
-    """What the modules have in common.
+    """The base class of the modules.
 
     Parameters
     ----------
@@ -37,20 +37,20 @@ class _Module(nn.Module):
     inplace : bool, default: False
         Write to the input, and return it. The alpha modules ignore it, as PyTorch's do.
     rng : None, Stream, Draw, int, SeedSequence, Generator or BitGenerator, optional
-        What fixes the key of the module's draws; see `functional.dropout`. A Generator gives
+        The source of the key for the module's draws; see `functional.dropout`. A Generator gives
         32 bytes for a key when the module is built.
     shared_axes : int or tuple of int, optional
-        Axes along which one decision holds. By default the module's own: none, or for those
-        that drop channels all but the first two.
+        Axes along which one decision holds. The default depends on the module: no axes, or, in
+        modules that drop channels, all except the first two.
     variant : str or dropcore.Variant, optional
-        By default the module's own.
+        The default depends on the module.
     **options
-        The variant's own.
+        The options of the variant.
 
     Raises
     ------
     TypeError, ValueError, LookupError
-        As `functional.dropout` raises.
+        The same errors as `functional.dropout`.
     """
 
     own_variant = "standard"
@@ -68,7 +68,7 @@ class _Module(nn.Module):
         variant: str | dropcore.Variant | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(p, inplace)  # of PyTorch's class
+        super().__init__(p, inplace)  # the __init__ of PyTorch's class
         self.adopt(rng, shared_axes, variant, options)
 
     def adopt(
@@ -78,7 +78,7 @@ class _Module(nn.Module):
         variant: str | dropcore.Variant | None = None,
         options: dict[str, Any] | None = None,
     ) -> None:
-        """Set all that PyTorch's module does not have."""
+        """Set the attributes that PyTorch's module does not have."""
         self.source = source_of_layer(rng)
         self.variant = self.own_variant if variant is None else variant
         self.options = dict(options or {})
@@ -87,7 +87,7 @@ class _Module(nn.Module):
         self.rule = rule_of(self.variant, self.options)
 
     def abandon(self) -> None:
-        """Remove what `adopt` set."""
+        """Remove the attributes that `adopt` set."""
         for name in ("source", "variant", "options", "rule"):
             delattr(self, name)
 
@@ -95,7 +95,7 @@ class _Module(nn.Module):
 
     @property
     def as_in_torch(self) -> bool:
-        """Whether PyTorch's module is of the same kind."""
+        """Whether PyTorch's module computes the same kind of dropout."""
         return self.variant == self.own_variant and not self.options
 
     def forward(self, input: Tensor, **inputs: Tensor) -> Tensor:
@@ -103,7 +103,7 @@ class _Module(nn.Module):
         rule, inplace = self.rule, self.inplace and self.takes_inplace
         if not self.training and self.passes(input):
             return input
-        if not (inputs or is_compiling()):  # at once, where that is possible
+        if not (inputs or is_compiling()):  # the fast path, if possible
             y = paths.dropout(input, self.p, self.training, inplace, rule, self.source)
             if y is not None:
                 return y
@@ -117,12 +117,12 @@ class _Module(nn.Module):
         return apply(tensors, self.p, self.training, inplace, rule, self.source)
 
     def passes(self, input: Tensor) -> bool:
-        """Whether in inference PyTorch's module surely gives its input: this takes less time."""
+        """Whether PyTorch's module certainly returns its input in inference; this test is fast."""
         p = self.p
         return type(p) is float and 0 <= p <= 1 and type(input) is Tensor and self.rule.identity
 
     def is_for_pytorch(self, input: Tensor) -> bool:
-        """Whether PyTorch's module gives its input, refuses it or p, or knows more of its kind."""
+        """Whether PyTorch's module returns the input, refuses it or p, or supports its type."""
         check_input(input)
         if not self.training or not 0 <= self.p <= 1 or is_other(input):
             return True
@@ -132,7 +132,7 @@ class _Module(nn.Module):
         return not drops
 
     def extra_repr(self) -> str:
-        """What PyTorch's module shows, and what differs from it."""
+        """The text of PyTorch's module, and the differences from it."""
         own = "" if self.variant == self.own_variant else f", variant={self.variant!r}"
         options = "".join(f", {name}={value!r}" for name, value in self.options.items())
         key = "" if self.source == DEFAULT else f", key={self.source.key[:8]}..."
@@ -140,7 +140,7 @@ class _Module(nn.Module):
 
 
 class Dropout(_Module, nn.Dropout):
-    """Elements are dropped, each by itself.
+    """Drops single elements.
 
     Examples
     --------
@@ -154,7 +154,7 @@ class Dropout(_Module, nn.Dropout):
 
 
 class AlphaDropout(_Module, nn.AlphaDropout):
-    """Dropped elements go to selu's lower limit; mean and variance are kept."""
+    """Dropped elements become selu's lower limit; mean and variance are kept."""
 
     own_variant = "alpha"
     takes_inplace = False
@@ -164,8 +164,8 @@ class _Channels(_Module):
     """Whole channels are dropped: axes 0 and 1 are sample and channel, the rest is shared."""
 
     in_pytorch: Callable[..., Tensor]  # the function that PyTorch's module calls
-    ranks: tuple[int, ...] = ()  # those that it takes in silence; () for all
-    batched: int | None = None  # the rank of several samples, where all others are of one
+    ranks: tuple[int, ...] = ()  # the ranks that it accepts without a warning; () for all
+    batched: int | None = None  # the rank of a batch, if every other rank is one sample
 
     def forward(self, input: Tensor, **inputs: Tensor) -> Tensor:
         """Drop channels of `input` in training."""
@@ -185,7 +185,7 @@ class _Channels(_Module):
         rank = input.dim()
         channel = 1 if self.batched in (None, rank) else 0
         if channel >= rank:
-            return super(_Module, self).forward(input)  # which refuses it
+            return super(_Module, self).forward(input)  # raises PyTorch's error
         if self.ranks and rank not in self.ranks:
             self.in_pytorch(input, training=False)  # it warns, or raises
         rule = _rule_of_channels(self.own_variant, channel, rank)
@@ -194,11 +194,11 @@ class _Channels(_Module):
 
     @classmethod
     def is_batch(cls, rank: int) -> bool:
-        """Whether PyTorch's module takes it for several samples, without a warning."""
+        """Whether PyTorch's module treats this rank as a batch, without a warning."""
         return not cls.ranks or (rank in cls.ranks and cls.batched in (None, rank))
 
     def passes(self, input: Tensor) -> bool:
-        """The same, where it neither warns nor takes a single sample."""
+        """The same as in the base, if PyTorch's module would not warn and the input is a batch."""
         return super().passes(input) and self.is_batch(input.dim())
 
 
@@ -236,7 +236,7 @@ class Dropout3d(_Channels, nn.Dropout3d):
 
 
 class FeatureAlphaDropout(_Channels, nn.FeatureAlphaDropout):
-    """Whole channels of (N, C, ...) go to selu's lower limit."""
+    """Whole channels of (N, C, ...) become selu's lower limit."""
 
     own_variant = "alpha"
     takes_inplace = False

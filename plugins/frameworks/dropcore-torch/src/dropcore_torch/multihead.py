@@ -1,11 +1,11 @@
-"""Multi-head attention whose attention dropout is dropcore's.
+"""Multi-head attention that uses dropcore's dropout.
 
     weights = dropout(softmax(q k^T / sqrt(d) + mask)),  y = (weights v) W_o + b_o
 
 Vaswani and others, "Attention is all you need", NeurIPS 2017, section 3.2, with the dropout of
-their implementation. PyTorch's module computes this in one function that takes no other
-dropout, so what it does in training is written out here. In inference, and with p = 0, it is
-PyTorch's own code that runs.
+their implementation. PyTorch's module computes this in one function, in which the dropout cannot be
+replaced, so the computation in training is written out here. In inference, and with p = 0,
+PyTorch's own code runs.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class MultiheadAttention(nn.MultiheadAttention):
     """`torch.nn.MultiheadAttention`, made by `convert`."""
 
     def adopt(self, rng: RNG = None) -> None:
-        """Set all that PyTorch's module does not have."""
+        """Set the attributes that PyTorch's module does not have."""
         self.source = source_of_layer(rng)
         self.rule = rule_of("standard", {})
 
     __prepare_scriptable__ = refuse_script
 
     def abandon(self) -> None:
-        """Remove what `adopt` set."""
+        """Remove the attributes that `adopt` set."""
         del self.source, self.rule
 
     def forward(
@@ -50,13 +50,13 @@ class MultiheadAttention(nn.MultiheadAttention):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """As that of PyTorch's module."""
+        """The same as in PyTorch's module."""
         masks: dict[str, Any] = {"key_padding_mask": key_padding_mask, "attn_mask": attn_mask}
         if isinstance(query, Proxy):
             rest = (key_padding_mask, need_weights, attn_mask, average_attn_weights, is_causal)
             return as_leaf(self, query, key, value, *rest)
         any_other = is_other(query) or is_other(key) or is_other(value)
-        hint_alone = is_causal and attn_mask is None  # which PyTorch refuses
+        hint_alone = is_causal and attn_mask is None  # PyTorch refuses this
         if not self.training or self.dropout == 0 or any_other or hint_alone:
             return super().forward(
                 query,
@@ -70,7 +70,7 @@ class MultiheadAttention(nn.MultiheadAttention):
         self._check(query, key, value, **masks)
         mask = self._mask(query, **masks)
         if not need_weights and mask is not None and mask.dtype is torch.float32:
-            mask = mask.to(query.dtype)  # what PyTorch calls for no weights takes such a mask
+            mask = mask.to(query.dtype)  # PyTorch's function without weights accepts such a mask
         q, k, v = self._project(query, key, value)
         if need_weights:
             weights = self._drop(_scores(q, k, mask).softmax(-1))
@@ -82,7 +82,7 @@ class MultiheadAttention(nn.MultiheadAttention):
                 )
             mask = _of_heads(mask, q, k)
             y = attend(q, k, v, mask, self.dropout, False, None, False, self.source, self._drop)
-        y = y.permute(2, 0, 1, 3).flatten(2)  # places come first in PyTorch's output
+        y = y.permute(2, 0, 1, 3).flatten(2)  # positions come first in PyTorch's output
         y = self._as_given(F.linear(y, self.out_proj.weight, self.out_proj.bias), query)
         if not need_weights:
             return y, None
@@ -101,7 +101,7 @@ class MultiheadAttention(nn.MultiheadAttention):
         key_padding_mask: Tensor | None,
         attn_mask: Tensor | None,
     ) -> None:
-        # What PyTorch refuses and the operators called here would not, or not clearly.
+        # Checks that PyTorch has, and that the operators called here lack or report unclearly.
         mha_shape_check(query, key, value, key_padding_mask, attn_mask, self.num_heads)
         widths = {"query": self.embed_dim, "key": self.kdim, "value": self.vdim}
         for (name, width), x in zip(widths.items(), (query, key, value), strict=True):
@@ -129,7 +129,7 @@ class MultiheadAttention(nn.MultiheadAttention):
     def _mask(
         self, query: Tensor, key_padding_mask: Tensor | None, attn_mask: Tensor | None
     ) -> Tensor | None:
-        # What is added to the scores, for each head of each sample or for all.
+        # The numbers that are added to the scores, for each head of each sample or for all.
         of_other = dtype_or_none(attn_mask)
         padding = mha_mask(key_padding_mask, "key_padding_mask", of_other, "attn_mask", query.dtype)
         mask = mha_mask(attn_mask, "attn_mask", None, "", query.dtype, False)
@@ -139,19 +139,19 @@ class MultiheadAttention(nn.MultiheadAttention):
         return padding if mask is None else mask + padding
 
     def _given(self, x: Tensor) -> Tensor:
-        # (sample, place, feature)
+        # (sample, position, feature)
         if x.dim() == 2:
             return x.unsqueeze(0)
         return x if self.batch_first else x.transpose(0, 1)
 
     def _as_given(self, y: Tensor, query: Tensor) -> Tensor:
-        # From (place, sample, feature).
+        # From (position, sample, feature).
         if query.dim() == 2:
             return y.squeeze(1)
         return y.transpose(0, 1) if self.batch_first else y
 
     def _project(self, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
-        # Heads of queries, keys and values: (sample, head, place, feature).
+        # Heads of queries, keys and values: (sample, head, position, feature).
         if self.in_proj_weight is not None and query is key and key is value:
             x = F.linear(self._given(query), self.in_proj_weight, self.in_proj_bias)
             projected = list(x.chunk(3, -1))
@@ -179,14 +179,14 @@ def _scores(q: Tensor, k: Tensor, mask: Tensor | None) -> Tensor:
     q, k = q * q.shape[-1] ** -0.5, k.transpose(-2, -1)
     if mask is None:
         return q @ k
-    mask = F.pad(mask, (0, k.shape[-1] - mask.shape[-1]))  # 0 for places appended to the keys
-    # In one operator, as in PyTorch, for it refuses a mask of another dtype.
+    mask = F.pad(mask, (0, k.shape[-1] - mask.shape[-1]))  # 0 for positions appended to the keys
+    # In one operator, as in PyTorch: this operator refuses a mask of another dtype.
     return torch.baddbmm(mask, q.flatten(0, 1), k.flatten(0, 1)).unflatten(0, q.shape[:2])
 
 
 def _of_heads(mask: Tensor | None, q: Tensor, k: Tensor) -> Tensor | None:
-    # For each head of each sample or for all, with what is appended to the keys.
+    # The mask for each head of each sample or for all, extended for keys that are appended.
     if mask is None:
         return None
-    mask = F.pad(mask, (0, k.shape[-2] - mask.shape[-1]))  # 0: it is seen
+    mask = F.pad(mask, (0, k.shape[-2] - mask.shape[-1]))  # 0: the key is visible
     return mask if mask.dim() == 2 else mask.unflatten(0, q.shape[:2])

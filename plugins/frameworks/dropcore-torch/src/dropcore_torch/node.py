@@ -1,10 +1,10 @@
-"""The node in C++: where its build lies, how it is built, and how it is loaded.
+"""Builds and loads the node in C++.
 
 PyTorch's own extension builder compiles `node.cpp` against the installed PyTorch, in a process of
-its own. The build lies in PyTorch's folder for extensions, under a name that is a hash of what it
-was built from: each version has a file of its own, and all processes of a user share it. It is
-moved there when it is whole, so a build that is interrupted leaves nothing there, and of two at
-once either one counts.
+its own. The build is stored in PyTorch's folder for extensions. Its name has a hash of the source
+and of the versions: each version has a file of its own, which all processes of a user share. The
+file is moved to this place when it is complete. So an interrupted build leaves no file there, and
+if two processes build at once, the later one replaces the equal file of the other.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from dropcore_torch.private import extensions_folder
 SOURCE = Path(__file__).with_name("node.cpp")
 NAME = "_node"
 
-# No ninja: there is one file to compile.
+# Without ninja: there is only one file to compile.
 SETUP = """\
 from setuptools import setup
 from torch.utils.cpp_extension import BuildExtension, CppExtension
@@ -51,7 +51,7 @@ setup(
 
 
 def build_path() -> Path:
-    """Where the build for this PyTorch, Python and dropcore lies, or would lie."""
+    """The path of the build for this PyTorch, Python and dropcore, whether or not it exists."""
     include = Path(dropcore.get_include(), "dropcore", "dropcore.h")
     made_of = hashlib.sha256(SOURCE.read_bytes())
     made_of.update(include.read_bytes())
@@ -62,17 +62,17 @@ def build_path() -> Path:
 
 
 def build() -> Path:
-    """Build the node, whether or not it was built before.
+    """Build the node, even if it was built before.
 
     Returns
     -------
     pathlib.Path
-        What was built.
+        The build.
 
     Raises
     ------
     RuntimeError
-        If it could not be built, with what the compiler said.
+        If the node could not be built; the message has the compiler's output.
     """
     target = build_path()
     with tempfile.TemporaryDirectory(prefix="dropcore-torch-") as name:
@@ -117,7 +117,7 @@ def build() -> Path:
 
 
 def load() -> ModuleType | None:
-    """Load the build that fits; None where there is none, or, with a warning, an unusable one."""
+    """Load the build; None if there is none, or, with a warning, if it cannot be loaded."""
     path = build_path()
     if not path.exists():
         return None

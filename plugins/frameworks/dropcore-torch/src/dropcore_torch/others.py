@@ -1,7 +1,7 @@
-"""PyTorch's own dropout, for what dropcore does not compute.
+"""PyTorch's own dropout, for inputs that dropcore does not support.
 
-These are tensors of other devices and layouts, nested and quantised ones, and those of classes
-with code of their own; and what is no tensor but takes PyTorch's functions.
+These are tensors on other devices or with other layouts, nested and quantised tensors, tensors of
+classes with code of their own, and objects that are no tensors but support PyTorch's functions.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 
 
 def check_input(x: Any) -> None:
-    """Raise if x is nothing that PyTorch's dropout takes.
+    """Raise if PyTorch's dropout does not accept x.
 
     Raises
     ------

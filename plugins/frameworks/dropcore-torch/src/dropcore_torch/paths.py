@@ -1,8 +1,8 @@
-"""The node in C++ or the Function in Python, for plain tensors: chosen here, for the process.
+"""Chooses the node in C++ or the Function in Python for plain tensors, for the whole process.
 
-"function" is `_standard`, an autograd.Function, which is always there. "node" is `node.cpp`, a
-node of PyTorch's graph in C++, where it was built; it leaves to `_standard` what is not plain. Both
-give the same bits.
+"function" is `_standard`, an autograd.Function, which is always available. "node" is `node.cpp`, a
+node of PyTorch's graph in C++, if it was built. It passes all tensors that are not plain to
+`_standard`. Both give the same bits.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _node: ModuleType | None = None
 
 
 def use(path: Path) -> None:
-    """Let all calls from now on go that path, in all threads.
+    """Use this path for all later calls, in all threads.
 
     Raises
     ------
@@ -42,23 +42,24 @@ def use(path: Path) -> None:
 
 
 def in_use() -> Path:
-    """The path that calls go."""
+    """The path that calls use."""
     return "function" if dropout is _standard.dropout else "node"
 
 
 def build_node() -> None:
     """Build dropout's node in C++ for the installed PyTorch, and use it from now on.
 
-    It changes no value. A call and its backward pass take several microseconds less. Building
-    takes about half a minute, once; later processes use the build by themselves. It needs a C++
-    compiler and setuptools. The build lies in PyTorch's folder for extensions, which the
-    environment variable TORCH_EXTENSIONS_DIR names. With DROPCORE_TORCH_NODE=0 a process uses it
-    only after this function was called.
+    The node changes no value. A call and its backward pass take several microseconds less.
+    Building takes about half a minute, once; later processes find the build and use it. Building
+    needs a C++ compiler and setuptools. The build is stored in PyTorch's folder for extensions; the
+    environment variable TORCH_EXTENSIONS_DIR sets this folder. With DROPCORE_TORCH_NODE=0 a
+    process uses the build only after a call of this function.
 
     Raises
     ------
     RuntimeError
-        If it cannot be built or loaded, with what the compiler said. Dropout works as before.
+        If the node cannot be built or loaded; the message has the compiler's output. Dropout
+        works as before.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Attention with dropout as it is written: for small sizes, compilers, tracers and transforms.
+"""Attention with dropout by its formula: for small sizes, compilers, tracers and transforms.
 
 W = softmax(scale q k^T + mask),  y = drop(W) v
 """
@@ -22,19 +22,19 @@ def attention(
     scale: float,
     drop: Callable[[Tensor], Tensor],
 ) -> Tensor:
-    """Compute y, of tensors whose last two axes are places and widths.
+    """Compute y. The last two axes of the tensors are positions and widths.
 
     Parameters
     ----------
     q, k, v : torch.Tensor
     mask : torch.Tensor, optional
-        Bools, true where a key is seen, or numbers that are added to the scores.
+        Bools, True where a query sees a key, or numbers that are added to the scores.
     causal : bool
-        Whether a query sees no later key.
+        Whether later keys are hidden from a query.
     scale : float
-        Of the scores.
+        The factor of the scores.
     drop : callable
-        Gives W as dropped.
+        Returns W after dropout.
     """
     scores = (wide(q) * scale) @ wide(k).transpose(-2, -1)
     if causal:
@@ -52,13 +52,13 @@ def wide(x: Tensor) -> Tensor:
 
 
 def added(mask: Tensor, dtype: torch.dtype) -> Tensor:
-    """A mask as what is added to the scores."""
+    """A mask as numbers that are added to the scores."""
     if mask.dtype is not torch.bool:
         return mask.to(dtype)
     return torch.zeros((), dtype=dtype, device=mask.device).where(mask, -torch.inf)
 
 
 def softmax_of_some(scores: Tensor) -> Tensor:
-    """The softmax, and no weight where all is hidden, as PyTorch has it."""
+    """The softmax; rows without a visible key give zeros, as in PyTorch."""
     nothing = (scores == -torch.inf).all(-1, keepdim=True)
     return scores.masked_fill(nothing, 0).softmax(-1).masked_fill(nothing, 0)

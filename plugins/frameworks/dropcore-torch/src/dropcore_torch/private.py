@@ -1,9 +1,9 @@
-"""What this package uses of PyTorch that PyTorch does not document, and nothing else does.
+"""All uses of PyTorch's undocumented interfaces in this package.
 
-But for `node.cpp`, which is built against the installed PyTorch or not at all.
+One exception is `node.cpp`, which is compiled against the installed PyTorch.
 
-All of it was seen on PyTorch 2.13. Where a name is missing in another version, importing
-the package fails here, not in the midst of a training step.
+These interfaces were tested with PyTorch 2.13. If a name is missing in another version, the import
+of the package fails here, not a training step later.
 """
 
 from __future__ import annotations
@@ -25,21 +25,24 @@ from torch.utils import _python_dispatch
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
-__all__ = ["TorchDispatchMode", "pytree"]  # as PyTorch calls them; all else is named here
+__all__ = [
+    "TorchDispatchMode",
+    "pytree",
+]  # PyTorch's names; the names of the other functions are ours
 
-# ------------------------------------------------------------- who looks on at a call
+# ------------------------------------------- modes, tracers and transforms during a call
 
-modes = torch._C._len_torch_dispatch_stack  # how many modes are to see each operator
+modes = torch._C._len_torch_dispatch_stack  # the number of active modes that see each operator
 function_mode_enabled = torch._C._is_torch_function_mode_enabled
-tracing_state = torch._C._get_tracing_state  # of torch.jit.trace, or None
-in_transform = torch._C._are_functorch_transforms_active  # of torch.func
-without_modes = _python_dispatch._disable_current_modes  # a context: what it makes is real
+tracing_state = torch._C._get_tracing_state  # the state of torch.jit.trace, or None
+in_transform = torch._C._are_functorch_transforms_active  # whether torch.func is active
+without_modes = _python_dispatch._disable_current_modes  # a context in which no mode is active
 current_mode = _python_dispatch._get_current_dispatch_mode
 without_current_mode = _python_dispatch._pop_mode_temporarily
 
 
 def in_forward_mode() -> bool:
-    """Whether a level of forward-mode derivatives is open; `_standard` asks by itself."""
+    """Whether forward-mode differentiation is active; `_standard` has its own test."""
     return forward_ad._current_level >= 0
 
 
@@ -49,40 +52,41 @@ get_kernel = getattr(torch.library, "get_kernel", None)  # None before PyTorch 2
 
 
 def composite_of(operator: Any) -> Callable[..., Any]:
-    """What PyTorch itself makes of an operator, of others, whatever is registered for it."""
+    """PyTorch's own implementation of an operator by other operators, also if it was replaced."""
     composite = partial(operator._op_dk, torch._C.DispatchKey.CompositeImplicitAutograd)
 
     def run(*arguments: Any, **named: Any) -> Any:
         if torch._C._dispatch_tls_is_dispatch_key_included(torch._C.DispatchKey.PythonDispatcher):
-            return operator.decompose(*arguments, **named)  # in Python, as compilers have it
+            return operator.decompose(
+                *arguments, **named
+            )  # the implementation in Python, which compilers use
         return composite(*arguments, **named)
 
     return run
 
 
 def forget_dispatch(operators: Iterable[Any]) -> None:
-    """Let PyTorch's dispatcher in Python look for the kernels of operators anew."""
+    """Clear the cache of PyTorch's Python dispatcher for these operators."""
     for operator in operators:
         operator._dispatch_cache.clear()
 
 
 # ---------------------------------------------------------------- what a tensor is
 
-PLAIN = (torch.Tensor, torch.nn.Parameter)  # no wrapper, and no code of its own
+PLAIN = (torch.Tensor, torch.nn.Parameter)  # no wrappers, no subclasses with code of their own
 
 is_batched = torch._C._functorch.is_legacy_batchedtensor
 
 
 def is_zero_by_name(x: Tensor) -> bool:
-    """Whether all elements are zero and none has memory."""
+    """Whether this is PyTorch's zero tensor without memory."""
     return x._is_zerotensor()
 
 
 def has_code(x: Tensor) -> bool:
-    """Whether the tensor's class brings code of its own for PyTorch's functions or operators.
+    """Whether the tensor's class has code of its own for PyTorch's functions or operators.
 
-    The tensors that PyTorch's compilers see in place of others do not count while a mode is
-    there to make operators of them.
+    The fake tensors of PyTorch's compilers do not count while their mode is active.
     """
     kind = type(x)
     if kind in PLAIN:
@@ -102,16 +106,16 @@ DropoutNd = _DropoutNd  # the base of PyTorch's dropout modules
 
 # --------------------------------------------------------------------------- autograd
 
-sequence_number = torch._C._autograd._get_sequence_nr  # of the next node of the graph
+sequence_number = torch._C._autograd._get_sequence_nr  # the number of the next node of the graph
 
 
 def apply_without_transforms(function: type[Function]) -> Callable[..., Any]:
-    """``function.apply`` without the layer for torch.func's transforms around it."""
+    """``function.apply`` without its wrapper for torch.func's transforms."""
     return super(Function, function).apply
 
 
 def replace_backward(function: type[Function], backward: Callable[..., Any]) -> None:
-    """Let the tape call `backward` itself, where it would look for the Function's each time."""
+    """Let the tape call `backward` directly; by default it looks up the Function's at each call."""
     function._backward_cls.apply = backward
 
 
@@ -131,6 +135,6 @@ dtype_or_none = torch.nn.functional._none_or_dtype
 
 
 def extensions_folder() -> Path:
-    """Where PyTorch's own builder keeps what it built; importing that takes a while."""
+    """The folder of PyTorch's extension builder; its import, which is slow, is delayed to here."""
     named = os.environ.get("TORCH_EXTENSIONS_DIR")
     return Path(named or _appdirs.user_cache_dir(appname="torch_extensions"))

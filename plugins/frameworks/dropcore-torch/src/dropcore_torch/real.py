@@ -1,7 +1,8 @@
 """Training steps of real models: without dropout, with PyTorch's, after `convert`, with `install`.
 
-What dropout costs is what a step takes over the step without it. The four take turns, each for
-some steps in a row as in training, so that all of them see the same machine.
+The cost of dropout is the time of a step minus the time of the step without dropout. The four
+kinds of steps take turns, each for some steps in a row as in training, so that changes of the
+machine's speed affect all of them.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ CLOCKS: dict[str, Clock] = {"wall": time.perf_counter, "process": time.process_t
 
 @dataclass
 class Row:
-    """What was measured of one model.
+    """The measurements of one model.
 
     Attributes
     ----------
     seconds : dict of str to float
-        The least time of a step, for each name of `HEAD`.
+        The least time of a step, for each name in `HEAD`.
     kept : dict of str to int
-        Bytes that a forward pass keeps for the backward pass, parameters apart.
+        Bytes that a forward pass keeps for the backward pass, without parameters.
     """
 
     name: str
@@ -45,13 +46,13 @@ class Row:
     kept: dict[str, int]
 
     def left(self, name: str) -> float:
-        """What is left of PyTorch's cost of dropout."""
+        """The cost of dropout as a fraction of PyTorch's cost."""
         none, theirs = self.seconds["no dropout"], self.seconds["PyTorch"]
         return (self.seconds[name] - none) / (theirs - none)
 
 
 def measure(name: str, p: float, rounds: int, calls: int, clock: Clock) -> Row:
-    """Time the steps of a model, on as many threads as PyTorch has."""
+    """Time the steps of a model, with PyTorch's number of threads."""
     steps, kept = {}, {}
     for column in HEAD:
         torch.manual_seed(0)
@@ -75,18 +76,18 @@ def measure(name: str, p: float, rounds: int, calls: int, clock: Clock) -> Row:
 
 
 def around(column: str) -> AbstractContextManager[Any]:
-    """What has to be on while the steps of a column run."""
+    """The context manager within which the steps of a column run."""
     return installed() if column == "install" else nullcontext()
 
 
 def loss_of(model: nn.Module, inputs: Inputs) -> Tensor:
-    """A loss that all outputs are part of."""
+    """A loss that depends on all outputs."""
     outputs = pytree.tree_leaves({"y": model(**inputs)})
     return sum(y.square().mean() for y in _tensors(outputs))
 
 
 def _tensors(leaves: Sequence[Any]) -> list[Tensor]:
-    # transformers' outputs are dictionaries that a tree may not know.
+    # The outputs of transformers are dictionaries that pytree may not know.
     found: list[Tensor] = []
     for leaf in leaves:
         if isinstance(leaf, Tensor):
@@ -111,7 +112,7 @@ def step_of(model: nn.Module, inputs: Inputs) -> Callable[[], None]:
 def kept_bytes(model: nn.Module, inputs: Inputs) -> int:
     """Bytes of the tensors that a forward pass saves, each memory counted once."""
     sizes: dict[int, int] = {}
-    alive: list[Tensor] = []  # else an address would come again
+    alive: list[Tensor] = []  # otherwise an address could occur twice
     parameters = {x.untyped_storage().data_ptr() for x in model.parameters()}
 
     def save(x: Tensor) -> Tensor:

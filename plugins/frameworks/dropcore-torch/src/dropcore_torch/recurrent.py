@@ -1,8 +1,8 @@
-"""Recurrent layers whose dropout between layers is dropcore's.
+"""Recurrent layers that use dropcore's dropout between layers.
 
-PyTorch computes a stack of layers in one call that drops in between. Here each layer is a call
-of its own, of the same function and the same weights. In inference, and with p = 0, it is
-PyTorch's own code that runs.
+PyTorch computes a stack of layers, with the dropout between them, in one call. Here each layer is a
+call of its own, with the same function and the same weights. In inference, and with p = 0,
+PyTorch's own code runs.
 """
 
 from __future__ import annotations
@@ -29,28 +29,28 @@ OF_MODE: dict[str, Any] = {
 
 
 class _Recurrent(nn.RNNBase):
-    """What the modules made by `convert` have in common."""
+    """The base class of the modules that `convert` makes."""
 
     def adopt(self, rng: RNG = None) -> None:
-        """Set all that PyTorch's module does not have."""
+        """Set the attributes that PyTorch's module does not have."""
         self.source = source_of_layer(rng)
         self.rule = rule_of("standard", {})
 
     __prepare_scriptable__ = refuse_script
 
     def abandon(self) -> None:
-        """Remove what `adopt` set."""
+        """Remove the attributes that `adopt` set."""
         del self.source, self.rule
 
     def forward(self, input: Tensor | PackedSequence, hx: Any = None) -> Any:
-        """As that of PyTorch's module."""
+        """The same as in PyTorch's module."""
         if isinstance(input, Proxy):
             return as_leaf(self, input, hx)
         given = input.data if isinstance(input, PackedSequence) else input
         drops = self.training and self.dropout != 0 and self.num_layers > 1
         if not drops or is_other(given):
             return super().forward(input, hx)
-        self._update_flat_weights()  # whose dtype the checks ask for
+        self._update_flat_weights()  # the checks read their dtype
         if isinstance(input, PackedSequence):
             data, sizes, order, back = input
             hx = self._zeros(data, sizes) if hx is None else self.permute_hidden(hx, order)
@@ -58,7 +58,7 @@ class _Recurrent(nn.RNNBase):
             return PackedSequence(data, sizes, order, back), self.permute_hidden(ends, back)
         states = () if hx is None else (hx[0], hx[1]) if self.mode == "LSTM" else (hx,)
         if input.dim() not in (2, 3) or any(each.dim() != input.dim() for each in states):
-            return super().forward(input, hx)  # which refuses them
+            return super().forward(input, hx)  # raises PyTorch's error
         if input.dim() == 3:
             return self._layers(input, self._zeros(input) if hx is None else hx)
         sample = 0 if self.batch_first else 1
@@ -68,15 +68,15 @@ class _Recurrent(nn.RNNBase):
         return y.squeeze(sample), self._of_each(torch.squeeze, ends)
 
     def _layers(self, data: Tensor, hx: Any, sizes: Tensor | None = None) -> tuple[Tensor, Any]:
-        # The output of the last layer, and the states in which all of them end.
+        # Returns the output of the last layer, and the final states of all layers.
         if self.mode == "LSTM" and not (isinstance(hx, tuple | list) and len(hx) == 2):
             raise TypeError("hx must be a tuple of two tensors, (h_0, c_0)")
-        # PyTorch's functions read beyond the end of states that are too small. Its LSTM does not
-        # look where the input is packed; here all are looked at.
+        # PyTorch's functions read beyond the end of states that are too small, and its LSTM does
+        # not check the states if the input is packed. Here all states are checked.
         self.check_forward_args(data, hx, sizes)
         directions = 2 if self.bidirectional else 1
         layout = () if sizes is not None else (False,)
-        turned = sizes is None and self.batch_first  # once, and not in each layer
+        turned = sizes is None and self.batch_first  # once, not in each layer
         data = data.transpose(0, 1) if turned else data
         ends = []
         for layer in range(self.num_layers):
@@ -101,14 +101,14 @@ class _Recurrent(nn.RNNBase):
         return data, states if self.mode == "LSTM" else states[0]
 
     def _zeros(self, data: Tensor, sizes: Tensor | None = None) -> Any:
-        # The states in which all layers begin, if none are given.
+        # The initial states of all layers, if none are given.
         hidden = data.new_zeros(self.get_expected_hidden_size(data, sizes))
         if self.mode != "LSTM":
             return hidden
         return hidden, data.new_zeros(self.get_expected_cell_size(data, sizes))
 
     def _of_each(self, change: Callable[[Tensor, int], Tensor], hx: Any) -> Any:
-        # States with their axis of samples put in or taken out.
+        # Adds or removes the axis of samples in the states.
         return (change(hx[0], 1), change(hx[1], 1)) if self.mode == "LSTM" else change(hx, 1)
 
 

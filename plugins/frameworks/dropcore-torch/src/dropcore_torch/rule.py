@@ -1,4 +1,4 @@
-"""A variant with its options, as the rest of the package needs it: looked up once."""
+"""A variant with its options, and the properties of it that the package needs; looked up once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.fx.experimental.symbolic_shapes import guard_scalar
 
 import dropcore
 
-# Those whose plan at p = 0 keeps all as it is.
+# Variants with y = x at p = 0.
 WHOLE_AT_0 = ("standard", "spatial", "alpha")
 
 is_compiling = torch.compiler.is_compiling
@@ -22,22 +22,22 @@ is_compiling = torch.compiler.is_compiling
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A variant, and what is asked of it at each call."""
+    """A variant, and the properties of it that each call needs."""
 
     variant: dropcore.Variant
-    text: str  # from which `rule_from` makes it again; "" for a variant that is not registered
-    inputs: tuple[str, ...]  # the names of the tensors it takes
-    standard: bool  # a decision for each element, no more
-    planned: bool  # at any p the core does all: what is compiled here does that
-    decides: bool  # keeps or drops elements, so that the gradient is linear in dy alone
-    identity: bool  # in inference
-    whole_at_0: bool  # y is x where p is 0
+    text: str  # `rule_from` makes the rule from it; "" for a variant that is not registered
+    inputs: tuple[str, ...]  # the names of its input tensors
+    standard: bool  # standard dropout with a decision for each element
+    planned: bool  # a planned variant, for which compiled code can do everything, at any p
+    decides: bool  # it keeps or drops elements, so the gradient depends linearly on dy alone
+    identity: bool  # whether inference is the identity
+    whole_at_0: bool  # whether y is x if p is 0
 
 
 def rule_of(variant: str | dropcore.Variant, options: dict[str, Any]) -> Rule:
-    """The rule of a variant, by its name and options or itself."""
+    """The rule of a variant, which is given as a name with options or as an object."""
     if is_compiling():
-        # A compiler tells a variant from another by its id: what it is made of, by its values.
+        # A compiler compares variants by their id, but name and options by their values.
         options = {name: _fixed(option) for name, option in options.items()}
         if isinstance(variant, dropcore.Variant):
             own = {name: _fixed(option) for name, option in variant.options().items()}
@@ -46,7 +46,7 @@ def rule_of(variant: str | dropcore.Variant, options: dict[str, Any]) -> Rule:
 
 
 def _fixed(option: Any) -> Any:
-    # A number that a compiler has for an input is to be a constant of the graph.
+    # A number that a compiler treats as an input becomes a constant of the graph.
     if isinstance(option, tuple | list):
         return tuple([_fixed(each) for each in option])
     if isinstance(option, int | float) and not isinstance(option, bool):
@@ -74,14 +74,14 @@ def _rule_of_registered(
 
 @lru_cache(maxsize=1024)
 def rule_from(text: str) -> Rule:
-    """The rule whose `text` this is."""
+    """The rule with this `text`."""
     name, options = json.loads(text)
     return _rule(dropcore.get_variant(name, **options), text)
 
 
 @lru_cache(maxsize=1024)
 def _rule_of_variant(variant: dropcore.Variant) -> Rule:
-    # Registered is what its name and options give again.
+    # A variant counts as registered if its name and options give an equal variant.
     try:
         text = _text(variant.name, variant.options())
         if rule_from(text).variant == variant:
@@ -106,13 +106,13 @@ def _rule(variant: dropcore.Variant, text: str) -> Rule:
 
 @lru_cache
 def rule_of_channels(variant: str, channel: int, rank: int) -> Rule:
-    """The rule by which whole channels are dropped, of axes up to `channel`."""
+    """The rule that drops whole channels: one decision for all axes after axis `channel`."""
     return rule_of(variant, {"shared_axes": tuple(range(channel + 1, rank))})
 
 
 @torch.compiler.assume_constant_result
 def check_rank(rule: str, rank: int) -> None:
-    """Raise what dropout raises of a tensor whose axes are not those of the variant.
+    """Raise the error of dropout for a tensor with a number of axes that the variant refuses.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def _text(name: str, options: dict[str, Any]) -> str:
 
 
 def _plain(option: object) -> Any:
-    # What json cannot write: NumPy's scalars; all else is for the variant to refuse.
+    # Converts NumPy's scalars, which json cannot write. The variant refuses other types itself.
     if isinstance(option, np.generic):
         return option.item()
     raise TypeError(f"an option must be a number, a string, or a tuple of them, not {option!r}")

@@ -1,13 +1,13 @@
-"""Where the draws of a layer come from: its key, and PyTorch's generator.
+"""The source of a layer's draws: the layer's key, and PyTorch's generator.
 
-`rng` fixes the key alone. The draw index is one int64 of ``torch.randint``, taken outside the
-operators: so ``torch.manual_seed`` rules, ``torch.random.fork_rng`` forks, and a recomputation
-that sets PyTorch's generator back, as checkpointing does, sees the same mask. A position of
-our own would have moved on by then.
+`rng` determines only the key. The draw index is one int64 of ``torch.randint``, taken outside the
+operators. So ``torch.manual_seed`` and ``torch.random.fork_rng`` work as usual, and code that
+resets PyTorch's generator and computes again, as checkpointing does, gets the same mask. A position
+of our own would not be reset.
 
-A compiler keeps what Python objects say as constants, and knows an object by its id, which the
-next one may have. So what is compiled takes key and index as tensors, which are inputs of its
-graph: 32 bytes of the key, and an integer of 64 bits.
+A compiler stores the values of Python objects as constants in its graph, and recognises an object
+by its id, which a later object may have too. So compiled code takes key and index as tensors, which
+are inputs of its graph: 32 bytes of the key, and an integer of 64 bits.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from dropcore_torch.private import PLAIN, in_transform, modes, tracing_state, wi
 RNG: TypeAlias = dropcore.RNGLike | Tensor
 
 LIMIT = 2**63 - 1
-CPU = torch.device("cpu")  # whatever the default device is
+CPU = torch.device("cpu")  # also if the default device is another
 
-# Asked at each call, so they are names to look up.
+# Used in each call; these names save attribute look-ups.
 is_compiling = torch.compiler.is_compiling
 is_dynamo_compiling = torch.compiler.is_dynamo_compiling
 
 
 class Source:
-    """The key of draws; and the index, where one is fixed. It does not change.
+    """The key of draws, and the index if it is fixed. Immutable.
 
     Attributes
     ----------
     key : str
         64 hex digits.
     index : int or None
-        As an int64, which stands for the uint64 of the same bits.
+        The int64 with the same bits as the uint64 index.
     """
 
     __slots__ = ("_tensors", "index", "key")
@@ -50,7 +50,7 @@ class Source:
     def __init__(self, draw: dropcore.Draw, with_index: bool, of_layer: bool = False) -> None:
         self.key: str = draw.key.hex()
         self.index: int | None = _signed(draw.index) if with_index else None
-        # Those of a layer are there before a compiler comes, whatever mode is on.
+        # The tensors of a layer are made before compilation, outside any mode.
         self._tensors: tuple[Tensor, Tensor | None] | None = None
         if of_layer:
             with without_modes():
@@ -58,7 +58,7 @@ class Source:
                 self._tensors = words[:4].clone(), words[4].clone() if with_index else None
 
     def draw_index(self) -> Tensor:
-        """The index of the next draw, int64 of no dimension."""
+        """The index of the next draw, an int64 tensor without dimensions."""
         if self.index is None:
             return torch.randint(LIMIT, (), device=CPU)
         return torch.tensor(self.index, device=CPU)
@@ -69,10 +69,10 @@ class Source:
 
     def tensors(self) -> tuple[Tensor, Tensor]:
         """Key and index of the next draw."""
-        if is_dynamo_compiling():  # inputs of its graph
+        if is_dynamo_compiling():  # they become inputs of its graph
             key, index = self._tensors
             return key, torch.randint(LIMIT, (), device=CPU) if index is None else index
-        # Others make constants of tensors, and do not take all that are there.
+        # Other tracers make constants of tensors, and refuse some existing tensors.
         words = struct.unpack("<4q", bytes.fromhex(self.key))
         return torch.tensor(words, device=CPU), self.draw_index()
 
@@ -99,27 +99,27 @@ class Source:
 
 @dataclass(frozen=True)
 class Traced:
-    """A source in a graph: its key is a tensor, and its index, where one is fixed."""
+    """A source in a graph: the key is a tensor; so is the index, if it is fixed."""
 
     key: Tensor
     index: Tensor | None
 
     def draw_index(self) -> Tensor:
-        """As that of `Source`."""
+        """The same as in `Source`."""
         return torch.randint(LIMIT, (), device=CPU) if self.index is None else self.index
 
     def tensors(self) -> tuple[Tensor, Tensor]:
-        """As those of `Source`."""
+        """The same as in `Source`."""
         return self.key, self.draw_index()
 
 
 def take(source: Source | Traced) -> None:
-    """Take the next draw of a source for nothing, so that all calls take one."""
+    """Take the next draw of a source without using it, so that each call takes one draw."""
     if is_dynamo_compiling() and in_transform():
-        return  # a compiler does not get beyond a refusal
-    try:  # noqa: SIM105, for a compiler does not get beyond `suppress` either
+        return  # a compiler cannot trace an exception
+    try:  # noqa: SIM105, because a compiler cannot trace `suppress` either
         source.draw_index()
-    except RuntimeError:  # of a vmap that refuses randomness: nothing else takes a draw there
+    except RuntimeError:  # a vmap that refuses randomness; no other call there takes a draw
         pass
 
 
@@ -142,12 +142,12 @@ RNGS = (
     "BitGenerator, for a function a tensor that `draw_as_tensor` or `draw_of_seed` made"
 )
 
-# One key for all: then PyTorch's seed alone says what is dropped.
+# One key for all layers: then PyTorch's seed alone determines the masks.
 DEFAULT = Source(dropcore.Stream(0, path=("dropcore-torch",)).at(0), False, of_layer=True)
 
 
 def stream_of(rng: RNG) -> dropcore.Stream:
-    """The stream that `rng` names; of a generator a fresh one."""
+    """The stream for `rng`; for a generator, a new one."""
     if isinstance(rng, np.random.BitGenerator):
         rng = np.random.Generator(rng)
     if isinstance(rng, np.random.Generator):
@@ -164,7 +164,7 @@ def stream_of(rng: RNG) -> dropcore.Stream:
 
 
 def source_of_layer(rng: RNG) -> Source | Traced:
-    """The source that `rng` names, once and for all calls of a layer."""
+    """The source for `rng`, made once for all calls of a layer."""
     if is_dynamo_compiling():  # a layer that is made in a graph
         return source_in_graph(rng)
     if rng is None:
@@ -175,7 +175,7 @@ def source_of_layer(rng: RNG) -> Source | Traced:
 
 
 def source_of(rng: RNG) -> Source | Traced:
-    """The source that `rng` names, the same each time it is asked for."""
+    """The source for `rng`, for one call; equal arguments give equal sources."""
     if is_dynamo_compiling():
         return source_in_graph(rng)
     if rng is None:
@@ -198,10 +198,10 @@ def source_of(rng: RNG) -> Source | Traced:
 
 
 def draw_as_tensor(draw: dropcore.Draw) -> Tensor:
-    """A draw as a tensor, for `rng` of what is compiled, exported or traced.
+    """A draw as a tensor, for `rng` in code that is compiled, exported or traced.
 
-    There it is an input as any other tensor is: no draw is fixed in the graph. A compiled
-    function takes a Draw itself as well.
+    In such code the tensor is an input like any other, so the graph does not depend on the draw. A
+    compiled function also accepts a Draw itself.
 
     Parameters
     ----------
@@ -228,25 +228,26 @@ def draw_as_tensor(draw: dropcore.Draw) -> Tensor:
 
 @torch.library.custom_op("dropcore::draw_of_seed", mutates_args=(), device_types="cpu")
 def draw_of_seed(seed: Tensor) -> Tensor:
-    """The first draw of the stream whose seed a tensor holds, as `draw_as_tensor` gives it.
+    """The first draw of the stream with the given seed, in the form of `draw_as_tensor`.
 
-    It is an operator, so the seed of a compiled function need not be known when it is compiled.
+    The function is an operator, so a compiled function can compute its draw from a seed that is an
+    input.
 
     Parameters
     ----------
     seed : torch.Tensor
-        Integers. Of no dimension: that of ``dropcore.Stream(int(seed))``. Of one: 32-bit words,
-        whose bytes, low ones first, are the seed.
+        Integers. Without dimensions: the seed of ``dropcore.Stream(int(seed))``. With one
+        dimension: 32-bit words; their bytes, in little-endian order, are the seed.
 
     Returns
     -------
     torch.Tensor
-        int64, of shape (5,), the last of them 0.
+        int64, of shape (5,); the last element is 0.
 
     Raises
     ------
     TypeError, ValueError
-        If `seed` is no such tensor; or negative, where it is one integer.
+        If `seed` is not such a tensor, or is one negative integer.
 
     Examples
     --------
@@ -280,15 +281,15 @@ def _key_and_index(draw: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def is_input_of_graph(rng: RNG) -> bool:
-    """Whether `source_in_graph` can make it one."""
-    # To a compiler, NumPy's integers are arrays.
+    """Whether `source_in_graph` can make `rng` an input of the graph."""
+    # A compiler treats NumPy's integers as arrays.
     return rng is None or isinstance(
         rng, dropcore.Draw | dropcore.Stream | Tensor | int | np.ndarray
     )
 
 
 def source_in_graph(rng: RNG) -> Source | Traced:
-    """The source that `rng` names, in a function that is being compiled."""
+    """The source for `rng`, in a function that is being compiled."""
     if rng is None:
         return DEFAULT
     if isinstance(rng, Tensor):
@@ -299,7 +300,7 @@ def source_in_graph(rng: RNG) -> Source | Traced:
     if isinstance(rng, bool):
         raise TypeError(f"rng must be {RNGS}, not {rng!r}")
     if isinstance(rng, int):
-        if not -(2**63) <= rng < 2**63:  # never an input
+        if not -(2**63) <= rng < 2**63:  # a compiler never makes this an input
             return _source_of_constant(guard_scalar(rng))
         seed = torch.full((), rng, dtype=torch.int64, device=CPU)
     else:
@@ -309,8 +310,10 @@ def source_in_graph(rng: RNG) -> Source | Traced:
 
 def _words_in_graph(rng: dropcore.Draw | dropcore.Stream) -> Tensor:
     if not in_transform():
-        return torch.from_numpy(rng.key_and_index)  # an array of an object: an input
-    # There an array that was not seen before is none, so each value has a graph.
+        return torch.from_numpy(
+            rng.key_and_index
+        )  # an array attribute of an object: it becomes an input
+    # A new array is a constant for the compiler, so each value gets its own graph.
     if isinstance(rng, dropcore.Draw):
         return torch.tensor(_words_of_draw(rng.key, guard_scalar(rng.index)), device=CPU)
     return torch.tensor(_words_of_stream(rng.seed, rng.path), device=CPU)

@@ -1,11 +1,11 @@
-"""What dropout costs in a training step of PyTorch: ``python -m dropcore_torch.step --help``.
+"""The cost of dropout in a training step of PyTorch: ``python -m dropcore_torch.step --help``.
 
-One step of the same model is timed without dropout; with an autograd.Function that does
-nothing in each place of a dropout module; with one multiplication there, which reads and writes
-what dropout reads and writes; with dropcore's modules as `convert` puts them; and with
-PyTorch's own. They take turns, each for some steps in a row as in training, so that all of them
-see the same machine. What is over the step without dropout is dropout's, and the two rows between
-say how little it could be.
+One step of the same model is timed in five forms: without dropout; with an autograd.Function that
+does nothing in place of each dropout module; with one multiplication in its place, which reads and
+writes the same memory as dropout; with dropcore's modules after `convert`; and with PyTorch's own
+modules. The forms take turns, each for some steps in a row as in training, so that changes of the
+machine's speed affect all of them. The cost of dropout is the time minus that of the step without
+dropout. The second and the third form are lower limits for this cost.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ class _Nothing(torch.autograd.Function):
 
 
 class EmptyFunction(nn.Module):
-    """Where a dropout module would be: the least that any Function costs."""
+    """A replacement for a dropout module: the least cost of any Function."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return x, by way of a Function."""
+        """Return x through a Function."""
         return _Nothing.apply(x)
 
 
 class Multiplication(nn.Module):
-    """Where a dropout module would be: the least that any pass over the elements costs."""
+    """A replacement for a dropout module: the least cost of any pass over the elements."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x times a number."""
@@ -66,7 +66,7 @@ def perceptron(options: argparse.Namespace, drop: Callable[[], nn.Module] | None
 
 
 def encoder(options: argparse.Namespace, drop: Callable[[], nn.Module] | None) -> nn.Module:
-    """A layer of a transformer's encoder, its attention dropout 0 whatever else drops."""
+    """An encoder layer of a transformer; its attention dropout is always 0."""
     layer = nn.TransformerEncoderLayer(
         options.width, options.heads, 4 * options.width, dropout=options.p, batch_first=True
     )
@@ -77,7 +77,7 @@ def encoder(options: argparse.Namespace, drop: Callable[[], nn.Module] | None) -
 
 
 def steps_of(options: argparse.Namespace) -> dict[str, Step]:
-    """The steps to be timed, by what they do about dropout."""
+    """The steps to be timed, by their form of dropout."""
     build = {"perceptron": perceptron, "encoder": encoder}[options.model]
     length = () if options.model == "perceptron" else (options.length,)
     x = torch.randn(options.batch, *length, options.width)
@@ -110,7 +110,7 @@ def _step(model: nn.Module, x: Tensor, labels: Tensor) -> Step:
 
 
 def functions_of(elements: int, p: float) -> dict[str, Step]:
-    """The function alone, forward, of a float32 tensor."""
+    """Forward calls of the function alone, on a float32 tensor."""
     x = torch.randn(elements)
     return {
         "dropcore": lambda: dropcore_torch.functional.dropout(x, p, True),
@@ -122,9 +122,10 @@ def functions_of(elements: int, p: float) -> dict[str, Step]:
 
 
 def measure(steps: dict[str, Step], rounds: int, calls: int) -> dict[str, list[float]]:
-    """Seconds of each step, made several times in a row in each round.
+    """Seconds of each step. In each round a step runs several times in a row.
 
-    The first half of a row is left out, and the first rounds: there the caches are another's.
+    The first half of a row and the first rounds do not count: the caches then still have data of
+    another step.
     """
     warm = max(2, rounds // 20)
     seconds: dict[str, list[float]] = {name: [] for name in steps}
@@ -139,7 +140,7 @@ def measure(steps: dict[str, Step], rounds: int, calls: int) -> dict[str, list[f
 
 
 def table(seconds: dict[str, list[float]]) -> str:
-    """Least and median of each row, and what they have over the first row."""
+    """Least and median of each row, and their differences from the first row."""
     first = next(iter(seconds.values()))
     lines = [f"{'':16}{'least us':>10}{'over':>8}{'median us':>12}{'over':>8}{'share':>8}"]
     for name, each in seconds.items():
@@ -153,7 +154,7 @@ def table(seconds: dict[str, list[float]]) -> str:
 
 
 def ratios(seconds: dict[str, list[float]]) -> str:
-    """How many times as fast as PyTorch's."""
+    """The speed divided by that of PyTorch's dropout."""
     ours, torchs = seconds["dropcore"], seconds["PyTorch"]
     return (
         f"{min(ours) * 1e6:.1f} us, PyTorch {min(torchs) * 1e6:.1f} us: "
@@ -163,7 +164,7 @@ def ratios(seconds: dict[str, list[float]]) -> str:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Of the command line."""
+    """The parser of the command line."""
     whole = argparse.ArgumentParser(prog="dropcore-torch-step", description=__doc__.split("\n")[0])
     whole.add_argument(
         "--model",

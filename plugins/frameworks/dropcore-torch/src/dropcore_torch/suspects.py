@@ -1,7 +1,7 @@
-"""What `convert` does not swap although it seems to drop, and what a swap does not reach.
+"""Modules that seem to drop but are not swapped by `convert`, and calls that a swap does not reach.
 
-A module's class is all there is to judge by, so some of this is a guess from names; `audit` runs
-the model and knows.
+Only the class of a module is known here, so some results are guesses from names. `audit` runs the
+model and has exact results.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PROBABILITIES = ("p", "drop_prob", "drop_rate", "drop_p", "dropout", "rate", "p
 
 
 def why_left(module: nn.Module) -> str:
-    """Why a module that seems to drop stays as it is; "" if it seems not to."""
+    """The reason why a module that seems to drop is not swapped; "" if it seems not to drop."""
     if isinstance(module, torch.jit.ScriptModule):
         name = module.original_name
         if name in {cls.__name__ for cls in OURS} or _LIKE_DROPOUT.search(name):
@@ -43,7 +43,7 @@ def why_left(module: nn.Module) -> str:
 
 
 def _may_drop(module: nn.Module) -> bool:
-    # Whether the probability that a module keeps, if it keeps one, is above 0.
+    # False if the module has an attribute for its probability, and this is 0.
     for name in _PROBABILITIES:
         value = getattr(module, name, None)
         if isinstance(value, int | float):
@@ -52,7 +52,7 @@ def _may_drop(module: nn.Module) -> bool:
 
 
 def why_doubtful(parent: nn.Module | None, part: str, module: nn.Module) -> str:
-    """What a swapped module may not reach: code that reads its p and drops by a function."""
+    """A warning if other code reads the module's p and may drop by a function; otherwise ""."""
     if parent is None or type(module) not in PYTORCHS or not getattr(module, "p", 0):
         return ""
     source = _source_of(type(parent))
@@ -71,5 +71,8 @@ def _source_of(cls: type) -> str:
         return ""
     try:
         return inspect.getsource(cls)
-    except (OSError, TypeError):  # it was typed in, or is compiled
+    except (
+        OSError,
+        TypeError,
+    ):  # no source file: a class from an interactive session, or a compiled one
         return ""

@@ -1,8 +1,8 @@
-"""Every module and kind of layout beside PyTorch's: ``dropcore-torch-sweep``.
+"""Compares every module and kind of layout with PyTorch's: ``dropcore-torch-sweep``.
 
-Forward and backward of one module on one thread, with an input that needs a gradient. dropcore's
-module and PyTorch's take turns, each for some calls in a row; the least process time of a call
-counts.
+Measured are forward and backward of one module on one thread, with an input that requires a
+gradient. dropcore's module and PyTorch's take turns, each for some calls in a row; the least
+process time of a call counts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def transposed(x: Tensor) -> Tensor:
 
 
 def heads_swapped(x: Tensor) -> Tensor:
-    """Axes 1 and 2 in the other order of memory, as what attention gives for each head."""
+    """Axes 1 and 2 in the other order of memory, like the output of attention for each head."""
     return x.transpose(1, 2).contiguous().transpose(1, 2)
 
 
@@ -155,7 +155,7 @@ def least(steps: Sequence[Callable[[], object]], calls: int, rounds: int) -> lis
 def rows(
     sizes: Sequence[int], p: float, rounds: int, names: Sequence[str] = tuple(CASES)
 ) -> Iterator[tuple[str, str, list[float]]]:
-    """Module, layout, and how many times as fast as PyTorch's at each size."""
+    """Module, layout, and the speed at each size divided by that of PyTorch's module."""
     for name in names:
         pair = getattr(dropcore_torch, name)(p), getattr(nn, name)(p)
         for layout, shape in CASES[name].items():

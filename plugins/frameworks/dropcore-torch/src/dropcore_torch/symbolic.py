@@ -1,6 +1,7 @@
-"""Tools that read a module's code.
+"""Support for torch.fx and torch.jit.script, which read a module's code.
 
-To torch.fx a module of dropcore's is a leaf, as PyTorch's own are. TorchScript cannot compile it.
+For torch.fx a module of dropcore is a leaf, like PyTorch's own modules. TorchScript cannot compile
+it.
 """
 
 from __future__ import annotations
@@ -14,16 +15,17 @@ __all__ = ["Proxy", "as_leaf", "refuse_script"]
 
 
 def as_leaf(module: nn.Module, proxy: Proxy, *arguments: Any, **named: Any) -> Proxy:
-    """A call of the module in the graph that `proxy` is part of.
+    """A call of the module in the graph of `proxy`.
 
-    Its code asks what no proxy can say, and its mode is to be asked when the graph runs.
+    The module's code cannot be traced: it needs properties that a proxy does not have, and the
+    module's mode must be read when the graph runs.
     """
     path = proxy.tracer.path_of_module(module)
     return proxy.tracer.create_proxy("call_module", path, (proxy, *arguments), named)
 
 
 def refuse_script(module: nn.Module) -> NoReturn:
-    """What torch.jit.script calls of each module first, where it has this for a method.
+    """Raise: torch.jit.script calls this method of a module first.
 
     Raises
     ------

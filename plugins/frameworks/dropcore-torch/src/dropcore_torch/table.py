@@ -1,4 +1,4 @@
-"""The calls of a step as a table: those of one kind in one line."""
+"""The calls of a step as a table; calls of one kind share a line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from dropcore_torch.watch import Call
 
-SHOWN = 4  # places of a line, at most
+SHOWN = 4  # the most places that a line shows
 
 
 def table(calls: Sequence[Call], seconds: float, without_backward: str, idle: Sequence[str]) -> str:
@@ -64,7 +64,7 @@ def _place(call: Call) -> str:
 
 
 def _pattern(name: str) -> str:
-    # Layers of one kind differ by the number in which a part of the name ends.
+    # The names of similar layers differ only in a number at the end of a part.
     return re.sub(r"\d+(?=\.|$)", "*", name)
 
 

@@ -2,8 +2,8 @@
 
     y = where(keep, x * scale + shift, drop),  dx = where(keep, dy * scale, 0)
 
-Each transform (grad, vmap, jvp and their kin) has its rules for these, and the values are those
-of the kernels, to the bit. What is kept comes from elsewhere.
+Each transform (such as grad, vmap, jvp) has rules for these operators. The values equal those of
+the kernels to the bit. The caller passes the keep decisions.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ HALF = (torch.float16, torch.bfloat16)  # computed in float32, and rounded once
 
 
 def are_in_the_way(dy: Tensor) -> bool:
-    """Whether a transform is on, or `dy` stands for many in a batched derivative."""
+    """Whether a transform is active, or `dy` is a batch of gradients in a batched derivative."""
     return in_transform() or is_batched(dy)
 
 
 def select(x: Tensor, keep: Tensor, numbers: Tensor) -> Tensor:
-    """What becomes of x, where `numbers` are scale, shift and drop in float64.
+    """The result for x; `numbers` are scale, shift and drop in float64.
 
-    A shift of -0.0 is none.
+    A shift of -0.0 means that nothing is added.
     """
     wide = x.float() if x.dtype in HALF else x
     scale, shift, drop = numbers.to(wide.dtype).unbind(-1)

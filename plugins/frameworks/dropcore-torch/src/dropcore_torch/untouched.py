@@ -1,4 +1,4 @@
-"""A model, and all random numbers, as they were before a step that is to leave no trace."""
+"""Saves a model and the states of all random generators before a step, and restores them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import dropcore
 
 
 class Untouched:
-    """What a step of a model may change, saved.
+    """The saved state of everything that a step of a model may change.
 
-    Saved are copies of parameters and buffers, the gradients, the attributes of the modules,
-    with dictionaries, lists and sets among them copied, and the states of the generators of
-    random numbers: PyTorch's, NumPy's and Python's, and those that the modules have.
+    Saved are copies of parameters and buffers, the gradients, the attributes of the modules (with
+    copies of dictionaries, lists and sets), and the states of the random generators: those of
+    PyTorch, NumPy and Python, and those that the modules have.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Untouched:
         self.attributes = [
             (module, dict(vars(module)), [(each, each.copy()) for each in _held(module)])
             for module in model.modules()
-            if not isinstance(module, torch.jit.ScriptModule)  # it has its attributes elsewhere
+            if not isinstance(module, torch.jit.ScriptModule)  # its attributes are not in __dict__
         ]
         self.own = [
             (own, _state(own))
@@ -44,7 +44,7 @@ class Untouched:
         self.cuda_s = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
 
     def restore(self) -> None:
-        """Put all back."""
+        """Restore the saved state."""
         for module, attributes, held in self.attributes:
             vars(module).clear()
             vars(module).update(attributes)

@@ -1,8 +1,8 @@
-"""Two of PyTorch's modes that see what drops while a step runs.
+"""Two modes of PyTorch that record the calls which drop while a step runs.
 
-One sees the functions that Python calls. It runs a call that drops alone, without the modes, and
-times it; of its backward pass it times the nodes that the call put into autograd's graph. The
-other sees the operators that draw random numbers elsewhere: in code of the model's own, in
+The first mode sees the functions that Python calls. It runs each call that drops without the modes,
+and times it. In the backward pass it times the nodes that the call added to autograd's graph. The
+second mode sees the operators that draw random numbers elsewhere: in the model's own code, in
 TorchScript, in C++.
 """
 
@@ -39,24 +39,24 @@ class Call:
     Attributes
     ----------
     by : str
-        Who computed it: "dropcore", "PyTorch", or "other" of random numbers that are drawn
-        outside of both, for dropout or for something else.
+        The library that computed the call: "dropcore" or "PyTorch"; or "other" for random numbers
+        that neither of them drew, for dropout or for something else.
     what : str
         The module or function that was called.
     module : str
-        The qualified name of the module in whose forward pass it was; "" is the model itself.
+        The qualified name of the module whose forward pass made the call; "" is the model itself.
     where : str
-        File and line of the code that led to it; "" where all of it is PyTorch's.
+        File and line of the calling code; "" if all of it is in PyTorch.
     p : float or None
-        None of random numbers.
+        None for random numbers.
     elements : int
-        How many elements were kept or dropped, or how many random numbers were drawn.
+        The number of elements that were kept or dropped, or of random numbers that were drawn.
     whole : bool
-        Whether `seconds` are of more than dropout: of attention, or of a recurrent layer.
+        Whether `seconds` includes more than dropout: all of attention, or of a recurrent layer.
     again : bool
-        Whether it was made in the backward pass: activation checkpointing computes again.
+        Whether the call was made in the backward pass, by activation checkpointing.
     seconds : float
-        In the forward and the backward pass.
+        The time in the forward and the backward pass.
     """
 
     by: str
@@ -71,7 +71,7 @@ class Call:
 
 
 class Watch:
-    """What a step of a model did.
+    """The record of a step of a model.
 
     Parameters
     ----------
@@ -81,17 +81,17 @@ class Watch:
     def __init__(self, model: nn.Module) -> None:
         self.modules = {id(module): (name, module) for name, module in model.named_modules()}
         self.calls: list[Call] = []
-        self.seen: set[str] = set()  # names of the modules that calls were made in
+        self.seen: set[str] = set()  # names of the modules that made calls
         self.in_backward = False
 
     @contextmanager
     def looking(self) -> Iterator[None]:
-        """Look while a step runs."""
+        """Record while a step runs."""
         with _Operators(self), _Functions(self):
             yield
 
     def dropped(self, dropping: Dropping, function: Any, p: float, elements: int) -> Call:
-        """Note a call of a function that drops."""
+        """Record a call of a function that drops."""
         name, module, where = self._caller()
         self.seen.add(name)
         ours = function in (functional.apply, attend)
@@ -105,7 +105,7 @@ class Watch:
         return call
 
     def drew(self, operator: Any, numbers: int, seconds: float) -> None:
-        """Note an operator that drew random numbers."""
+        """Record an operator that drew random numbers."""
         name, _, where = self._caller()
         self.seen.add(name)
         call = Call("other", str(operator), name, where, None, numbers, again=self.in_backward)
@@ -113,7 +113,7 @@ class Watch:
         self.calls.append(call)
 
     def _caller(self) -> tuple[str, nn.Module | None, str]:
-        # The innermost module of the model, and the innermost line that is not PyTorch's.
+        # Finds the innermost module of the model, and the innermost line outside PyTorch.
         frame, found, where = sys._getframe(2), None, ""
         while frame is not None and (found is None or not where):
             file = frame.f_code.co_filename
@@ -144,7 +144,7 @@ class _Functions(TorchFunctionMode):
             return function(*arguments, **named)
         try:
             p, elements = dropping.read(*arguments, **named)
-        except Exception:  # no such arguments: the function will say so
+        except Exception:  # wrong arguments: the function itself will raise
             p, elements = 0.0, 0
         if not (p > 0 and elements):
             return function(*arguments, **named)
@@ -154,7 +154,7 @@ class _Functions(TorchFunctionMode):
             begin = time.perf_counter()
             y = function(*arguments, **named)
             call.seconds = time.perf_counter() - begin
-        if kernels.served > served:  # by what `install` registered
+        if kernels.served > served:  # a kernel that `install` registered computed it
             call.by = "dropcore"
         _time_backward(y, first, call)
         return y
@@ -166,7 +166,7 @@ def _without_operators() -> AbstractContextManager[Any]:
 
 
 def _time_backward(y: Any, first: int, call: Call) -> None:
-    # The nodes of the call are those that came with it or after: others are its inputs'.
+    # The nodes of the call have this sequence number or a later one; others belong to its inputs.
     waiting = [each.grad_fn for each in pytree.tree_leaves(y) if isinstance(each, Tensor)]
     known = set()
     while waiting:
@@ -192,7 +192,7 @@ def _time_node(node: Any, call: Call) -> None:
     node.register_hook(end)
 
 
-_NO_NUMBER = 2**64 - 1  # of a node that gathers the gradient of a leaf
+_NO_NUMBER = 2**64 - 1  # the number of nodes that accumulate the gradient of a leaf
 
 
 class _Operators(kernels.Onlooker):
@@ -201,7 +201,7 @@ class _Operators(kernels.Onlooker):
         self.watch = watch
 
     def run(self, operator: Any, kernel: Callable[[], Tensor], p: float, elements: int) -> Tensor:
-        """Note a call that no Python code made, of TorchScript or in C++."""
+        """Record a call that Python code did not make, but TorchScript or C++."""
         if not (p > 0 and elements):
             return kernel()
         call = self.watch.dropped(DROPPING[operator], operator, p, elements)
@@ -235,7 +235,7 @@ _NATIVE = torch.ops.aten.native_dropout.default
 
 
 def _draws(operator: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> bool:
-    # Those of attention draw only if they are to drop.
+    # The operators of attention draw only if their dropout is above 0.
     for place, parameter in enumerate(operator._schema.arguments):
         if parameter.name == "dropout_p":
             p = arguments[place] if place < len(arguments) else named.get("dropout_p", 0.0)
