@@ -2,7 +2,7 @@
 
 - ``functional.py``: `dropout` and `keep_mask`, which check the arguments and take the draw;
 - ``mask.py``: `Mask`, lazy forward, backward and keep decisions of one mask;
-- ``block.py``: what a worker runs for one chunk.
+- ``block.py``: the functions that a worker runs for one chunk.
 """
 
 from dropcore_dask.functional import dropout, keep_mask

@@ -1,7 +1,7 @@
-"""What a worker runs for one chunk.
+"""The functions that a worker runs for one chunk.
 
-A task carries the record of the whole mask as JSON: the draw's text, p, shape and variant. With
-the place of its chunk in the whole array that is all that a worker needs to know.
+A task has the record of the whole mask as JSON: the draw's text, p, shape and variant. A worker
+needs only this record and the place of its chunk in the whole array.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 import dropcore
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Info = dict[int | None, dict[str, Any]]  # what Dask says of a chunk, by the number of the argument
-Location = list[tuple[int, int]]  # of a chunk: where it begins and ends along each axis
+Info = dict[int | None, dict[str, Any]]  # a chunk, by argument number
+Location = list[tuple[int, int]]  # the begin and the end of a chunk along each axis
 
 
 def forward(x: Array, record: str, block_info: Info) -> Array:
@@ -30,7 +30,7 @@ def backward(dy: Array, record: str, block_info: Info) -> Array:
 
 
 def keep(record: str, block_info: Info) -> Array:
-    """The chunk of the decisions, one for each element also where elements share one."""
+    """The chunk of the decisions, one for each element, even if elements share decisions."""
     mask = part(record, block_info[None]["array-location"])
     return np.broadcast_to(mask.keep, mask.shape).copy()
 
@@ -38,8 +38,8 @@ def keep(record: str, block_info: Info) -> Array:
 def part(record: str, location: Location) -> dropcore.Mask:
     """The mask of the chunk at `location`, in the mask of the whole array.
 
-    The chunk is as long as Dask says; `Mask.forward` refuses an array of another shape, whose
-    neighbours would otherwise get decisions that are not theirs.
+    The mask has the shape that Dask states for the chunk. `Mask.forward` refuses an array of
+    another shape: its elements, and those of later chunks, would otherwise get wrong decisions.
     """
     fields = json.loads(record)
     shape = fields["shape"]

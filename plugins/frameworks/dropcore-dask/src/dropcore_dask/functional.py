@@ -10,7 +10,7 @@ import numpy as np
 import dropcore
 from dropcore_dask.mask import Mask, check_array, check_variant
 
-ANY_DRAW = dropcore.Stream(0).at(0)  # for a check that takes no draw of the caller's
+ANY_DRAW = dropcore.Stream(0).at(0)  # for a check that must not take a draw from the caller
 
 Shard = tuple[tuple[int, ...], tuple[int, ...]]
 
@@ -25,10 +25,11 @@ def dropout(
     shard: Shard | None = None,
     **options: Any,
 ) -> tuple[da.Array, Mask]:
-    """Drop elements of a Dask array at random, and say which.
+    """Drop elements of a Dask array at random; return the lazy result and the mask.
 
-    Nothing is computed. y is to the bit what `dropcore.dropout` makes of the whole array, whatever
-    the chunks, the scheduler and the workers: each chunk gets its part of one mask, by its place.
+    The call computes nothing. y equals, to the bit, the y of `dropcore.dropout` for the whole
+    array, with any chunks, scheduler and workers: each chunk gets the part of one mask for its
+    place.
 
     Parameters
     ----------
@@ -37,19 +38,22 @@ def dropout(
     p : float
         The probability that an element is dropped, in [0, 1].
     training : bool
-        False gives x itself. There is no default: forgetting it is the commonest bug of its kind.
+        False gives x itself. There is no default, because a forgotten `training` is a frequent
+        bug.
     rng : None, Stream, Draw, int, SeedSequence, Generator or BitGenerator, optional
-        As for `dropcore.dropout`. One draw is taken here, by this call, and sent to all workers as
-        text; computing y again, or on other workers, takes no other. Two calls with one Draw give
-        one mask, and tasks of the same names; two calls with one Stream give two.
+        As for `dropcore.dropout`. This call takes one draw, which is sent to all workers as text.
+        Computing y again, or on other workers, takes no further draw. Two calls with the same Draw
+        give the same mask, and tasks with the same names; two calls with the same Stream give two
+        masks.
     variant : str or dropcore.Variant, default: "standard"
-        Any planned variant that is registered on the workers, too: "standard", "alpha", "spatial",
-        and those of plugins.
+        Any planned variant that is also registered on the workers: "standard", "alpha",
+        "spatial", and those of plugins.
     shard : (global_shape, offsets), optional
-        x is itself the block of a larger array, as for `dropcore.dropout`; `rng` must be a Draw.
-        Chunks of x need no such thing.
+        x is itself the block of a larger array, as for `dropcore.dropout`; `rng` must be a Draw. It
+        is not needed for the chunks of x.
     **options
-        The variant's own, such as ``shared_axes`` for "standard"; axes may be cut into chunks.
+        The options of the variant, such as ``shared_axes`` for "standard"; shared axes may be cut
+        into chunks.
 
     Returns
     -------
@@ -96,7 +100,7 @@ def keep_mask(
     chunks: Any = "auto",
     shard: Shard | None = None,
 ) -> da.Array:
-    """Only the decisions of standard dropout: True where kept.
+    """The decisions of standard dropout: True where kept.
 
     Parameters
     ----------
@@ -138,7 +142,7 @@ def mask_of(
     variant: dropcore.Variant,
     shard: Shard | None,
 ) -> Mask:
-    """The mask of a Dask array. All is checked before a draw is taken."""
+    """The mask of a Dask array. All arguments are checked before a draw is taken."""
     record: dict[str, Any] = {
         "stream_version": dropcore.STREAM_VERSION,
         "p": p,
@@ -162,7 +166,7 @@ def mask_of(
 
 
 def draw_of(rng: dropcore.RNGLike, training: bool, shard: Shard | None) -> dropcore.Draw | None:
-    """The draw that `rng` names, None in inference: by the core's own rules, for no element."""
+    """The draw for `rng`, by a call of the core with an empty array; None in inference."""
     block = None if shard is None else ((0,), (0,))
     _, mask = dropcore.dropout(
         np.empty(0), 0.5, training=training, rng=rng, store="draw", shard=block

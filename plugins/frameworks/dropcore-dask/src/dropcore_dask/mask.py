@@ -1,4 +1,4 @@
-"""`Mask`: what was dropped from a Dask array, as lazy arrays."""
+"""`Mask`: the decisions for a Dask array, and lazy forward and backward passes by them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ DTYPES = ("float32", "float64", "float16", "bfloat16")
 
 @dataclass(frozen=True, eq=False)
 class Mask:
-    """What is dropped from a Dask array.
+    """The decisions for a Dask array.
 
-    `dropout` gives it. It holds an address and no decisions: each chunk's are made where the chunk
-    is, and made again for the gradient. So it is the same mask for any chunks, on any scheduler and
-    for any number of workers.
+    `dropout` returns a Mask. It holds the address, and no decisions: the decisions of a chunk are
+    made by the worker that has the chunk, and made again for the gradient. So the mask is the same
+    for any chunks, schedulers and numbers of workers.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class Mask:
         check_variant(self.whole.variant, self.whole.training)
         if self.whole.training and self.whole.draw is None:
             raise ValueError(
-                "whole must have a draw, by which each worker makes its part; a mask from "
+                "whole must have a draw, from which each worker makes its part; a mask from "
                 "from_keep has none"
             )
 

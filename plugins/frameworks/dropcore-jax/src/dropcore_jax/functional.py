@@ -48,18 +48,18 @@ def dropout(
         The probability that an element is dropped, in [0, 1]; fixed when traced. Outside of a
         traced function it may be a JAX array without axes.
     training : bool
-        False gives x itself; fixed when traced. There is no default: to forget this argument is the
-        most frequent mistake with dropout.
+        False gives x itself; fixed when traced. There is no default, because a forgotten `training`
+        is a frequent bug.
     variant : str or dropcore.Variant, default: "standard"
-        Any planned variant, such as "standard", "alpha" and "spatial", built in or of a
+        Any planned variant, such as "standard", "alpha" and "spatial", built in or from a
         plugin. `dropout_in_python` takes the other kinds.
     shard : (global_shape, offsets), optional
-        x is the block of a larger array of shape `global_shape` that begins at `offsets`,
-        one for each axis; they may be traced, as inside `jax.shard_map`. Blocks with the same key
-        are parts of one mask. `jax.jit` does not need it: it partitions the array itself.
+        x is the block of a larger array of shape `global_shape` that begins at `offsets`, one
+        offset for each axis. Offsets may be traced, as inside `jax.shard_map`. Blocks with the same
+        key are parts of one mask. `jax.jit` does not need it: it partitions the array itself.
     **options
-        The variant's own, such as ``shared_axes`` for "standard": axes along which all elements
-        share a decision, as `broadcast_dims` of flax.
+        The options of the variant, such as ``shared_axes`` for "standard": axes along which all
+        elements share a decision, like `broadcast_dims` of flax.
 
     Returns
     -------

@@ -31,8 +31,8 @@ def dropout_in_python(
     """`dropout` for variants that have no compiled form: it runs their Python code.
 
     It works on every platform, under `jit`, `vmap` (one call of Python for each member of the
-    batch) and one `grad`; arrays are copied to the host's memory. Backward runs forward again, to
-    have what that saves. For a second derivative JAX raises an error.
+    batch) and one `grad`; arrays are copied to the host's memory. Backward runs forward again,
+    because the arrays that forward saves are not kept. For a second derivative JAX raises an error.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def dropout_in_python(
     variant : str or dropcore.Variant
         Any variant of one input, so not "zoneout".
     **options
-        The variant's own.
+        The options of the variant.
 
     Returns
     -------

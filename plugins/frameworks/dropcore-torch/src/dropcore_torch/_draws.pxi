@@ -1,8 +1,8 @@
-# The draw of a call: a key, which is read from its text once, and an index.
+# The draw of a call: a key, whose text is parsed once, and an index.
 
 @cython.final
 cdef class Index:
-    # Memory of PyTorch's for one index.
+    # A tensor for one index.
     cdef object tensor
     cdef const uint64_t* value
 
@@ -12,7 +12,7 @@ cdef class Index:
         self.value = <const uint64_t*> <uintptr_t> self.tensor.data_ptr()
 
 
-cdef list indices = []  # that nobody uses
+cdef list indices = []  # free ones
 
 
 @cython.final
@@ -35,12 +35,12 @@ cdef Key key_of(str text):
 
 
 def draw_of_key(str text):
-    """Give the first draw of a key."""
+    """Return the first draw of a key."""
     return dropcore.Draw.parse(f"dc1:{text}:0")
 
 
 cdef uint64_t index_of(source) except? 0:
-    # What `source.draw_index()` gives, in memory that is there already.
+    # The value of `source.draw_index()`, without a new tensor.
     cdef Index index
     cdef uint64_t value
     if source.index is not None:

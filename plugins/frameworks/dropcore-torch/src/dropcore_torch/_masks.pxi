@@ -1,5 +1,5 @@
-# The mask of one tensor: forward and backward by the kernels, by a plan that is asked for once for
-# each shape.
+# The mask of one tensor: forward and backward by the kernels. The variant's plan is computed once
+# for each p and shape.
 
 # ------------------------------------------------------------------------- kernels
 
@@ -9,7 +9,7 @@ cdef void fused(
     const Seen* y,  # OUT
     uint8_t* bits,  # OUT, or NULL
 ) noexcept nogil:
-    # A decision for each element, used as it is made.
+    # Each element has a decision of its own; one kernel makes the decisions and uses them.
     cdef void* a = <void*> x.address
     cdef void* b = <void*> y.address
     if x.dtype == FLOAT32:
@@ -31,7 +31,7 @@ cdef void select(
     const Seen* x,  # IN
     const Seen* y,  # OUT
 ) noexcept nogil:
-    # A decision for each element, in C order.
+    # Each element has a decision of its own; elements are in C order.
     cdef void* a = <void*> x.address
     cdef void* b = <void*> y.address
     if x.dtype == FLOAT32:
@@ -70,18 +70,18 @@ cdef void select_layout(
 
 @cython.final
 cdef class Plan:
-    # What a rule asks for, at one p and shape.
-    cdef object rule  # so that its id stays taken
+    # The plan of a rule for one p and shape.
+    cdef object rule  # this reference keeps the rule alive, so its id is not reused
     cdef dropcore_plan forward
     cdef dropcore_plan backward
-    cdef uint64_t shared  # bit a: along axis a
+    cdef uint64_t shared  # bit a is 1 if decisions are shared along axis a
 
 
 cdef dict plans = {}
 
 
 def plan_numbers(x, double p, rule):
-    """Give scale, shift, drop and shared axes for the node; None where the plan is not for it."""
+    """Return scale, shift, drop and shared axes for the node; None if it cannot use the plan."""
     cdef Plan plan = plan_of(x, p, rule)
     if plan is None:
         return None
@@ -89,7 +89,7 @@ def plan_numbers(x, double p, rule):
 
 
 cdef Plan plan_of(x, double p, rule):
-    # None where the variant or the shape is not for this module.
+    # Returns None if this module does not support the variant or the shape.
     cdef Plan plan
     cdef int axes
     key = id(rule), p, x.shape
@@ -104,7 +104,7 @@ cdef Plan plan_of(x, double p, rule):
     shared = asked.shared_axes
     for axis in shared if isinstance(shared, tuple) else (shared,):
         if not -axes <= axis < axes or plan.shared >> axis % axes & 1:
-            return None  # for whoever says what is wrong
+            return None  # other code raises the error
         plan.shared |= <uint64_t> 1 << axis % axes
     set_plan(plan, asked.scale, asked.shift, asked.drop)
     if len(plans) >= 1024:
@@ -123,18 +123,18 @@ cdef void set_plan(Plan plan, double scale, double shift, double drop) noexcept:
 
 @cython.final
 cdef class Mask:
-    # What is dropped of the elements of one tensor.
+    # The decisions for one tensor.
 
     cdef dropcore_draw draw
     cdef double p
     cdef Py_ssize_t n
     cdef Py_ssize_t decisions
-    cdef bint in_order  # of x: a decision for each element, as they follow each other in memory
+    cdef bint in_order  # each element has a decision of its own, and x is contiguous in C order
     cdef Plan plan
-    cdef object copy  # of x, where that has gaps; until it is used
+    cdef object copy  # a copy of x if x has gaps; None after its use
 
     cdef tuple forward(self, x, bint keep_bits):
-        # y and, if `keep_bits`, the bits for `backward`: a tensor.
+        # Returns y, and a tensor with the bits for `backward`, or None without `keep_bits`.
         cdef Seen source, target, packed
         cdef dropcore_layout layout
         cdef uint8_t* bits = NULL
@@ -163,7 +163,7 @@ cdef class Mask:
         return y, kept
 
     cdef object backward(self, dy, kept):
-        # A tangent may be of another dtype than x; a gradient may be sparse, or all zeros
+        # A tangent may have another dtype than x. A gradient may be sparse, or a zero tensor
         # without memory.
         cdef Seen source, target, packed
         cdef dropcore_layout layout
@@ -228,8 +228,8 @@ cdef class Mask:
         Seen* source,  # OUT
         Seen* target,  # OUT
     ):
-        # A tensor for what is computed from x. Both are looked at last, since whatever calls
-        # PyTorch may run code of others, which may give a tensor other memory.
+        # Returns a tensor for the result. The memory of both tensors is read last: every call of
+        # PyTorch may run other code, which may replace the memory of a tensor.
         cdef bint large = self.n >= MANY and self.n * x.element_size() >= LARGE_BYTES
         y = large_like(x) if large else empty_like(x)
         if not look_at(x, source) or not look_at(y, target):

@@ -1,5 +1,5 @@
-# Dropout of a few rows of a large array, by the places that they have in it. The rows lie one
-# after the other in a block that stays in the caches; the array as a whole is nowhere.
+# Dropout of a few rows of a large array, with the decisions of their places in the array. The rows
+# are in a block that stays in the caches; the whole array is never in memory.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint64_t, uintptr_t
@@ -13,14 +13,14 @@ import dropcore
 
 
 cdef class Rows:
-    """Dropout of one draw.
+    """Dropout of rows by one draw.
 
     Parameters
     ----------
     draw : dropcore.Draw
     p : float
     columns : int
-        Of the array.
+        The number of columns of the array.
     """
 
     cdef dropcore_draw draw
@@ -41,14 +41,14 @@ cdef class Rows:
         Parameters
         ----------
         block : torch.Tensor
-            float32 or float64 on the CPU, of (heads, rows, columns) without gaps; of the
-            columns, the first ones.
+            float32 or float64 on the CPU, of shape (heads, rows, columns), contiguous. It may have
+            only the first columns of the array.
         first : int
-            The row of the array that the first row of the first head is.
+            The index in the array of the first row of the first head.
         step : int
-            By how many rows of the array a head follows another.
+            The number of array rows from a head to the next.
         out : torch.Tensor, optional
-            As `block`. By default it is written in place.
+            Like `block`. By default the block is written in place.
         """
         cdef bytes packed = None
         cdef uint8_t* bits = NULL
@@ -59,7 +59,7 @@ cdef class Rows:
         return packed
 
     def again(self, block, bytes packed):
-        """Drop elements of another block, in place, as `drop` decided."""
+        """Drop elements of another block in place, by the decisions that `drop` returned."""
         if len(packed) != self.size(block):
             raise ValueError(f"packed must be of {self.size(block)} bytes, not {len(packed)}")
         self.run(block, block, <uint8_t*> PyBytes_AS_STRING(packed), False, 0, 0)
@@ -78,7 +78,7 @@ cdef class Rows:
         cdef uintptr_t source = x.data_ptr(), target = y.data_ptr()
         cdef uint64_t start
         heads, rows, columns = x.shape
-        if columns == self.columns:  # then the rows of a head are one run
+        if columns == self.columns:  # the rows of a head are one run of the array
             n, rows = rows * columns, 1
         else:
             n = columns

@@ -1,16 +1,16 @@
-# Dropout by a plan, of plain tensors in eager PyTorch. This is the most frequent case, so there is
+# Dropout by a plan, for plain tensors in eager PyTorch. This is the most frequent case, so there is
 # little code between the autograd.Function and the kernels.
 #
-# A. `_tensors.pxi` looks at tensors, `_draws.pxi` gives draws, `_masks.pxi` runs the kernels. They
-#    are one module, so that the C compiler can inline their functions.
-# B. Small tensors keep the GIL: releasing it costs as much time as they take.
-# C. All of it is compiled, although the kernels are fast from Python too: code and data of a
-#    Python function have been evicted from the caches by the next training step.
-# D. torch.func's transforms are served elsewhere. So `Function.apply`, a layer for them, is left
-#    out: the `apply` that it inherits is called. The `apply` of the backward class is replaced by
-#    `pull_back`, which saves PyTorch's look-up of that function in each call.
-# E. The bits are a tensor that PyTorch saves. So PyTorch frees them with the graph, raises an
-#    error if they are used after that, and shows them to hooks of saved tensors.
+# A. `_tensors.pxi` reads the memory of tensors, `_draws.pxi` makes draws, `_masks.pxi` runs the
+#    kernels. They are one module, so that the C compiler can inline their functions.
+# B. A call for a small tensor keeps the GIL: releasing the GIL costs as much time as the call.
+# C. This module is compiled, although calls from Python to the kernels are fast too: between two
+#    training steps, code and data of a Python function are evicted from the caches.
+# D. transforms.py handles torch.func's transforms. So `Function.apply`, which is a wrapper for
+#    them, is not used, but the method of its base class. The `apply` of the backward class is
+#    replaced by `pull_back`, which saves PyTorch's look-up of that function in each call.
+# E. The bits are a saved tensor of PyTorch. So PyTorch frees them with the graph, raises an error
+#    if they are used later, and passes them to hooks of saved tensors.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
@@ -50,7 +50,8 @@ include "_masks.pxi"
 # ----------------------------------------------------------------------- functions
 
 cdef object gradient(dy, Mask mask, bits):
-    # Where it may have to be differentiated again: by a rule of the tape's, or of transforms.
+    # If the gradient may be differentiated again, it is computed by a Function, or by operators
+    # that have rules for transforms.
     if is_grad_enabled() or forward_ad._current_level >= 0:
         if transforms.are_in_the_way(dy):
             return gradient_by_operators(dy, mask, bits)
@@ -59,7 +60,7 @@ cdef object gradient(dy, Mask mask, bits):
 
 
 def gradient_of(dy, bits, Py_ssize_t n, Py_ssize_t decisions, uint64_t shared, double scale):
-    """Give the gradient where the node in C++ leaves that to this module."""
+    """Return the gradient, for calls of the node in C++ that the node does not support."""
     cdef Mask mask = Mask.__new__(Mask)
     mask.n, mask.decisions = n, decisions
     mask.plan = Plan.__new__(Plan)
@@ -69,7 +70,7 @@ def gradient_of(dy, bits, Py_ssize_t n, Py_ssize_t decisions, uint64_t shared, d
 
 
 def gradient_by_operators(dy, Mask mask, bits):
-    """Give the gradient so that torch.func's transforms find their rules for it."""
+    """Return the gradient, computed by operators for which torch.func's transforms have rules."""
     own = [
         1 if mask.plan.shared >> axis & 1 else length for axis, length in enumerate(dy.shape)
     ]
@@ -79,7 +80,7 @@ def gradient_by_operators(dy, Mask mask, bits):
 
 
 def pull_back(ctx, dy):
-    """Give the gradients of x and of what comes with it."""
+    """Return the gradients of x and of the mask (None)."""
     (bits,) = ctx.saved_tensors
     return gradient(dy, ctx.mask, bits), None
 
@@ -96,7 +97,7 @@ class Planned(Function):
 
     @staticmethod
     def forward(ctx, x, Mask mask):
-        """Give y."""
+        """Return y."""
         y, bits = mask.forward(x, True)
         save(ctx, mask, bits)
         return y
@@ -105,7 +106,7 @@ class Planned(Function):
 
     @staticmethod
     def jvp(ctx, dx, _):
-        """Give the tangent of y."""
+        """Return the tangent of y."""
         return gradient(dx, ctx.mask, ctx.saved_tensors[0])
 
 
@@ -114,34 +115,35 @@ class Gradient(Function):
 
     @staticmethod
     def forward(ctx, dy, Mask mask, bits):
-        """Give dx."""
+        """Return dx."""
         save(ctx, mask, bits)
         return mask.backward(dy, bits)
 
     @staticmethod
     def backward(ctx, ddx):
-        """Give the gradient of dy."""
+        """Return the gradient of dy."""
         return gradient(ddx, ctx.mask, ctx.saved_tensors[0]), None, None
 
     @staticmethod
     def jvp(ctx, ddy, _, __):
-        """Give the tangent of dx."""
+        """Return the tangent of dx."""
         return gradient(ddy, ctx.mask, ctx.saved_tensors[0])
 
 
 cdef Py_ssize_t LARGE_BYTES = LARGE
-cdef tuple NUMBERS = (float, int)  # and not what derives from them, such as bool
+cdef tuple NUMBERS = (float, int)  # not their subclasses, such as bool
 cdef object apply = apply_without_transforms(Planned)
 replace_backward(Planned, pull_back)
 
 
 cdef bint is_seen_by_others() except? True:
-    # Who sees operators alone, or has no rule for dropout.
+    # Whether a mode, a tracer or a transform is active: these see only operators.
     return modes() or function_mode_enabled() or tracing_state() is not None or in_transform()
 
 
 cdef object untouched(x, source):
-    # The input itself, as PyTorch gives it. What the next call draws does not follow from this p.
+    # Returns the input itself, as PyTorch does. An index is taken, so that later draws do not
+    # depend on p.
     try:
         index_of(source)
     except RuntimeError:  # as in `source.take`
@@ -150,7 +152,7 @@ cdef object untouched(x, source):
 
 
 def dropout(x, p, training, inplace, rule, source):
-    """Compute y, in x if `inplace`; None if that is not for this module to do.
+    """Compute y, in x if `inplace`; return None if this module does not support the call.
 
     Parameters
     ----------
@@ -160,7 +162,7 @@ def dropout(x, p, training, inplace, rule, source):
     inplace : bool
     rule : dropcore_torch.rule.Rule
     source : dropcore_torch.source.Source
-        Asked for an index if y is given.
+        An index is taken from it, unless None is returned.
     """
     cdef Mask mask
     cdef Plan plan
@@ -190,7 +192,7 @@ def dropout(x, p, training, inplace, rule, source):
     in_order = seen.plain and plan.shared == 0
     copy = None
     if not in_order and not find_layout(&seen, plan.shared, &layout):
-        copy = x.detach().clone()  # without gaps, its axes in the same order
+        copy = x.detach().clone()  # without gaps; the order of the axes in memory stays
         if not look_at(copy, &seen):
             return None
         in_order = seen.plain and plan.shared == 0

@@ -1,8 +1,8 @@
-# The elements of a tensor: where they are, how many, of which dtype and strides.
+# The elements of a tensor: their address, number, dtype and strides.
 #
-# A tensor is looked at through DLPack's exchange API of C structs, if PyTorch has it. One call
-# gives all of this, or tells that the tensor has no memory. The five questions in Python that give
-# the same take three times as long, and a NumPy view longer still.
+# A tensor is read through DLPack's exchange API of C structs, if PyTorch has it. One call gives all
+# of this, or reports that the tensor has no memory. The five calls in Python for the same take
+# three times as long, and a NumPy view takes longer still.
 
 cdef extern from *:
     """
@@ -42,10 +42,10 @@ cdef extern from *:
 cdef enum:
     AXES = 64
     SMALL = 4096  # elements
-    MANY = 1 << 18  # elements: of fewer, no tensor is large
-    SHARED_WORK = 1 << 20  # elements that dropcore's threads, where it has any, share
+    MANY = 1 << 18  # elements: a tensor with fewer is never large
+    SHARED_WORK = 1 << 20  # elements: from this number on, dropcore may use several threads
 
-cdef enum:  # dtypes, as DLPack has them: lanes, code, bits
+cdef enum:  # dtypes in DLPack's encoding: lanes, code, bits
     FLOAT16 = 0x10210
     FLOAT32 = 0x10220
     FLOAT64 = 0x10240
@@ -66,14 +66,14 @@ cdef struct Seen:
     uintptr_t address
     Py_ssize_t n
     int dtype
-    bint plain  # one run of memory, in C order
+    bint plain  # contiguous, in C order
     int axes
     Py_ssize_t[<int> AXES] length
     Py_ssize_t[<int> AXES] stride
 
 
 cdef Exchange* exchange_of_tensors() except? NULL:
-    # NULL where PyTorch has none, or of an ABI that is not known here.
+    # Returns NULL if PyTorch has no such API, or one with an unknown ABI version.
     cdef Exchange* exchange
     capsule = getattr(torch.Tensor, "__dlpack_c_exchange_api__", None)
     if not PyCapsule_IsValid(capsule, "dlpack_exchange_api"):
@@ -89,14 +89,14 @@ cdef bint look_at(
     x,
     Seen* seen,  # OUT
 ) except -1:
-    # False where there is nothing to be seen, or of a dtype that the kernels do not take.
+    # Returns False if the tensor has no memory on the CPU, or a dtype that the kernels do not take.
     cdef Look look
     cdef int axis
     if exchange == NULL:
         return look_by_asking(x, seen)
     try:
         exchange.view(<void*> x, &look)
-    except Exception:  # it has no memory, or not the kind that DLPack knows
+    except Exception:  # no memory, or a kind of tensor that DLPack does not support
         return False
     if look.ndim > AXES:
         return False

@@ -1,11 +1,12 @@
-// Dropout by a plan, of plain tensors on the CPU, as a node of PyTorch's graph: what `_standard`
-// does, where a compiler built this file against the installed PyTorch.
+// Dropout by a plan, for plain tensors on the CPU, as a node of PyTorch's graph. It does the same as
+// `_standard`, and is used if this file was compiled against the installed PyTorch.
 //
-// A. What is not plain is `_standard`'s: `dropout` calls its function with the same arguments, and
-//    the node's backward pass its `gradient_of`. Here there is no second rule for any of it.
-// B. Tensors with gaps are copied, piece by piece, to where the output will be, and computed there
-//    while the piece is in the first cache.
-// C. The bits are a saved variable of PyTorch's: freed with the graph, and seen by hooks.
+// A. `_standard` computes everything that is not plain: `dropout` calls its function with the same
+//    arguments, and the backward pass of the node calls its `gradient_of`. So no such rule is
+//    written twice.
+// B. Tensors with gaps are copied to the output, piece by piece. Each piece is computed there while
+//    it is in the L1 cache.
+// C. The bits are a saved variable of PyTorch: they are freed with the graph, and passed to hooks.
 
 #include <Python.h>
 
@@ -43,13 +44,13 @@ using torch::autograd::Node;
 using torch::autograd::variable_list;
 
 constexpr int AXES = 64;
-constexpr int64_t SMALL = 4096;           // elements; for fewer the GIL is kept
-constexpr int64_t PIECE = 4096;           // elements of a tensor with gaps
-constexpr int64_t SHARED_WORK = 1 << 20;  // elements that dropcore's threads, where it has any, share
+constexpr int64_t SMALL = 4096;           // elements: below this number the GIL is kept
+constexpr int64_t PIECE = 4096;           // elements of a tensor with gaps that are copied at a time
+constexpr int64_t SHARED_WORK = 1 << 20;  // elements: from here on dropcore may use several threads
 
 const dropcore_api *api;
 
-// Of Python: from `_standard`, but for the names of attributes.
+// Python objects: from `_standard`, except the names of attributes.
 struct {
     PyObject *dropout, *gradient_of, *plan_numbers, *draw_of_key, *large_like, *get_num_threads;
     PyObject *key, *index, *planned, *standard, *copy_;
@@ -58,7 +59,7 @@ struct {
 
 // ------------------------------------------------------------------------------ Python
 
-struct Reference {  // owned
+struct Reference {  // an owned reference
     PyObject *object;
     explicit Reference(PyObject *object) : object(object) {}
     ~Reference() { Py_XDECREF(object); }
@@ -76,7 +77,7 @@ struct WithGIL {
     ~WithGIL() { PyGILState_Release(state); }
 };
 
-// For the scope of a kernel that takes long.
+// Releases the GIL for the scope of a long kernel.
 struct WithoutGIL {
     PyThreadState *state;
     explicit WithoutGIL(bool release) : state(release ? PyEval_SaveThread() : nullptr) {}
@@ -115,7 +116,7 @@ constexpr c10::DispatchKeySet OF_PLAIN({
     c10::DispatchKey::CPU, c10::DispatchKey::AutogradCPU, c10::DispatchKey::AutocastCPU,
     c10::DispatchKey::ADInplaceOrView,
 });
-// Autocast, no_grad and inference_mode change nothing that is done here.
+// Autocast, no_grad and inference_mode do not matter here.
 const c10::DispatchKeySet OF_PLAIN_CALLS =
     c10::default_included_set | c10::default_excluded_set | OF_PLAIN;
 
@@ -124,14 +125,14 @@ bool within(c10::DispatchKeySet keys, c10::DispatchKeySet allowed)
     return (keys.raw_repr() & ~allowed.raw_repr()) == 0;
 }
 
-// Whether nobody looks on at this call who has to see operators.
+// Whether no mode, tracer or transform that must see operators is active.
 bool is_unseen()
 {
     return within(c10::impl::tls_local_dispatch_key_set().included_, OF_PLAIN_CALLS) &&
         !c10::impl::TorchDispatchModeTLS::any_modes_set() && !at::impl::torch_function_mode_enabled();
 }
 
-// Elements in the CPU's memory, of a dtype that the kernels take; no forward-mode derivative.
+// Whether the tensor has CPU memory and a dtype that the kernels take, and no forward-mode tangent.
 bool is_plain(const Tensor &x)
 {
     if (!within(x.key_set(), OF_PLAIN) || x.dim() > AXES || x.numel() == 0)
@@ -147,7 +148,7 @@ bool is_plain(const Tensor &x)
 
 struct Plan {
     dropcore_plan forward;
-    uint64_t shared;  // bit a: along axis a
+    uint64_t shared;  // bit a is 1 if decisions are shared along axis a
 };
 
 dropcore_plan backward_of(double scale)
@@ -198,13 +199,13 @@ bool find_layout(const Tensor &x, uint64_t shared, dropcore_layout *layout)
     return api->layout_of(static_cast<int>(x.dim()), length, stride, shared, layout) == 1;
 }
 
-// Copies the elements of a tensor with gaps, in the order in which they lie in another one.
+// Copies the elements of a tensor with gaps, in the memory order of another tensor.
 template <typename Element>
 class Gather {
     struct Axis {
         int64_t length, from, to;
     };
-    std::vector<Axis> axes;  // as they lie in the other's memory, none of length 1
+    std::vector<Axis> axes;  // in the memory order of the other tensor, without those of length 1
     std::vector<int64_t> at;
     const Element *from;
 
@@ -285,7 +286,7 @@ private:
             std::memcpy(to + k * LENGTH, from + k * row, LENGTH * sizeof(Element));
     }
 
-    // `count` steps along an axis, at most to its end.
+    // Advances `count` steps along an axis, at most to its end.
     void move(size_t axis, int64_t count)
     {
         from += count * axes[axis].from;
@@ -298,7 +299,7 @@ private:
     }
 };
 
-// What is dropped of the elements of one tensor.
+// The decisions for one tensor.
 struct Mask {
     dropcore_draw draw;
     double p;
@@ -306,7 +307,7 @@ struct Mask {
     Plan plan;
 };
 
-// The bytes that `select_layout` needs: of small tensors on the stack.
+// Scratch memory for `select_layout`; for small tensors on the stack.
 class Scratch {
     std::array<uint8_t, 1024> small;
     std::unique_ptr<uint8_t[]> large;
@@ -322,8 +323,8 @@ public:
     }
 };
 
-// y from x; `dense`: x has y's strides. `bits`: written where `decide`, else read; NULL where
-// nobody needs them and each element has a decision of its own.
+// Computes y from x. `dense`: x has y's strides. `bits` is written if `decide`, otherwise read. It may
+// be NULL if no bits are kept and each element has a decision of its own.
 template <typename Element>
 void compute(
     const Kernels<Element> &kernels, const Mask &mask, const dropcore_plan *plan, const Tensor &x,
@@ -384,7 +385,7 @@ void run(
 
 // ---------------------------------------------------------------------------- memory
 
-// For what is computed from x. With the GIL, where it is large.
+// A tensor for the result. Needs the GIL if the tensor is large.
 Tensor like(const Tensor &x, bool dense)
 {
     if (x.numel() * static_cast<int64_t>(x.element_size()) >= python.large_bytes) {
@@ -399,7 +400,7 @@ Tensor like(const Tensor &x, bool dense)
 
 // -------------------------------------------------------------------------- the node
 
-// dx, where the node does not compute it itself: by `_standard`, whose rules can be differentiated.
+// dx from `_standard`, whose rules can be differentiated, if the node cannot compute it.
 Tensor gradient_elsewhere(const Mask &mask, const Tensor &dy, const Tensor &bits)
 {
     WithGIL gil;
@@ -449,7 +450,7 @@ struct DropoutBackward final : Node {
 private:
     static Tensor memory_for(const Tensor &dy, bool dense)
     {
-        if (!dense)  // in C order, as what has no order of its own
+        if (!dense)  // then dx is in C order
             return at::empty(dy.sizes(), dy.options());
         if (dy.numel() * static_cast<int64_t>(dy.element_size()) < python.large_bytes)
             return like(dy, true);
@@ -458,7 +459,7 @@ private:
     }
 };
 
-// An older PyTorch holds its nodes by another kind of pointer.
+// Older versions of PyTorch hold nodes in another type of pointer.
 using Held = decltype(torch::autograd::Edge::function);
 
 template <typename Own>
@@ -482,9 +483,9 @@ void put_in_graph(const Mask &mask, const Tensor &x, const Tensor &bits, Tensor 
 
 // ------------------------------------------------------------ rules, keys and indices
 
-std::mutex known_lock;  // of the two below; never held while Python runs
+std::mutex known_lock;  // guards the two tables below; never held while Python code runs
 
-struct Asked {  // at one p and shape
+struct Asked {  // the key: a rule at one p and shape
     PyObject *rule;
     double p;
     std::vector<int64_t> shape;
@@ -504,11 +505,11 @@ struct Hash {
     }
 };
 
-std::unordered_map<Asked, Plan, Hash> plans;  // with a reference to each rule
+std::unordered_map<Asked, Plan, Hash> plans;  // holds a reference to each rule
 std::unordered_map<std::string, dropcore_draw> draws;
 constexpr size_t KNOWN = 1024;
 
-// False where the variant or the shape is `_standard`'s to do.
+// False if `_standard` must compute this variant or shape.
 bool find_plan(PyObject *x, const Tensor &tensor, double p, PyObject *rule, Plan *plan)
 {
     Asked asked{rule, p, tensor.sizes().vec()};
@@ -571,7 +572,7 @@ dropcore_draw draw_of(PyObject *source)
     return draw;
 }
 
-// What `source.draw_index()` gives.
+// The value of `source.draw_index()`.
 uint64_t index_of(PyObject *source)
 {
     Reference index(PyObject_GetAttr(source, python.index));
@@ -581,7 +582,7 @@ uint64_t index_of(PyObject *source)
             throw python_error();
         return static_cast<uint64_t>(value);
     }
-    // As torch.randint(limit, ()) draws it.
+    // The same random number as torch.randint(limit, ()).
     auto *generator = at::check_generator<at::CPUGeneratorImpl>(at::detail::getDefaultCPUGenerator());
     at::uniform_int_from_to_distribution<int64_t> draw(python.limit, 0);
     std::lock_guard<std::mutex> lock(generator->mutex_);
@@ -605,7 +606,7 @@ bool is_number(PyObject *p, double *value)
     return *value >= 0 && *value <= 1;
 }
 
-// What allocates may run code of others, which may give a tensor other memory.
+// Allocation may run other code, which may replace the memory of a tensor.
 constexpr char MOVED[] = "a tensor was given other memory while its dropout was computed";
 
 bool lie_alike(const Tensor &x, const Tensor &y, bool dense)
@@ -643,7 +644,7 @@ Tensor forward(const Mask &mask, const Tensor &x, bool requires_grad)
     return y;
 }
 
-// NULL, and no exception, where that is not to be done here.
+// Returns NULL without an exception if the node does not support the call.
 PyObject *dropout_here(PyObject *const *arguments)
 {
     PyObject *object = arguments[0], *rule = arguments[4], *source = arguments[5];
@@ -665,7 +666,7 @@ PyObject *dropout_here(PyObject *const *arguments)
     else if (!find_plan(object, x, mask.p, rule, &mask.plan))
         return nullptr;
     if (mask.p == 0 && mask.plan.forward.scale == 1 && mask.plan.forward.shift == 0) {
-        index_of(source);  // what the next call draws does not follow from this p
+        index_of(source);  // so that later draws do not depend on p
         return Py_NewRef(object);
     }
     const bool inplace = arguments[3] != Py_False && is_true(arguments[3]);
