@@ -312,13 +312,14 @@ def try_all(rows, results):
     needed = {*map(part_of, names)} - {None}
     changed = {*map(part_of, copy_tree())} - {None}
     build_stale(needed, changed | needed if "core" in changed else changed)  # against its interface
+    prints = {row["name"]: fingerprint(row) for row in rows}  # of what was copied
     print(f"{len(rows)} faults to try", flush=True)
     for row in rows:
         try:
             shown, details, build_time, test_time = plant(row, needed)
         except BadRow as error:
             shown, details, build_time, test_time = "error", str(error), 0, 0
-        results[row["name"]] = {"of": fingerprint(row), "is": shown, "details": details}
+        results[row["name"]] = {"of": prints[row["name"]], "is": shown, "details": details}
         if shown == "caught":
             results[row["name"]]["confirmed"] = False
         save(RESULTS, results)
