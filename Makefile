@@ -24,6 +24,7 @@
 #   make bench-lab check-lab-soak   how fast the Lab trains; half an hour of it, or LAB_SOAK seconds
 #   make audit     known vulnerabilities of what is pinned, as the index of Python packages lists them
 #   make release-wheel   the wheel as a release has it: pinned tools, with a bill of materials
+#   make check-fuzz   a million runs of each fuzz target under the address sanitizer, or RUNS: needs clang
 #   make check-sanitize check-threads check-debug   sanitizers, and Cython's checks
 #   make check-engines   the examples for C, Cython, Rust, cffi and numba, where their compilers are
 #   make check-plain   the kernels without vector types, as other compilers build them
@@ -67,7 +68,7 @@ SAY := @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo wheel lab test-lab bench-lab check-lab-soak test test-quick lint lint-text lint-types docs interface pytest plugins test-plugins test-peers test-frameworks test-reach bench \
-    bench-results bench-compilers coverage check check-random check-soak check-mutants check-large check-sanitize check-threads check-debug check-plain check-engines check-pythons \
+    bench-results bench-compilers coverage check check-random check-soak check-mutants check-fuzz check-large check-sanitize check-threads check-debug check-plain check-engines check-pythons \
     check-free-threading check-clang check-foreign audit release-wheel build-requirements clean
 
 help:
@@ -328,6 +329,15 @@ check-sanitize:
 	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
 	PYTHONMALLOC=malloc $(VENV)-sanitize/bin/python -m pytest -m 'not large' \
 	    --deselect tests/test_memory.py::test_calls_leak_nothing $(TESTS)
+
+# Clang's sanitizer and counters of coverage; their other half comes with atheris, the fuzzer.
+FUZZED := -Dbuildtype=debugoptimized -Db_lundef=false -Dc_args=-fsanitize=address$(comma)fuzzer-no-link
+RUNS ?= 1000000
+
+check-fuzz: export CC = clang
+check-fuzz:
+	$(call built_environment,fuzz,$(FUZZED),. ml_dtypes atheris)
+	$(VENV)-fuzz/bin/python tools/fuzz/check.py $(RUNS)
 
 # It sees most where PYTHON is built with --disable-gil and --with-thread-sanitizer; elsewhere the
 # GIL orders all but the kernels. The sanitizer does not support a fork of several threads. Cython
