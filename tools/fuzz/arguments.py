@@ -144,6 +144,18 @@ def options(give):
     return give.PickValueInList([{"variant": "none"}, {"variant": 5}, {"color": 1}])
 
 
+def any_shard(give, lengths):
+    """None; a larger array and where a block of it begins, which may not fit; or what is none."""
+    if give.ConsumeIntInRange(0, 3) or not isinstance(lengths, tuple):
+        return None
+    most = 2**63 if give.ConsumeIntInRange(0, 7) == 0 else 5
+    offsets = tuple(give.ConsumeIntInRange(0, most) for _ in lengths)
+    behind = -1 if give.ConsumeIntInRange(0, 7) == 0 else give.ConsumeIntInRange(0, most)
+    whole = tuple(n + offset + behind for n, offset in zip(lengths, offsets, strict=True))
+    wrong = give.PickValueInList([(list(whole), 0), whole, 5, ((), ()), (whole, (-1,) * 3)])
+    return wrong if give.ConsumeIntInRange(0, 9) == 0 else (whole, offsets)
+
+
 def dropout(give):
     """The function, then all that its mask can do."""
     x, rng = any_array(give), any_rng(give)
@@ -153,6 +165,7 @@ def dropout(give):
     position = rng.position if isinstance(rng, dropcore.Stream) else None
     training = give.PickValueInList([True, True, True, False, 1])
     store = give.PickValueInList(["bits", "draw", "none"])
+    named["shard"] = any_shard(give, getattr(x, "shape", None))
     try:
         y, mask = dropcore.dropout(x, p, training=training, rng=rng, out=out, store=store, **named)
     except ERRORS:
@@ -161,7 +174,7 @@ def dropout(give):
         return
     assert position is None or rng.position == position + training
     keep = np.broadcast_to(mask.keep, y.shape)
-    if training and not named:
+    if training and named == {"shard": None}:
         assert not np.asarray(y)[~keep].any()
     after(give, mask)
 
@@ -192,20 +205,8 @@ def keep_mask(give):
     """Decisions alone."""
     start = give.ConsumeIntInRange(-1, 2**63) if give.ConsumeBool() else 0
     of = give.PickValueInList([shape(give), give.ConsumeIntInRange(-2, 3000), [2**40, 2**40], "a"])
-    dropcore.keep_mask(of, any_p(give), rng=any_rng(give), packed=give.ConsumeBool(), start=start)
-
-
-def saved(give):
-    """Texts, states and records."""
-    way = give.ConsumeIntInRange(0, 3)
-    text = give.ConsumeUnicodeNoSurrogates(90)
-    if way == 0:
-        assert str(dropcore.Draw.parse(text)) == text
-    elif way == 1:
-        dropcore.Draw.parse(f"dc1:{'0' * 64}:{text}")
-    else:
-        value = json.loads(text)
-        (dropcore.Stream.from_state if way == 2 else dropcore.Mask.from_record)(value)
+    packed, shard = give.ConsumeBool(), any_shard(give, of)
+    dropcore.keep_mask(of, any_p(give), rng=any_rng(give), packed=packed, start=start, shard=shard)
 
 
 def from_keep(give):
@@ -230,6 +231,14 @@ def any_buffer(give, n):
     return any_array(give)
 
 
+def block(give, n):
+    """A block of n elements, or nearly; it may not fit; or what is none."""
+    width = give.ConsumeIntInRange(1, 9)
+    lengths = (n // width, width) if give.ConsumeBool() else (n,)
+    whole, offsets = any_shard(give, lengths) or (lengths, (0,) * len(lengths))
+    return core.Shard(lengths, whole, offsets, shared_axes=give.PickValueInList([(), (), (0,)]))
+
+
 def buffers(give):
     """The core over buffers."""
     n = give.ConsumeIntInRange(0, 300)
@@ -240,7 +249,7 @@ def buffers(give):
     place = give.PickValueInList([0, 0, 1, 9, -1, 2**63 - 1, 2**63, 2**64])
     draw, p = dropcore.Stream(1).at(0), any_p(give)
     some, times = give.ConsumeIntInRange(-1, 40), give.ConsumeIntInRange(-1, 40)
-    way = give.ConsumeIntInRange(0, 5)
+    way = give.ConsumeIntInRange(0, 7)
     name = give.PickValueInList(["", "_float16", "_bfloat16"])
     calls = (
         ("forward", (draw, p, x, y, bits if give.ConsumeBool() else None, place)),
@@ -249,15 +258,18 @@ def buffers(give):
         ("select", (bits, x, y, 2.0, 0.0, 0.0, place)),
         ("repeat", (bits, some, times, x, y, 2.0, 0.0, 0.0, place)),
         ("tile", (bits, some, times, x, y, 2.0, 1.0, -1.0, place)),
+        ("forward_shard", (draw, p, block(give, n), x, y, 2.0, 1.0, -1.0, bits)),
+        ("forward_shard", (draw, p, block(give, n), x, y, 2.0)),
     )
     if give.ConsumeIntInRange(0, 9) == 0:
         core.keep_bits(draw, p, bits, n, place)
+        core.keep_shard(draw, p, block(give, n), bits)
         return
     function, arguments = calls[way]
     getattr(core, function + name)(*arguments)
 
 
-TARGETS = (dropout, dropout, dropout, keep_mask, saved, from_keep, buffers, buffers)
+TARGETS = (dropout, dropout, dropout, keep_mask, from_keep, buffers, buffers)
 
 
 def one(data):

@@ -20,7 +20,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
-from engines.interface import Draw, Layout, Plan, Table, address
+from engines.interface import Draw, KeyPath, Layout, Plan, Shard, Table, address
 
 TABLE = Table()
 DTYPES = {
@@ -154,10 +154,10 @@ def layouts(give):
     x, y = case.array(give), case.array(give)
     decisions = TABLE.layout_decisions(ctypes.byref(layout))
     bits = case.decisions(0, decisions)
-    room = np.empty(TABLE.layout_room(ctypes.byref(layout)), np.uint8)
+    scratch = np.empty(TABLE.layout_scratch(ctypes.byref(layout)), np.uint8)
     case.call(
         "select_layout", ctypes.byref(layout), address(bits), case.plan, address(x), address(y),
-        address(room),
+        address(scratch),
     )  # fmt: skip
     own = [1 if sharing >> axis & 1 else lengths[axis] for axis in range(axes)]
     keep = np.unpackbits(bits, count=decisions, bitorder="little").reshape(own)
@@ -180,7 +180,76 @@ def words(give):
     assert same(whole, np.concatenate([first, rest]))
 
 
-TARGETS = (forward, forward, pieces, shared, shared, layouts, words)
+def shards(give):
+    """A block of a larger array, from any of its elements on, is cut from the whole mask."""
+    case = Case(give)
+    whole, offset, length = [], [], []
+    for _ in range(give.ConsumeIntInRange(0, 4)):
+        whole.append(give.ConsumeIntInRange(1, 3000))
+        if np.prod(whole) > 20_000:
+            whole[-1] = 1
+        offset.append(give.ConsumeIntInRange(0, whole[-1]))
+        length.append(give.ConsumeIntInRange(0, whole[-1] - offset[-1]))
+    axes, shard = len(whole), Shard()
+    array = ctypes.c_ssize_t * axes
+    sharing = give.ConsumeIntInRange(0, 2**axes - 1) if give.ConsumeBool() else 0
+    found = TABLE.shard_of(
+        axes, array(*whole), array(*offset), array(*length), sharing, ctypes.byref(shard)
+    )
+    assert found
+    own = [1 if sharing >> axis & 1 else n for axis, n in enumerate(whole)]
+    block = tuple(
+        slice(0, min(n, 1)) if sharing >> axis & 1 else slice(first, first + n)
+        for axis, (first, n) in enumerate(zip(offset, length, strict=True))
+    )
+    n = int(np.prod(own))
+    keep = np.unpackbits(case.decisions(0, n), count=n, bitorder="little").reshape(own)
+    keep = np.ascontiguousarray(keep[block]).reshape(-1)
+    assert TABLE.shard_decisions(ctypes.byref(shard)) == keep.size
+    first = give.ConsumeIntInRange(0, keep.size)
+    case.n = n = give.ConsumeIntInRange(0, keep.size - first)
+    expected = np.packbits(keep[first : first + n], bitorder="little")
+    bits = np.empty(bytes_for(n), np.uint8)
+    if sharing or give.ConsumeBool():
+        TABLE.keep_shard(case.draw, case.p, ctypes.byref(shard), first, n, address(bits))
+    else:
+        x, y, z = case.array(give), case.array(give), case.array(give)
+        case.call(
+            "forward_shard", case.draw, case.p, ctypes.byref(shard), first, n, case.plan,
+            address(x), address(y), address(bits),
+        )  # fmt: skip
+        case.call("select", address(expected), 0, n, case.plan, address(x), address(z))
+        assert same(y, z)
+    assert same(bits, expected)
+
+
+def paths(give):
+    """A path of C leads where that of Python does."""
+    path, draw = KeyPath(), Draw()
+    index, at = give.ConsumeIntInRange(0, 2**64 - 1), ctypes.byref(path)
+    seed = give.ConsumeIntInRange(0, 2**64 - 1)
+    if give.ConsumeBool():
+        seed = give.ConsumeBytes(give.ConsumeIntInRange(0, 300))
+        TABLE.path_of_bytes(address(np.frombuffer(seed, np.uint8).copy()), len(seed), at)
+    else:
+        TABLE.path_of_integer(seed, at)
+    parts = []
+    for _ in range(give.ConsumeIntInRange(0, 4)):
+        part = give.ConsumeIntInRange(0, 2**64 - 1)
+        if give.ConsumeBool():
+            part = give.ConsumeUnicodeNoSurrogates(give.ConsumeIntInRange(0, 200))
+            text = np.frombuffer(part.encode(), np.uint8).copy()
+            TABLE.path_add_text(at, address(text), text.size)
+        else:
+            TABLE.path_add_integer(at, part)
+        parts.append(part)
+    TABLE.draw_at(at, index, ctypes.byref(draw))
+    expected = dropcore.Stream(seed, tuple(parts)).at(index)
+    assert bytes(draw.key) == expected.key
+    assert draw.index == expected.index == index
+
+
+TARGETS = (forward, forward, pieces, shared, shared, layouts, words, shards, shards, paths)
 
 
 def one(data):
