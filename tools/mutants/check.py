@@ -5,13 +5,13 @@
 
 faults.toml is the list. A NAME may be a pattern, such as "decide.*". `--anchors` builds nothing: it
 shows that each fault can still be planted. What was found is kept in build/mutants, so a run that
-was interrupted goes on. A fault is tried again when its row, its file or its tests have changed, or
-with `--anew`.
+was interrupted goes on. A fault is tried again when its row, its file or its tests have changed, if
+it was missed, or with `--anew`.
 
 The faults are planted in a copy of the working tree. One build directory is built incrementally,
-and installed into the environment that runs this file. A fault is caught if a test fails that
-passes without it. A crash, a hang or an error outside of the tests does not count, unless its row
-says that it ends so.
+and installed into the environment that runs this file; a fault in a file of Python is put there as
+it is. A fault is caught if a test fails that passes without it. A crash, a hang or an error outside
+of the tests does not count, unless its row says that it ends so.
 """
 
 import argparse
@@ -34,6 +34,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PLACE = ROOT / "build" / "mutants"
 TREE, BUILD = PLACE / "tree", PLACE / "build"
 RESULTS, STALE = PLACE / "results.json", PLACE / "stale.json"
+SITE = Path(sysconfig.get_path("platlib"))
 LIST = Path(__file__).with_name("faults.toml")
 KEYS = {"name", "what", "file", "old", "new", "tests"}  # of each row
 MAY = {"ends", "equivalent", "isas"}  # of some
@@ -83,6 +84,11 @@ def files_of(name):
     """A test file; the test files of a folder."""
     path = ROOT / name
     return sorted(path.glob("test_*.py")) if path.is_dir() else [path] * path.is_file()
+
+
+def is_open(row, result):
+    """Whether a row is to be tried, by what was found before."""
+    return not result or result["is"] in ("missed", "error") or result["of"] != fingerprint(row)
 
 
 def fingerprint(row):
@@ -152,8 +158,16 @@ def save(path, value):
     path.write_text(json.dumps(value, indent=1), "utf-8")
 
 
+def installed(row):
+    """Where a file of Python is installed, which needs no building; None for another."""
+    of_package = row["file"].partition("src/")[2]
+    return SITE / of_package if of_package.endswith(".py") else None
+
+
 def parts_changed_by(row):
     """What is built of a row: of a fault in the kernels those of one instruction set are enough."""
+    if installed(row):
+        return set()
     if re.match(KERNELS, row["file"]):
         return {f"core/{isa}" for isa in row.get("isas", [default_isa()])}
     return {part_of(row["file"])} - {None}
@@ -182,10 +196,9 @@ def build(parts):
     tools = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     if any(part.startswith("core") for part in parts):
         if not (BUILD / "build.ninja").is_file():
-            site = sysconfig.get_path("platlib")
             command(
-                ["meson", "setup", BUILD, TREE, f"-Dpython.platlibdir={site}",
-                 f"-Dpython.purelibdir={site}"], env=tools,
+                ["meson", "setup", BUILD, TREE, "-Doptimization=1", f"-Dpython.platlibdir={SITE}",
+                 f"-Dpython.purelibdir={SITE}"], env=tools,
             )  # fmt: skip
         kernels = []
         if "core" not in parts:
@@ -273,11 +286,12 @@ def verdict(row, ended):
 
 def plant(row, needed):
     """Plant a fault, build, test, and take it out again; returns verdict, details, seconds."""
-    path = TREE / row["file"]
-    text = path.read_text("utf-8")
+    paths = [TREE / row["file"], *filter(None, [installed(row)])]
+    text = paths[0].read_text("utf-8")
     began = time.monotonic()
     try:
-        path.write_text(text.replace(row["old"], row["new"]), "utf-8")
+        for path in paths:
+            path.write_text(text.replace(row["old"], row["new"]), "utf-8")
         build_stale(needed, parts_changed_by(row))
         built = time.monotonic()
         for tests in in_parts(row["tests"]):
@@ -288,7 +302,8 @@ def plant(row, needed):
         details = said[-3000:] if shown == "error" else test
         return shown, details, built - began, time.monotonic() - built
     finally:
-        path.write_text(text, "utf-8")
+        for path in paths:
+            path.write_text(text, "utf-8")
         save(STALE, sorted({*loaded(STALE), *parts_changed_by(row)}))
 
 
@@ -361,11 +376,7 @@ def main():
             return 0
         PLACE.mkdir(parents=True, exist_ok=True)
         results = loaded(RESULTS)
-        left = [
-            row
-            for row in rows
-            if arguments.anew or results.get(row["name"], {}).get("of") != fingerprint(row)
-        ]
+        left = [row for row in rows if arguments.anew or is_open(row, results.get(row["name"]))]
         if left:
             try_all(left, results)
         confirm(rows, results)
