@@ -378,7 +378,7 @@ def main():
         results = loaded(RESULTS)
         left = [row for row in rows if arguments.anew or is_open(row, results.get(row["name"]))]
         if left:
-            try_all(left, results)
+            try_all(sorted(left, key=lambda row: row["name"] in results), results)
         confirm(rows, results)
         return 0 if summary(rows, results) else 1
     except BadRow as error:
