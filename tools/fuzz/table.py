@@ -13,7 +13,7 @@ import atheris
 
 with atheris.instrument_imports(include=["dropcore"]):
     import dropcore
-    from dropcore._core import dispatch
+    from dropcore._core import nontemporal
 
 import ml_dtypes
 import numpy as np
@@ -61,7 +61,7 @@ class Case:
         values = give.PickValueInList([(2.0, 0.0, 0.0), (1.5, 0.5, -1.0), (0.0, 0.0, 0.0)])
         self.plan = ctypes.byref(Plan(*values))
         self.x = self.array(give)
-        dispatch.set_nontemporal_from(0 if give.ConsumeBool() else 2**40)
+        nontemporal.set_nontemporal_from(0 if give.ConsumeBool() else 2**40)
 
     def array(self, give):
         """An array that begins at any element of a line, and ends where its memory does."""
@@ -199,7 +199,7 @@ def shards(give):
     assert found
     own = [1 if sharing >> axis & 1 else n for axis, n in enumerate(whole)]
     block = tuple(
-        slice(0, min(n, 1)) if sharing >> axis & 1 else slice(first, first + n)
+        slice(0, 1) if sharing >> axis & 1 else slice(first, first + n)
         for axis, (first, n) in enumerate(zip(offset, length, strict=True))
     )
     n = int(np.prod(own))
