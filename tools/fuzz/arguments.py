@@ -24,6 +24,8 @@ DTYPES = (np.float32, np.float64, np.float16, ml_dtypes.bfloat16)
 OTHERS = (">f4", np.int32, bool, np.complex64, object, "U3", np.longdouble, "M8[s]")
 RATES = (0.0, 1.0, 0.5, 0.25, 0.1, 2.0**-64, 1 - 2.0**-53, math.nan, -0.1, 1.5, "0.5", None, True)
 BASE = np.random.default_rng(1).normal(size=6000)
+SOURCES = [None, None, np.random.SeedSequence(4), np.random.default_rng(5), np.random.PCG64(6)]
+SOURCES += ["a", 1.5, True, np.random.RandomState(1)]
 SPARE = 16  # bytes before and behind what an array is cut from
 
 
@@ -103,14 +105,11 @@ def any_rng(give):
     way = give.ConsumeIntInRange(0, 8)
     if way < 3:
         return dropcore.Stream(give.ConsumeIntInRange(0, 9))
-    return (
-        dropcore.Stream(3).at(give.ConsumeIntInRange(0, 2**64 - 1)),
-        give.ConsumeIntInRange(-1, 2**40),
-        None,
-        np.random.SeedSequence(4),
-        np.random.default_rng(5),
-        give.PickValueInList(["a", 1.5, True, np.random.RandomState(1)]),
-    )[way - 3]
+    if way == 3:
+        return dropcore.Stream(3).at(give.ConsumeIntInRange(0, 2**64 - 1))
+    if way == 4:
+        return give.ConsumeIntInRange(-1, 2**40)
+    return SOURCES[give.ConsumeIntInRange(0, len(SOURCES) - 1)]
 
 
 def any_p(give):
