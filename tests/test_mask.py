@@ -73,6 +73,12 @@ def test_a_split_mask_is_joined_again(mask):
         for wrong in (bits[:-1], bits.view(np.int8), np.repeat(bits, 2)[::2]):
             with pytest.raises(ValueError, match="bits must be uint8 of shape"):
                 join((wrong,))
+    for wrong in (None, "a", 5, [1], bytes(held[0]) if held else b""):
+        with pytest.raises(TypeError, match="held must be "):
+            join(wrong)
+        if held:
+            with pytest.raises(TypeError, match=r"held must be \(bits,\)"):
+                join((wrong,))
 
 
 def test_a_split_mask_of_every_variant_holds_what_it_cannot_make_again():
@@ -84,8 +90,9 @@ def test_a_split_mask_of_every_variant_holds_what_it_cannot_make_again():
         assert same(join(held).backward(x), mask.backward(x))
         assert join(held).draw == mask.draw
     _, mask = dropped(x, variant=Half())
-    with pytest.raises(ValueError, match="unpack"):
-        mask.split()[1](())
+    for wrong in ((), (held[0], held[0]), (None,)):
+        with pytest.raises(TypeError, match=r"held must be \(bits,\)"):
+            mask.split()[1](wrong)
 
 
 @any_kind

@@ -305,6 +305,8 @@ cdef class Mask:
         return self.runner.held(self), bare._join
 
     def _join(self, held):
+        if not isinstance(held, (tuple, list)):
+            raise TypeError(f"held must be a tuple of arrays, as split() gave it, not {held!r}")
         return self.runner.joined(self, tuple(held))
 
     @property

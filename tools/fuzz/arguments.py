@@ -26,6 +26,7 @@ RATES = (0.0, 1.0, 0.5, 0.25, 0.1, 2.0**-64, 1 - 2.0**-53, math.nan, -0.1, 1.5, 
 BASE = np.random.default_rng(1).normal(size=6000)
 SOURCES = [None, None, np.random.SeedSequence(4), np.random.default_rng(5), np.random.PCG64(6)]
 SOURCES += ["a", 1.5, True, np.random.RandomState(1)]
+DRAW = dropcore.Stream(1).at(0)
 SPARE = 16  # bytes before and behind what an array is cut from
 
 
@@ -246,7 +247,7 @@ def buffers(give):
     more = give.PickValueInList([0, 0, 0, 1, -1, 7])
     bits = bytearray(max(0, (n + 7) // 8 + more))
     place = give.PickValueInList([0, 0, 1, 9, -1, 2**63 - 1, 2**63, 2**64])
-    draw, p = dropcore.Stream(1).at(0), any_p(give)
+    draw, p = give.PickValueInList([DRAW, DRAW, DRAW, None, 5]), any_p(give)
     some, times = give.ConsumeIntInRange(-1, 40), give.ConsumeIntInRange(-1, 40)
     way = give.ConsumeIntInRange(0, 7)
     name = give.PickValueInList(["", "_float16", "_bfloat16"])

@@ -164,6 +164,11 @@ def installed(row):
     return SITE / of_package if of_package.endswith(".py") else None
 
 
+def cost(row):
+    """Roughly how long a row takes: no build, that of a module, that of the kernels."""
+    return 0 if installed(row) else 2 if re.match(KERNELS, row["file"]) else 1
+
+
 def parts_changed_by(row):
     """What is built of a row: of a fault in the kernels those of one instruction set are enough."""
     if installed(row):
@@ -378,7 +383,7 @@ def main():
         results = loaded(RESULTS)
         left = [row for row in rows if arguments.anew or is_open(row, results.get(row["name"]))]
         if left:
-            try_all(sorted(left, key=lambda row: row["name"] in results), results)
+            try_all(sorted(left, key=lambda row: (row["name"] in results, cost(row))), results)
         confirm(rows, results)
         return 0 if summary(rows, results) else 1
     except BadRow as error:

@@ -66,6 +66,8 @@ cdef class InferenceRunner(ComputingRunner):
         return ()
 
     cdef Mask joined(self, Mask bare, tuple held):
+        if held:
+            raise TypeError(f"held must be (), as split() gave it, not {held!r}")
         return bare
 
 

@@ -3,6 +3,8 @@
 
 cimport numpy as cnp
 
+import numpy as np
+
 from dropcore._core cimport apply
 from dropcore._core.bits cimport check_bits, empty_bits
 from dropcore._core.layout cimport is_fused, layout_of
@@ -48,6 +50,8 @@ cdef class SelectingRunner(Runner):
         return () if mask.bits is None else (mask.bits,)
 
     cdef Mask joined(self, Mask bare, tuple held):
+        if len(held) != 1 or not isinstance(held[0], np.ndarray):
+            raise TypeError(f"held must be (bits,), as split() gave it, not {held!r}")
         (bits,) = held
         check_bits(bits, bare.plan.sharing)
         return remember(
