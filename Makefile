@@ -334,7 +334,7 @@ check-sanitize:
 FUZZED := -Dbuildtype=debugoptimized -Db_lundef=false -Dc_args=-fsanitize=address$(comma)fuzzer-no-link
 RUNS ?= 1000000
 
-check-fuzz: export CC = clang
+check-fuzz: export CC = $(if $(shell command -v ccache),ccache )clang
 check-fuzz:
 	$(call built_environment,fuzz,$(FUZZED),. ml_dtypes atheris)
 	$(VENV)-fuzz/bin/python tools/fuzz/check.py $(RUNS)
