@@ -8,6 +8,8 @@ CVPR 2019).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,9 @@ from dropcore.autograd import BatchNorm, Sequential
 def variance_shift(model: Sequential, x: NDArray[Any]) -> float:
     """Compare the variances of the inputs of batch normalisation in training and in inference.
 
+    Inference normalises by the statistics of x with dropout, to which the running ones converge.
+    After a short training these are still far from it, and the ratio would not be dropout's alone.
+
     Returns
     -------
     float
@@ -30,10 +35,26 @@ def variance_shift(model: Sequential, x: NDArray[Any]) -> float:
     if not any(isinstance(module, BatchNorm) for module in model):
         return float("nan")
     before = model.state_dict()
-    pairs = zip(_variances(model.train(), x), _variances(model.eval(), x), strict=True)
-    shifts = [_ratio(training, inference) for training, inference in pairs]
+    with _settling(model):
+        training = _variances(model.train(), x)
+    inference = _variances(model.eval(), x)
     model.load_state_dict(before)  # the pass in training mode moved the running statistics
+    shifts = [_ratio(*pair) for pair in zip(training, inference, strict=True)]
     return max(shifts, key=lambda shift: abs(np.log(shift)))
+
+
+@contextmanager
+def _settling(model: Sequential) -> Iterator[None]:
+    """Within the block, the running statistics become those of the last batch."""
+    norms = [module for module in model if isinstance(module, BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
 
 
 def _ratio(training: NDArray[Any], inference: NDArray[Any]) -> float:

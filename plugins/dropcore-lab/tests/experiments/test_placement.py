@@ -68,12 +68,17 @@ def test_dropout_in_front_of_a_norm_shifts_the_variance_by_its_formula():
     assert placement.variance_shift(model, x) > 1.5
 
 
-def test_without_dropout_there_is_no_shift():
-    model = _network("bn-none")
-    x = _images(100)
-    for _ in range(200):  # until the running statistics are those of x
-        model(x)
-    assert placement.variance_shift(model, x) == pytest.approx(1, abs=0.01)
+@pytest.mark.parametrize("passes", [0, 10, 100])
+def test_a_short_training_has_the_shift_of_a_long_one(passes):
+    x = _images(400)
+    shifts = []
+    for place in ("bn-none", "bn-before"):
+        model = _network(place)
+        for _ in range(passes):  # after 100 the running statistics are those of x
+            model(x)
+        shifts.append(placement.variance_shift(model, x))
+    assert shifts[0] == pytest.approx(1, abs=0.01)
+    assert shifts[1] == pytest.approx(9.4, rel=0.05)
 
 
 def test_measuring_the_shift_changes_nothing():
