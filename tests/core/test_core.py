@@ -401,3 +401,18 @@ def test_signatures_are_those_of_the_page():
     for name in filter(str.islower, core.__all__):
         base = name.removesuffix("_bfloat16").removesuffix("_float16")
         assert inspect.signature(getattr(core, name)) == inspect.signature(getattr(core, base))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_constant_of_minus_zero_is_stored_as_it_is(dtype):
+    # Wherever an element lies: in whole words of decisions, in the rest, across cache lines.
+    for n, start in ((4, 0), (20, 0), (1001, 0), (9000, 0), (9000, 5)):
+        x, y = np.ones(n, np.float32).astype(numbers(1, dtype).dtype), numbers(n, dtype)
+        bits = np.zeros((n + 7) // 8, np.uint8)
+        function("forward_plan", dtype)(DRAW, 0.5, plain(x), plain(y), 2.0, 0.0, -0.0, bits, start)
+        keep = np.unpackbits(bits, bitorder="little", count=n).astype(bool)
+        right = np.where(keep, 2.0, -0.0).astype(y.dtype)
+        same(y, right)
+        y[:] = 1
+        function("select", dtype)(bits, plain(x), plain(y), 2.0, 0.0, -0.0)
+        same(y, right)

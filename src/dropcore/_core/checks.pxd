@@ -78,12 +78,13 @@ cdef inline bint product(const char* f, Py_ssize_t decisions, Py_ssize_t times) 
 cdef inline bint reaches(
     const char* f, const char* name, uint64_t first, Py_ssize_t n,
 ) noexcept nogil:
-    # A mask has 2^64 elements.
-    if n <= 0 or first <= (<uint64_t> -1) - <uint64_t> (n - 1):
+    # A mask has at most 2^63 elements.
+    cdef uint64_t most = <uint64_t> 1 << 63
+    if n <= 0 or first <= most - <uint64_t> n:
         return True
     fprintf(
-        stderr, "dropcore: %s: %s + %zd must be at most 2**64, not %llu more\n",
-        f, name, n, <unsigned long long> first,
+        stderr, "dropcore: %s: %s + n must be at most 2**63, not %llu + %zd\n",
+        f, name, <unsigned long long> first, n,
     )
     return False
 

@@ -2,6 +2,7 @@
 # Python object, and read and write only the n elements of the call.
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.math cimport signbit
 from libc.string cimport memcpy, memset
 
 from cpython.pycapsule cimport PyCapsule_New

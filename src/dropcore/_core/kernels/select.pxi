@@ -25,7 +25,8 @@ cdef inline bint can_go_nontemporal(const element* y) noexcept nogil:
 
 
 cdef inline bint is_linear(Plan plan) noexcept nogil:
-    return plan.shift == 0 and plan.drop == 0
+    # A constant of -0.0 is stored as it is: it is not the +0.0 that an `and` gives.
+    return plan.shift == 0 and plan.drop == 0 and not signbit(plan.drop)
 
 
 cdef inline void rest_of(
