@@ -20,6 +20,7 @@ COMPARED_SIZES = tuple(1 << k for k in (14, 18, 22, 25))  # with peers, and for 
 LARGE_SIZES = tuple(1 << k for k in range(20, 32))
 QUICK_SIZES = {*COMPARED_SIZES, *(1 << k for k in (20, 24, 28))}
 
+OF_ONE_SHAPE = ("shared axes", "layouts")  # suites whose details have arrays of their own
 CONTIGUOUS = "a contiguous piece"  # of a larger mask, which shards are compared with
 COPYTO = "np.copyto(y, x)"
 MULTIPLY = "np.multiply(x, s, out=y)"
@@ -65,7 +66,7 @@ class Row:
     @property
     def group(self) -> str:
         """What it is compared within: the same subject on the same buffers."""
-        layout = f" {self.detail}" if self.suite == "shared axes" else ""
+        layout = f" {self.detail}" if self.suite in OF_ONE_SHAPE else ""
         return f"{self.suite}{layout} n={size_name(self.n)}-{self.dtype}"
 
     def __str__(self) -> str:

@@ -38,7 +38,12 @@ RESULTS = BENCH.parent / ".benchmarks" / "latest"
 # settings malloc keeps freed memory.
 KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(1 << 40), "MALLOC_MMAP_MAX_": "0"}
 
-KERNELS = ("bench_kernels.py", "bench_shared_axes.py", "bench_shards.py")
+KERNELS = (
+    "bench_kernels.py",
+    "bench_shared_axes.py",
+    "bench_layouts.py",
+    "bench_shards.py",
+)
 KEPT = ("autograd", "large")  # the files that run with KEEP_MEMORY
 
 # Differences of 1 % between training steps matter, and other programs disturb memory-bound rows

@@ -16,6 +16,7 @@ from cases import (
     COPYTO,
     LARGE_SIZES,
     MULTIPLY,
+    OF_ONE_SHAPE,
     ROOF_LINES,
     SIZES,
     size_name,
@@ -150,7 +151,7 @@ def against(results: Results, suite: str, roof: str) -> str:
             suite=suite,
             name=roof,
             n=row.n,
-            detail=row.detail if suite == "shared axes" else "",
+            detail=row.detail if suite in OF_ONE_SHAPE else "",
         )
         body.append((row.detail, row.isa, row.name, figure(results.speed(row, over))))
     return table(("", "isa", "", f"over {roof}"), body)
@@ -239,6 +240,10 @@ def page(results: Results, folder: Path) -> str:
         "## Shared axes",
         "Speed over a multiplication by a scalar, on the same buffers.",
         against(results, "shared axes", MULTIPLY),
+        "## Layouts",
+        "Arrays that are not in C order, float32, p = 0.1: speed over a copy of the same array, with"
+        "\nthe same strides. Where x has gaps, it is copied, and so is the result.",
+        against(results, "layouts", COPYTO),
         "## Shards",
         "Blocks of a larger array, 2^18 elements, p = 0.1: speed over a contiguous piece. Each line"
         "\nsays how long the rows of the block are, and those of the whole array.",
