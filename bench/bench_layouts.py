@@ -31,7 +31,7 @@ LAYOUTS = {
     "channels last (8, 256, 14, 14)": Layout((8, 14, 14, 256), lambda a: a.transpose(0, 3, 1, 2)),
     "heads (8, 8, 128, 64)": Layout((8, 128, 8, 64), lambda a: a.transpose(0, 2, 1, 3)),
     "batch first (64, 100, 128)": Layout((100, 64, 128), lambda a: a.transpose(1, 0, 2)),
-    "columns of (1024, 1024)": Layout((1024, 1024), lambda a: a[:, :1000]),
+    "rows apart (1024, 1000)": Layout((1024, 1024), lambda a: a[:, :1000]),
     "every other row (512, 1024)": Layout((1024, 1024), lambda a: a[::2]),
 }
 OPERATIONS = {"forward": cases.forward, "backward from bits": cases.backward_from_bits}
@@ -48,7 +48,7 @@ def rows() -> Iterator[Row]:
 
 @lru_cache(maxsize=1)
 def laid_out(detail: str) -> Buffers:
-    """x and y as the views; the rows of one layout share them."""
+    """Lay x and y out as the views; the rows of one layout share them."""
     layout = LAYOUTS[detail]
     b = Buffers(layout.shape)
     b.x, b.y = layout.view(b.x), layout.view(b.y)

@@ -241,7 +241,7 @@ def page(results: Results, folder: Path) -> str:
         "Speed over a multiplication by a scalar, on the same buffers.",
         against(results, "shared axes", MULTIPLY),
         "## Layouts",
-        "Arrays that are not in C order, float32, p = 0.1: speed over a copy of the same array, with"
+        "Arrays that are not in C order, float32, p = 0.1: speed over a copy of the same array with"
         "\nthe same strides. Where x has gaps, it is copied, and so is the result.",
         against(results, "layouts", COPYTO),
         "## Shards",
