@@ -1,8 +1,8 @@
 """The network, the optimiser and the loss that a specification describes.
 
 A module is named after its column: ``hidden1``, ``hidden1_norm``, ``hidden1_act``,
-``hidden1_drop``. The streams of dropout follow from these names and the training seed, so a run's
-masks do not depend on what else stands in the network.
+``hidden1_drop``. The streams of dropout depend only on these names and the training seed, so the
+masks of a layer do not depend on other layers.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ ACTIVATIONS: dict[str, type[Module]] = {
 
 
 def model(spec: Spec, run: int) -> Sequential:
-    """Make the network of one of the runs; all runs have the same first weights."""
+    """Make the network of one of the runs; all runs have the same initial weights."""
     network = Sequential(**dict(_modules(spec, spec.of_run(run))))
     seed(network, dropcore.Stream(spec.training.seed))
     return network
@@ -123,5 +123,5 @@ def said(task: str, outputs: Array, targets: Array) -> Array:
 
 
 def output_of(task: str) -> Any:
-    """Return what `dropcore.ensemble` calls the outputs of a task."""
+    """Return the value of the argument `output` of `dropcore.ensemble` for a task."""
     return {"binary": "sigmoid", "classes": "softmax", "number": None}[task]

@@ -1,4 +1,4 @@
-"""What the page offers: data sets, variants, presets, cards, and the limits of every field."""
+"""The choices on the page: data sets, variants, presets, cards, and the limits of every field."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def default() -> Spec:
 
 @cache
 def ready() -> dict[str, Any]:
-    """Return what the page needs at its beginning; it never changes."""
+    """Return the data that the page needs at its start; they never change."""
     return {
         "protocol": messages.PROTOCOL,
         "version": version("dropcore-lab"),

@@ -68,7 +68,7 @@ def _read(name: str) -> Spec:
 def _is_file(name: str) -> bool:
     try:
         return Path(name).exists()
-    except OSError:  # a link may be longer than a file's name can be
+    except OSError:  # a link may be longer than the longest file name
         return False
 
 

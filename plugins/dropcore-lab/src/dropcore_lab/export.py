@@ -1,7 +1,7 @@
-"""A script that trains what the page trains, and prints the same losses and addresses.
+"""Writes a script that trains as the page does, and prints the same losses and addresses.
 
-It is made of the text of functions of this package, of fixed text, and of validated values by
-`repr`; what a person typed is nowhere but in such a value.
+The script consists of the source of functions of this package, of fixed text, and of the `repr` of
+validated values. Text that a person typed appears only in such values.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def script(spec: Spec, run: int | None) -> str:
     ----------
     spec : Spec
     run : int or None
-        Which of the runs; None: one after the other, all.
+        The number of the run; None: all runs, one after the other.
     """
     chosen = range(len(spec.runs)) if run is None else [run]
     parts = [

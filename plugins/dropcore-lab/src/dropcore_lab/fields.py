@@ -1,7 +1,7 @@
-"""What a field of a specification or a message accepts, and how faults are described.
+"""The values that fields of a specification or a message accept, and the description of faults.
 
-A field is read, never converted: a value is what it has to be, or a `Fault` with its path, the
-value, and what is accepted. A `Reader` reads an object field by field and collects all faults.
+Values are checked, not converted: a wrong value gives a `Fault` with its path, the value, and the
+accepted values. A `Reader` reads an object field by field and collects all faults.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ class Fault:
     Attributes
     ----------
     path : str
-        A JSON pointer (RFC 6901); "" for the whole.
+        A JSON pointer (RFC 6901); "" for the whole value.
     value : object
-        What was there; None where nothing was.
+        The wrong value; None if a value is missing.
     accepted : str
-        What would have been.
+        The accepted values.
     found : str
-        What is wrong, in words, where the value alone does not tell.
+        The fault in words, if the value alone does not show it.
     """
 
     path: str
@@ -37,7 +37,7 @@ class Fault:
     found: str = ""
 
     def message(self) -> dict[str, Any]:
-        """Return it in the form for the page."""
+        """Return the fault in the form for the page."""
         name = self.path.rpartition("/")[2] or "it"
         value = shortened(self.value)
         found = "" if value is None else f", not {_written(value)}"
@@ -52,7 +52,7 @@ class Fault:
 
 
 class Refused(Exception):
-    """Raised by a field that does not accept a value; its text tells what it accepts."""
+    """Raised by a field that does not accept a value; the text names the accepted values."""
 
 
 class Faults(Exception):
@@ -63,12 +63,12 @@ class Faults(Exception):
         self.faults = faults
 
     def messages(self) -> list[dict[str, Any]]:
-        """Return all, as the page gets them."""
+        """Return all faults in the form for the page."""
         return [fault.message() for fault in self.faults]
 
 
 def shortened(value: Any) -> Any:
-    """Return a JSON value, or the beginning of its text where that is long or no JSON."""
+    """Return a JSON value; or the beginning of its text, if it is long or not JSON."""
     text = value if isinstance(value, str) else _written(value)
     if len(text) > MOST_SHOWN:
         return text[:MOST_SHOWN] + "..."
@@ -76,7 +76,7 @@ def shortened(value: Any) -> Any:
 
 
 def _is_json(value: Any) -> bool:
-    """Whether it can be sent: Python reads NaN and 1e999, which JSON has not."""
+    """Whether a value is valid JSON: Python also reads NaN and 1e999, which JSON does not have."""
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
@@ -122,11 +122,11 @@ class Field:
         return {name: fact for name, fact in facts.items() if fact is not None and fact != ""}
 
     def bounds(self) -> dict[str, Any]:
-        """Further entries of that description, for this kind."""
+        """Further entries of the description, for this kind of field."""
         return {}
 
     def refuse(self, what: str) -> Refused:
-        """The exception whose text tells what is accepted."""
+        """The exception, with the accepted values as its text."""
         return Refused(f"{what} or null" if self.null else what)
 
 
@@ -202,7 +202,7 @@ class Choice(Field):
 
 @dataclass(frozen=True, kw_only=True)
 class Text(Field):
-    """Characters, `low` to `high` of them, all of which have a UTF-8 form."""
+    """A text of `low` to `high` characters, each of which has a UTF-8 form."""
 
     low: int = 0
     high: int = 64
@@ -242,7 +242,7 @@ class Integers(Field):
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a finite number that a float can hold, and no bool."""
+    """Whether a value is a finite number in the range of float, and not a bool."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
     try:
@@ -252,7 +252,7 @@ def is_number(value: Any) -> bool:
 
 
 def whole(value: float) -> int | None:
-    """Return an int for a float such as 16.0, which JSON does not distinguish from it."""
+    """Return an int for a float such as 16.0: JSON does not distinguish the two."""
     return int(value) if value == int(value) else None
 
 
@@ -282,7 +282,7 @@ class Reader:
             self.refuse("", value, "an object")
 
     def take(self, name: str, field: Field) -> Any:
-        """The value of a field, canonical; its default where it is absent or refused."""
+        """The value of a field in its canonical form; the default if it is absent or refused."""
         self.known.add(name)
         if name not in self.values:
             return field.default
@@ -293,11 +293,11 @@ class Reader:
             return field.default
 
     def inside(self, name: str, default: Any) -> Reader:
-        """A reader of the object that is a field."""
+        """A reader for a field that is an object."""
         return Reader(self.raw(name, default), self.at(name), self.faults)
 
     def listed(self, name: str, default: list[Any], low: int, high: int) -> list[Reader]:
-        """A reader for each object of a list that is a field."""
+        """A reader for each object of a field that is a list."""
         value = self.raw(name, default)
         if not isinstance(value, list) or not low <= len(value) <= high:
             self.refuse(name, value, f"a list of {low} to {high} objects")
@@ -305,7 +305,7 @@ class Reader:
         return [Reader(each, f"{self.at(name)}/{i}", self.faults) for i, each in enumerate(value)]
 
     def raw(self, name: str, default: Any = None) -> Any:
-        """The value as it is."""
+        """The value, unchecked."""
         self.known.add(name)
         return self.values.get(name, default)
 
@@ -331,7 +331,7 @@ def escaped(name: str) -> str:
 
 
 def parse_json(text: str) -> Any:
-    """Parse JSON by the standard: without nan, and without a name twice in an object.
+    """Parse JSON by the standard: no nan, and no name twice in an object.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The details of the unit or layer that the page looks at."""
+"""The details of the unit or layer that is in focus on the page."""
 
 from __future__ import annotations
 
@@ -74,13 +74,13 @@ def _bias(training: Training, view: View, name: str) -> Array:
 
 
 def _outgoing(column: Column, weight: Array, unit: int) -> Array | None:
-    """The weights that a unit's value is multiplied by; None for a map that is flattened."""
+    """The weights of a unit in the next layer; None for a map that is flattened."""
     if weight.ndim == 4:
         return weight[:, unit]
     return weight[unit] if math.prod(column.shape) == column.units else None
 
 
 def _kept_now(keep: Array, row: int, unit: int) -> bool | None:
-    """Whether a unit is kept in a row; None if each place of its map has a decision."""
+    """Whether a unit is kept in a row; None if each element of its map has a decision."""
     decided = keep[min(row, keep.shape[0] - 1), min(unit, keep.shape[1] - 1)]
     return bool(decided.all()) if decided.size == 1 else None

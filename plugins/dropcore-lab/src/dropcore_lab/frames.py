@@ -22,16 +22,16 @@ CURVES = ("training_on", "training_off", "validation_off")
 
 @dataclass
 class Frames:
-    """Makes frames, and remembers which data the page has already.
+    """Makes frames, and records which data the page already has.
 
     Attributes
     ----------
     number : int
-        Of the last frame.
+        The number of the last frame.
     acknowledged : bool
-        Whether the page took it in.
+        Whether the page has confirmed this frame.
     points : int
-        How many points of the curves the page has.
+        The number of points of the curves that the page has.
     """
 
     number: int = 0
@@ -40,15 +40,15 @@ class Frames:
     _left_on: int = field(default=0, repr=False)
 
     def attach(self) -> None:
-        """Begin with a page that has no data yet."""
+        """Start for a new page, which has no data yet."""
         self.acknowledged, self.points = True, 0
 
     def rewind(self, points: int) -> None:
-        """Send the curves again from that point on."""
+        """Send the curves again from this point on."""
         self.points = min(self.points, points)
 
     def acknowledge(self, number: int) -> None:
-        """Take the page's confirmation of the last frame; that of an older frame is ignored."""
+        """Handle the page's confirmation of a frame; confirmations of older frames are ignored."""
         self.acknowledged = self.acknowledged or number == self.number
 
     def make(
@@ -96,7 +96,7 @@ class Frames:
         return finished(message, arrays)
 
     def _seen(self, training: Training, view: View) -> tuple[Pass, dict[str, Array]]:
-        """The pass that the page looks at, and the weights that were used in it."""
+        """The pass that the page shows, and the weights that were used in it."""
         network, shown = training.networks[view.run], training.shown
         now = _weights(network.model)
         if view.mode == "training":

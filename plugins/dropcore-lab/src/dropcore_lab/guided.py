@@ -1,7 +1,7 @@
-"""Guided experiments: a question, a guess, several seeds, and what was measured.
+"""Guided experiments: a question, a guess, several seeds, and the measurements.
 
 A card trains its arms for several seeds and compares figures seed by seed. Its first comparison
-answers the question: clear is what every seed shows. The cards themselves are in ``cards.py``.
+answers the question; an answer is clear if every seed shows it. The cards are in ``cards.py``.
 """
 
 from __future__ import annotations
@@ -83,9 +83,9 @@ class Comparison:
     Attributes
     ----------
     new, old : (int, str)
-        An arm, and a figure; an arm of None is the number 1.
+        An arm and a figure. The arm None stands for the constant 1.
     words : str
-        What is compared, as the beginning of a sentence.
+        The compared quantity, as the beginning of a sentence.
     """
 
     new: tuple[int, str]
@@ -101,7 +101,7 @@ class Card:
     ----------
     id, title, question, text : str
     choices : mapping of str to str
-        By what the first comparison may find: "higher", "lower", "unclear".
+        The answers, by the possible results of the first comparison: "higher", "lower", "unclear".
     specs : tuple
         Specifications; the arms are their runs, in order. The page shows the first.
     arms : tuple of str
@@ -123,11 +123,11 @@ class Card:
 
     @property
     def reason(self) -> str | None:
-        """The reason why it cannot run here; None if it can."""
+        """The reason why the card cannot run here; None if it can."""
         return Preset(self.id, self.title, self.text, self.specs[0]).reason
 
     def described(self) -> dict[str, Any]:
-        """Return it in the form for the page."""
+        """Return the card in the form for the page."""
         return {
             "id": self.id,
             "title": self.title,
@@ -147,7 +147,7 @@ class Card:
 
 @dataclass
 class Measurements:
-    """What a card measured: figures[arm][figure] has a value for each seed."""
+    """The measurements of a card: figures[arm][figure] has a value for each seed."""
 
     figures: list[dict[str, list[float]]]
     steps: list[int]
@@ -158,7 +158,7 @@ CURVES = ("training_off", "validation_off")
 
 
 def start(card: Card, guess: str | None, seeds: int) -> Job:
-    """Train all arms for so many seeds, and say what was measured."""
+    """Train all arms for a number of seeds, and report the measurements."""
     arms = len(card.arms)
     found = Measurements(
         [{name: [] for name in card.figures} for _ in range(arms)],

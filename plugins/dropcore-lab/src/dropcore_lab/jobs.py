@@ -1,6 +1,6 @@
-"""Computations on request. Training waits; they run in pieces, so that they can be ended.
+"""Computations on request. They run in pieces, so they can be stopped; training waits meanwhile.
 
-A job is a generator: it yields None or a message on its way, and returns its result.
+A job is a generator: it yields None or a message after each piece, and returns its result.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ ROWS_WITHOUT_A_GRID = 100
 
 
 class NotPossible(Exception):
-    """Raised if a request cannot be computed; its text tells why."""
+    """Raised if a request cannot be computed; the text gives the reason."""
 
 
 def result(kind: str, message: Message, arrays: Arrays | None = None) -> Sent:
-    """Return a result as the page gets it."""
+    """Return a result in the form for the page."""
     return finished({"type": "result", "kind": kind, **message}, arrays or Arrays())
 
 
@@ -115,7 +115,7 @@ def every_subnetwork(training: Training, run: int, row: int) -> Job:
 
 
 def _deciding(training: Training, run: int) -> list[Message]:
-    """Which decisions belong to which column, in the order of the network."""
+    """The decisions of each column, in the order of the network."""
     dropping, found, first = training.spec.of_run(run), [], 0
     for column in columns(training.spec):
         if column.name in dropping:
@@ -146,13 +146,15 @@ def advise(training: Training) -> Sent:
             }
             found.setdefault(finding, facts)["runs"].append(run)
         not_checked |= {each.mistake: each.reason for each in advice.not_checked}
-    not_checked.pop("training mode while predicting", None)  # nobody predicts here
+    not_checked.pop(
+        "training mode while predicting", None
+    )  # not relevant: the Lab only trains here
     reasons = [{"mistake": name, "reason": reason} for name, reason in not_checked.items()]
     return result("advise", {"findings": list(found.values()), "not_checked": reasons})
 
 
 def described_data(training: Training) -> Sent:
-    """Describe the rows, and send those that can be drawn."""
+    """Describe the rows; send the rows that can be drawn."""
     rows, arrays = training.rows, Arrays()
     ready = data.grid(rows)
     fit = rows.facts.picture == "fit"

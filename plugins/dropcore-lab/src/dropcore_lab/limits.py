@@ -4,13 +4,13 @@ from __future__ import annotations
 
 MESSAGE = 256 * 1024  # bytes of one message of the page
 HIDDEN = 8  # layers
-UNITS = 1024  # of a layer
-CHANNELS = 64  # of a convolution
+UNITS = 1024  # in a layer
+CHANNELS = 64  # in a convolution
 PARAMETERS = 1_000_000
 VALUES = 4_000_000  # numbers in the largest array of one pass
 RUNS = 4
 STEPS = 100_000
-POINTS = 10_000  # of a curve
+POINTS = 10_000  # in a curve
 BATCH = 1024
 ROWS = 10_000
 CSV_TEXT = 128 * 1024  # characters
@@ -19,8 +19,8 @@ CLASSES = 20
 LINK = 8000  # characters
 SAMPLES = 200
 MASK = 1 << 20  # decisions of a mask that is replayed
-DECISIONS = 20  # 2**20 sub-networks are enumerated
-EACH_SUBNETWORK = 12  # and up to 2**12 are shown one by one
+DECISIONS = 20  # at most 2**20 sub-networks are enumerated
+EACH_SUBNETWORK = 12  # at most 2**12 sub-networks are shown one by one
 DRAWN_UNITS = 256
 DRAWN_EDGES = 4000
 MASKS_A_SECOND = 3

@@ -15,7 +15,7 @@ MARK = "spec="
 
 
 def link_of(spec: Spec) -> str | None:
-    """Write a specification for the fragment of a link; None if it is too long for that.
+    """Write a specification for the fragment of a link; None if it is too long for a link.
 
     >>> link = link_of(read({}))
     >>> read_text("http://127.0.0.1:8080/#" + link) == read({})
@@ -32,7 +32,7 @@ def read_text(text: str) -> Spec:
     Raises
     ------
     Faults
-        With all that were found.
+        With all faults.
     """
     found = re.search(rf"(?:^|[#&])({MARK}[^&]*)", text.strip())
     if found and not text.lstrip().startswith("{"):
@@ -46,7 +46,7 @@ def _unpacked(packed: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9_-]*", packed):
             raise ValueError("it has other characters than a link has")
         raw = base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4))
-        data = unpacker.decompress(raw, limits.MESSAGE)  # at most so many bytes, also of a zip bomb
+        data = unpacker.decompress(raw, limits.MESSAGE)  # limits the size, also for a zip bomb
         if not unpacker.eof:
             raise ValueError("it is cut off, or too long")
         return data.decode()

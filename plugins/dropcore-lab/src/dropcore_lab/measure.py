@@ -55,7 +55,7 @@ def _scatter(training: Training, network: Network) -> Array:
 
 
 def what_is_said(task: str) -> str:
-    """Describe the number that there is for each row."""
+    """Describe the number that is shown for each row."""
     return {
         "binary": "probability of class 1",
         "classes": "probability of the true class",

@@ -1,4 +1,4 @@
-"""The messages of the page, and what their fields accept."""
+"""The messages of the page, and the accepted values of their fields."""
 
 from __future__ import annotations
 
@@ -113,12 +113,12 @@ def read(message: Any) -> Message:
     Returns
     -------
     dict
-        ``type``, ``id``, and all fields of that type; of a partial one those that were there.
+        ``type``, ``id``, and all fields of this type; for a partial type only the given fields.
 
     Raises
     ------
     Faults
-        With all that were found.
+        With all faults.
     """
     faults: list[Fault] = []
     reader = Reader(message, "", faults)

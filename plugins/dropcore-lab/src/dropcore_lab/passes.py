@@ -1,7 +1,7 @@
 """Passes of a batch through a network, with a record of activations, masks and outputs.
 
-The streams that training draws from are never moved here: a pass gets the draws of a step by their
-index, or those of a stream of its own.
+The streams of the training do not advance here: a pass gets the draws of a step by their index, or
+draws of a stream of its own.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Pass:
     Attributes
     ----------
     outputs : array, shape (rows, units)
-        Of the network.
+        The outputs of the network.
     activations : mapping of str to array
         By the names of columns, before dropout.
     masks : mapping of str to Mask
@@ -83,7 +83,7 @@ def recorded(model: Sequential, x: Array) -> Iterator[dict[str, Array]]:
 
 @contextmanager
 def drawing(model: Sequential, draw_for: Callable[[str, Stream], Draw]) -> Iterator[None]:
-    """Within the block, let every dropout use the draw that `draw_for` gives."""
+    """Within the block, every dropout uses the draw that `draw_for` returns."""
     before = {name: module.rng for name, module in dropouts(model).items()}
     try:
         for name, module in dropouts(model).items():
@@ -97,7 +97,7 @@ def drawing(model: Sequential, draw_for: Callable[[str, Stream], Draw]) -> Itera
 
 
 def of_step(model: Sequential, x: Array, step: int) -> Pass:
-    """Pass a batch as a training step does, with that step's draws; nothing is changed."""
+    """Pass a batch as a training step does, with the draws of that step; change nothing."""
     buffers = [
         (value, value.copy())
         for _, module in model.named_modules()
@@ -120,7 +120,7 @@ def inference(model: Sequential, x: Array) -> Pass:
 
 
 def left_on(model: Sequential, x: Array, seed: int, index: int) -> Pass:
-    """Pass a batch in inference, but with dropout left on."""
+    """Pass a batch in inference mode, with dropout left on."""
     with (
         inference_mode(model),
         drawing(model, lambda name, _: stream_left_on(seed, name).at(index)),

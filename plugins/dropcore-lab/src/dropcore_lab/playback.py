@@ -1,4 +1,4 @@
-"""Controls training in time: play, pause, one step, the same step again; the reason of a stop."""
+"""Controls the training: play, pause, one step, the same step again; records why it stopped."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ class Playback:
     ----------
     spec : Spec
     clock : callable
-        Seconds that only grow.
+        A monotonic clock, in seconds.
 
     Attributes
     ----------
     training : Training
     playing : bool
     reason : str
-        Why it does not play.
+        The reason why it does not play.
     again : dict or None
-        Whether the step that was repeated was the same.
+        Whether a repeated step gave the same result.
     """
 
     def __init__(self, spec: Spec, clock: Callable[[], float] = time.monotonic) -> None:
@@ -53,15 +53,15 @@ class Playback:
         self.playing = False
         self.reason = "start"
         self.again: dict[str, bool] | None = None
-        self._pace = 0.0  # seconds a step
+        self._pace = 0.0  # seconds for each step
         self._next_step = 0.0
-        self._flat_from = 0  # the point from which on a plateau is looked for
+        self._flat_from = 0  # the first point of the test for a plateau
         self._timed: deque[tuple[float, int]] = deque()
 
     # --------------------------------------------------------------- controls
 
     def play(self, speed: float | None = None) -> None:
-        """Train from now on, at a number of steps a second or as fast as possible."""
+        """Start training, at a number of steps per second or as fast as possible."""
         self._pace = 0.0 if speed is None else 1 / speed
         self._next_step = self.clock()
         self._timed.clear()
@@ -71,7 +71,7 @@ class Playback:
         self.playing = not self._ended()
 
     def pause(self, reason: str) -> None:
-        """Stop; the step that is shown is then the last one done."""
+        """Stop, and show the last step."""
         if self.playing:
             self.playing, self.reason = False, reason
             self._settle()
@@ -126,7 +126,7 @@ class Playback:
         return max(0.0, self._next_step - self.clock())
 
     def rate(self) -> float | None:
-        """Return the recent steps a second; None if it does not play, or not long enough."""
+        """Return the recent steps per second; None if it does not play, or not long enough."""
         if not self.playing:
             return None
         now = self.clock()
@@ -149,7 +149,7 @@ class Playback:
             self._settle()
 
     def _settle(self) -> None:
-        """Show the last step: if it was not remembered, one more."""
+        """Show the last step; if it was not recorded, take one more step."""
         training = self.training
         if training.shown.step != training.step - 1 and training.step and not self._ended():
             training.advance(show=True)
@@ -164,7 +164,8 @@ class Playback:
         Returns
         -------
         bool
-            Whether training begins anew; it goes on after a change of names or of the steps.
+            Whether training starts again; after a change of names or of the number of steps it
+            continues.
         """
         if self._goes_on(spec):
             self.training.spec = spec
@@ -179,7 +180,7 @@ class Playback:
         return True
 
     def reset_time(self) -> None:
-        """Forget measured times and earlier losses."""
+        """Delete measured times and earlier losses."""
         self._timed.clear()
         self._flat_from = 0
         self._next_step = self.clock()

@@ -1,4 +1,4 @@
-"""Networks to begin with. A test checks what each preset is meant to show."""
+"""Prepared networks. A test checks the effect that each preset should show."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ class Preset:
 
     @property
     def reason(self) -> str | None:
-        """The reason why it cannot be used here; None if it can."""
+        """The reason why the preset cannot be used here; None if it can."""
         missing = sorted(_named_variants(self.spec) - set(variants.usable()))
         if missing:
             return f"it needs the variant {missing[0]}"
         return DATASETS[self.spec["data"]["name"]].reason
 
     def described(self) -> dict[str, Any]:
-        """Return it in the form for the page."""
+        """Return the preset in the form for the page."""
         reason = self.reason
         return {
             "id": self.id,

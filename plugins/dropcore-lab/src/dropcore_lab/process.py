@@ -1,4 +1,4 @@
-"""The training process as the session sees it: start it, send to it, notice its end."""
+"""The training process: starts it, sends messages to it, and detects its end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import IO, Any
 from dropcore_lab import wire
 from dropcore_lab.wire import Message
 
-# Several threads would slow down small matrices, and change how large ones round.
+# Several threads would slow down products of small matrices, and change the rounding of large ones.
 ONE_THREAD = dict.fromkeys(
     (
         "OPENBLAS_NUM_THREADS",
@@ -26,7 +26,7 @@ ONE_THREAD = dict.fromkeys(
     ),
     "1",
 )
-PATIENCE = 2.0  # seconds that a process gets to end by itself
+PATIENCE = 2.0  # seconds that the process has to end by itself
 
 Call = Callable[[Callable[[], None]], Any]
 
@@ -39,10 +39,10 @@ class Process:
     on_message : callable
         Called with a message and its buffers.
     on_end : callable
-        Called once with the exit status, but not after `stop`.
+        Called once with the exit status; not called after `stop`.
     call : callable
-        Takes a function without arguments and runs it where the callbacks are to run: an event
-        loop's ``call_soon_threadsafe``. It is called from another thread.
+        Takes a function without arguments, and runs it in the thread of the callbacks, such as an
+        event loop's ``call_soon_threadsafe``. It is called from another thread.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """The number of the process."""
+        """The process id."""
         return self._process.pid
 
     def send(self, message: Message) -> None:
@@ -81,7 +81,7 @@ class Process:
         self._outgoing.put(message)
 
     def stop(self) -> None:
-        """End it at once, also while it computes."""
+        """End the process at once, even if it is computing."""
         self._stopped = True
         self._process.kill()
         self._process.wait(PATIENCE)
@@ -90,10 +90,12 @@ class Process:
         self._writer.join(PATIENCE)
 
     def _write(self, pipe: IO[bytes]) -> None:
-        with contextlib.suppress(OSError, ValueError):  # its end is noticed by the reader
+        with contextlib.suppress(
+            OSError, ValueError
+        ):  # the reading thread detects the end of the process
             while (message := self._outgoing.get()) is not None:
                 wire.write(pipe, message)
-        with contextlib.suppress(OSError):  # what was not written before it ended
+        with contextlib.suppress(OSError):  # unwritten data of a process that has ended
             pipe.close()
 
     def _listen(self, pipe: IO[bytes]) -> None:

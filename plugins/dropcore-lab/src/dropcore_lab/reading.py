@@ -1,4 +1,4 @@
-"""How a specification is read: what each field accepts, and every fault with its path."""
+"""Reads a specification: the accepted values of each field, and every fault with its path."""
 
 from __future__ import annotations
 
@@ -89,12 +89,12 @@ def read(value: Any) -> Spec:
     Parameters
     ----------
     value : object
-        As JSON gives it. What is absent gets its default.
+        The parsed JSON. An absent field gets its default.
 
     Raises
     ------
     Faults
-        With all that were found.
+        With all faults.
     """
     faults: list[Fault] = []
     reader = Reader(value, "", faults)
@@ -175,7 +175,7 @@ def _dropout_of(reader: Reader) -> Dropout | None:
         return None
     try:
         variant = variants.instance(name, options)
-    except Exception as error:  # a variant may raise what it likes
+    except Exception as error:  # a variant may raise any exception
         reader.refuse("options", options, f"options of {name}: {error}")
         return None
     try:

@@ -1,4 +1,4 @@
-"""Masks by their step, their address or their record."""
+"""Makes masks again, by their step, their address or their record."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dropcore_lab.wire import Arrays, Message
 
 
 def of_step(training: Training, run: int, step: int) -> Sent:
-    """Return the masks of a step, which need not have been done."""
+    """Return the masks of a step, also of a future step."""
     arrays = Arrays()
     rows = training.rows_at(step)
     x = training.rows.train.x[rows]
@@ -60,7 +60,7 @@ def again(
     Raises
     ------
     NotPossible
-        If it is neither, or what is lacking is not given.
+        If the text is neither, or p or the shape is missing.
     """
     text = text.strip()
     if text.startswith("{"):
@@ -120,7 +120,7 @@ def _of_record(text: str) -> dropcore.Mask:
         raise NotPossible(f"That is no record: {found}") from None
     except NotPossible:
         raise
-    except Exception as error:  # a variant may raise what it likes
+    except Exception as error:  # a variant may raise any exception
         raise NotPossible(f"That is no record: {error}") from None
     if mask.draw is None:
         raise NotPossible("That is the record of an inference pass: nothing was dropped.")
@@ -136,7 +136,7 @@ def _of_address(
     p: float | None,
     shape: Sequence[int] | None,
 ) -> dropcore.Mask:
-    """The mask of a column of the network, or of what was given."""
+    """The mask of a column of the network, or of the given p and shape."""
     options: dict[str, Any] = {"variant": "standard", "options": {}}
     if layer is not None and step is not None:
         module = training.networks[run].drops[layer]

@@ -34,14 +34,14 @@ ENDED = 1001
 
 
 class Server:
-    """The Lab's server on this machine alone.
+    """The Lab's server, which only this machine can reach.
 
     Parameters
     ----------
     port : int
-        0: any that is free.
+        0: any free port.
     spec : Spec, optional
-        To begin with.
+        The first specification.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class Server:
 
     @property
     def address(self) -> str:
-        """Where the page is, with the token."""
+        """The address of the page, with the token."""
         return f"http://{security.ADDRESS}:{self.port}/#token={self.token}"
 
     async def close(self) -> None:
@@ -104,13 +104,13 @@ class Guarded(tornado.web.RequestHandler):
         self.server = server
 
     def set_default_headers(self) -> None:
-        """Set the headers of every answer, of errors too."""
+        """Set the headers of every response, also of errors."""
         self.clear_header("Server")
         for name, value in security.HEADERS.items():
             self.set_header(name, value)
 
     def prepare(self) -> None:
-        """Refuse before anything is served."""
+        """Check the request before anything is sent."""
         host = self.request.headers.get("Host")
         origin = self.request.headers.get("Origin")
         if not security.is_own_host(host, self.server.port):
@@ -119,18 +119,18 @@ class Guarded(tornado.web.RequestHandler):
             self.refuse(f"Origin {origin!r}")
 
     def refuse(self, what: str) -> None:
-        """Answer 403, and say why in the log."""
+        """Answer 403, and write the reason to the log."""
         log.warning("refused: %s", what[:200])
         self.set_status(403)
         self.finish("Refused: this server serves its own page alone.\n")
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Answer with the status alone."""
+        """Answer with the status only."""
         self.finish(f"{status_code}\n")
 
 
 class File(Guarded):
-    """One of the page's files, which was read when the server began."""
+    """One of the page's files, which was read when the server started."""
 
     def initialize(self, server: Server, content: bytes = b"", kind: str = "") -> None:
         """Take the content and its type."""
@@ -138,7 +138,7 @@ class File(Guarded):
         self.content, self.kind = content, kind
 
     def get(self) -> None:
-        """Send it."""
+        """Send the file."""
         self.set_header("Content-Type", self.kind)
         self.finish(self.content)
 
@@ -155,14 +155,14 @@ class NotFound(Guarded):
 
 
 class Page(Guarded, tornado.websocket.WebSocketHandler):
-    """A page's WebSocket. One page is served: the newest."""
+    """A page's WebSocket. Only the newest page is served."""
 
     def check_origin(self, origin: str) -> bool:
         """Whether a page of that origin may connect."""
         return security.is_own_origin(origin, self.server.port)
 
     def get_websocket_protocol(self) -> tornado.websocket.WebSocketProtocol | None:
-        """Tornado's own; that it refuses a message for its size is logged."""
+        """Tornado's protocol, which also logs messages that it refuses for their size."""
         protocol = super().get_websocket_protocol()
         if protocol is not None:
             close = protocol.close
@@ -184,7 +184,7 @@ class Page(Guarded, tornado.websocket.WebSocketHandler):
         )
 
     def on_message(self, data: str | bytes) -> None:
-        """Hand a message to the session."""
+        """Pass a message to the session."""
         message = _parsed(data)
         if not self.greeted:
             self._greet(message)
@@ -225,7 +225,7 @@ class Page(Guarded, tornado.websocket.WebSocketHandler):
 
 
 def _parsed(data: str | bytes) -> Any:
-    """The message in a frame; if it is not JSON, its text, which the session refuses."""
+    """The message in a frame; its text, which the session refuses, if it is not JSON."""
     if isinstance(data, bytes):
         return "bytes"
     try:

@@ -1,7 +1,7 @@
-"""Answers the messages that the worker gets. It knows neither pipes nor the page.
+"""Answers the messages that the worker gets, independently of pipes and the page.
 
-`Service.handle` takes a message whose fields were checked; `Service.work` does a little of what is
-to be done, and says how long nothing is. All that is sent goes through the function it was given.
+`Service.handle` takes a message whose fields were checked. `Service.work` does a small part of the
+pending work, and returns how long there is no work. All messages are sent by the function `send`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from dropcore_lab.wire import Message
 
 FRAME_EVERY = 0.1  # seconds, while playing
 PICTURE_EVERY = 0.25
-FRAMES_REST = 2.0  # at most a third of the time is for frames
-SLICE = 0.02  # of work, before messages are looked at
+FRAMES_REST = 2.0  # rest after a frame, in units of its time: frames take a third at most
+SLICE = 0.02  # seconds of work between two looks for messages
 IDLE = 3600.0
 
 Send = Callable[[Message, list[bytes]], None]
@@ -39,14 +39,14 @@ class Running:
 
 
 class Service:
-    """Answers messages about one specification after the other.
+    """Answers messages about a specification, which can be replaced.
 
     Parameters
     ----------
     send : callable
         Takes a message and its buffers.
     clock : callable
-        Seconds that only grow.
+        A monotonic clock, in seconds.
     """
 
     def __init__(self, send: Send, clock: Callable[[], float] = time.monotonic) -> None:
@@ -57,18 +57,18 @@ class Service:
         self.frames = Frames()
         self.view = View()
         self.running: Running | None = None
-        self._changed = False  # since the last frame
+        self._changed = False  # whether anything changed since the last frame
         self._next_frame = self._next_picture = 0.0
 
     # --------------------------------------------------------------- messages
 
     def handle(self, message: Message) -> None:
-        """Carry out a message."""
+        """Execute a message."""
         with self._reported(message.get("id")):
             getattr(self, f"_on_{message['type']}")(message)
 
     def work(self) -> float:
-        """Work for a moment; return for how many seconds there is no work without a message."""
+        """Work for a moment; return the seconds until there is work without a new message."""
         with self._reported(None if self.running is None else self.running.re):
             if self.running is not None:
                 self._run_job(self.running)
@@ -87,7 +87,7 @@ class Service:
 
     @property
     def training(self) -> Training:
-        """What is trained."""
+        """The current training."""
         assert self.playback is not None, "the first message has the specification"
         return self.playback.training
 
@@ -97,7 +97,7 @@ class Service:
         self._answer(message, jobs.advise(self.training))
 
     def _on_attach(self, message: Message) -> None:
-        """A page has come, which has no data yet."""
+        """A new page has connected, which has no data yet."""
         if self.playback is not None:
             self._cancel()
             self.playback.pause("user")
@@ -109,7 +109,7 @@ class Service:
         self._answer(message, jobs.advise(self.training))
 
     def _on_detach(self, message: Message) -> None:
-        """The page has gone."""
+        """The page has disconnected."""
         self._cancel()
         if self.playback is not None:
             self.playback.pause("hidden")
@@ -243,7 +243,7 @@ class Service:
         return self.frames.acknowledged and self.clock() >= self._next_frame
 
     def _show(self, *, picture: bool) -> None:
-        """Note that something has changed, so that a frame is sent."""
+        """Record a change, so that a frame will be sent."""
         self._changed = True
         if picture:
             self._next_picture = 0.0

@@ -1,7 +1,8 @@
-"""The session, between a page and the training process. It knows no transport.
+"""The session, between a page and the training process, independently of the transport.
 
-`Session.handle` takes a message and its buffers, checks it, answers what needs no computing, and
-hands on the rest. It holds the specification, so that nothing is lost when the process ends.
+`Session.handle` takes a message with its buffers and checks it. It answers messages that need no
+computation itself, and passes the others on. It stores the specification, so nothing is lost when
+the process ends.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ class Worker(Protocol):
     """The interface of a training process to a session; `process.Process` has it."""
 
     def send(self, message: Message) -> None:
-        """Send it a message."""
+        """Send a message to the process."""
 
     def stop(self) -> None:
-        """End it."""
+        """End the process."""
 
 
 Start = Callable[[Callable[[Message, list[bytes]], None], Callable[[int], None]], Worker]
@@ -41,9 +42,9 @@ class Session:
     Parameters
     ----------
     start : callable
-        Starts a training process; takes what to call with its messages and at its end.
+        Starts a training process. Its arguments are the callbacks for messages and for the end.
     spec : Spec, optional
-        To begin with. By default the first preset.
+        The first specification; by default the first preset.
     """
 
     def __init__(self, start: Start, spec: Spec | None = None) -> None:
@@ -52,17 +53,17 @@ class Session:
         self._send: Send | None = None
         self._greeted = False
         self._worker: Worker | None = None
-        self._page = 0  # a message of the worker goes only to the page that it was made for
+        self._page = 0  # the number of the page; messages for an older page are not sent
         self._start_worker()
 
     # ----------------------------------------------------------- who is there
 
     def attach(self, send: Send) -> None:
-        """Serve a page from now on; the one before gets nothing more."""
+        """Serve a page from now on; the previous page gets no more messages."""
         self._send, self._greeted = send, False
 
     def detach(self, send: Send) -> None:
-        """Stop serving a page, if it is still the one that is served."""
+        """Stop serving a page, if it is still the served page."""
         if self._send == send:
             self._send = None
             self._to_worker({"type": "detach"})
@@ -77,7 +78,7 @@ class Session:
     # --------------------------------------------------------------- messages
 
     def handle(self, message: Any, buffers: Sequence[Any] = ()) -> None:
-        """Take a message of the page that is served."""
+        """Handle a message of the served page."""
         re = message.get("id") if isinstance(message, dict) else None
         try:
             if buffers:
@@ -155,7 +156,7 @@ class Session:
             self._worker.send(message)
 
     def _attach_worker(self) -> None:
-        """Let it begin again for the present page."""
+        """Tell the worker that a new page is served."""
         self._page += 1
         spec = self.spec.canonical()
         self._to_worker({"type": "attach", "page": self._page, "spec": spec})

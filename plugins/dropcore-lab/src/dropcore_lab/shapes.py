@@ -26,9 +26,9 @@ class Column:
     ----------
     name, type : str
     before, shape : tuple of int
-        Of a row that it takes, and of a row that it gives.
+        The shapes of an input row and of an output row.
     parameters, edges : int
-        Numbers that are trained, and those of them that are the weights.
+        The number of trained parameters, and the number of weights among them.
     norm : bool
     activation : str
     layer : Layer or None
@@ -46,7 +46,7 @@ class Column:
 
     @property
     def units(self) -> int:
-        """How many circles it has: one for each unit or channel."""
+        """The number of circles in the picture: one for each unit or channel."""
         return self.shape[0]
 
     @property
@@ -56,7 +56,7 @@ class Column:
 
 
 class DoesNotFit(Exception):
-    """Raised for a layer that cannot follow; its two arguments are a field and what is accepted."""
+    """Raised for a layer that cannot follow; the arguments are a field and the accepted values."""
 
 
 def columns(spec: Spec) -> Iterator[Column]:
@@ -65,7 +65,7 @@ def columns(spec: Spec) -> Iterator[Column]:
     Raises
     ------
     DoesNotFit
-        By a layer that cannot follow the one before.
+        If a layer cannot follow the layer before it.
     """
     facts = spec.data.facts
     shape = facts.shape
@@ -110,7 +110,7 @@ def _convolved(layer: Layer, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def faults(spec: Spec) -> list[Fault]:
-    """Faults of a specification whose fields are valid each by itself."""
+    """The faults of a specification whose single fields are valid."""
     found = list(_unknown_columns(spec)) + list(_size_faults(spec))
     drawn = {}
     place = -2
@@ -160,7 +160,7 @@ def _size_faults(spec: Spec) -> Iterator[Fault]:
 
 
 def values_of(column: Column) -> int:
-    """Numbers in the largest array that a row needs."""
+    """The size of the largest array that a row needs."""
     if column.layer is not None and column.type == "conv":
         patches = column.before[0] * column.layer.sizes["kernel"] ** 2
         return int(math.prod(column.shape[1:]) * max(patches, column.units))
@@ -168,7 +168,7 @@ def values_of(column: Column) -> int:
 
 
 def _dropout_faults(spec: Spec, drawn: dict[str, tuple[int, tuple[int, ...]]]) -> Iterator[Fault]:
-    """Try each dropout on zeros of its shape: the variants raise what does not fit."""
+    """Try each dropout on zeros of its shape: the variants raise errors if they do not fit."""
     own = dict(spec.dropouts())
     tried = [(_path_of(name, drawn[name][0]), name, dropout) for name, dropout in own.items()]
     for number, run in enumerate(spec.runs):
@@ -194,7 +194,7 @@ def _trial(dropout: Dropout, shape: tuple[int, ...]) -> str | None:
     x = np.zeros((TRIED_ROWS, *shape), np.float32)
     try:
         dropcore.dropout(x, dropout.p, training=True, rng=0, variant=dropout.variant)
-    except Exception as error:  # a variant may raise what it likes
+    except Exception as error:  # a variant may raise any exception
         return str(error) or type(error).__name__
     return None
 
@@ -203,7 +203,7 @@ def _trial(dropout: Dropout, shape: tuple[int, ...]) -> str | None:
 
 
 def decisions(dropout: Dropout, shape: tuple[int, ...]) -> int:
-    """How many keep decisions a dropout makes for a row."""
+    """The number of keep decisions of a dropout for a row."""
     variant = dropout.variant
     if not 0 < dropout.p < 1 or variant.drop_rate(dropout.p, (1, *shape)) is None:
         return 0

@@ -1,7 +1,7 @@
-"""The specification: a description of all that is trained. Immutable; ``reading.py`` makes it.
+"""The specification: the complete description of a training. Immutable; ``reading.py`` makes it.
 
-The canonical form has every field, in one order, with numbers as short as they can be; two
-specifications that mean the same have the same text.
+The canonical form has every field, in a fixed order, with numbers in their shortest form. Two
+specifications with the same meaning have the same text.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Dropout:
     variant: dropcore.Variant
 
     def canonical(self) -> dict[str, Any]:
-        """Return it in the form for JSON."""
+        """Return the canonical form, for JSON."""
         options = variants.options_of(self.variant)
         return {"p": self.p, "variant": self.variant.name, "options": options}
 
@@ -44,7 +44,7 @@ class Layer:
     dropout: Dropout | None
 
     def canonical(self) -> dict[str, Any]:
-        """Return it in the form for JSON."""
+        """Return the canonical form, for JSON."""
         return {
             "name": self.name,
             "type": self.type,
@@ -69,27 +69,27 @@ class Training:
     seed: int
 
     def canonical(self) -> dict[str, Any]:
-        """Return it in the form for JSON."""
+        """Return the canonical form, for JSON."""
         return dict(vars(self))
 
 
 @dataclass(frozen=True)
 class Run:
-    """One of the runs: the dropout that it has in place of that of the layers."""
+    """One of the runs: the dropouts that it uses instead of those of the layers."""
 
     name: str
     p: float | None
     dropout: Mapping[str, Dropout]
 
     def canonical(self) -> dict[str, Any]:
-        """Return it in the form for JSON."""
+        """Return the canonical form, for JSON."""
         own = {name: dropout.canonical() for name, dropout in self.dropout.items()}
         return {"name": self.name, "p": self.p, "dropout": own}
 
 
 @dataclass(frozen=True)
 class Spec:
-    """All of what is trained."""
+    """The complete specification."""
 
     data: Data
     input: Dropout | None
@@ -99,7 +99,7 @@ class Spec:
     runs: tuple[Run, ...]
 
     def canonical(self) -> dict[str, Any]:
-        """Return it in the form for JSON."""
+        """Return the canonical form, for JSON."""
         return {
             "lab": VERSION,
             "data": self.data.canonical(),
@@ -116,14 +116,14 @@ class Spec:
         return json.dumps(self.canonical(), separators=(",", ":"), ensure_ascii=False)
 
     def dropouts(self) -> Iterator[tuple[str, Dropout]]:
-        """Yield the dropout of columns, with their names, in the order of the network."""
+        """Yield the name and the dropout of each column, in the order of the network."""
         layers = [(layer.name, layer.dropout) for layer in self.layers]
         for name, dropout in [("input", self.input), *layers, ("output", self.output)]:
             if dropout is not None:
                 yield name, dropout
 
     def of_run(self, run: int) -> dict[str, Dropout]:
-        """Return the dropout of columns in one of the runs."""
+        """Return the dropout of each column in one of the runs."""
         one = self.runs[run]
         return {
             name: one.dropout.get(name) or (dropout if one.p is None else replace(dropout, p=one.p))
@@ -131,7 +131,7 @@ class Spec:
         }
 
     def seeded(self, seed: int) -> Spec:
-        """Return it with another seed for rows and training."""
+        """Return the specification with another seed for rows and training."""
         values = dict(self.data.values)
         if "seed" in values:
             values["seed"] = seed

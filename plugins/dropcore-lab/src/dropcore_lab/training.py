@@ -1,8 +1,9 @@
 """Training of several runs, step by step, with measurements.
 
-All runs have the same first weights, the same batches and the same streams. A step takes one draw
-of every dropout, so the draw index of a mask is the number of its step. What a step gives depends
-on the specification and its number alone: not on when it was looked at, nor on pauses.
+All runs have the same initial weights, the same batches and the same streams. A step takes one draw
+of every dropout, so the draw index of a mask is the number of its step. The result of a step
+depends only on the specification and the number of the step, not on pauses or on what the page
+shows.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ PLATEAU_CHANGE = 1e-3
 
 @dataclass(frozen=True)
 class NotFinite:
-    """Where values were first not finite."""
+    """The place where values were first not finite."""
 
     run: int
     column: str
@@ -55,9 +56,9 @@ class Shown:
     rows : array
         The numbers of the training rows in its batch.
     passes : list of Pass
-        For each run, as the step saw it.
+        The pass of the step, for each run.
     before : list of dict
-        For each run, the state that the step began with; empty for a preview.
+        The state at the beginning of the step, for each run; empty for a preview.
     """
 
     step: int
@@ -79,8 +80,8 @@ class Network:
         self.kept = {name: np.zeros(units[name], np.int64) for name in self.drops}
         self.decided = dict.fromkeys(self.drops, 0)
         self.step_loss = math.nan
-        self.training_on = math.nan  # the mean of the losses before it was measured
-        self.losses: list[float] = []  # of the steps since the last point
+        self.training_on = math.nan  # the mean of the losses before the last measurement
+        self.losses: list[float] = []  # the losses of the steps since the last point
 
     @property
     def drops_anything(self) -> bool:
@@ -96,7 +97,7 @@ class Network:
         return float(loss.item())
 
     def update(self, loss: float) -> None:
-        """Change the weights, and count."""
+        """Change the weights, and update the counts."""
         self.optimizer.step()
         self.step_loss = loss
         self.losses.append(loss)
@@ -113,12 +114,12 @@ class Network:
         self.decided[name] += keep.size // keep.shape[1]
 
     def counted(self, name: str) -> Array | None:
-        """How often each unit of a column was kept; None if it has no decisions."""
+        """The number of times that each unit of a column was kept; None without decisions."""
         drop = self.drops.get(name)
         return self.kept[name] if drop is not None and passes.decides(drop.variant) else None
 
     def state(self) -> dict[str, Any]:
-        """Return all that the next steps depend on, and the counts."""
+        """Return the complete state for the next steps, and the counts."""
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -130,7 +131,7 @@ class Network:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take back what `state` returned."""
+        """Restore a state that `state` returned."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.kept = {name: kept.copy() for name, kept in state["kept"].items()}
@@ -145,14 +146,15 @@ class Training:
     Attributes
     ----------
     spec : Spec
-        Its number of steps and the names of its runs may be changed; nothing else.
+        Only its number of steps and the names of its runs may change.
     rows : Rows
     networks : list of Network
     step : int
-        How many steps were done.
+        The number of steps done.
     steps : list of int
+        The steps at which losses were measured.
     points : list of list of Measured
-        At each of `steps`, for each run.
+        The measurements at each of `steps`, for each run.
     shown : Shown
     not_finite : NotFinite or None
     """
@@ -180,7 +182,7 @@ class Training:
         return self.step >= self.spec.training.steps
 
     def rows_at(self, step: int) -> Array:
-        """Return the numbers of the training rows that a step sees."""
+        """Return the numbers of the training rows in the batch of a step."""
         epoch, place = divmod(step, len(self.batches))
         if self._epoch[0] != epoch:
             state = self.batches.state_dict() | {"epoch": epoch, "place": 0}
@@ -189,9 +191,9 @@ class Training:
         return self._epoch[1][place]
 
     def advance(self, *, show: bool) -> None:
-        """Train for a step, and remember it if it is to be shown.
+        """Train for a step, and record it if it will be shown.
 
-        Where a loss is not finite no weight is changed, and `not_finite` says where it began.
+        If a loss is not finite, no weight changes, and `not_finite` names the first such place.
         """
         rows = self.rows_at(self.step)
         x, y = self.rows.train.x[rows], self.rows.train.y[rows]
@@ -218,12 +220,12 @@ class Training:
             self.shown = Shown(self.step - 1, rows, seen, before, points)
 
     def again(self) -> dict[str, bool] | None:
-        """Take the shown step again, from where it began.
+        """Take the shown step again, from the state at its beginning.
 
         Returns
         -------
         dict or None
-            Whether losses and masks are the same to the bit; None where no step is shown.
+            Whether losses and masks are the same to the bit; None if no step is shown.
         """
         shown = self.shown
         if not shown.before:
@@ -246,7 +248,7 @@ class Training:
         }
 
     def preview(self, step: int) -> Shown:
-        """Return a step as it would be with the present weights; nothing is changed."""
+        """Compute a step with the present weights, without changing anything."""
         rows = self.rows_at(step)
         x = self.rows.train.x[rows]
         seen = [passes.of_step(network.model, x, step) for network in self.networks]
@@ -258,7 +260,7 @@ class Training:
         self.not_finite = NotFinite(run, *self._first_not_finite(run))
 
     def _first_not_finite(self, run: int) -> tuple[str, bool]:
-        """Name the first column with a value that is not finite; whether its weights are why."""
+        """The first column with a value that is not finite; whether its weights are the cause."""
         model = self.networks[run].model
         for name, activation in self.shown.passes[run].activations.items():
             if not np.isfinite(activation).all():
@@ -268,12 +270,12 @@ class Training:
                     if passes.column_of(module.partition(".")[0]) == name
                 ]
                 return name, not all(np.isfinite(each).all() for each in parameters)
-        return "output", False  # finite outputs, whose loss is not
+        return "output", False  # the outputs are finite, their loss is not
 
     # --------------------------------------------------------------- measuring
 
     def measure(self, network: Network) -> Measured:
-        """Measure a run as it is now."""
+        """Measure the present state of a run."""
         training_off, _ = self._evaluate(network, self.rows.train)
         validation_off, accuracy = self._evaluate(network, self.rows.validation)
         if network.losses:
@@ -283,7 +285,7 @@ class Training:
         )
 
     def _evaluate(self, network: Network, part: Part) -> tuple[float, float]:
-        """Loss and accuracy on rows with dropout off; nan where there are none."""
+        """Loss and accuracy on rows, with dropout off; nan if there are no rows."""
         if len(part) == 0:
             return math.nan, math.nan
         outputs = passes.outputs_of(network.model, part.x, self.at_once)
@@ -301,7 +303,7 @@ class Training:
         return np.array([getattr(point[run], name) for point in self.points], np.float32)
 
     def on_plateau(self, first: int) -> bool:
-        """Whether no loss of any run has changed over the last points from `first` on."""
+        """Whether no loss of any run has changed in the points from `first` on."""
         if len(self.points) - first < PLATEAU_POINTS or self.step != self.steps[-1]:
             return False
         return all(

@@ -1,8 +1,8 @@
-"""How dropout in front of batch normalisation shifts the variance of its inputs.
+"""Measures how dropout in front of batch normalisation shifts the variance of its inputs.
 
-In front of batch normalisation dropout changes the variance of what is normalised, in training
-only: inference then normalises with a variance that its own input does not have (Li, Chen, Hu,
-Yang, "Understanding the disharmony between dropout and batch normalization by variance shift",
+Dropout in front of batch normalisation changes the variance of the normalised inputs in training
+only. In inference the inputs are then normalised with a variance that they do not have (Li, Chen,
+Hu, Yang, "Understanding the disharmony between dropout and batch normalization by variance shift",
 CVPR 2019).
 """
 
@@ -28,9 +28,9 @@ def variance_shift(model: Sequential, x: NDArray[Any]) -> float:
     Returns
     -------
     float
-        Variance in training over variance in inference on the rows of x: the median over the
-        channels, of that normalisation where it is farthest from 1; nan where there is none. The
-        model is left in inference mode, its state as it was.
+        The variance in training divided by the variance in inference, on the rows of x: the median
+        over the channels, of the normalisation for which it is farthest from 1; nan if there is no
+        normalisation. Afterwards the model is in inference mode, with its old state.
     """
     if not any(isinstance(module, BatchNorm) for module in model):
         return float("nan")
@@ -38,7 +38,7 @@ def variance_shift(model: Sequential, x: NDArray[Any]) -> float:
     with _settling(model):
         training = _variances(model.train(), x)
     inference = _variances(model.eval(), x)
-    model.load_state_dict(before)  # the pass in training mode moved the running statistics
+    model.load_state_dict(before)  # the pass in training mode changed the running statistics
     shifts = [_ratio(*pair) for pair in zip(training, inference, strict=True)]
     return max(shifts, key=lambda shift: abs(np.log(shift)))
 
@@ -58,7 +58,7 @@ def _settling(model: Sequential) -> Iterator[None]:
 
 
 def _ratio(training: NDArray[Any], inference: NDArray[Any]) -> float:
-    """Compare channel by channel; one that is dead in inference has no ratio."""
+    """Compare channel by channel; a channel without variance in inference has no ratio."""
     alive = inference > 0
     return float(np.median(training[alive] / inference[alive])) if alive.any() else float("nan")
 

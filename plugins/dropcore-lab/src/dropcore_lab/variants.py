@@ -42,9 +42,9 @@ class Option:
     Attributes
     ----------
     name, type, text : str
-        `type` as it is annotated; `text` of the docstring.
+        The annotation, and the text of the docstring.
     field : Field or None
-        What JSON has for it; None: nothing.
+        The field for its JSON form; None if there is no such form.
     required : bool
     """
 
@@ -57,15 +57,15 @@ class Option:
 
 @dataclasses.dataclass(frozen=True)
 class Offer:
-    """One variant as the page offers it.
+    """One variant in the form for the page.
 
     Attributes
     ----------
     name, text, p_domain, distribution, version : str
     reason : str or None
-        Why it cannot be used; None: it can.
+        The reason why the variant cannot be used; None if it can.
     decides : bool
-        Whether it has keep decisions.
+        Whether the variant has keep decisions.
     options : tuple of Option
     """
 
@@ -79,7 +79,7 @@ class Offer:
     options: tuple[Option, ...] = ()
 
     def described(self) -> dict[str, Any]:
-        """Return it in the form for the page."""
+        """Return the variant in the form for the page."""
         facts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         facts["available"] = self.reason is None
         facts["options"] = [
@@ -102,19 +102,19 @@ class Offer:
 def offers() -> Mapping[str, Offer]:
     """Every installed variant by name. Their modules are imported."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dropcore.PluginWarning)  # the reason tells it
+        warnings.simplefilter("ignore", dropcore.PluginWarning)  # `reason` has the same text
         return {plugin.name: _offer(plugin) for plugin in _plugins()}
 
 
 def usable() -> tuple[str, ...]:
-    """Names of those that can stand in a network here."""
+    """The names of the variants that can be used in a network here."""
     return tuple(name for name, offer in offers().items() if offer.reason is None)
 
 
 def instance(name: str, options: Mapping[str, Any]) -> dropcore.Variant:
     """Make a variant from options in JSON; the same object for the same options.
 
-    The core remembers variants by their identity: new ones with every edit would fill its memory.
+    The core caches variant objects by their id: new objects with every edit would fill the cache.
     """
     return _instance(name, json.dumps(options))
 
@@ -128,12 +128,12 @@ def _instance(name: str, options: str) -> dropcore.Variant:
 
 
 def options_of(variant: dropcore.Variant) -> dict[str, Any]:
-    """All options of a variant as JSON has them."""
+    """All options of a variant in their JSON form."""
     return {name: as_json(value) for name, value in variant.options().items()}
 
 
 def as_json(value: Any) -> Any:
-    """Write an option's value as JSON has it: a tuple as a list."""
+    """The JSON form of an option's value: a tuple becomes a list."""
     if isinstance(value, tuple):
         return list(value)
     return canonical_number(value) if isinstance(value, float) else value
@@ -194,7 +194,7 @@ def _field(hint: Any) -> Field | None:
 
 
 def documented(doc: str) -> dict[str, str]:
-    r"""What a docstring says of each parameter, in one line.
+    r"""The description of each parameter in a docstring, in one line.
 
     >>> documented("Do.\n\nParameters\n----------\na, b : int\n    Two\n    numbers.\n")
     {'a': 'Two numbers.', 'b': 'Two numbers.'}

@@ -1,4 +1,4 @@
-"""What the page looks at."""
+"""The part of the training that the page shows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dropcore_lab.wire import Message
 
 @dataclass(frozen=True)
 class View:
-    """What the page looks at."""
+    """The part of the training that the page shows."""
 
     run: int = 0
     row: int = 0
@@ -20,7 +20,7 @@ class View:
     unit: int | None = None
 
     def within(self, training: Training) -> View:
-        """Return it for a network that may lack what it looks at."""
+        """Return the view for a network that may lack the shown layer or unit."""
         run = min(self.run, len(training.networks) - 1)
         row = min(self.row, len(training.shown.rows) - 1)
         found = next((c for c in columns(training.spec) if c.name == self.layer), None)
@@ -30,6 +30,6 @@ class View:
         return replace(self, run=run, row=row, unit=unit)
 
     def message(self) -> Message:
-        """Return it in the form for the page."""
+        """Return the view in the form for the page."""
         focus = None if self.layer is None else {"layer": self.layer, "unit": self.unit}
         return {"run": self.run, "row": self.row, "mode": self.mode, "focus": focus}

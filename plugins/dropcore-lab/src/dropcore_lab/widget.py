@@ -26,7 +26,7 @@ class Lab(anywidget.AnyWidget):
     Raises
     ------
     dropcore_lab.fields.Faults
-        With all that is wrong with the specification.
+        With all faults of the specification.
 
     Notes
     -----
@@ -36,7 +36,7 @@ class Lab(anywidget.AnyWidget):
 
     _esm = STATIC / "lab.js"
     _css = STATIC / "lab.css"
-    _session: Session | None = None  # ipywidgets closes what could not be made, too
+    _session: Session | None = None  # ipywidgets also closes widgets whose __init__ failed
 
     def __init__(self, specification: dict[str, Any] | str | None = None, **kwargs: Any) -> None:
         begin = None
@@ -56,7 +56,7 @@ class Lab(anywidget.AnyWidget):
 
     @property
     def spec(self) -> dict[str, Any]:
-        """The network as it is now."""
+        """The present specification."""
         assert self._session is not None
         return self._session.spec.canonical()
 

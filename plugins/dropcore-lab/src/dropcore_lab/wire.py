@@ -1,7 +1,7 @@
 """Converts a message and its arrays to bytes, for the WebSocket and for the worker's pipes.
 
-A message is four bytes with the length of its JSON, the JSON, and the arrays; PROTOCOL.md says it
-in full. On a pipe its whole length comes first.
+A message is four bytes with the length of its JSON, the JSON, and the arrays; PROTOCOL.md describes
+the format. On a pipe the length of the whole message comes first.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ class Arrays:
         self.arrays: list[NDArray[Any]] = []
 
     def add(self, array: NDArray[Any], dtype: str) -> int:
-        """Take an array, as that dtype."""
+        """Add an array, converted to the dtype."""
         self.arrays.append(np.ascontiguousarray(array, np.dtype(DTYPES[dtype]).newbyteorder("<")))
         return len(self.arrays) - 1
 
     def described(self) -> list[dict[str, Any]]:
-        """Their description for the JSON."""
+        """The description of the arrays for the JSON."""
         return [{"dtype": a.dtype.str[1:], "shape": list(a.shape)} for a in self.arrays]
 
 
 def finished(message: Message, arrays: Arrays) -> tuple[Message, list[bytes]]:
-    """Return a message that describes its arrays, and their bytes."""
+    """Return the message with a description of the arrays, and the bytes of the arrays."""
     if arrays.arrays:
         message = {**message, "buffers": arrays.described()}
     return message, [array.tobytes() for array in arrays.arrays]
 
 
 def to_json(message: Message) -> str:
-    """Write the JSON of a message; raises if a number is not finite, which is a bug of the Lab."""
+    """Write the JSON of a message. A number that is not finite is a bug of the Lab, and raises."""
     return json.dumps(message, separators=(",", ":"), allow_nan=False)
 
 
 def encode(message: Message, buffers: Sequence[bytes | memoryview]) -> bytes:
-    """Write a message, with the description of its buffers, and the buffers as one piece.
+    """Write a message, which describes its buffers, and the buffers, as one bytes object.
 
     >>> message = {"type": "x", "buffers": [{"dtype": "u1", "shape": [3]}]}
     >>> decode(encode(message, [b"abc"])) == (message, [b"abc"])

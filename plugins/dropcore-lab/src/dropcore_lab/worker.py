@@ -1,7 +1,8 @@
 """The training process: ``python -m dropcore_lab.worker``.
 
-It reads messages from its standard input and writes to its standard output, as `wire` says. A
-thread reads, so that whoever writes to it never waits for a computation. It ends with its input.
+It reads messages from its standard input and writes messages to its standard output, in the format
+of `wire`. A separate thread reads, so the writer never waits for a computation. The process ends at
+the end of its input.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def main() -> None:
 
 
 def _answer(service: Service, incoming: queue.SimpleQueue[Message], wait: float) -> None:
-    """Take the messages that have come; wait for one if there is time."""
+    """Handle all waiting messages; if there are none, wait at most `wait` seconds."""
     while True:
         try:
             message = incoming.get(timeout=wait) if wait else incoming.get_nowait()
@@ -50,7 +51,7 @@ def _listen(pipe: IO[bytes], incoming: queue.SimpleQueue[Message]) -> None:
 
 
 def _only_for_messages() -> IO[bytes]:
-    """Take the standard output for messages; what a plugin prints goes to the standard error."""
+    """Reserve standard output for messages; prints of plugins go to standard error."""
     outgoing = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     return outgoing

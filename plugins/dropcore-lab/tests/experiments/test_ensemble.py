@@ -83,7 +83,7 @@ def test_words_follow_the_figures():
         "p = 0.1, 2 layers against 1: that distance is higher by 0.0200 ± 0.0000.",
         "p = 0.5, 2 layers against 1: that distance is not clearly changed (higher in 2 of 3 "
         "seeds, lower in 0).",
-        "1 layer: one pass is the geometric mean, but for rounding, at every p and seed.",
+        "1 layer: except for rounding, one pass is the geometric mean at every p and seed.",
         "2 layers: one pass is nearer to the geometric mean in every seed at p = 0.1; not clearly "
         "nearer to one of them at p = 0.5.",
         "The mean over samples comes nearer to the arithmetic mean than one pass does, on average, "

@@ -37,7 +37,7 @@ def test_the_tables_fit_a_narrow_terminal(name, run, monkeypatch):
     printed, _ = run(name, TINY[name])
     assert "…" not in printed
     lines = [line for line in printed.splitlines()[:-1] if not line.startswith("dc1:")]
-    assert max(map(len, lines)) <= 60  # but for what is to be copied: an address, the path
+    assert max(map(len, lines)) <= 60  # except text to copy: an address, the path
 
 
 @pytest.mark.parametrize("name", TINY)

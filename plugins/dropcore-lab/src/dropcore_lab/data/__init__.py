@@ -1,8 +1,8 @@
-"""Data sets: those that the page offers, the part of a specification about them, and their rows.
+"""Data sets: the list for the page, the data part of a specification, and the rows.
 
 - ``datasets.py``: the table of all data sets;
 - ``sources.py``: the functions that make or load rows;
-- ``table.py``: a CSV of one's own.
+- ``table.py``: the user's own CSV.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Data:
         return Facts(task, shape, parsed.classes, parsed.features, rows, validation)
 
     def parsed(self) -> table.Table:
-        """The rows of a CSV, as they are in the file."""
+        """The rows of a CSV, unchanged."""
         values = self.values
         return _parse(values["text"], values["target"], values["task"])
 
@@ -99,7 +99,7 @@ class Facts:
 
     @property
     def outputs(self) -> int:
-        """How many units the output layer has."""
+        """The number of units of the output layer."""
         return len(self.classes) if self.task == "classes" else 1
 
     @property
@@ -164,7 +164,7 @@ class Rows:
 
 
 def load(data: Data) -> Rows:
-    """Make or load the rows: the same specification gives the same."""
+    """Make or load the rows; the same specification gives the same rows."""
     facts = data.facts
     rng = np.random.default_rng(data.values.get("seed", 0))
     total = facts.rows + facts.validation
@@ -188,7 +188,7 @@ def load(data: Data) -> Rows:
 
 
 def grid(rows: Rows) -> tuple[list[list[float]], Array] | None:
-    """The range of a picture over the inputs and its points; None where there is none."""
+    """The range of a picture over the inputs, and its points; None if there is no picture."""
     if rows.facts.picture not in ("boundary", "fit"):
         return None
     x = np.concatenate([rows.train.x, rows.validation.x])

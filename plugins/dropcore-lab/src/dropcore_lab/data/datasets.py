@@ -23,21 +23,21 @@ class Dataset:
     title, text : str
         For the page.
     source : callable or None
-        Of `sources`; None: the rows are in the specification.
+        A function in `sources`; None if the rows are in the specification.
     task : {"binary", "classes", "number"}
     shape : tuple of int
-        Of a row.
+        The shape of a row.
     classes : tuple of str
     features : tuple of str
-        Names, where a row is a list of numbers.
+        The names of the inputs, if a row is a list of numbers.
     fields : mapping of str to Field
-        What can be set, in the order of the canonical form.
+        The settings, in the order of the canonical form.
     most : int
-        How many rows there are, training and validation together.
+        The largest number of rows, training and validation together.
     needs : str
-        The distribution that brings it; "": none.
+        The distribution that has the data; "" if none is needed.
     standardise : bool
-        Whether inputs are divided by their deviation.
+        Whether inputs are divided by their standard deviation.
     """
 
     title: str
@@ -54,7 +54,7 @@ class Dataset:
 
     @property
     def reason(self) -> str | None:
-        """The reason why it cannot be used; None if it can."""
+        """The reason why the data set cannot be used; None if it can."""
         module = {"scikit-learn": "sklearn"}.get(self.needs)
         if module is None or importlib.util.find_spec(module) is not None:
             return None

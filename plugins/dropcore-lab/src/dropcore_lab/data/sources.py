@@ -1,7 +1,7 @@
-"""Functions that make or load rows. Each stands alone: its text goes into exported scripts.
+"""Functions that make or load rows. Each is self-contained: its text goes into exported scripts.
 
-All take how many rows, how much noise, and a generator, and return inputs and targets: class
-numbers, or numbers.
+All take the number of rows, the noise and a generator, and return inputs and targets (class
+numbers, or numbers).
 """
 
 import numpy as np
@@ -48,7 +48,7 @@ def sine(n: int, noise: float, rng: np.random.Generator) -> tuple[np.ndarray, np
 
 
 def ten(n: int, noise: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Ten inputs. The class follows from three of them, and not from the other seven."""
+    """Ten inputs. The class depends on three of them, not on the other seven."""
     x = rng.normal(size=(n, 10))
     y = (x[:, 0] * x[:, 1] + x[:, 2] > 0).astype(int)
     return x + noise * rng.normal(size=x.shape), y
@@ -87,7 +87,7 @@ def with_wrong(y: np.ndarray, share: float, classes: int, rng: np.random.Generat
 
 
 def standardised(x: np.ndarray, rows: int) -> np.ndarray:
-    """Take off the mean of the first `rows`, and divide by their standard deviation."""
+    """Subtract the mean of the first `rows`, and divide by their standard deviation."""
     deviation = x[:rows].std(axis=0)
     x = (x - x[:rows].mean(axis=0)) / np.where(deviation > 0, deviation, 1)
     return x

@@ -1,4 +1,4 @@
-"""A CSV of the user: columns of numbers and a target, or a description of what is wrong."""
+"""A CSV of the user: columns of numbers and a target, or a description of the fault."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dropcore_lab.fields import Fault, Faults
 
 @dataclass(frozen=True)
 class Table:
-    """What a CSV holds.
+    """The content of a CSV.
 
     Attributes
     ----------
@@ -89,9 +89,9 @@ def _lines(text: str) -> list[Line]:
 
 
 def _delimiter(content: list[str]) -> str:
-    """What parts the cells: where commas may be within numbers, it is a semicolon or a tab."""
+    """The delimiter of the cells; a semicolon or a tab if commas may be within numbers."""
     first = next((line for line in content if line.strip()), "")
-    with contextlib.suppress(csv.Error):  # which is said when all lines are read
+    with contextlib.suppress(csv.Error):  # reported later, when all lines are read
         for mark in ";\t":
             if len(next(csv.reader([first], delimiter=mark), [])) > 1:
                 return mark

@@ -1,8 +1,8 @@
 """Experiments that show what dropout does, run by ``dropcore experiment NAME``.
 
 Each experiment is a module of this package with two functions, ``add_arguments(parser)`` and
-``run(args)``; a line in `EXPERIMENTS` makes it known. The modules need the optional packages of
-`extras.NEEDED`; importing this package loads none of them.
+``run(args)``; `EXPERIMENTS` has a line for each. The modules need the optional packages in
+`extras.NEEDED`; importing this package imports none of them.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ class _Module(Protocol):
 
 @dataclass(frozen=True)
 class Experiment:
-    """One experiment, as the command line sees it.
+    """The entry of one experiment for the command line.
 
     Attributes
     ----------
     name : str
-        As it is typed.
+        The name on the command line.
     summary : str
-        What it measures, in one line.
+        A description in one line.
     seconds : int
-        How long it takes with the defaults, about.
+        The approximate time with the defaults.
     """
 
     name: str
@@ -61,11 +61,11 @@ class Experiment:
         self._module.add_arguments(parser)
 
     def run(self, args: argparse.Namespace) -> int:
-        """Run it and print what it measured; the result is the exit status.
+        """Run the experiment and print the measurements; the result is the exit status.
 
-        The picture goes to the directory `args.out`. What prevents it, is one line on the standard
-        error and the status 1: packages that are missing, options that cannot be followed, a
-        directory that cannot be written to. An interruption is the status 130.
+        The picture goes to the directory `args.out`. If packages are missing, options contradict
+        each other, or the directory is not writable, one line on standard error says so, and the
+        status is 1. After an interruption the status is 130.
         """
         missing = extras.missing()
         if missing:
@@ -81,10 +81,10 @@ class Experiment:
         return status
 
     def _run(self, args: argparse.Namespace) -> int:
-        output.try_out(args.out, f"{self.name}.png")  # before the training, should it be impossible
+        output.try_out(args.out, f"{self.name}.png")  # before the training, which may take long
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]
 
-        # The matrices are small: more threads would slow them down where others use the machine.
+        # The matrices are small: several threads would be slower if other programs run.
         # A training that diverges is reported in words.
         with threadpool_limits(1), np.errstate(all="ignore"):  # type: ignore[no-untyped-call,unused-ignore]
             return self._module.run(args)

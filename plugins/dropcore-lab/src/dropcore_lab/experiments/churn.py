@@ -1,8 +1,8 @@
 """The network of the tutorials: two inputs, four hidden units, one output, five customers.
 
 First one training step with all its numbers (`churn_steps`), then whole trainings at several p.
-Five made-up rows are no data to learn from, so nothing here speaks of new customers, but for one
-figure: each network is trained once more without each of the rows, and asked for that row.
+Five invented rows cannot show how well a network predicts for new customers. One figure gives a
+hint: each network is also trained without each of the rows, and then tested on that row.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ POINTS = 50
 
 @dataclass(frozen=True)
 class Config:
-    """What is printed, and what is trained how often."""
+    """The settings of the printed step and of the trainings."""
 
     printed_p: float = 0.5
     rates: tuple[float, ...] = (0.0, 0.3, 0.5, 0.7)
@@ -51,7 +51,7 @@ class Config:
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured at one rate.
+    """The measurements at one rate.
 
     Attributes
     ----------
@@ -59,9 +59,9 @@ class Measured:
     losses : array, shape (seeds, points)
         The loss on the five rows along the training, without dropout.
     right : array, shape (seeds,)
-        How many of the five rows are on the right side of one half at the end.
+        The number of the five rows that are on the right side of one half at the end.
     left_out : array, shape (seeds,)
-        The mean loss on a row that the network was not trained on.
+        The mean loss on a row without which the network was trained.
     silent : array, shape (seeds,)
         The share of the forward passes of a row in which every hidden unit was dropped.
     """
@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def measure(config: Config, out: Console, *, quiet: bool = True) -> dict[float, Measured]:
-    """Train for every rate and seed, once on all rows and once without each."""
+    """Train for every rate and seed, on all rows, and without each of the rows."""
     runs: dict[float, list[Any]] = {p: [] for p in config.rates}
     jobs = [("p =", p, "seed", number) for p in config.rates for number in config.seeds]
     for _, p, _, number in terminal.each(out, jobs, quiet=quiet):
@@ -118,7 +118,8 @@ def train(
 ) -> tuple[Sequential, NDArray[Any], float]:
     """Train one network on some rows.
 
-    Returns the network, its loss on them along the way, and how often all units were dropped.
+    Returns the network, its loss on these rows during training, and how often all units were
+    dropped.
     """
     rng = np.random.default_rng(number)
     model = Sequential(
@@ -163,7 +164,7 @@ def _left_out(config: Config, p: float, number: int) -> float:
 
 
 def print_table(out: Console, config: Config, measured: Mapping[float, Measured]) -> None:
-    """Print what every rate came to."""
+    """Print the results of every rate."""
     terminal.table(
         out,
         f"After {terminal.count(config.steps, 'step')} ({spread.heading(len(config.seeds))})",
@@ -185,7 +186,7 @@ def print_table(out: Console, config: Config, measured: Mapping[float, Measured]
 
 
 def conclusions(measured: Mapping[float, Measured]) -> list[str]:
-    """Say what the figures show; an effect is named only if every seed shows it."""
+    """The conclusions from the figures; an effect is named only if every seed shows it."""
     bad = [f"p = {p:g}" for p, m in measured.items() if not np.isfinite(m.left_out).all()]
     if bad:
         return [f"Training diverged at {', '.join(bad)}: nothing can be compared."]
@@ -213,7 +214,7 @@ def conclusions(measured: Mapping[float, Measured]) -> list[str]:
 
 
 def _coin(measured: Mapping[float, Measured]) -> str:
-    """Compare the loss on rows left out with that of knowing nothing."""
+    """Compare the loss on rows left out with the loss of a random guess."""
     better = [f"{p:g}" for p, m in measured.items() if m.left_out.mean() < np.log(2)]
     found = f"at p = {', '.join(better)}" if better else "at no p"
     return (
@@ -281,7 +282,7 @@ def _draw_network(axes: Axes, step: Step, row: int) -> None:
 
 
 def _look(keep: bool, hidden: float) -> str:
-    """Tell apart, of hidden units, the dropped, the kept that relu put to 0, and the other kept."""
+    """The style of a hidden unit: dropped, kept with relu output 0, or kept and active."""
     if not keep:
         return "dropped"
     return "kept" if hidden else "zero"

@@ -1,7 +1,7 @@
-"""One training step of the 2-4-1 network, every number on the way, for a pocket calculator.
+"""One training step of the 2-4-1 network with every number, to follow with a pocket calculator.
 
-Inputs and first weights have one digit, so that what follows can be worked out by hand; what is
-printed is rounded to four digits, computed in float64.
+Inputs and initial weights have one digit, so that the other numbers can be computed by hand. The
+numbers are computed in float64, and printed with four digits.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ class Step:
     Attributes
     ----------
     draw : str
-        The address of the mask, which repeats it.
+        The address of the mask.
     keep : bool array, shape (5, 4)
     before, hidden, dropped : arrays, shape (5, 4)
-        In front of relu, behind it, and behind dropout.
+        Before relu, after relu, and after dropout.
     logit, churn : arrays, shape (5, 1)
-        In front of the sigmoid and behind it.
+        Before and after the sigmoid.
     without : array, shape (5, 1)
-        The sigmoid in inference, every unit in use.
+        The output of the sigmoid in inference, where every unit is used.
     loss : float
     gradients : dict of str to array
-        Of dropped, hidden, before, logit, weight1, bias1, weight2, bias2.
+        The gradients of dropped, hidden, before, logit, weight1, bias1, weight2, bias2.
     """
 
     p: float

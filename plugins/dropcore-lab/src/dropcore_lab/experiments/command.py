@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
         experiment.add_arguments(parser)
         parser.set_defaults(run=experiment.run, parser=parser)
     args, rest = top.parse_known_args(argv)
-    if rest:  # reported by the parser whose arguments they are not
+    if rest:  # the parser of the experiment reports unknown arguments
         getattr(args, "parser", top).error(f"unrecognized arguments: {' '.join(rest)}")
     if "run" not in args:
         top.print_help()

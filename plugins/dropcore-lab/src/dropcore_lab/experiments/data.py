@@ -1,4 +1,4 @@
-"""The real data: two sets that come inside scikit-learn, so that nothing is downloaded.
+"""The real data: two sets that are part of scikit-learn, so nothing is downloaded.
 
 The handwritten digits are 1797 images of 8 x 8 pixels in ten classes; the tumours are 569 rows of
 thirty measurements in two classes (malignant 0, benign 1).
@@ -31,10 +31,10 @@ class Split:
     ----------
     train_x, val_x : float32 arrays, shape (rows, features)
     train_labels, val_labels : integer arrays, shape (rows,)
-        Labels, wrong in about the same share of both parts, so that the gap between the two
-        losses is what was learned by heart and not a difference between two distributions.
+        Labels. About the same share of both parts is wrong, so that the gap between the two losses
+        shows what was learned by heart, not a difference between two distributions.
     val_truth : integer array, shape (rows,)
-        The validation rows' labels before any was made wrong: accuracy is counted against these.
+        The true labels of the validation rows, for the accuracy.
     """
 
     train_x: NDArray[np.float32]
@@ -54,7 +54,7 @@ def digits(rows: int, noise: float, rng: np.random.Generator) -> Split:
     noise : float
         Probability that a label is replaced by one of the nine others, in [0, 1].
     rng : numpy.random.Generator
-        Decides the split and the noise: the same state gives the same arrays.
+        For the split and the noise; the same state gives the same arrays.
 
     Returns
     -------
@@ -92,12 +92,12 @@ def tumours(rows: int, rng: np.random.Generator) -> Split:
     rows : int
         Training rows, 2 to 568.
     rng : numpy.random.Generator
-        Decides the split.
+        For the split.
 
     Returns
     -------
     Split
-        Each measurement less the training rows' mean, over their standard deviation.
+        Each measurement minus the mean of the training rows, divided by their standard deviation.
 
     Raises
     ------
@@ -115,14 +115,14 @@ def tumours(rows: int, rng: np.random.Generator) -> Split:
 
 
 def batches(rows: int, batch: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
-    """Deal out the numbers of all rows, shuffled, so many at a time."""
+    """Yield the numbers of all rows, shuffled, in batches."""
     order = rng.permutation(rows)
     for start in range(0, rows, batch):
         yield order[start : start + batch]
 
 
 def endless(rows: int, batch: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
-    """Deal out `batches` again and again."""
+    """Yield `batches` again and again."""
     while True:
         yield from batches(rows, batch, rng)
 
@@ -136,7 +136,7 @@ def _load(name: str) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def _with_noise(truth: NDArray[Any], noise: float, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Each label replaced, with probability `noise`, by another one, all others alike."""
+    """Replace each label with probability `noise`; all other labels are equally likely."""
     wrong = rng.random(len(truth)) < noise
     shift = rng.integers(1, DIGITS_CLASSES, len(truth))
     return np.where(wrong, (truth + shift) % DIGITS_CLASSES, truth)

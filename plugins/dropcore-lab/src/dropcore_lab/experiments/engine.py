@@ -1,7 +1,8 @@
 """Training on `dropcore.autograd`: networks of dense layers, epochs, figures, times.
 
-`build`, `train_epoch` and `predict` are those of `mlp`, on the tape instead of by hand: the same
-arguments give the same weights, masks and batches, and the same losses but for rounding.
+`build`, `train_epoch` and `predict` do the same as those of `mlp`, on the tape instead of by hand:
+the same arguments give the same weights, masks and batches, and, except for rounding, the same
+losses.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def build(
 def dense(
     sizes: Sequence[int], p: float, *, stream: dropcore.Stream, rng: np.random.Generator
 ) -> Sequential:
-    """Make the network that `mlp.Mlp` is, on the tape.
+    """Make the network of `mlp.Mlp`, on the tape.
 
     Linear, relu and dropout, once for each hidden width; then a linear layer to the classes.
     """
@@ -88,20 +89,20 @@ def train(
     batch: int,
     rng: np.random.Generator,
 ) -> None:
-    """Train for so many epochs on the training rows."""
+    """Train for a number of epochs on the training rows."""
     for _ in range(epochs):
         train_epoch(model, optimiser, split.train_x, split.train_labels, batch=batch, rng=rng)
 
 
 def step(model: Module, optimiser: Optimizer, x: NDArray[Any], labels: NDArray[np.intp]) -> None:
-    """Train on one batch, in the mode the model is in."""
+    """Train on one batch, in the present mode of the model."""
     optimiser.zero_grad()
     autograd.cross_entropy(model(x), labels).backward()
     optimiser.step()
 
 
 def predict(model: Module, x: NDArray[Any]) -> NDArray[Any]:
-    """Compute the logits with every unit in use: dropout belongs to training."""
+    """Compute the logits in inference, where every unit is used."""
     model.eval()
     with autograd.no_grad():
         logits: NDArray[Any] = model(x).data
@@ -109,7 +110,7 @@ def predict(model: Module, x: NDArray[Any]) -> NDArray[Any]:
 
 
 def figures(model: Module, split: Split) -> Run:
-    """Measure both losses and the accuracy on new rows, every unit in use."""
+    """Measure both losses and the accuracy on new rows, in inference."""
     return mlp.figures(lambda x: predict(model, x), split)
 
 
@@ -123,8 +124,8 @@ def time_share(
 ) -> float:
     """Measure the share of a training step's time that dropout takes.
 
-    Steps with the dropout modules on and off take turns; the quickest of each kind are compared,
-    in this thread's processor time, so that what else the machine does counts little.
+    Steps with dropout on and off take turns. The quickest of each kind are compared, in processor
+    time of this thread, so that other programs have little influence.
     """
     model.train()
     layers = dropouts(model)

@@ -1,9 +1,10 @@
 """One pass against all sub-networks: how near inference is to the ensemble that dropout trains.
 
-Small networks, so that all 2^n sub-networks can be run: on rows that they were not trained on, the
-probability that one pass without dropout gives is compared with the exact arithmetic and
+The networks are small, so that all 2^n sub-networks can be run. On rows without which they were
+trained, the probability from one pass without dropout is compared with the exact arithmetic and
 normalised geometric mean over all sub-networks, each weighted by its probability, and with means
-over sampled ones (Monte Carlo). The hidden units are dealt out to more and more layers.
+over sampled sub-networks (Monte Carlo). The same number of hidden units is divided among 1, 2 or
+more layers.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ ROUNDING = 1e-5
 
 @dataclass(frozen=True)
 class Config:
-    """What is trained and compared, on what, how often."""
+    """The settings: networks, data, rates and seeds."""
 
     rates: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7)
     depths: tuple[int, ...] = (1, 2, 3)
@@ -50,7 +51,7 @@ class Config:
     lr: float = 0.02
 
     def sizes(self, depth: int) -> tuple[int, ...]:
-        """Features, hidden widths, classes; what `depth` does not divide, is left over."""
+        """Features, hidden widths, classes; units that `depth` does not divide are not used."""
         hidden = [max(self.units // depth, 1)] * depth
         return (data.TUMOURS_FEATURES, *hidden, data.TUMOURS_CLASSES)
 
@@ -67,14 +68,14 @@ class Config:
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured at one depth and rate; distances are mean absolute ones over the rows.
+    """The measurements at one depth and rate. A distance is a mean absolute difference over rows.
 
     Attributes
     ----------
     arithmetic, geometric : array, shape (seeds,)
-        Distance of the one pass from the mean over all sub-networks.
+        The distance of the one pass from the mean over all sub-networks.
     sampled : array, shape (seeds, counts)
-        Distance of the mean over so many sampled sub-networks from the arithmetic one.
+        The distance of the mean over each number of sampled sub-networks from the arithmetic mean.
     losses : dict of str to array, shape (seeds,)
         Cross-entropy of "one pass", "sampled" (the most samples), "arithmetic", "geometric".
     """
@@ -144,7 +145,7 @@ WAYS = ("one pass", "sampled", "arithmetic", "geometric")
 
 
 def compare(config: Config, depth: int, p: float, seed: int) -> dict[str, Any]:
-    """Train one network and compare what it predicts in each way."""
+    """Train one network and compare its predictions by all methods."""
     for_data, for_weights, for_order = np.random.default_rng(seed).spawn(3)
     split = data.tumours(config.rows, for_data)
     stream = dropcore.Stream(seed)
@@ -169,7 +170,7 @@ def compare(config: Config, depth: int, p: float, seed: int) -> dict[str, Any]:
 
 
 def _means(samples: NDArray[Any], count: int) -> NDArray[Any]:
-    """Average over `count` samples at a time, as often as there are so many."""
+    """Average over disjoint groups of `count` samples."""
     times = len(samples) // count
     groups = samples[: times * count].reshape(times, count, *samples.shape[1:])
     means: NDArray[Any] = groups.mean(axis=1, dtype=np.float64)
@@ -186,7 +187,7 @@ def _loss(probabilities: NDArray[Any], labels: NDArray[np.intp]) -> float:
 
 
 def enough(config: Config, measured: Measured) -> int | None:
-    """Find how many samples are on average nearer to the arithmetic mean than the one pass is."""
+    """The number of samples whose mean is nearer to the arithmetic mean than the one pass."""
     near = measured.sampled.mean(axis=0) < measured.arithmetic.mean()
     return config.samples[int(near.argmax())] if near.any() else None
 
@@ -230,7 +231,7 @@ def print_tables(out: Console, config: Config, measured: Mapping[Setting, Measur
 
 
 def conclusions(config: Config, measured: Mapping[Setting, Measured]) -> list[str]:
-    """Say what the figures show; an effect is named only if every seed shows it."""
+    """The conclusions from the figures; an effect is named only if every seed shows it."""
     bad = [f"p = {p:g}" for (_, p), m in measured.items() if not np.isfinite(m.arithmetic).all()]
     if bad:
         return [f"Training diverged at {', '.join(bad)}: nothing can be compared."]
@@ -269,7 +270,7 @@ def _which_mean(depth: int, rates: tuple[float, ...], measured: Mapping[Setting,
     layers = terminal.count(depth, "layer")
     of = {p: measured[depth, p] for p in rates}
     if all((m.geometric < ROUNDING).all() for m in of.values()):
-        return f"{layers}: one pass is the geometric mean, but for rounding, at every p and seed."
+        return f"{layers}: except for rounding, one pass is the geometric mean at every p and seed."
     changes = {p: Change.between(m.arithmetic, m.geometric, digits=4) for p, m in of.items()}
     nearer = {
         "nearer to the geometric mean in every seed": [p for p, c in changes.items() if c.fell],

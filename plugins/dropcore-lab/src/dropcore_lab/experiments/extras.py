@@ -10,12 +10,12 @@ NEEDED = {"sklearn": "scikit-learn", "matplotlib": "matplotlib", "rich": "rich"}
 
 
 def missing() -> list[str]:
-    """List the distributions that are not installed; nothing is imported to find out."""
+    """List the distributions that are not installed, without imports."""
     return [dist for module, dist in NEEDED.items() if importlib.util.find_spec(module) is None]
 
 
 def message(distributions: Sequence[str]) -> str:
-    """Say how to install what is missing.
+    """The message with the command that installs the missing distributions.
 
     >>> print(message(["rich"]))
     The experiments need rich, which is not installed: pip install 'dropcore-lab[experiments]'

@@ -1,4 +1,4 @@
-"""What a setting's networks achieved: losses and accuracy, one of each a seed, and their words."""
+"""The results of a setting's networks: losses and accuracy for each seed, and their description."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class Figures:
 
     @property
     def gap(self) -> NDArray[Any]:
-        """Validation loss less training loss."""
+        """Validation loss minus training loss."""
         gap: NDArray[Any] = self.val_loss - self.train_loss
         return gap
 
     def cells(self) -> tuple[str, ...]:
-        """Give what a table shows below `COLUMNS`."""
+        """The cells of a table row, for `COLUMNS`."""
         columns = (self.train_loss, self.val_loss, self.gap, self.val_accuracy)
         return tuple(str(Spread.of(column)) for column in columns)
 
@@ -53,9 +53,9 @@ class Figures:
         return Change.between(100 * old.val_accuracy, 100 * self.val_accuracy, digits=1)
 
     def against(self, old: Figures) -> str:
-        """Say what changed from another setting, and whether validation improved.
+        """Describe the changes from another setting, and whether validation improved.
 
-        It did if in every seed the loss is lower and the accuracy higher.
+        Validation improved if in every seed the loss is lower and the accuracy higher.
         """
         gap = Change.between(old.gap, self.gap)
         loss, points = self.loss_change(old), self.accuracy_change(old)
@@ -78,6 +78,6 @@ def best(figures: Mapping[Setting, Figures]) -> Setting:
 
 
 def diverged(figures: Mapping[str, Figures]) -> list[str]:
-    """Say which settings' training diverged: a list of one line, or none."""
+    """A list with one line that names the settings whose training diverged, or an empty list."""
     bad = [name for name, f in figures.items() if not np.isfinite(f.gap).all()]
     return [f"Training diverged at {'; '.join(bad)}: nothing can be compared."] if bad else []

@@ -1,8 +1,8 @@
-"""A multilayer perceptron in plain NumPy, forward and backward written out by hand.
+"""A multilayer perceptron in plain NumPy, with hand-written forward and backward passes.
 
-Every layer is two functions: ``layer(x)`` computes the output and remembers what its gradient
-will need; ``layer.backward(dy)`` takes the gradient of the loss in the output and returns the one
-in the input. `dropcore.Dropout` is such a layer, so it stands in the list beside the others.
+Every layer has two functions: ``layer(x)`` computes the output, and stores the values that its
+gradient needs; ``layer.backward(dy)`` takes the gradient of the loss by the output and returns the
+gradient by the input. `dropcore.Dropout` is such a layer, so it is used like the others.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ Labels = NDArray[np.intp]
 
 
 class Layer(Protocol):
-    """What the network asks of a layer."""
+    """The interface of a layer."""
 
     def __call__(self, x: Floats) -> Floats:
         """Forward: the output for `x`."""
 
     def backward(self, dy: Floats) -> Floats:
-        """Backward: the gradient in the last `x`, from the one in its output."""
+        """Backward: the gradient by the last `x`, from the gradient by its output."""
 
 
 class Linear:
-    """``y = x @ weight + bias``, the weights drawn as He et al. (2015, section 2.2) advise."""
+    """``y = x @ weight + bias``, with initial weights by He et al. (2015, section 2.2)."""
 
     def __init__(
         self, n_in: int, n_out: int, rng: np.random.Generator, dtype: DTypeLike = np.float32
@@ -45,14 +45,14 @@ class Linear:
         self._x: Floats | None = None
 
     def __call__(self, x: Floats) -> Floats:
-        """Keep `x`: the gradient of the weights needs it."""
+        """Return y, and keep `x` for the gradient of the weights."""
         self._x = x
         y: Floats = x @ self.weight
         y += self.bias
         return y
 
     def backward(self, dy: Floats) -> Floats:
-        """Fill `d_weight` and `d_bias`, and return the gradient in `x`."""
+        """Set `d_weight` and `d_bias`, and return the gradient by `x`."""
         assert self._x is not None, "backward comes after a forward"
         np.matmul(self._x.T, dy, out=self.d_weight)
         np.sum(dy, axis=0, out=self.d_bias)
@@ -67,12 +67,12 @@ class Relu:
         self._y: Floats | None = None
 
     def __call__(self, x: Floats) -> Floats:
-        """Keep `y`: where it is 0 no gradient passes."""
+        """Return y, and keep it: where y is 0, the gradient is 0."""
         self._y = np.maximum(x, 0)
         return self._y
 
     def backward(self, dy: Floats) -> Floats:
-        """Return the gradient in `x`."""
+        """Return the gradient by `x`."""
         assert self._y is not None, "backward comes after a forward"
         return dy * (self._y > 0)
 
@@ -87,12 +87,12 @@ class Mlp:
     p : float
         Probability that a hidden unit is dropped in training.
     stream : dropcore.Stream
-        Where the masks come from; each dropout layer takes the child named after its place, so
-        that one layer's masks do not depend on how many others there are.
+        The source of the masks. Each dropout layer takes the child with the name of its place, so
+        its masks do not depend on the number of layers.
     rng : numpy.random.Generator
-        Where the initial weights come from.
+        The source of the initial weights.
     dtype : dtype-like
-        Of weights, activations and gradients.
+        The dtype of weights, activations and gradients.
     """
 
     def __init__(
@@ -119,23 +119,23 @@ class Mlp:
         return x
 
     def backward(self, dy: Floats) -> Floats:
-        """Run the layers backward, so that every parameter has its gradient."""
+        """Run the layers backward, to compute the gradient of every parameter."""
         for layer in reversed(self.layers):
             dy = layer.backward(dy)
         return dy
 
     def train(self) -> None:
-        """Drop units from here on."""
+        """Set training mode: units are dropped."""
         for dropout in self.dropouts:
             dropout.train()
 
     def eval(self) -> None:
-        """Use every unit from here on: inference."""
+        """Set inference mode: every unit is used."""
         for dropout in self.dropouts:
             dropout.eval()
 
     def parameters(self) -> Iterator[tuple[Floats, Floats]]:
-        """Give each parameter with the array that holds its gradient."""
+        """Yield each parameter with the array of its gradient."""
         for layer in self.layers:
             if isinstance(layer, Linear):
                 yield layer.weight, layer.d_weight
@@ -161,7 +161,7 @@ class Momentum:
 def cross_entropy(logits: Floats, labels: Labels) -> tuple[float, Floats]:
     """Return the mean cross-entropy of softmax(logits) with labels, and its gradient in logits."""
     rows = np.arange(len(labels))
-    shifted = logits - logits.max(axis=1, keepdims=True)  # so that exp never overflows
+    shifted = logits - logits.max(axis=1, keepdims=True)  # exp cannot overflow then
     exps = np.exp(shifted)
     sums = exps.sum(axis=1, keepdims=True)
     loss = float(np.mean(np.log(sums[:, 0]) - shifted[rows, labels]))
@@ -202,7 +202,7 @@ def train_epoch(
 
 
 def figures(answer: Callable[[Floats], Floats], split: Split) -> Run:
-    """Measure both losses, and the accuracy on new rows, of what `answer` makes of the rows."""
+    """Measure both losses, and the accuracy on new rows, of the predictions by `answer`."""
     train_loss, _ = cross_entropy(answer(split.train_x), split.train_labels)
     logits = answer(split.val_x)
     val_loss, _ = cross_entropy(logits, split.val_labels)
@@ -210,6 +210,6 @@ def figures(answer: Callable[[Floats], Floats], split: Split) -> Run:
 
 
 def predict(network: Mlp, x: Floats) -> Floats:
-    """Compute the logits with every unit in use: dropout belongs to training."""
+    """Compute the logits in inference, where every unit is used."""
     network.eval()
     return network(x)

@@ -25,7 +25,7 @@ MOST_SEEDS = 1000
 
 
 class Refused(Exception):
-    """What the options ask for cannot be done; the message says why."""
+    """Raised if the options contradict each other; the message gives the reason."""
 
 
 class Options:
@@ -62,9 +62,9 @@ class Options:
         *,
         flag: str = "",
     ) -> None:
-        """Add an option that takes several values, which `tidy` then puts in order.
+        """Add an option that takes several values, which `tidy` then sorts.
 
-        It is named after the field, or `flag`.
+        Its name is that of the field, or `flag`.
         """
         values = getattr(self._default, field)
         shown = " ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values)
@@ -85,7 +85,7 @@ class Options:
         self.many("rates", kind, "P", text, ascending, flag="p")
 
     def seeds(self) -> None:
-        """Add ``--seeds``, which takes how many."""
+        """Add ``--seeds``, which takes their number."""
         count = len(self._default.seeds)  # type: ignore[attr-defined]
         self._parser.add_argument(
             "--seeds",
@@ -117,7 +117,7 @@ class Options:
         self._parser.add_argument(f"--{field}", choices=names, default=default, help=text)
 
     def output(self, picture: str) -> None:
-        """Add what every experiment has: where its picture goes, and silence."""
+        """Add the options of every experiment: the directory of the picture, and ``--quiet``."""
         add = self._parser.add_argument
         where = f"where {picture} is written (default: %(default)s)"
         add("--out", type=directory, default=Path("out"), metavar="DIR", help=where)
@@ -143,12 +143,12 @@ class _Tidied(argparse.Action):
 
 
 def chosen(config: type[Config], args: argparse.Namespace) -> Config:
-    """Make a configuration of what the command line says."""
+    """Make a configuration from the command line."""
     return config(**{field.name: getattr(args, field.name) for field in fields(config)})
 
 
 def once(values: Sequence[Any]) -> tuple[Any, ...]:
-    """Leave out repetitions.
+    """Remove duplicates.
 
     >>> once([3, 1, 3])
     (3, 1)
@@ -157,7 +157,7 @@ def once(values: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def ascending(values: Sequence[Any]) -> tuple[Any, ...]:
-    """Put in order, and leave out repetitions.
+    """Sort, and remove duplicates.
 
     >>> ascending([3, 1, 3])
     (1, 3)
@@ -182,7 +182,7 @@ def whole(least: int, most: int | None = None) -> Callable[[str], int]:
 
 
 def first_seeds(text: str) -> tuple[int, ...]:
-    """Read how many seeds there are, and list them.
+    """Read the number of seeds, and list them.
 
     >>> first_seeds("3")
     (0, 1, 2)
@@ -233,7 +233,7 @@ def positive(text: str) -> float:
 
 
 def directory(text: str) -> Path:
-    """Read the path of a directory, or of one to make."""
-    if os.path.exists(text) and not os.path.isdir(text):  # Path's may raise
+    """Read the path of a directory, existing or new."""
+    if os.path.exists(text) and not os.path.isdir(text):  # the methods of Path may raise
         raise argparse.ArgumentTypeError(f"must be a directory or a new path, not {text!r}")
     return Path(text)

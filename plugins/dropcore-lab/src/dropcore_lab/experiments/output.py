@@ -1,4 +1,4 @@
-"""The file that an experiment leaves: tried before the training, written whole or not at all."""
+"""The file that an experiment writes: tested before the training, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def try_out(directory: Path, name: str) -> None:
     Raises
     ------
     OSError
-        If not.
+        If this is not possible.
     """
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / name
@@ -25,9 +25,9 @@ def try_out(directory: Path, name: str) -> None:
 
 
 def write(path: Path, save: Callable[[Path], object]) -> Path:
-    """Let `save` write a new file beside `path`, then put it in the place of `path`.
+    """Call `save` to write a new file beside `path`, then replace `path` by it.
 
-    If `save` fails, or is interrupted, then nothing of it is left and `path` is what it was.
+    If `save` fails, or is interrupted, the new file is deleted and `path` does not change.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:

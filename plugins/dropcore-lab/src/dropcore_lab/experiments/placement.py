@@ -1,8 +1,8 @@
 """Where does dropout belong? A convolutional network with dropout in one place after another.
 
-Two networks of two convolutions and a linear layer, one with batch normalisation between
-convolution and relu and one without, each trained without dropout and with it in every place; a
-seed fixes rows, wrong labels, initial weights and the order of the batches.
+Two networks of two convolutions and a linear layer: one has batch normalisation between convolution
+and relu, the other has none. Each is trained without dropout, and with dropout in every place. A
+seed determines rows, wrong labels, initial weights and the order of the batches.
 
 The variance shift (see `dropcore_lab.variance`) is measured over all training rows.
 """
@@ -36,10 +36,10 @@ NO_SHIFT = 0.05
 
 @dataclass(frozen=True)
 class Place:
-    """One network: with or without batch normalisation, and where dropout stands.
+    """One network: with or without batch normalisation, and the places of dropout.
 
-    `sites` are names of `network`'s places: "conv1", "conv2" (behind the convolution), "relu1",
-    "relu2" (behind the relu), "last" (behind the output layer).
+    `sites` are names of places in `network`: "conv1", "conv2" (after the convolution), "relu1",
+    "relu2" (after the relu), "last" (after the output layer).
     """
 
     name: str
@@ -63,7 +63,7 @@ PLACES = {
 
 @dataclass(frozen=True)
 class Config:
-    """What is trained, on what, how often."""
+    """The settings: networks, data and seeds."""
 
     places: tuple[str, ...] = tuple(PLACES)
     p: float = 0.5
@@ -88,15 +88,15 @@ class Config:
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured of one place; the arrays have shape (seeds,).
+    """The measurements of one place; the arrays have shape (seeds,).
 
     Attributes
     ----------
     figures : Figures
     shift : array
-        Variance in training over variance in inference; nan without batch normalisation.
+        Variance in training divided by variance in inference; nan without batch normalisation.
     time_share : array
-        Of a training step's time, what dropout takes; nan without dropout.
+        The share of a training step's time that dropout takes; nan without dropout.
     """
 
     figures: Figures
@@ -120,7 +120,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _with_baselines(places: Any) -> tuple[str, ...]:
-    """Put the places in the order of `PLACES`, each network without dropout among them."""
+    """Sort the places as in `PLACES`, and add both networks without dropout."""
     needed = {*places, *(_baseline(place) for place in places)}
     return tuple(place for place in PLACES if place in needed)
 
@@ -175,7 +175,7 @@ def train(config: Config, place: Place, number: int) -> tuple[Run, float, float]
 
 
 def network(place: Place, channels: int, p: float, rng: np.random.Generator) -> Sequential:
-    """Make the network; its weights do not depend on where dropout stands."""
+    """Make the network; its initial weights do not depend on the places of dropout."""
     modules: dict[str, Module] = {}
 
     def add(name: str, module: Module) -> None:
@@ -228,7 +228,7 @@ def _costs(place: str, measured: Measured) -> tuple[str, str]:
 
 
 def conclusions(measured: Mapping[str, Measured]) -> list[str]:
-    """Say what the figures show; an effect is named only if every seed shows it."""
+    """The conclusions from the figures; an effect is named only if every seed shows it."""
     bad = figures.diverged({_label(place): m.figures for place, m in measured.items()})
     if bad:
         return bad
@@ -248,7 +248,7 @@ def conclusions(measured: Mapping[str, Measured]) -> list[str]:
 
 
 def _shifts(measured: Mapping[str, Measured]) -> list[str]:
-    """Say where the variance shifted in every seed, and where it did not."""
+    """The places where the variance shifted in every seed, and those where it did not."""
     lines = []
     for place, m in measured.items():
         if PLACES[place].normalised:

@@ -1,7 +1,7 @@
-"""What the pictures share: a figure without a display, colours, lines with bands, saving.
+"""Common code of the pictures: a figure without a display, colours, lines with bands, saving.
 
-Colours are told apart by colour-blind readers too: Okabe and Ito's palette for what is compared in
-one panel, and a clipped viridis for an ordered set of settings.
+Colour-blind readers can distinguish the colours: Okabe and Ito's palette for curves in one panel,
+and a part of viridis for an ordered set of settings.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ SHARE = (0.0, 1.0)
 
 
 def curves_key(seeds: int) -> str:
-    """Say what lines and bands are; one seed has no bands."""
+    """The explanation of lines and bands; one seed has no bands."""
     if seeds == 1:
         return "Lines: the one seed."
     return "Lines: mean over the seeds; bands: one standard deviation either way."
 
 
 def dots_key(seeds: int) -> str:
-    """Say what dots, bars and dashes are; one seed has no bars."""
+    """The explanation of dots, bars and dashes; one seed has no bars."""
     if seeds == 1:
         return "Dots: the one seed; dashes: without dropout."
     return "Dots: one a seed; bars: their mean; dashes: the mean without dropout."
@@ -50,20 +50,20 @@ def figure(width: float, height: float, title: str, footnote: str, key: str) -> 
 
     fig = Figure(figsize=(width, height), dpi=130, layout="constrained")
     fig.suptitle(title, x=0.01, ha="left", fontsize=14, fontweight="bold", color=INK)
-    # A supxlabel is the one line that the constrained layout keeps clear of the axes.
+    # The constrained layout reserves space only for a supxlabel.
     fig.supxlabel(f"{footnote}\n{key}", x=0.01, ha="left", fontsize=9, color=INK)
     return fig
 
 
 def ordered_colours(count: int) -> list[Any]:
-    """Return so many colours, dark to light, for settings that have an order."""
+    """Return `count` colours, dark to light, for settings that have an order."""
     from matplotlib import colormaps
 
     return list(colormaps["viridis"](np.linspace(0, 0.82, count)))
 
 
 def shades(name: str, count: int) -> list[Any]:
-    """Return so many shades of a colour map of one hue, light to dark."""
+    """Return `count` shades of a colour map of one hue, light to dark."""
     from matplotlib import colormaps
 
     return list(colormaps[name](np.linspace(0.5, 0.9, count)))
@@ -78,10 +78,10 @@ def curve(
     within: tuple[float, float],
     **style: Any,
 ) -> None:
-    """Draw the mean over seeds, in a band of one standard deviation either way.
+    """Draw the mean over seeds, with a band of one standard deviation on both sides.
 
-    `values` has shape (seeds, points). A single seed has no band, a single point is a dot with a
-    line up and down, and the band stops at the limits `within`.
+    `values` has shape (seeds, points). A single seed has no band. A single point is a dot with a
+    vertical line. The band ends at the limits `within`.
     """
     mean = values.mean(axis=0)
     alone = {"marker": "o"} if len(x) == 1 else {}
@@ -106,7 +106,7 @@ def dots(
     colours: Sequence[Any],
     baseline: float | None = None,
 ) -> None:
-    """Draw a row of dots for each name, one a seed, and a bar at their mean.
+    """Draw a row of dots for each name, one dot for each seed, and a bar at their mean.
 
     `values` has shape (names, seeds); nan is not drawn. The first name is at the top.
     """
@@ -125,7 +125,7 @@ def dots(
 def dress(axes: Axes, title: str, ylabel: str, xlabel: str) -> None:
     """Give the axes a title, labels and a faint grid.
 
-    Axes that share their y axis with others show its label and numbers at the left ones alone.
+    Axes that share a y axis show its label and numbers only at the left.
     """
     axes.set_title(title, loc="left", fontsize=11, color=INK)
     axes.set_xlabel(xlabel, color=INK)

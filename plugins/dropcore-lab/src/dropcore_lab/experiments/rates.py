@@ -1,9 +1,9 @@
-"""How much dropout? One network trained at several rates, its losses with and without new data.
+"""How much dropout? One network trained at several rates, with its losses on old and new rows.
 
-The network is wide, its rows are few and some of their labels are wrong, so it can learn the
-training rows by heart. Every rate is trained from the same seeds; a seed fixes the rows, the wrong
-labels, the initial weights and the order of the batches, so that within a seed only the dropout
-differs. Both losses are taken without dropout (inference).
+The network is wide, the training rows are few, and some of their labels are wrong, so the network
+can learn the training rows by heart. Every rate is trained with the same seeds. A seed determines
+the rows, the wrong labels, the initial weights and the order of the batches, so within a seed only
+the dropout differs. Both losses are measured without dropout (inference).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ENGINES: dict[str, Any] = {"numpy": mlp, "autograd": engine}
 
 @dataclass(frozen=True)
 class Config:
-    """What is trained, on what, how often. The defaults are what ``make demo`` runs."""
+    """The settings: network, data, rates and seeds. ``make demo`` uses the defaults."""
 
     rates: tuple[float, ...] = (0.0, 0.2, 0.5, 0.8)
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
@@ -61,7 +61,7 @@ class Config:
 
 @dataclass(frozen=True)
 class Curves:
-    """What was measured at one rate: `epochs` of shape (points,), the rest (seeds, points)."""
+    """The measurements at one rate: `epochs` has shape (points,), the others (seeds, points)."""
 
     epochs: NDArray[np.intp]
     train_loss: NDArray[np.float64]
@@ -70,7 +70,7 @@ class Curves:
 
     @property
     def gap(self) -> NDArray[np.float64]:
-        """Validation loss less training loss."""
+        """Validation loss minus training loss."""
         return self.val_loss - self.train_loss
 
     @property
@@ -170,9 +170,9 @@ def print_table(out: Console, config: Config, curves: Mapping[float, Curves]) ->
 
 
 def conclusions(curves: Mapping[float, Curves]) -> list[str]:
-    """Say what the last epoch's figures show; an effect is named only if measured.
+    """The conclusions from the figures of the last epoch.
 
-    A figure counts as changed where every seed agrees on the direction.
+    A figure counts as changed if it changes in the same direction in every seed.
     """
     last = {p: c.last for p, c in curves.items()}
     bad = figures.diverged({f"p = {p:g}": f for p, f in last.items()})
@@ -202,7 +202,7 @@ def _gaps(last: Mapping[float, Figures]) -> str:
 
 
 def _best_rate(last: Mapping[float, Figures]) -> list[str]:
-    """Say where validation loss is lowest, and whether the rates above it underfit."""
+    """The rate with the lowest validation loss, and whether higher rates underfit."""
     best = figures.best(last)
     loss = last[best].val_loss.mean()
     lines = [f"At the last epoch validation loss is lowest at p = {best:g} ({loss:.2f})."]
@@ -218,7 +218,7 @@ def _best_rate(last: Mapping[float, Figures]) -> list[str]:
 
 
 def _best_epochs(curves: Mapping[float, Curves]) -> str:
-    """Say how low each rate's mean validation loss ever was: what stopping early gives."""
+    """The lowest mean validation loss of each rate: the result of early stopping."""
     stops = []
     for p in sorted(curves):
         mean = curves[p].val_loss.mean(axis=0)
@@ -228,7 +228,7 @@ def _best_epochs(curves: Mapping[float, Curves]) -> str:
 
 
 def draw(config: Config, curves: Mapping[float, Curves], directory: Path) -> Path:
-    """Write ``rates.png``: both losses rate by rate, then all rates beside each other."""
+    """Write ``rates.png``: both losses for each rate, then all rates in one panel."""
     rates = ", ".join(f"{p:g}" for p in curves)
     title = f"Dropout after each hidden layer: training and validation loss at p = {rates}"
     footnote, key = f"Handwritten digits: {config}.", plot.curves_key(len(config.seeds))

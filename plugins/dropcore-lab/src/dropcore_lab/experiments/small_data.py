@@ -1,9 +1,10 @@
 """Dropout against weight decay as the training rows get fewer.
 
-One network of dense layers, trained without either, with dropout, and with weight decay (a share
-of each weight added to its gradient), on as few rows as asked. Every network takes the same number
-of steps, so that fewer rows are not trained on less. A seed fixes rows, wrong labels, initial
-weights and the order of the batches; its smaller sets of rows are parts of the larger ones.
+One network of dense layers is trained with neither, with dropout, and with weight decay (a share of
+each weight is added to its gradient), on several numbers of rows. Every network takes the same
+number of steps, so networks with fewer rows are not trained less. A seed determines rows, wrong
+labels, initial weights and the order of the batches; smaller sets of rows are parts of the larger
+ones.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Method:
-    """One way to train: at most one of both is above 0."""
+    """One way to train: at most one of p and decay is above 0."""
 
     p: float = 0.0
     decay: float = 0.0
@@ -47,7 +48,7 @@ Measured = dict[int, dict[Method, Figures]]
 
 @dataclass(frozen=True)
 class Config:
-    """What is trained, on what, how long."""
+    """The settings: network, data, numbers of rows and seeds."""
 
     rows: tuple[int, ...] = (25, 50, 100, 200, 400, 800, 1400)
     rates: tuple[float, ...] = (0.2, 0.5)
@@ -61,7 +62,7 @@ class Config:
 
     @property
     def methods(self) -> tuple[Method, ...]:
-        """All ways to train; a rate or decay of 0 is `NEITHER` once more."""
+        """All ways to train; a rate or decay of 0 is the same as `NEITHER`."""
         dropout = [Method(p=p) for p in self.rates]
         return options.once([NEITHER, *dropout, *(Method(decay=decay) for decay in self.decays)])
 
@@ -127,7 +128,7 @@ def measure(config: Config, out: Console, *, quiet: bool = True) -> Measured:
 
 
 def train(config: Config, rows: int, method: Method, seed: int) -> Run:
-    """Train one network; the rows that validate are the same whatever `rows` is."""
+    """Train one network; the validation rows are the same for any `rows`."""
     for_data, for_weights, for_order = np.random.default_rng(seed).spawn(3)
     most = data.digits(max(config.rows), config.noise, for_data)
     split = replace(most, train_x=most.train_x[:rows], train_labels=most.train_labels[:rows])
@@ -159,7 +160,7 @@ def print_tables(out: Console, config: Config, measured: Measured) -> None:
 
 
 def conclusions(measured: Measured) -> list[str]:
-    """Say where each method helped in every seed, where dropout stops, and against what."""
+    """The conclusions: where each method helped in every seed, down to how many rows."""
     first = next(iter(measured.values()))
     bad = figures.diverged(
         {f"{method}, {n} rows": f for n, of in measured.items() for method, f in of.items()}
@@ -179,7 +180,7 @@ def conclusions(measured: Measured) -> list[str]:
 
 
 def _helped(method: Method, measured: Measured) -> str:
-    """Name the numbers of rows at which every seed's validation loss fell, or rose."""
+    """The numbers of rows at which the validation loss of every seed fell, or rose."""
     changes = {rows: of[method].loss_change(of[NEITHER]) for rows, of in measured.items()}
     groups = {
         "lower in every seed": [rows for rows, c in changes.items() if c.fell],
@@ -191,7 +192,7 @@ def _helped(method: Method, measured: Measured) -> str:
 
 
 def _stops(method: Method, measured: Measured) -> str:
-    """Say how few rows still showed in every seed that dropout lowers loss and lifts accuracy."""
+    """The fewest rows at which dropout lowers the loss and raises the accuracy in every seed."""
     helps = {
         rows: of[method].loss_change(of[NEITHER]).fell
         and of[method].accuracy_change(of[NEITHER]).rose
@@ -222,7 +223,7 @@ def _against_decay(rows: int, of: Mapping[Method, Figures]) -> str:
 
 
 def _listed(rows: list[int]) -> str:
-    """Put numbers of rows in a row of words.
+    """The numbers of rows in words.
 
     >>> _listed([1]), _listed([20, 50])
     ('1 row', '20 and 50 rows')
@@ -265,7 +266,7 @@ def draw(config: Config, measured: Measured, directory: Path) -> Path:
 
 
 def _styles(methods: tuple[Method, ...]) -> list[dict[str, Any]]:
-    """Dropout in blues, decay in dashed oranges, neither in grey, stronger ones darker."""
+    """Dropout in blue, decay in dashed orange, neither in grey; stronger settings are darker."""
     rates = [m for m in methods if m.p]
     decays = [m for m in methods if m.decay]
     blues, oranges = plot.shades("Blues", len(rates)), plot.shades("Oranges", len(decays))

@@ -1,8 +1,8 @@
 """Mean and spread over seeds, and changes judged seed by seed.
 
-Runs that share a seed share the rows, the labels, the initial weights and the order of the
-batches. Two settings are therefore compared within each seed, where those cancel, and a change is
-called clear only if every seed shows it, in the digits that are printed. One seed shows nothing.
+Runs with the same seed have the same rows, labels, initial weights and order of the batches.
+Therefore two settings are compared within each seed. A change is called clear only if every seed
+shows it in the printed digits. One seed alone shows nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ONE_SEED = ["One seed cannot tell an effect from chance. --seeds 5 runs five, an
 
 
 def warning(seeds: int) -> list[str]:
-    """Say, if so, that two seeds are few: a list of one line, or none.
+    """A list with a warning if there are few seeds, or an empty list.
 
     >>> warning(2)
     ['2 seeds: too few to tell an effect from chance.']
@@ -28,7 +28,7 @@ def warning(seeds: int) -> list[str]:
 
 
 def heading(seeds: int) -> str:
-    """Say what a table's figures are."""
+    """The explanation of a table's figures."""
     return f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "one seed"
 
 
@@ -47,34 +47,34 @@ class Spread:
 
     @classmethod
     def of(cls, values: ArrayLike) -> Spread:
-        """Take one value a seed; the deviation is the sample's, with n - 1."""
+        """Take one value for each seed; the standard deviation has the divisor n - 1."""
         array = np.asarray(values, dtype=np.float64)
         deviation = float(array.std(ddof=1)) if array.size > 1 else float("nan")
         return cls(float(array.mean()), deviation)
 
     def text(self, digits: int = 3) -> str:
-        """Write the mean, and the deviation where there is one, to so many digits."""
+        """Write the mean, and the deviation if there is one, with a number of digits."""
         mean = f"{self.mean:.{digits}f}"
         return mean if np.isnan(self.deviation) else f"{mean} ± {self.deviation:.{digits}f}"
 
     def __str__(self) -> str:
-        """Write it to three digits."""
+        """Write mean and deviation with three digits."""
         return self.text()
 
 
 @dataclass(frozen=True)
 class Change:
-    """How one setting's figure differs from another's, seed by seed.
+    """The change of a figure from one setting to another, compared seed by seed.
 
     Attributes
     ----------
     size : Spread
-        Of the differences, new minus old.
+        Mean and spread of the differences, new minus old.
     up, down, seeds : int
-        In how many seeds the figure rose, in how many it fell, and of how many. A difference that
-        is 0 in the digits printed is neither.
+        The numbers of seeds in which the figure rose, and in which it fell, and the number of
+        seeds. A difference that is 0 in the printed digits does not count as either.
     digits : int
-        To how many digits a difference is printed.
+        The printed digits of a difference.
     """
 
     size: Spread
@@ -102,7 +102,7 @@ class Change:
         return self.down == self.seeds
 
     def text(self, up: str = "higher", down: str = "lower", *, unit: str = "") -> str:
-        """Put the change in words.
+        """Describe the change in words.
 
         >>> Change.between([1.0, 2.0, 3.0], [0.5, 1.5, 2.5]).text()
         'lower by 0.50 ± 0.00'

@@ -1,4 +1,4 @@
-"""What the terminal shows: progress while it runs, a table and sentences when it is done."""
+"""The output on the terminal: progress during the run, a table and sentences at the end."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def console() -> Console:
-    """Return standard output, rich's colouring of numbers off so that bold means something."""
+    """Return standard output without rich's colours for numbers, so that bold stands out."""
     from rich.console import Console
 
     return Console(highlight=False)
 
 
 def count(things: int, noun: str) -> str:
-    """Say how many there are.
+    """A number with its noun.
 
     >>> count(1, "seed"), count(3, "seed")
     ('1 seed', '3 seeds')
@@ -29,7 +29,7 @@ def count(things: int, noun: str) -> str:
 
 
 def progress(out: Console, *, quiet: bool, unit: str = "networks") -> Progress:
-    """Return a progress bar to enter; it is silent if `quiet` or where `out` is no terminal."""
+    """Return a progress bar (a context manager); silent if `quiet`, or if `out` is no terminal."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -56,9 +56,9 @@ def progress(out: Console, *, quiet: bool, unit: str = "networks") -> Progress:
 def each(
     out: Console, jobs: Sequence[tuple[Any, ...]], *, quiet: bool
 ) -> Iterator[tuple[Any, ...]]:
-    """Go through the jobs, a network each, and show which one is at work.
+    """Iterate over the jobs, and show the current one. A job is the training of a network.
 
-    The progress bar shows a job's items with blanks between.
+    The progress bar shows the items of a job, separated by blanks.
     """
     with progress(out, quiet=quiet) as bar:
         task = bar.add_task("", total=len(jobs))
@@ -79,11 +79,11 @@ def table(
     names: int = 0,
     sections: Sequence[int] = (),
 ) -> None:
-    """Print a table, right-aligned but for the first `names` columns; one row may be bold.
+    """Print a table, right-aligned except for the first `names` columns; one row may be bold.
 
-    A line is drawn below each of the rows `sections`. Where the terminal is too narrow, heads are
-    wrapped, then deviations go below their means, and names but the first ones are wrapped. What
-    is too wide even so, is printed whole.
+    A line is drawn below each of the rows `sections`. If the terminal is too narrow, heads are
+    wrapped. If this is not enough, deviations go below their means, and all name columns except the
+    first are wrapped. A table that is still too wide is printed as it is.
     """
     rows = [list(row) for row in rows]
     wrapped = [_wrapped(head, column) for head, *column in zip(columns, *rows, strict=True)]
@@ -100,12 +100,12 @@ def table(
     out.print(title, style="bold")
     out.print(grid, end="", crop=False)
     for line in [*caption.splitlines(), ""]:
-        whole = " " not in line  # an address, to be copied
+        whole = " " not in line  # an address, which users copy
         out.print(line, style="italic", soft_wrap=whole)
 
 
 def _wrapped(head: str, cells: Sequence[str]) -> str:
-    """Wrap a head to the width that its longest word or cell has anyway."""
+    """Wrap a head to the width of its longest word or cell."""
     words = [*head.split(), *(line for cell in cells for line in cell.split("\n"))]
     return "\n".join(textwrap.wrap(head, max(map(len, words))))
 
@@ -113,9 +113,9 @@ def _wrapped(head: str, cells: Sequence[str]) -> str:
 def _width(
     heads: Sequence[str], rows: Sequence[Sequence[str]], names: int, *, wrapped: bool
 ) -> int:
-    """Measure a table: its columns, three characters from each to the next, one at the edges.
+    """The width of a table: its columns, three characters between columns, one at the edges.
 
-    If `wrapped`, names but the first ones take the room of their longest word alone.
+    If `wrapped`, name columns except the first are as wide as their longest word.
     """
     widths = []
     for place, column in enumerate(zip(heads, *rows, strict=True)):

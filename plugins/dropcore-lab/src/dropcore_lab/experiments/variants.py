@@ -1,9 +1,9 @@
 """Every variant of dropout at the same p, in the same place of the same network.
 
 The network has one residual block, ``x + dropout(relu(conv(x)))``, in which every kind of variant
-has something to drop: elements, channels, blocks, or the whole branch of a sample. A seed fixes
-rows, wrong labels, initial weights and the order of the batches. One p is not one strength: the
-variants differ in how much noise a p makes.
+has something to drop: elements, channels, blocks, or the whole branch of a sample. A seed
+determines rows, wrong labels, initial weights and the order of the batches. The same p is not the
+same strength: the variants add different amounts of noise.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ REMARKS = {"alpha": "meant for selu; this network has relu"}
 
 @dataclass(frozen=True)
 class Config:
-    """What is trained, on what, how often. No variants: all that are installed."""
+    """The settings: variants (none: all installed ones), data and seeds."""
 
     variants: tuple[str, ...] = ()
     p: float = 0.3
@@ -66,7 +66,7 @@ class Config:
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured of one variant: its figures and its share of a training step's time."""
+    """The measurements of one variant: its figures, and its share of a training step's time."""
 
     figures: Figures
     time_share: NDArray[Any]
@@ -104,7 +104,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def installed(name: str) -> str:
-    """Refuse a name that no installed variant has."""
+    """Check that a name is that of an installed variant."""
     return options.one_of(dropcore.variant_names())(name)
 
 
@@ -129,13 +129,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def usable(config: Config) -> tuple[dict[str, dropcore.Variant], dict[str, str]]:
-    """Find the variants that can take the place, and why the others cannot."""
+    """The variants that can be used in this network, and the reasons why the others cannot."""
     variants, skipped = {}, {}
     for name in config.variants or dropcore.variant_names():
         try:
             variant = _variant(name)
             _try_out(variant, config)
-        except Exception as error:  # a plugin may fail in any way; the others are still measured
+        except (
+            Exception
+        ) as error:  # a plugin may raise any exception; the others are still measured
             skipped[name] = str(error).rstrip(".")
         else:
             variants[name] = variant
@@ -226,7 +228,7 @@ def print_table(
 
 
 def _remarks(variant: dropcore.Variant) -> str:
-    """Say which options differ from the defaults, and what else is to be known."""
+    """The options that differ from the defaults, and other remarks."""
     given = variant.options()
     defaults = {
         field.name: field.default if field.default_factory is MISSING else field.default_factory()
@@ -237,7 +239,7 @@ def _remarks(variant: dropcore.Variant) -> str:
 
 
 def conclusions(measured: Mapping[str, Measured]) -> list[str]:
-    """Say what the figures show; an effect is named only if every seed shows it."""
+    """The conclusions from the figures; an effect is named only if every seed shows it."""
     every = {name: m.figures for name, m in measured.items()}
     bad = figures.diverged(every)
     if bad:
@@ -254,7 +256,7 @@ def conclusions(measured: Mapping[str, Measured]) -> list[str]:
 
 
 def _against_standard(others: Mapping[str, Figures]) -> list[str]:
-    """Sort the variants by how their validation loss compares with the standard one's."""
+    """Group the variants by the comparison of their validation loss with standard dropout."""
     standard = others["standard"]
     changes = {name: f.loss_change(standard) for name, f in others.items() if name != "standard"}
     groups = {
