@@ -1,4 +1,4 @@
-"""A training step of a small network, with and without dropout, and one of PyTorch."""
+"""Times a training step of a small network with and without dropout, and one of PyTorch."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Step = Callable[[], object]
 
 
 def rows() -> Iterator[Row]:
-    """Without dropout first: it is the measure."""
+    """Without dropout first: the other rows are compared with it."""
     for p in (None, 0.3):
         yield Row("autograd", STEP, BATCH, p=p, always=True)
     yield Row("autograd", TORCH_STEP, BATCH, always=True)
 
 
 def network(p: float | None) -> Sequential:
-    """Two hidden layers, dropout behind each relu."""
+    """Two hidden layers, with dropout after each relu."""
     modules: dict[str, Module] = {}
     for k, (n_in, n_out) in enumerate(pairwise(SIZES), start=1):
         modules[f"linear{k}"] = Linear(n_in, n_out, rng=0)
@@ -39,7 +39,7 @@ def network(p: float | None) -> Sequential:
 
 
 def step_of(x: np.ndarray, labels: np.ndarray, p: float | None) -> Step:
-    """Forward, loss, backward, update; a learning rate of 0 keeps every step alike."""
+    """Forward, loss, backward, update; with a learning rate of 0 all steps are equal."""
     model = network(p)
     optimiser = SGD(model.parameters(), lr=0.0)
 
@@ -52,7 +52,7 @@ def step_of(x: np.ndarray, labels: np.ndarray, p: float | None) -> Step:
 
 
 def step_of_torch(x: np.ndarray, labels: np.ndarray) -> Step:
-    """The same without dropout, as PyTorch has it."""
+    """The same step in PyTorch, without dropout."""
     torch = pytest.importorskip("torch", reason="PyTorch is absent")
     torch.set_num_threads(1)
     layers = [(torch.nn.Linear(*sizes), torch.nn.ReLU()) for sizes in pairwise(SIZES)]
@@ -70,10 +70,10 @@ def step_of_torch(x: np.ndarray, labels: np.ndarray) -> Step:
 
 @pytest.fixture(scope="module", autouse=True)
 def blas_at_speed() -> None:
-    """Make OpenBLAS touch its workspace by one larger matrix product.
+    """Make OpenBLAS write to its whole workspace, by one larger matrix product.
 
-    Its kernels prefetch behind the data that they packed. On some processors a prefetch of a page
-    that was never touched is slow, and makes small products three times slower.
+    Its kernels prefetch beyond the packed data. On some processors a prefetch from a page that was
+    never written is slow, and makes small products three times slower.
     """
     square = np.ones((1024, 1024), np.float32)
     square @ square

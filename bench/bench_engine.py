@@ -1,6 +1,6 @@
-"""What the exported functions and those of `dropcore.core` cost on four elements.
+"""Times the exported functions and those of `dropcore.core` on four elements.
 
-`engine_calls.pyx` is built against the installed dropcore; without Cython, setuptools and a C
+`engine_calls.pyx` is built against the installed dropcore. Without Cython, setuptools and a C
 compiler there are no rows.
 """
 
@@ -21,7 +21,7 @@ from cases import Row
 import dropcore
 from dropcore import core
 
-CALLS = 10_000  # a timed round
+CALLS = 10_000  # calls in a timed round
 P = 0.1
 SOURCE = Path(__file__).with_name("engine_calls.pyx")
 BUILD = """
@@ -49,7 +49,7 @@ NAMES = {
 
 
 def from_python(x: object, y: object) -> Callable[[], None]:
-    """`dropcore.core.forward` called from Python, which takes both buffers each time."""
+    """`dropcore.core.forward` called from Python; each call acquires both buffers."""
     draw, forward = dropcore.Stream(42).at(0), core.forward
 
     def calls() -> None:
@@ -87,14 +87,14 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
 
 
 def rows() -> Iterator[Row]:
-    """Always all: they take no time."""
+    """All rows, also in a quick run: they take little time."""
     for name in (*NAMES, *FROM_PYTHON):
         yield Row("engine", name, 4, p=P, always=True)
 
 
 @pytest.mark.parametrize("row", list(rows()), ids=str)
 def bench(row: Row, timed, buffers, engine) -> None:
-    """Many calls a round, in one loop of compiled code; or of Python."""
+    """Many calls in a round, in one loop of compiled code or of Python."""
     b = buffers(row.n)
     if row.name in FROM_PYTHON:
         timed(row, FROM_PYTHON[row.name](b), calls=CALLS)

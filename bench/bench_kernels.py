@@ -1,4 +1,4 @@
-"""The kernels on arrays of every size, between the roof lines of the same buffers."""
+"""Times the kernels on arrays of every size, beside `np.copyto` and `np.multiply`."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ OF_EVERY_DTYPE = ("forward", "forward in place", "backward from bits")
 
 
 def rows() -> Iterator[Row]:
-    """Group by group, so that what is compared is measured within a second or two."""
+    """Group by group, so that rows that are compared are measured within a second or two."""
     for n in SIZES:
         yield from group(n, "float32", tuple(ROOF_LINES), tuple(OPERATIONS))
     for dtype in ("float64", "float16", "bfloat16"):
-        # NumPy multiplies the half types one by one: that is no roof line.
+        # NumPy multiplies elements of the half types one by one, so this row has no use.
         roofs = tuple(ROOF_LINES) if dtype == "float64" else (COPYTO,)
         for n in COMPARED_SIZES:
             yield from group(n, dtype, roofs, OF_EVERY_DTYPE)
 
 
 def group(n: int, dtype: str, roofs: tuple[str, ...], operations: tuple[str, ...]) -> Iterator[Row]:
-    """Roof lines first, then each operation at both p."""
+    """NumPy's operations first, then each operation at both p."""
     for name in roofs:
         yield Row("kernels", name, n, dtype)
     for p in (0.1, 0.5):
@@ -42,7 +42,7 @@ def group(n: int, dtype: str, roofs: tuple[str, ...], operations: tuple[str, ...
 
 @pytest.mark.parametrize("row", list(rows()), ids=str)
 def bench(row: Row, timed, buffers) -> None:
-    """One operation on warm arrays, a fresh draw in every call."""
+    """One operation on warm arrays, with a new draw in every call."""
     b = buffers(row.n, row.dtype)
     if row.name in (COPYTO, MULTIPLY):
         timed(row, ROOF_LINES[row.name](b))

@@ -1,9 +1,9 @@
-"""Cost against size, up to 2^31 elements as far as memory goes.
+"""Times the default call against size, up to 2^31 elements, as memory allows.
 
-All rows are views of one block, which is touched once. The rounds of every size process as many
-elements as the largest size, because the minimum of many short rounds is smaller than that of a few
-long ones. All sizes are measured in turn, several times, so that a disturbance of some seconds does
-not affect one size alone.
+All rows are views of one block, to which every page is written once. The rounds of every size
+process as many elements as the largest size, because the minimum of many short rounds is smaller
+than that of a few long ones. All sizes are measured in turn, several times, so that a disturbance
+of some seconds does not affect one size alone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cases import COPYTO, LARGE_SIZES, Buffers, Row
 import dropcore
 
 ARRAYS = {COPYTO: 2, "forward": 2, "forward in place": 1}
-SHARE = 0.75  # of the memory that is free
+SHARE = 0.75  # the share of the free memory that is used
 TURNS = 5
 
 
@@ -32,7 +32,7 @@ def rows() -> Iterator[Row]:
 
 
 class Views(Buffers):
-    """x and y, or x alone, in a block of float32 that is there."""
+    """x and y, or x alone, in an existing block of float32."""
 
     def __init__(self, block: np.ndarray, n: int) -> None:
         self.dtype = "float32"
@@ -49,7 +49,7 @@ def largest(quick: bool) -> int:
 
 @cache
 def block(quick: bool) -> np.ndarray:
-    """As many elements as the largest row needs, or as memory has."""
+    """A block for the largest row, or as large as memory allows."""
     free = int(psutil.virtual_memory().available * SHARE) // 4
     whole = np.empty(min(free, 2 * largest(quick)), np.float32)
     whole.fill(1)

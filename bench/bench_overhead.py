@@ -1,4 +1,4 @@
-"""What a call costs before any work: arrays of four elements, against one of NumPy's calls."""
+"""Times the fixed cost of a call, with arrays of four elements, against a call of NumPy."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from cases import MULTIPLY, Buffers, Call, Row
 import dropcore
 from dropcore import Dropout, dropout, keep_mask
 
-CALLS = 200  # a timed round: the harness's own call must not count
+CALLS = 200  # calls in a timed round, so that the harness's own call has little influence
 P = 0.1
 
 
 def numpy_multiply(b: Buffers) -> Call:
-    """The measure: a NumPy call that does as little."""
+    """The comparison: a NumPy call with as little work."""
     x, y, s, call = b.x, b.y, np.float32(1 / (1 - P)), np.multiply
 
     def calls() -> None:
@@ -27,7 +27,7 @@ def numpy_multiply(b: Buffers) -> Call:
 
 
 def of_dropout(**options: object) -> Callable[[Buffers], Call]:
-    """`dropout` with these options; `out` where they do not say otherwise."""
+    """`dropout` with these options; with `out`, unless the options contain another value."""
 
     def make(b: Buffers) -> Call:
         x, stream, given = b.x, b.stream, {"out": b.y, **options}
@@ -42,7 +42,7 @@ def of_dropout(**options: object) -> Callable[[Buffers], Call]:
 
 
 def standard(b: Buffers) -> Call:
-    """The plainest call, written out."""
+    """The simplest call."""
     x, y, stream = b.x, b.y, b.stream
 
     def calls() -> None:
@@ -119,7 +119,7 @@ LAYERS = {
 
 
 def rows() -> Iterator[Row]:
-    """Few elements in two dimensions; the layer also at a size where it has work."""
+    """Few elements in two dimensions; the layer also at a larger size."""
     for name in OVERHEAD:
         yield Row("overhead", name, 4, p=None if name == MULTIPLY else P, always=True)
     for n in (4, 1 << 14):
@@ -129,6 +129,6 @@ def rows() -> Iterator[Row]:
 
 @pytest.mark.parametrize("row", list(rows()), ids=str)
 def bench(row: Row, timed, buffers) -> None:
-    """Many calls a round."""
+    """Many calls in a round."""
     b = buffers((2, row.n // 2))
     timed(row, (OVERHEAD if row.suite == "overhead" else LAYERS)[row.name](b), calls=CALLS)

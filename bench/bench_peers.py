@@ -19,7 +19,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def rows(peer: str) -> Iterator[Row]:
-    """Size by size: the roof line, ours, theirs."""
+    """For each size: a copy, dropcore, the peer."""
     for n in COMPARED_SIZES:
         yield Row("peers", COPYTO, n, detail=peer)
         for name in (*OWN, *PEERS[peer].names):

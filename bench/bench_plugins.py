@@ -1,6 +1,6 @@
-"""Every variant that is registered, forward and backward, between the roof lines.
+"""Times forward and backward of every registered variant, beside `np.copyto` and `np.multiply`.
 
-One variant alone, with options and a shape of its own, beside the standard one::
+For one variant, with its own options and shape, beside the standard variant::
 
     python -m pytest bench/bench_plugins.py --variant token --option feature_axis=-1
 """

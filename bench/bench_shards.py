@@ -1,4 +1,4 @@
-"""Blocks of a larger array, beside a contiguous piece of as many elements."""
+"""Times blocks of a larger array, beside a contiguous piece with the same number of elements."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import dropcore
 N = 1 << 18
 FORWARD, KEEP = "forward", "keep_mask(packed=True)"
 
-# By its name: the length of a block's rows, that of the whole array's, and where the block begins.
+# For each name: the row length of the block, the row length of the whole array, the block's offset.
 BLOCKS = {
     "4096 of 8192": (4096, 8192, 4096),
     "4096 of 8192, inside a word": (4096, 8192, 1333),
@@ -37,7 +37,7 @@ def rows() -> Iterator[Row]:
 
 
 def call(row: Row, b: Buffers) -> Call:
-    """What a row times: each call takes another draw of the stream."""
+    """The timed call of a row; each call takes another draw of the stream."""
     length, whole, first = BLOCKS.get(row.detail, (N, 4 * N, 1024))
     shape = (N // length, length)
     shard = ((shape[0], whole), (0, first))
@@ -51,7 +51,7 @@ def call(row: Row, b: Buffers) -> Call:
 
 
 def block_of(flat: Array, shape: tuple[int, int]) -> Array:
-    """As many elements as the block has, from the group's buffer."""
+    """The elements of the block, as a part of the group's buffer."""
     return flat[: shape[0] * shape[1]].reshape(shape)
 
 

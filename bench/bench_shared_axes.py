@@ -1,4 +1,4 @@
-"""Decisions that are shared along axes, between the roof lines of the same buffers."""
+"""Times decisions that are shared along axes, beside `np.copyto` and `np.multiply`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""More threads, from one to the number of processors."""
+"""Times the default call with one thread up to one for each processor."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def counts() -> list[int]:
 
 
 def rows() -> Iterator[Row]:
-    """Size by size, since the question is where more threads begin to pay."""
+    """Size by size, to find the size from which on more threads are faster."""
     for n in SIZES:
         yield Row("threads", COPYTO, n)
         for name in OPERATIONS:

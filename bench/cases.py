@@ -1,4 +1,4 @@
-"""What the benchmarks share: rows and their names, sizes, buffers that were touched."""
+"""Common parts of the benchmarks: rows and their names, sizes, buffers, the timed calls."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LARGE_SIZES = tuple(1 << k for k in range(20, 32))
 QUICK_SIZES = {*COMPARED_SIZES, *(1 << k for k in (20, 24, 28))}
 
 OF_ONE_SHAPE = ("shared axes", "layouts")  # suites whose details have arrays of their own
-CONTIGUOUS = "a contiguous piece"  # of a larger mask, which shards are compared with
+CONTIGUOUS = "a contiguous piece"  # of a larger mask, with which shards are compared
 COPYTO = "np.copyto(y, x)"
 MULTIPLY = "np.multiply(x, s, out=y)"
 
@@ -38,16 +38,16 @@ class Row:
     suite : str
         The subject of a file: "kernels", "threads", ...
     name : str
-        What is called.
+        The timed operation.
     n : int
-        Elements, or calls that work on few of them.
+        The number of elements, or of calls on few elements.
     dtype : str
     p : float or None
         None for a row without dropout.
     detail : str
-        What else sets a group or a row apart: a shape, a number of threads.
+        Another property of a group or a row: a shape, a number of threads.
     always : bool
-        Also in a quick run, whatever its size.
+        Whether the row is part of a quick run whatever its size.
     """
 
     suite: str
@@ -60,17 +60,17 @@ class Row:
 
     @property
     def quick(self) -> bool:
-        """Whether it is part of a quick run."""
+        """Whether the row is part of a quick run."""
         return self.always or self.n in QUICK_SIZES
 
     @property
     def group(self) -> str:
-        """What it is compared within: the same subject on the same buffers."""
+        """The group within which rows are compared: one subject on the same buffers."""
         layout = f" {self.detail}" if self.suite in OF_ONE_SHAPE else ""
         return f"{self.suite}{layout} n={size_name(self.n)}-{self.dtype}"
 
     def __str__(self) -> str:
-        """Name it in a table of pytest-benchmark, 80 columns wide, and for `-k`."""
+        """The name in a table of pytest-benchmark, 80 columns wide, and for `-k`."""
         name = ARGUMENTS.sub("", self.name).removeprefix("np.").replace("dropcore.", "")
         p = "" if self.p is None else f"p{self.p:g}"
         words = [
@@ -84,7 +84,7 @@ class Row:
 
 
 def short_size(n: int) -> str:
-    """``16K`` for 16384; `-k` takes no ``2^14``."""
+    """``16K`` for 16384, because `-k` does not accept ``2^14``."""
     for power, letter in ((30, "G"), (20, "M"), (10, "K")):
         if n >= 1 << power and n % (1 << power) == 0:
             return f"{n >> power}{letter}"
@@ -92,12 +92,12 @@ def short_size(n: int) -> str:
 
 
 def size_name(n: int) -> str:
-    """``2^18`` for 262144, and what is no power of two in digits."""
+    """``2^18`` for 262144; the digits if `n` is no power of two."""
     return f"2^{n.bit_length() - 1}" if n >= 1024 and n & (n - 1) == 0 else str(n)
 
 
 def dtype_named(name: str) -> np.dtype[np.generic]:
-    """NumPy's dtype, or that of ml_dtypes for bfloat16."""
+    """NumPy's dtype; for bfloat16 that of ml_dtypes."""
     if name == "bfloat16":
         import ml_dtypes
 
@@ -106,9 +106,10 @@ def dtype_named(name: str) -> np.dtype[np.generic]:
 
 
 class Buffers:
-    """x and y of one size and dtype, every page of them touched, and a stream.
+    """x and y of one size and dtype, and a stream. Every page of the arrays was written.
 
-    Allocated as a user's arrays are: what their alignment costs is part of the result.
+    The arrays are allocated like a user's arrays, so the cost of their alignment is part of the
+    result.
     """
 
     def __init__(self, shape: int | tuple[int, ...], dtype: str = "float32") -> None:
@@ -128,14 +129,14 @@ class Buffers:
 
 
 def copyto(b: Buffers) -> Call:
-    """Copy x; bfloat16 as integers, which NumPy copies faster than a dtype it does not know."""
+    """Copy x; bfloat16 as integers, because NumPy copies a user-defined dtype more slowly."""
     if b.dtype == "bfloat16":
         return partial(np.copyto, b.y.view(np.uint16), b.x.view(np.uint16))
     return partial(np.copyto, b.y, b.x)
 
 
 def multiply(b: Buffers) -> Call:
-    """Multiply by a scalar of the same dtype, which is dropout without the dropping."""
+    """Multiply by a scalar of the same dtype: dropout without decisions."""
     return partial(np.multiply, b.x, b.x.dtype.type(1 / 0.9), out=b.y)
 
 
@@ -151,17 +152,17 @@ def forward(b: Buffers, p: float, **options: object) -> Call:
 
 
 def in_place(b: Buffers, p: float) -> Call:
-    """The default call, x overwritten."""
+    """The default call, in place."""
     return partial(dropcore.dropout, b.own, p, training=True, rng=b.stream, out=b.own)
 
 
 def fresh(b: Buffers, p: float, **options: object) -> Call:
-    """The default call without `out`: a new y each time, its pages yet to be touched."""
+    """The default call without `out`: each call makes a new y, with page faults."""
     return partial(dropcore.dropout, b.x, p, training=True, rng=b.stream, **options)
 
 
 def backward_from_bits(b: Buffers, p: float, **options: object) -> Call:
-    """The gradient, the bits of the forward pass being there."""
+    """The gradient, from stored bits."""
     mask = forward(b, p, **options)()[1]
     return partial(mask.backward, b.x, out=b.y)
 
@@ -169,7 +170,7 @@ def backward_from_bits(b: Buffers, p: float, **options: object) -> Call:
 def backward_remade(b: Buffers, p: float) -> Call:
     """The gradient, with the decisions computed again from the draw.
 
-    Many masks in turn: the branch predictor would learn the ties of a single one.
+    Many masks are used in turn: the branch predictor would learn the ties of a single mask.
     """
     masks = [
         dropcore.dropout(b.x, p, training=True, rng=b.stream, out=b.y, store="draw")[1]
@@ -185,5 +186,5 @@ def _round_and_round(masks: list[dropcore.Mask]) -> Iterator[dropcore.Mask]:
 
 
 def keep_mask(b: Buffers, p: float) -> Call:
-    """Only the decisions, packed, in a new array."""
+    """The decisions, packed, in a new array."""
     return partial(dropcore.keep_mask, b.x.size, p, rng=b.stream, packed=True)

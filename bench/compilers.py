@@ -1,4 +1,4 @@
-"""Write COMPILERS.md: the kernels as each of several compilers builds them, over a copy."""
+"""Write COMPILERS.md: the kernels of several compilers, relative to a copy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from write_results import BENCH, figure, label, table
 
 
 def rows(results: dict[str, Results], isa: str, dtype: str) -> list[tuple[str, ...]]:
-    """A row for each operation, each cell a figure of every compiler."""
+    """A row for each operation; each cell has the figures of all compilers."""
     first = next(iter(results.values()))
     found = first.all(suite="kernels", isa=isa, dtype=dtype)
     names = list(dict.fromkeys(label(row) for row in found if row.name not in ROOF_LINES))
@@ -34,7 +34,7 @@ def rows(results: dict[str, Results], isa: str, dtype: str) -> list[tuple[str, .
 
 
 def compared(results: dict[str, Results]) -> str:
-    """All of COMPILERS.md."""
+    """The text of COMPILERS.md."""
     first = next(iter(results.values()))
     compilers = " / ".join(results)
     sections = [
@@ -51,7 +51,7 @@ def compared(results: dict[str, Results]) -> str:
 
 
 def main() -> int:
-    """Write it beside this file."""
+    """Write COMPILERS.md beside this file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("compilers", nargs="+", help="as run.py's --results has folders for them")
     args = parser.parse_args()

@@ -1,4 +1,4 @@
-"""The options of a benchmark process, and how a row is timed."""
+"""The options of a benchmark process, and the timing of a row."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from needed import missing
 
 from dropcore._core import dispatch
 
-ROUND = 1e-4  # seconds that a round lasts at least: the clock and the harness must not count
+ROUND = 1e-4  # the shortest round in seconds, so that clock and harness have little influence
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options; say so where what they are for is missing."""
-    if said := missing():  # before pytest complains of options that it does not know
+    """Add the options; raise an error if a needed package is missing."""
+    if said := missing():  # before pytest's error about unknown options
         raise pytest.UsageError(said)
     parser.addoption("--seconds", type=float, default=0.25, help="for each row")
     parser.addoption("--quick", action="store_true", help="few sizes")
@@ -45,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def option(text: str) -> tuple[str, object]:
-    """Return the name and the value of ``name=value``; the value as Python has it, or as text."""
+    """Return the name and the value of ``name=value``; the value as a literal, or as text."""
     name, is_there, value = text.partition("=")
     if not name or not is_there:
         raise argparse.ArgumentTypeError(f"must be NAME=VALUE, not {text!r}")
@@ -74,7 +74,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Pin a peer to one processor, also the threads that no setting limits."""
+    """Pin a peer to one processor, because not every library has a setting for its threads."""
     if config.option.peer != "numpy" and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
@@ -87,12 +87,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def timed(benchmark, request: pytest.FixtureRequest) -> Callable[..., None]:
-    """Time a row's call; `calls` says how many of it one timed call makes.
+    """Time a row's call; a timed function makes `calls` calls.
 
     All rows have rounds of the same length, because the minimum of many short rounds is smaller
     than that of a few long ones. pytest-benchmark's own calibration gives different rows rounds
-    of different lengths. With `iterations` there is one round of so many calls: for rows that are
-    measured several times, in turn.
+    of different lengths. With `iterations` there is one round with this number of calls: for rows
+    that are measured several times, in turn.
     """
     seconds = request.config.option.seconds
 
@@ -116,7 +116,7 @@ _last: dict[tuple[object, str], Buffers] = {}
 
 @pytest.fixture(scope="session")
 def buffers() -> Callable[..., Buffers]:
-    """The buffers of a group: its rows come one after another and share them."""
+    """The buffers of a group; its rows run one after another and share the buffers."""
 
     def get(shape: int | tuple[int, ...], dtype: str = "float32") -> Buffers:
         if (shape, dtype) not in _last:

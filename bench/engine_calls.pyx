@@ -1,4 +1,4 @@
-# The exported functions in loops, as an engine in Cython calls them: a new draw index each time.
+# Loops that call the exported functions like an engine in Cython: each call has a new draw index.
 
 from libc.stdint cimport uint8_t, uint64_t
 
@@ -28,7 +28,7 @@ def forward(uint64_t calls, double p, const float[::1] x, float[::1] y):
 
 
 def forward_with_bits(uint64_t calls, double p, const float[::1] x, float[::1] y):
-    """The same, with the bits, into one word."""
+    """Standard dropout; the bits are written to one word."""
     cdef dropcore_draw draw = first_draw()
     cdef uint8_t[64] bits
     cdef uint64_t index
@@ -39,7 +39,7 @@ def forward_with_bits(uint64_t calls, double p, const float[::1] x, float[::1] y
 
 
 def backward_from_bits(uint64_t calls, double p, const float[::1] x, float[::1] y):
-    """The gradient, of bits that are there."""
+    """The gradient, from given bits."""
     cdef dropcore_draw draw = first_draw()
     cdef uint8_t[64] bits
     cdef uint64_t _index
@@ -60,7 +60,7 @@ def forward_of_views(uint64_t calls, double p, const float[::1] x, float[::1] y)
 
 
 def backward_of_views(uint64_t calls, double p, const float[::1] x, float[::1] y):
-    """The gradient, of bits that are there, over typed memoryviews."""
+    """The gradient, from given bits, over typed memoryviews."""
     cdef dropcore_draw draw = first_draw()
     cdef uint8_t[64] memory
     cdef uint8_t[::1] bits = <uint8_t[:(x.shape[0] + 7) >> 3]> memory
@@ -72,7 +72,7 @@ def backward_of_views(uint64_t calls, double p, const float[::1] x, float[::1] y
 
 
 def key(uint64_t calls, double p, const float[::1] x, float[::1] y):
-    """A key of a seed and one part."""
+    """The key for a seed and a path of one part."""
     cdef dropcore_path path, child
     cdef dropcore_draw draw
     cdef uint64_t index

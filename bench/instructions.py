@@ -1,8 +1,8 @@
 """Count the instructions of the kernels, and compare with the counts in `instructions.json`.
 
-Wall time on a shared machine is too noisy to guard a kernel; valgrind's callgrind counts exactly.
-The count of a call is the difference between a long and a short run of one program. That removes
-all that happens once, such as imports. valgrind has no AVX-512: for v4 the check reads the
+Wall time on a shared machine is too noisy to test a kernel; valgrind's callgrind counts exactly.
+The count of a call is the difference between a long and a short run of one program. So the one-time
+work, such as imports, does not count. valgrind has no AVX-512: for v4 the check reads the
 disassembly, where cipher and select must use whole 512-bit registers.
 
 The counts hold for one compiler: store those of another one with ``--update``.
@@ -27,7 +27,9 @@ COUNTED = ("baseline", "v3")
 CASES = ("forward", "backward from bits", "keep_mask")
 SIZE, P = 1 << 16, 0.1
 SHORT, LONG = 10, 210
-CIPHER_ROTATIONS = 116  # of 128 in eight rounds; three columns of the first are done once a draw
+CIPHER_ROTATIONS = (
+    116  # 128 in eight rounds, minus three columns of the first round, which are computed once
+)
 
 
 class Unavailable(Exception):
@@ -38,7 +40,7 @@ class Unavailable(Exception):
 
 
 def workload(repetitions: list[int]) -> None:
-    """Run each case as often as it says; everything else is the same for all numbers."""
+    """Run each case the given number of times; the other work does not depend on the numbers."""
     import numpy as np
 
     import dropcore
@@ -108,14 +110,14 @@ def tool(name: str, *arguments: str) -> str:
 
 
 def compiler() -> str:
-    """What the kernels say they were compiled by."""
+    """The compiler of the kernels, as recorded in the module."""
     dump = tool("readelf", "--string-dump=.comment", kernel_module("baseline"))
     found = re.findall(r"\]\s+(.*)", dump)
     return "; ".join(sorted(found)) or "unknown"
 
 
 def check_counts(isa: str, stored: dict[str, int]) -> list[str]:
-    """Count, print, and say which case has become dearer."""
+    """Count and print; return a line for each case whose count has grown."""
     dearer = []
     for case, now in counts(isa).items():
         before = stored.get(case)
@@ -129,7 +131,7 @@ def check_counts(isa: str, stored: dict[str, int]) -> list[str]:
 
 
 def vector_widths(listing: str, functions: str, instruction: str) -> Counter[str]:
-    """How often an instruction works on zmm, ymm and xmm registers, in functions so named."""
+    """How often an instruction uses zmm, ymm and xmm registers, in functions with these names."""
     widths: Counter[str] = Counter()
     inside = False
     for line in listing.splitlines():
@@ -142,7 +144,7 @@ def vector_widths(listing: str, functions: str, instruction: str) -> Counter[str
 
 
 def check_widths() -> list[str]:
-    """Say what of v4 is not as wide as it should be."""
+    """Return a line for each v4 function with vectors narrower than 512 bits."""
     listing = tool("objdump", "--disassemble", "--no-show-raw-insn", kernel_module("v4"))
     if "_kernels_v4_" not in listing:
         raise Unavailable("the v4 kernels were stripped of their symbols")
@@ -156,7 +158,7 @@ def check_widths() -> list[str]:
     for what, functions, instruction, least in wanted:
         widths = vector_widths(listing, functions, instruction)
         print(f"v4, {what}: {widths['zmm']} times on 512 bits, {widths['ymm']} times on 256")
-        # What is short, such as a tail, may be narrower.
+        # Short parts, such as a tail, may be narrower.
         if widths["zmm"] < least or widths["ymm"] > widths["zmm"] // 20:
             narrow.append(f"v4, {what}: not on 512 bits ({dict(widths)})")
     return narrow
@@ -166,7 +168,7 @@ def check_widths() -> list[str]:
 
 
 def check(update: bool) -> list[str]:
-    """Everything; returns what is wrong."""
+    """Run all checks; return a line for each failure."""
     if shutil.which("valgrind") is None:
         raise Unavailable("valgrind is not installed")
     isas = [isa for isa in COUNTED if kernel_module(isa)]

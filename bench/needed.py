@@ -1,4 +1,4 @@
-"""What the benchmarks need beside dropcore: a line that says how to install it."""
+"""The packages that the benchmarks need besides dropcore, and the command that installs them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NEEDED = {
 
 
 def missing() -> str | None:
-    """Say what is missing, in one line; None where nothing is."""
+    """A line that names the missing packages; None if there are none."""
     names = [name for module, name in NEEDED.items() if find_spec(module) is None]
     if not names:
         return None

@@ -1,8 +1,8 @@
-"""The other implementations of dropout that Python has, each as one call on given arrays.
+"""Other implementations of dropout in Python, each as one call on given arrays.
 
-A peer is imported in a process of its own, with one thread: pools, copies of OpenMP and spinning
-threads of several frameworks do not meet. ``python bench/peers.py NAME`` says its version, or why
-it is absent.
+Each peer is imported in a process of its own, with one thread, so the thread pools of several
+frameworks do not disturb each other. ``python bench/peers.py NAME`` prints the peer's version, or
+the reason why it is absent.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ Ways = dict[str, Callable[[], object]]
 
 @dataclass(frozen=True)
 class Peer:
-    """A package, and the ways in which its users write dropout.
+    """A package, and the usual ways to write dropout with it.
 
     Attributes
     ----------
     title : str
     distributions : tuple of str
-        What has to be installed.
+        The distributions to install.
     ways : callable
-        ``ways(x, y, p)`` gives calls by name; they write to `y` where the package lets them.
+        ``ways(x, y, p)`` returns calls by name; they write to `y` if the package supports it.
     names : tuple of str
-        Of those calls.
+        The names of these calls.
     """
 
     title: str
@@ -56,7 +56,7 @@ class Peer:
 
 
 def numpy_ways(x: Any, y: Any, p: float) -> Ways:
-    """The idiom as it is written, and with every array of it made beforehand."""
+    """The usual expression, and the same with all arrays allocated before."""
     rng = np.random.default_rng(0)
     limit, kept = np.float32(p), np.float32(1 - p)
     draws, keep = np.empty_like(x), np.empty(x.shape, bool)
@@ -74,7 +74,7 @@ def numpy_ways(x: Any, y: Any, p: float) -> Ways:
 
 
 def numba_ways(x: Any, y: Any, p: float) -> Ways:
-    """Draws of NumPy's generator, then one compiled loop."""
+    """Random numbers from NumPy's generator, then one compiled loop."""
     import numba
 
     @numba.njit
@@ -88,7 +88,7 @@ def numba_ways(x: Any, y: Any, p: float) -> Ways:
 
 
 def torch_ways(x: Any, y: Any, p: float) -> Ways:
-    """``torch.nn.functional.dropout``; it takes no `out`."""
+    """``torch.nn.functional.dropout``, which has no `out`."""
     import torch
     from torch.nn.functional import dropout
 
@@ -98,7 +98,7 @@ def torch_ways(x: Any, y: Any, p: float) -> Ways:
 
 
 def jax_ways(x: Any, y: Any, p: float) -> Ways:
-    """What Flax does, compiled: a Bernoulli mask of a fresh key, then a select."""
+    """The method of Flax, compiled: a Bernoulli mask from a new key, then a select."""
     import jax
     import jax.numpy as jnp
 
@@ -126,7 +126,7 @@ def tensorflow_ways(x: Any, y: Any, p: float) -> Ways:
 
 
 def onnxruntime_ways(x: Any, y: Any, p: float) -> Ways:
-    """The operator Dropout in training mode, its output bound to an array that is there."""
+    """The operator Dropout in training mode, with its output bound to an existing array."""
     import onnxruntime as ort
     from onnx import TensorProto, helper, numpy_helper
 

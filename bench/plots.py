@@ -18,7 +18,7 @@ MARKERS = "osD^vPX"
 
 
 def draw(results: Results, folder: Path) -> Iterator[Path]:
-    """Draw every plot that has data; gives the files."""
+    """Draw every plot that has data; yield the files."""
     folder.mkdir(parents=True, exist_ok=True)
     drawings = {"throughput": throughput, "peers": peers, "threads": threads, "cost": cost}
     for name, drawing in drawings.items():
@@ -50,18 +50,18 @@ def legend(fig: Figure, axes: Axes) -> None:
 
 
 def one_line(axes: Axes, text: str) -> None:
-    """Draw the line at 1, and say what it is."""
+    """Draw and label the line at 1."""
     axes.axhline(1, color="black", linewidth=1, linestyle="--", label=text)
 
 
 def over_copy(results: Results, rows: list[Result]) -> dict[int, float]:
-    """Speed over a copy, by size."""
+    """Speed relative to a copy, by size."""
     speeds = {row.n: results.speed(row, results.beside(row, name=COPYTO, p=None)) for row in rows}
     return {n: speed for n, speed in speeds.items() if speed is not None}
 
 
 def throughput(results: Results, fig: Figure) -> bool:
-    """Elements a second over a copy's, against size, for each instruction set."""
+    """Speed relative to a copy, against size, for each instruction set."""
     panels = (("forward", 0.1), ("forward", 0.5), ("backward from bits", 0.1))
     key = {"suite": "kernels", "dtype": "float32"}
     found = False
@@ -76,14 +76,14 @@ def throughput(results: Results, fig: Figure) -> bool:
         lines(axes, series)
         axes.tick_params(axis="x", labelsize=8)
         axes.set_title(f"{name}, p = {p:g}", fontsize=10)
-    axes.set_ylim(bottom=0)  # of all three
+    axes.set_ylim(bottom=0)  # the three panels share this axis
     legend(fig, axes)
     fig.supylabel("float32 elements a second, over a copy's", fontsize=10)
     return found
 
 
 def peers(results: Results, fig: Figure) -> bool:
-    """How many times faster than each peer as it is mostly written, against size."""
+    """Speed relative to the most usual form of each peer, against size."""
     if not results.isas:
         return False
     isa = results.isas[0]
@@ -106,7 +106,7 @@ def peers(results: Results, fig: Figure) -> bool:
 
 
 def threads(results: Results, fig: Figure) -> bool:
-    """Speed over one thread, against size."""
+    """Speed relative to one thread, against size."""
     series: dict[str, dict[int, float]] = {}
     for row in results.all(suite="threads"):
         one = results.beside(row, detail="1 threads")
@@ -124,7 +124,7 @@ def threads(results: Results, fig: Figure) -> bool:
 
 
 def cost(results: Results, fig: Figure) -> bool:
-    """Cost of an element over that at the smallest size."""
+    """Cost of an element relative to the cost at the smallest size."""
     series: dict[str, dict[int, float]] = {}
     for row in results.all(suite="large"):
         series.setdefault(row.name, {})[row.n] = row.seconds / row.n

@@ -1,4 +1,4 @@
-"""The results of `run.py`, as rows that can be looked up."""
+"""The results of `run.py`, as rows that can be searched."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Result:
-    """One measured row, as `cases.Row` names it.
+    """One measured row; its other attributes are those of `cases.Row`.
 
     Attributes
     ----------
     process : str
-        Which process measured it; only rows of one process are compared.
+        The process that measured the row; only rows of one process are compared.
     seconds : float
-        Time of one call in the fastest round, since disturbances only make a round longer.
+        The time of one call in the fastest round, because disturbances only make a round longer.
     median : float
         Median time of one call, in the pass with the fastest round.
     """
@@ -57,7 +57,7 @@ class Results:
         ]
 
     def one(self, **wanted: object) -> Result | None:
-        """The row with these values, or None where it was not measured."""
+        """The row with these values, or None if it was not measured."""
         found = self.all(**wanted)
         if len(found) > 1:
             raise ValueError(f"{len(found)} rows have {wanted}")
@@ -69,7 +69,7 @@ class Results:
         return self.one(**{**{name: getattr(row, name) for name in same}, **other})
 
     def speed(self, row: Result | None, over: Result | None) -> float | None:
-        """Elements a second of a row, over those of another; None where one is missing."""
+        """The speed of a row relative to another row; None if one is missing."""
         if row is None or over is None:
             return None
         return (row.n / row.seconds) / (over.n / over.seconds)
@@ -88,7 +88,7 @@ def _rows(path: Path) -> Iterator[Result]:
         info = entry["extra_info"]
         names = ("suite", "name", "n", "dtype", "p", "detail", "isa")
         yield Result(
-            process=path.name.split(".")[0],  # of any pass
+            process=path.name.split(".")[0],  # the same name for all passes
             **{name: info[name] for name in names},
             seconds=entry["stats"]["min"] / info["calls"],
             median=entry["stats"]["median"] / info["calls"],

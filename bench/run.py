@@ -32,10 +32,10 @@ from dropcore._core.caches import last_level_cache
 BENCH = Path(__file__).resolve().parent
 RESULTS = BENCH.parent / ".benchmarks" / "latest"
 
-# glibc's malloc gives freed memory back to the system, by rules that depend on what the process did
-# before. Page faults would then be half the time of one training step and nothing of another. Masks
-# of 2^28 decisions and more would get new pages in each call, a seventh of its time. With these
-# settings malloc keeps freed memory.
+# glibc's malloc returns freed memory to the system, by rules that depend on the earlier calls of
+# the process. Page faults could then take half of the time of one training step and none of
+# another. Masks of 2^28 decisions and more would get new pages in each call, which take a seventh
+# of its time. With these settings malloc keeps freed memory.
 KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(1 << 40), "MALLOC_MMAP_MAX_": "0"}
 
 KERNELS = (
@@ -47,7 +47,7 @@ KERNELS = (
 KEPT = ("autograd", "large")  # the files that run with KEEP_MEMORY
 
 # Differences of 1 % between training steps matter, and other programs disturb memory-bound rows
-# most. These rows are measured for longer, so that no disturbance lasts for the whole of a row.
+# most. These rows are measured for longer, so that no disturbance lasts for the whole measurement.
 LONGER = {"autograd": ("--seconds=2",), "threads": ("--seconds=1",)}
 
 QUICK = ("--quick", "--seconds=0.03")
@@ -83,7 +83,7 @@ def jobs(isas: tuple[str, ...], peers: list[str], quick: bool) -> list[Job]:
 
 
 def run(job: Job, quick: bool, stem: Path) -> int:
-    """Run one process; writes STEM.json, and STEM.txt with what pytest says."""
+    """Run one process; write STEM.json, and STEM.txt with pytest's output."""
     command = [
         *(sys.executable, "-m", "pytest", "-q", *(str(BENCH / file) for file in job.files)),
         *job.options,
@@ -100,7 +100,7 @@ def run(job: Job, quick: bool, stem: Path) -> int:
 
 
 def find_peers() -> tuple[dict[str, str], dict[str, str]]:
-    """Versions of the peers that are there, and why the others are not."""
+    """The versions of the installed peers, and the reasons why the others are absent."""
     there, absent = {}, {}
     for name in PEERS:
         probe = subprocess.run(
@@ -115,7 +115,7 @@ def find_peers() -> tuple[dict[str, str], dict[str, str]]:
 
 
 def machine() -> dict[str, object]:
-    """What the system says of itself."""
+    """A description of the machine, from the system."""
     cpu = cpuinfo.get_cpu_info()
     affinity = getattr(os, "sched_getaffinity", None)
     return {
@@ -135,7 +135,7 @@ def machine() -> dict[str, object]:
 
 
 def main() -> int:
-    """Run everything that the arguments leave."""
+    """Run all processes that the arguments select."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few sizes, short rounds: a smoke run")
     parser.add_argument(
@@ -144,7 +144,7 @@ def main() -> int:
     parser.add_argument("--only", metavar="TEXT", help="processes whose name holds TEXT")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER")
     args = parser.parse_args()
-    args.results = args.results.resolve()  # the processes run elsewhere
+    args.results = args.results.resolve()  # the processes have another working directory
     if args.only is None:
         shutil.rmtree(args.results, ignore_errors=True)
     args.results.mkdir(parents=True, exist_ok=True)

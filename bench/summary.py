@@ -1,6 +1,7 @@
-"""The lines of the summary in RESULTS.md, and the ratios that they are made of.
+"""The lines of the summary in RESULTS.md, and the ratios in them.
 
-Ratios are within one process. One thread unless a line says otherwise; arrays touched; `out` given.
+A ratio compares two rows of one process. Unless a line states something else, a row uses one
+thread, arrays whose pages were written before, and `out`.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ Measure = Callable[[Results], Measured]
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the summary: as many figures as `labels`, most often one for each size.
+    """One line of the summary, with a figure for each of `labels`, usually for each size.
 
     Attributes
     ----------
     measure : callable
-        Gives the figures; None stands for one that was not measured.
+        Returns the figures; None stands for a figure that was not measured.
     is_cost : bool
-        Whether the figures are costs: smaller is better.
+        Whether the figures are costs (smaller is better).
     """
 
     case: str
@@ -44,7 +45,7 @@ class Line:
 def over_copy(
     isa: str, name: str, p: float, sizes: Sequence[int], dtype: str = "float32"
 ) -> Measure:
-    """Elements per second of a kernel over those of a copy."""
+    """The speed of a kernel relative to a copy."""
 
     def measure(results: Results) -> Iterator[float | None]:
         for n in sizes:
@@ -56,7 +57,7 @@ def over_copy(
 
 
 def over_row(name: str, other: str, sizes: Sequence[int], *, cost: bool = False) -> Measure:
-    """One kernel over another on v4: the ratio of speeds, or of costs."""
+    """One kernel relative to another on v4: the ratio of speeds, or of costs."""
 
     def measure(results: Results) -> Iterator[float | None]:
         for n in sizes:
@@ -68,7 +69,7 @@ def over_row(name: str, other: str, sizes: Sequence[int], *, cost: bool = False)
 
 
 def over_peers(isa: str, only: str | None = None) -> Measure:
-    """Forward over one peer, or over the fastest peer at each size."""
+    """Forward relative to one peer, or to the fastest peer at each size."""
 
     def fastest(results: Results, n: int) -> float | None:
         ratios = [
@@ -82,12 +83,12 @@ def over_peers(isa: str, only: str | None = None) -> Measure:
 
 
 def peer_ratio(results: Results, row: Result, own: str = "forward") -> float | None:
-    """How many times faster than a peer's row dropcore is, in the same process."""
+    """The speed of dropcore relative to a peer's row, in the same process."""
     return results.speed(results.beside(row, name=own), row)
 
 
 def shared_axes(results: Results) -> Measured:
-    """NCHW and NHWC over a multiplication on the same buffers."""
+    """NCHW and NHWC relative to a multiplication on the same buffers."""
     figures: list[float | None] = []
     for layout in ("NCHW (32, 64, 56, 56)", "NHWC (32, 56, 56, 64)"):
         row = results.one(suite="shared axes", name="forward", isa="v4", detail=layout)
@@ -97,7 +98,7 @@ def shared_axes(results: Results) -> Measured:
 
 
 def small_call(suite: str, name: str) -> Measure:
-    """Cost of a call on four elements over a multiplication of four elements."""
+    """The cost of a call on four elements relative to a multiplication of four elements."""
 
     def measure(results: Results) -> Measured:
         row = results.one(suite=suite, name=name, n=4)
@@ -122,24 +123,24 @@ def step(results: Results, p: float | None = None, name: str = "training step") 
 
 
 def step_with_dropout(results: Results) -> Measured:
-    """Cost of a training step of the autograd engine with dropout over one without."""
+    """The cost of a training step of the autograd engine with dropout relative to one without."""
     return [results.speed(step(results), step(results, 0.3))]
 
 
 def step_over_torch(results: Results) -> Measured:
-    """Cost of a training step of the autograd engine over PyTorch's, both without dropout."""
+    """The cost of a training step relative to PyTorch's, both without dropout."""
     return [results.speed(step(results, name="training step of PyTorch"), step(results))]
 
 
 def two_threads(results: Results) -> Measured:
-    """Two threads over one."""
+    """Two threads relative to one."""
     key = {"suite": "threads", "name": "forward", "n": N22}
     one, two = (results.one(detail=f"{count} threads", **key) for count in (1, 2))
     return [results.speed(two, one)]
 
 
 def spread(results: Results, name: str) -> float | None:
-    """The largest cost per element over the smallest, of all sizes where x exceeds the caches."""
+    """The largest cost per element relative to the smallest, for sizes beyond the caches."""
     cache = results.facts["caches"]["the last"] or 0
     rows = [row for row in results.all(suite="large", name=name) if 4 * row.n > cache]
     costs = [row.seconds / row.n for row in rows]

@@ -1,4 +1,4 @@
-"""Write RESULTS.md and its plots from what `run.py` measured: ratios, never times."""
+"""Write RESULTS.md and its plots from the measurements of `run.py`: ratios, not times."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def table(head: Iterable[str], body: Iterable[Iterable[str]]) -> str:
 
 
 def figure(value: float | None) -> str:
-    """Two digits behind the point below 10, none above."""
+    """Two digits after the point below 10, none above."""
     if value is None:
         return "-"
     return f"{value:.2f}" if value < 10 else f"{value:.0f}"
 
 
 def label(row: Result) -> str:
-    """A row's name with its p."""
+    """The name of a row with its p."""
     return row.name if row.p is None else f"{row.name}, p = {row.p:g}"
 
 
@@ -51,7 +51,7 @@ def label(row: Result) -> str:
 
 
 def about(results: Results) -> str:
-    """What ran where."""
+    """The machine, the versions, and the peers."""
     facts = results.facts
     caches = ", ".join(
         f"{level} {size / 1024:.0f} KiB" for level, size in facts["caches"].items() if size
@@ -80,7 +80,7 @@ def about(results: Results) -> str:
 
 
 def noise(results: Results) -> str:
-    """How much other load disturbed the run: the median round of a copy over its best."""
+    """The disturbance by other load: the median round of a copy relative to its best round."""
     ratios = [row.median / row.seconds for row in results.rows if row.name == COPYTO]
     if not ratios:
         return "Noise: no copy was measured"
@@ -101,7 +101,7 @@ def in_short(results: Results) -> str:
 
 
 def kernels(results: Results) -> Iterator[str]:
-    """Elements a second over those of a copy on the same buffers."""
+    """Speed relative to a copy on the same buffers."""
     for isa in results.isas:
         for dtype in ("float32", "float64", "float16", "bfloat16"):
             rows = results.all(suite="kernels", isa=isa, dtype=dtype)
@@ -121,7 +121,7 @@ def kernels(results: Results) -> Iterator[str]:
 
 
 def peers(results: Results) -> Iterator[str]:
-    """How many times faster than each peer."""
+    """Speed relative to each peer."""
     for isa in results.isas[:2]:
         for own in ("forward", "forward, fresh output"):
             body = []
@@ -142,7 +142,7 @@ def peers(results: Results) -> Iterator[str]:
 
 
 def against(results: Results, suite: str, roof: str) -> str:
-    """Rows of a suite by detail, their speed over a roof line of their process."""
+    """Rows of a suite by detail: their speed relative to a NumPy operation in their process."""
     rows = [row for row in results.all(suite=suite) if row.name not in ROOF_LINES]
     body = []
     for row in rows:
@@ -158,7 +158,7 @@ def against(results: Results, suite: str, roof: str) -> str:
 
 
 def shards(results: Results) -> str:
-    """Blocks over the contiguous piece of their process."""
+    """Blocks relative to the contiguous piece in their process."""
     body = []
     for row in results.all(suite="shards"):
         over = results.beside(row, name=f"{CONTIGUOUS}, {row.name}", detail="")
@@ -168,7 +168,7 @@ def shards(results: Results) -> str:
 
 
 def overhead(results: Results) -> str:
-    """Cost of a call over a multiplication, both on few elements."""
+    """The cost of a call relative to a multiplication, both on few elements."""
     body = []
     for suite in ("overhead", "layers"):
         for row in results.all(suite=suite):
@@ -179,7 +179,7 @@ def overhead(results: Results) -> str:
 
 
 def threads(results: Results) -> str:
-    """Each number of threads over one thread."""
+    """Each number of threads relative to one thread."""
     rows = [row for row in results.all(suite="threads") if row.name != COPYTO]
     sizes = sorted({row.n for row in rows})
     body = []
@@ -193,7 +193,7 @@ def threads(results: Results) -> str:
 
 
 def autograd(results: Results) -> str:
-    """Cost of each training step over dropcore's without dropout."""
+    """The cost of each training step relative to dropcore's without dropout."""
     without = summary.step(results)
     body = [
         (row.name if row.p is None else f"{row.name}, p = {row.p:g}", figure(cost))
@@ -204,7 +204,7 @@ def autograd(results: Results) -> str:
 
 
 def large(results: Results) -> str:
-    """Cost of an element at each size, over that at the smallest."""
+    """The cost of an element at each size relative to the smallest size."""
     rows = results.all(suite="large")
     sizes = sorted({row.n for row in rows})
     body = []
@@ -216,7 +216,7 @@ def large(results: Results) -> str:
 
 
 def page(results: Results, folder: Path) -> str:
-    """All of RESULTS.md."""
+    """The text of RESULTS.md."""
     shown = {
         path.stem: f"![{path.stem}](plots/{path.name})" for path in plots.draw(results, folder)
     }
@@ -271,7 +271,7 @@ def page(results: Results, folder: Path) -> str:
 
 
 def main() -> int:
-    """Write RESULTS.md beside this file, or where it is told to."""
+    """Write RESULTS.md beside this file, or to the given folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER")
     parser.add_argument("--out", type=Path, default=BENCH, metavar="FOLDER")

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# CPython without the GIL, from the source that Debian keeps:
+# Builds free-threaded CPython from Debian's source package:
 #
 #   tools/build-free-threaded.sh out/free-threaded
 #   tools/build-free-threaded.sh out/threads-python --with-thread-sanitizer
 #
-# On Debian or its kin, with what CPython needs: libssl-dev libffi-dev zlib1g-dev libbz2-dev
-# liblzma-dev. Apt reads a list of its own here and installs nothing.
+# For Debian and similar systems, with the packages that CPython needs: libssl-dev libffi-dev
+# zlib1g-dev libbz2-dev liblzma-dev. Apt uses a separate list of sources here and installs nothing.
 set -euo pipefail
 prefix=$(realpath -m "${1:?where to}")
 suite=trixie package=python3.13 keys=/usr/share/keyrings/debian-archive-keyring.gpg
-# The mirror that apt uses; its security updates are another's.
+# The mirror that apt uses; security updates come from another server.
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
     grep -v security | sort -u | sed 1q)
 work=$(mktemp -d)

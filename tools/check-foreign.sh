@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The tests on another processor, emulated: `tools/check-foreign.sh arm64|s390x|riscv64|...`
+# Runs the tests on another processor by emulation: `tools/check-foreign.sh arm64|s390x|riscv64|...`
 #
 # Cross-compiles the working tree for a small Debian of that architecture, made once below
 # ~/.cache/dropcore-foreign (Meson wants it outside of the source), and runs TESTS there under
@@ -7,7 +7,7 @@
 #
 #   debootstrap qemu-user-static, gcc- and g++- for the architecture (gcc-s390x-linux-gnu ...)
 #
-# and binfmt_misc, so that the tests can begin processes of their own.
+# and binfmt_misc, so that the tests can start processes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 arch=${1:?an architecture of Debian}
@@ -27,7 +27,7 @@ root=$work/root
 numpy=$root/usr/lib/$triplet/python3-numpy/numpy/_core/include
 mkdir -p "$work"
 
-# binfmt_misc: an emulator that is opened once (F) is there in the new root too.
+# binfmt_misc: with the flag F the emulator is opened now, so it also works in the new root.
 registry=/proc/sys/fs/binfmt_misc
 [ -e $registry/register ] || mount -t binfmt_misc none $registry
 [ -e $registry/qemu-$cpu ] || cat /usr/lib/binfmt.d/qemu-$cpu.conf >$registry/register
@@ -41,7 +41,7 @@ if [ ! -e "$work/root.stamp" ]; then
 fi
 version=$(basename "$root"/usr/include/python3.*)
 
-# Its Python, seen from here: it tells Meson where its headers are.
+# The target's Python, with paths of this machine: Meson reads the paths of the headers from it.
 cat >"$work/python" <<END
 #!/bin/sh
 libraries=$root/usr/lib/$triplet
@@ -84,7 +84,7 @@ mkdir "$root$packages/dropcore-$release.dist-info"
 printf 'Metadata-Version: 2.1\nName: dropcore\nVersion: %s\n' "$release" \
     >"$root$packages/dropcore-$release.dist-info/METADATA"
 
-# ml_dtypes has no package there, and no wheel for most of these architectures.
+# Debian has no package of ml_dtypes, and most of these architectures have no wheel.
 if [ ! -e "$root$packages/ml_dtypes" ]; then
     $tools/bin/python -m pip --disable-pip-version-check --quiet download --no-deps \
         --no-binary ml_dtypes --dest "$work" ml_dtypes==0.5.4

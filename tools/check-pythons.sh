@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Under each Python named: the sdist of the last commit gives a wheel, the wheel goes into a fresh
-# environment, and the tests that the sdist brings pass there.
+# For each given Python: builds a wheel from the sdist of the last commit, installs it into a new
+# environment, and runs the tests of the sdist there.
 #
 #   tools/check-pythons.sh python3.11 python3.13
 #
-# Of the test requirements only those are installed of which that Python has a wheel: a test that
-# needs another is left out, and named.
+# Test requirements without a wheel for this Python are not installed; tests that need them are left
+# out, and named.
 set -euo pipefail
 export PIP_PREFER_BINARY=1
 repository=$(cd "$(dirname "$0")/.." && pwd)

@@ -2,7 +2,7 @@
 
     python tools/draw_cut_array.py
 
-Each block's decisions are made by themselves. The three cuts differ, and the mask is the same.
+Each block is computed on its own. The three cuts differ, and the mask is the same.
 """
 
 from itertools import pairwise, product
@@ -31,13 +31,13 @@ COLOURS = ("#cfe8f7", "#fbe3b8", "#bfe5d6", "#f3d3c1", "#efd9e7", "#f6f2bf")
 
 
 def blocks(rows, columns):
-    """Where each block begins, and its shape."""
+    """The offsets and the shape of each block."""
     for (top, bottom), (left, right) in product(pairwise(rows), pairwise(columns)):
         yield (top, left), (bottom - top, right - left)
 
 
 def draw(axes, title, cut):
-    """One array, as it is cut."""
+    """One array with its cuts."""
     axes.set_title(title, fontsize=11)
     for colour, (offsets, shape) in zip(COLOURS, blocks(*cut), strict=False):
         keep = dropcore.keep_mask(shape, P, rng=DRAW, shard=(SHAPE, offsets))

@@ -3,9 +3,9 @@
     python tools/soak.py [SECONDS]
 
 Four threads share one stream and call the functions of the package. Each call is checked at once:
-a mask made again from its address, record or pickle must drop the same elements. Meanwhile the
-process forks, and a timer signal raises an exception in the main thread. At the end, no draw may
-have been given out twice, memory must not have grown, and no thread may hang.
+a mask made again from its address, record or pickle must drop the same elements. At the same time
+the process forks, and a timer signal raises an exception in the main thread. At the end, no draw
+may have been given out twice, memory must not have grown, and no thread may hang.
 """
 
 import faulthandler
@@ -26,7 +26,7 @@ import numpy as np
 import dropcore
 
 THREADS = 4
-CALLS = 150  # of a thread, in a round
+CALLS = 150  # calls of a thread in a round
 DTYPES = (np.float32, np.float64, np.float16, ml_dtypes.bfloat16)
 SHAPES = ((), (0, 3), (7,), (33, 65), (5, 3, 8, 9), (4, 16, 32), (2**18,), (300, 1001))
 GROWTH = 24 * 2**20  # bytes that the resident memory may differ between the run's thirds
@@ -92,7 +92,7 @@ def from_record(x, p, y, mask, arguments):
 
 
 def in_pieces(x, p, y, mask, arguments):
-    """Decisions made in two pieces are those of the whole."""
+    """Decisions made in two pieces equal those of the whole mask."""
     if not isinstance(arguments["variant"], dropcore.PlannedVariant):
         return True
     n, draw = mask.keep.size, mask.draw
@@ -105,19 +105,19 @@ def in_pieces(x, p, y, mask, arguments):
 
 
 def gradients(mask, dy):
-    """What backward gives, one array or several."""
+    """The gradients as a tuple, for one input or several."""
     dx = mask.backward(dy)
     return dx if isinstance(dx, tuple) else (dx,)
 
 
-OPTIONS = {  # of those that need some
+OPTIONS = {  # for variants with required options
     "spatial": {"channel_axis": 0, "batch_axis": None},
     "dropblock": {"block_size": 3, "channel_axis": 0, "batch_axis": None},
 }
 
 
 def work(seed, stream, seen):
-    """What a thread does in a round."""
+    """The work of a thread in a round."""
     rng = random.Random(seed)
     try:
         for _ in range(CALLS):
@@ -127,7 +127,7 @@ def work(seed, stream, seen):
 
 
 def fork_once(seed):
-    """Fork; the child works on a stream of its own and must end well."""
+    """Fork; the child works on a stream of its own, and its exit status must be 0."""
     pid = os.fork()
     if pid == 0:
         status = 1
@@ -172,7 +172,7 @@ def interrupted(seed, stream, seen):
 
 
 def resident():
-    """Bytes of memory that the process holds."""
+    """The resident memory of the process in bytes."""
     gc.collect()
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -201,7 +201,7 @@ def round_of(number):
 
 
 def main():
-    """Run rounds for so many seconds; the exit status is 1 if a check failed."""
+    """Run rounds for the given seconds; the exit status is 1 if a check failed."""
     seconds = float(sys.argv[1]) if sys.argv[1:] else 300.0
     signal.signal(signal.SIGALRM, interrupt)
     began, memory, number = time.monotonic(), [], 0

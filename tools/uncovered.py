@@ -1,9 +1,9 @@
 """Print the lines of .pyx and .pxi files that no test ran: `make coverage`.
 
-gcov knows how often each line of the generated C ran, and Cython's line directives say which line
-of which file it came from. gcov takes the C lines after such a line for the next lines of the same
-file, so only lines that a directive names are counted. gcovr looks for the generated files where
-the compiler ran, finds none, and gives up; so gcov's JSON is read here.
+gcov counts how often each line of the generated C ran, and Cython's line directives name the source
+line of each. gcov attributes the C lines after such a line to the next lines of the same file, so
+only lines that a directive names are counted here. gcovr cannot be used: it looks for the generated
+files in the compiler's working directory, where they are not. So gcov's JSON is read here.
 
     python tools/uncovered.py BUILD_FOLDER
 """
@@ -42,7 +42,7 @@ def counts(build):
 
 
 def source_of(name, build):
-    """The source file that Cython calls `name`: seen from the build folder, or from src."""
+    """The source file for a name of Cython, relative to the build folder or to src."""
     for path in ((build / name).resolve(), Path("src", name).resolve()):
         if path.suffix in (".pyx", ".pxi") and path.is_file():
             return path

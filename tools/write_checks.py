@@ -1,4 +1,4 @@
-"""The part of `write_interface.py` that writes `_core/checks.pyx` and `_core/checked.pyx`."""
+"""The part of `write_interface.py` that writes `_core/checks.pxd` and `_core/checked.pyx`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STRUCTS = tuple(struct.name for struct in interface.STRUCTS)
 
 
 def checked() -> Iterator[tuple[Block, Function]]:
-    """The functions that can be given a wrong argument, and cannot raise."""
+    """The functions that can get a wrong argument and cannot raise."""
     for block in interface.BLOCKS:
         for function in block.functions:
             if function.exported and function.arguments and function.where.endswith(".api"):
@@ -29,7 +29,7 @@ def arguments_of(function: Function) -> list[tuple[str, str]]:
 
 
 def count_of(function: Function) -> str:
-    """How many elements, bits or words a call reads and writes."""
+    """The number of elements, bits or words that a call reads and writes."""
     names = [name for _, name in arguments_of(function)]
     if "layout" in names:
         return "layout.elements"
@@ -37,7 +37,7 @@ def count_of(function: Function) -> str:
 
 
 def tests(function: Function) -> Iterator[str]:
-    """One call for each thing that must hold, counts before the pointers that need them."""
+    """One call for each check, counts before the pointers that depend on them."""
     arguments = arguments_of(function)
     names = [name for _, name in arguments]
     count = count_of(function)
@@ -65,7 +65,7 @@ def tests(function: Function) -> Iterator[str]:
 
 
 def pointer_tests(function: Function, kind: str, name: str, count: str) -> Iterator[str]:
-    """What must hold of a pointer to elements, words, bits, lengths or text."""
+    """The checks of a pointer to elements, words, bits, lengths or text."""
     if name in function.may_be_null or not kind.endswith("*"):
         return
     if "element" in kind:
@@ -81,21 +81,21 @@ def pointer_tests(function: Function, kind: str, name: str, count: str) -> Itera
 
 
 def passed(function: Function) -> list[str]:
-    """The arguments of the test of a call: its name, an element's size, and its arguments."""
+    """The arguments of a check: the function's name, an element's size, the call's arguments."""
     size = ["size_t size"] if function.of_dtype else []
     own = [f"{kind} {name}" for kind, name in arguments_of(function)]
     return ["const char* f", *size, *(re.sub(ELEMENT, "void", each) for each in own)]
 
 
 def filled(words: list[str], indent: str) -> str:
-    """Words with commas between them, as lines that break after commas alone."""
+    """Words separated by commas, in lines that break only after commas."""
     joined = ", ".join(word.replace(" ", "\0") for word in words) + ","
     text = textwrap.fill(joined, 100, initial_indent=indent, subsequent_indent=indent)
     return text.replace("\0", " ")
 
 
 def call_tests() -> str:
-    """Whether a call is right, for each row of the table."""
+    """The functions that check a call, for each row of the table."""
     parts = []
     for _, function in checked():
         every = "\n".join(f"        {'and ' * (i > 0)}{t}" for i, t in enumerate(tests(function)))
@@ -108,7 +108,7 @@ def call_tests() -> str:
 
 
 def dtypes_of(block: Block) -> tuple[Dtype | None, ...]:
-    """The dtypes of which there is a function each."""
+    """The dtypes of a block's functions; (None,) if they have none."""
     return DTYPES if block.of_dtype else (None,)
 
 
@@ -124,14 +124,14 @@ def head(function: Function, dtype: Dtype | None, end: str = "") -> str:
 
 
 def checked_declarations() -> str:
-    """Every function, as it is exported."""
+    """The declarations of all functions."""
     return "\n".join(
         head(function, dtype) for block, function in checked() for dtype in dtypes_of(block)
     )
 
 
 def checked_functions() -> str:
-    """Every function: the test, then the call."""
+    """The bodies of all functions: the check, then the call."""
     parts = []
     for block, function in checked():
         for dtype in dtypes_of(block):
@@ -149,7 +149,7 @@ def checked_functions() -> str:
 
 
 def called(begin: str, arguments: list[str], end: str) -> str:
-    """Write a call, on a line of its own where there is room."""
+    """Write a call, on one line if there is room."""
     line = f"{begin}{', '.join(arguments)}{end}\n"
     if len(line) <= 101:
         return line

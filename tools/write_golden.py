@@ -1,7 +1,7 @@
-"""Write tests/data/golden_*.json of whole calls with the oracle, without dropcore.
+"""Write tests/data/golden_*.json: answers of the oracle for whole calls, without dropcore.
 
 The files are committed and never change within a stream version. With `--check` nothing is written,
-and the exit status is 1 if a file is not what the oracle computes now.
+and the exit status is 1 if a file differs from the oracle's present answers.
 """
 
 import json
@@ -22,7 +22,7 @@ ALPHA = -1.7580993408473766  # selu's lower limit: -scale * alpha of Klambauer a
 
 
 def shared_axes(case):
-    """The axes along which the case's variant shares a decision."""
+    """The axes along which the variant of the case shares decisions."""
     options, rank = case["options"], len(case["shape"])
     if case["variant"] != "spatial":
         return tuple(options["shared_axes"])
@@ -46,7 +46,7 @@ def affine(case):
 
 
 def decisions(case):
-    """The keep decisions of a case, in the shape of its mask; each by its place in the whole."""
+    """The keep decisions of a case, in the shape of its mask, by their places in the whole."""
     shape, shared = case["shape"], shared_axes(case)
     whole, offsets = case.get("shard", (shape, [0] * len(shape)))
     key = oracle.key(case["seed"], tuple(case["path"]))
@@ -86,7 +86,9 @@ def plugin_answer(case):
     compute = oracle.COMPUTES_IN[case["dtype"]]
     wide = [array.astype(compute) for array in (x, dy)]
     with np.errstate(all="ignore"):
-        if case["variant"] == "gaussian":  # to a few units in the last place: no bits
+        if (
+            case["variant"] == "gaussian"
+        ):  # equal only to a few units in the last place, so no bits are stored
             noise = oracle_variants.gaussian(*of).astype(compute)
             y, dx = (array * noise for array in wide)
             return {"y": numbers(y), "dx": numbers(dx)}
@@ -107,7 +109,7 @@ def plugin_answer(case):
 
 
 def numbers(array):
-    """The first numbers of an array, as text that JSON has too."""
+    """The first numbers of an array as text, so that JSON can hold inf and nan."""
     return [repr(float(each)) for each in array.reshape(-1)[:24]]
 
 

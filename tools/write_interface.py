@@ -1,8 +1,8 @@
-"""Write what `interface.py` says into the files that declare the compiled interface.
+"""Generate the declarations of the compiled interface from `interface.py`.
 
     python tools/write_interface.py
 
-Only what stands between two marks is written; all around it is the file's own.
+Only the text between two marks is generated; the rest of each file is written by hand.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ def argument_name(argument: str) -> str:
 
 
 def as_c(argument: str) -> str:
-    """An argument or a field as C writes it: the star beside the name, an object as PyObject."""
+    """An argument or a field in C: the star beside the name, an object as PyObject."""
     return argument.replace("* ", " *").replace("object ", "PyObject *")
 
 
 def wrapped(
     words: list[str], indent: str, *, first: str = "", last: str = "", width: int = WIDTH
 ) -> str:
-    """Words with commas between them, as lines that break after commas alone."""
+    """Words separated by commas, in lines that break only after commas."""
     joined = ", ".join(word.replace(" ", "\0") for word in words)
     lines = textwrap.fill(
         first.replace(" ", "\0") + joined + last,
@@ -74,7 +74,7 @@ def wrapped(
 
 
 def filled(text: str, indent: str) -> str:
-    """A text as lines of that indent."""
+    """A text as lines with this indent."""
     return textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent)
 
 
@@ -84,7 +84,7 @@ def comment(text: str, indent: str = "") -> str:
 
 
 def heading(title: str, mark: str = "-") -> str:
-    """A line that begins a part of a file."""
+    """A heading line in a file."""
     return f"# {mark * (77 - len(title))} {title}"
 
 
@@ -92,7 +92,7 @@ def heading(title: str, mark: str = "-") -> str:
 
 
 def core_structs() -> str:
-    """The structs, named to the C compiler as outside."""
+    """The structs, with the exported names for the C compiler."""
     parts = []
     for struct in STRUCTS:
         fields = "\n".join(f"    {field}" for field in struct.fields)
@@ -103,7 +103,7 @@ def core_structs() -> str:
 
 
 def kernel_arguments(function: Function) -> list[str]:
-    """Of the kernel that does what a function asks for."""
+    """The arguments of the kernel for a function."""
     found = []
     for argument in arguments_of(function):
         for struct in STRUCTS:
@@ -116,7 +116,7 @@ def kernel_arguments(function: Function) -> list[str]:
 
 
 def kernels() -> list[tuple[str, Function]]:
-    """The name of each kernel in the table, and the function that it does."""
+    """The name of each kernel in the table, and its function."""
     return [(f.kernel, f) for block in interface.BLOCKS for f in block.functions if f.kernel]
 
 
@@ -143,12 +143,12 @@ def kernel_table() -> str:
 
 
 def dtype_names(dtypes: tuple[Dtype, ...]) -> list[str]:
-    """Their names in the enum."""
+    """The names of dtypes in the enum."""
     return [dtype.name.upper() for dtype in dtypes]
 
 
 def cimported(names: list[str]) -> str:
-    """A cimport of names from the table, as cython-lint sorts them."""
+    """A cimport of names from the table, in the order of cython-lint."""
     names = sorted(names, key=lambda name: (not name.isupper(), name[0].islower(), name))
     line = f"from dropcore._core.table cimport {', '.join(names)}"
     if len(line) > WIDTH:
@@ -175,7 +175,7 @@ def filled_table() -> str:
 
 
 def declarations() -> str:
-    """Every exported function, as other Cython code sees it."""
+    """The declarations of all exported functions for Cython."""
     parts = []
     for block in interface.BLOCKS:
         inside = [f for f in block.functions if f.exported and f.where == "dropcore._core.api"]
@@ -190,7 +190,7 @@ def declarations() -> str:
 
 
 def declaration(function: Function, dtype: Dtype | None, end: str = "") -> str:
-    """One function's, with the comments of its arguments."""
+    """The declaration of one function, with the comments of its arguments."""
     head = f"cdef {function.result} dropcore_{name_of(function, dtype)}("
     text = function.arguments
     if dtype is not None:
@@ -201,7 +201,7 @@ def declaration(function: Function, dtype: Dtype | None, end: str = "") -> str:
 
 
 def bodies() -> str:
-    """The exported functions that a kernel does, or that `_core/api.pyx` does for any dtype."""
+    """The bodies of functions that call a kernel, or a function of `_core/api.pyx` with a dtype."""
     parts = []
     for _, function, dtype in functions():
         if dtype is None and not function.kernel:
@@ -228,7 +228,7 @@ def sizes() -> str:
 
 
 def definition(function: Function, dtype: Dtype | None, call: str) -> str:
-    """One function's, that is one call."""
+    """The definition of one function, which consists of one call."""
     indent = "    "
     guard = ""
     if function.elements != "n":
@@ -244,7 +244,7 @@ def definition(function: Function, dtype: Dtype | None, call: str) -> str:
 
 
 def imported() -> str:
-    """What `from dropcore cimport` finds."""
+    """The names that `from dropcore cimport` finds."""
     names: dict[str, list[str]] = {}
     for _, function, dtype in functions():
         names.setdefault(function.where, []).append(f"dropcore_{name_of(function, dtype)}")
@@ -262,7 +262,7 @@ def imported() -> str:
 
 
 def c_table() -> str:
-    """The table of `dropcore.h`, as a struct, and what it is filled with."""
+    """The table of `dropcore.h` as a struct, and its contents."""
     head = ("abi", "size", "stream_version", "reserved")
     lines = ["cdef struct Table:", *(f"    uint32_t {field}" for field in head)]
     for _, function, dtype in functions(in_c=True):
@@ -300,7 +300,7 @@ def c_structs() -> str:
 
 
 def c_field(function: Function, name: str) -> str:
-    """One function's place in the table, its comment before it."""
+    """The field of one function in the table, after its comment."""
     arguments = [as_c(argument) for argument in arguments_of(function)]
     says = c_comment(function.says, "    ") + "\n" if function.says else ""
     first = f"{function.result} (*{name})("
@@ -316,7 +316,7 @@ def c_macro(block: Block) -> str:
 
 
 def macro_name(block: Block) -> str:
-    """DROPCORE_OF_DTYPE, and with a number where there are several."""
+    """DROPCORE_OF_DTYPE, with a number from the second macro on."""
     place = [other for other in interface.BLOCKS if other.of_dtype].index(block)
     return "DROPCORE_OF_DTYPE" + (f"_{place + 1}" if place else "")
 
@@ -367,7 +367,7 @@ FILES = {
 
 
 def written(path: str, text: str) -> str:
-    """The text of a file of `FILES`, with what stands between its marks written anew."""
+    """The text of a file of `FILES`, with new text between its marks."""
     begin, end = ("/* ", " */") if path.endswith(".h") else ("# ", "")
     for name, make in FILES[path].items():
         first = f"{begin}written by tools/write_interface.py: {name}{end}\n"

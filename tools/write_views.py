@@ -7,7 +7,7 @@ import textwrap
 import interface
 from interface import DTYPES, Dtype, Function
 
-# By the name of an argument: its type; `element` stands for that of an element.
+# The type of each argument, by its name; `element` stands for the type of an element.
 TYPES = {
     "draw": "const dropcore_draw*",
     "p": "double",
@@ -30,20 +30,20 @@ NAMED = tuple(dtype for dtype in DTYPES if dtype not in FLOATING)
 
 
 def arguments(function: Function) -> list[tuple[str, str]]:
-    """Name and default of each argument; "" where there is none."""
+    """Name and default of each argument; "" without a default."""
     parts = [part.strip().partition("=") for part in function.views.split(",")]
     return [(name, default) for name, _, default in parts]
 
 
 def type_of(name: str, function: Function, element: str) -> str:
-    """How an argument is declared."""
+    """The type of an argument in the declaration."""
     written = name == "bits" and "uint8_t* bits" in function.arguments.replace("const uint8_t*", "")
     kind = "uint8_t[::1]" if written else TYPES[name]
     return kind.replace("element", element)
 
 
 def functions(shards: bool) -> list[Function]:
-    """The functions that have a form over memoryviews: those of shards, or all others."""
+    """The functions with a form over memoryviews: those for shards, or all others."""
     every = [f for block in interface.BLOCKS for f in block.functions if f.views]
     return [f for f in every if ("shard" in f.views) == shards]
 
@@ -58,7 +58,7 @@ def view_functions(shards: bool = False) -> str:
 
 
 def view_imports(shards: bool = False) -> str:
-    """The exported functions that they call; and in `core/__init__.pxd` those of shards."""
+    """The cimports that these functions need."""
     names = sorted(f"dropcore_{f.name}_{dtype.name}" for f in functions(shards) for dtype in DTYPES)
     imports = f"from dropcore._core.api cimport (\n{wrapped(names)}\n)\n"
     if not shards:
@@ -69,19 +69,19 @@ def view_imports(shards: bool = False) -> str:
 
 
 def endings() -> tuple[str, ...]:
-    """What is behind a function's name, for each of its forms over memoryviews."""
+    """The suffix of a function's name, for each of its forms over memoryviews."""
     return ("", *(f"_{dtype.name}" for dtype in NAMED))
 
 
 def wrapped(words: list[str]) -> str:
-    """Words with commas between them, as indented lines that break after commas alone."""
+    """Words separated by commas, in indented lines that break only after commas."""
     joined = ", ".join(word.replace(" ", "\0") for word in words)
     lines = textwrap.fill(f"{joined},", 100, initial_indent="    ", subsequent_indent="    ")
     return lines.replace("\0", " ")
 
 
 def view_function(function: Function, ending: str, element: str, dtypes: tuple[Dtype, ...]) -> str:
-    """One function: what it checks, and the call."""
+    """One function: its checks, and the call."""
     declared = wrapped(
         [
             f"{type_of(name, function, element)} {name}" + (f"={default}" if default else "")
@@ -120,7 +120,7 @@ UNCHECKED = "cython.boundscheck(False), cython.wraparound(False), cython.initial
 
 
 def argument_checks(names: list[str]) -> list[str]:
-    """What an argument list needs checked besides x and y."""
+    """The checks of the arguments besides x and y."""
     found = []
     if "shard" in names:
         found += ["check_draws(p, 0, n)", "check_elements(dropcore_shard_decisions(shard), n)"]
@@ -137,11 +137,11 @@ def argument_checks(names: list[str]) -> list[str]:
 
 
 def argument(declared: str, names: list[str]) -> str:
-    """What the pointer function is called with, for one of its arguments."""
+    """The expression for one argument of the function over pointers."""
     name = declared.split("#")[0].split()[-1].lstrip("*") if declared.strip() else ""
     if name in ("x", "y", "dx", "dy"):
         return f"&{name}[0]"
-    if name == "first" and "shard" in names:  # all of it
+    if name == "first" and "shard" in names:  # a view function takes the whole shard
         return "0"
     return {"bits": "&bits[0]", "plan": "&plan"}.get(name, name)
 
@@ -150,7 +150,7 @@ def argument(declared: str, names: list[str]) -> str:
 
 
 def python_arguments(function: Function, declared: dict[str, str] | None = None) -> str:
-    """As a `def` has them: a plan's numbers are floats; with `declared`, as a stub has them."""
+    """The arguments of a `def`; with `declared`, the annotated arguments of a stub."""
     parts = []
     for name, default in arguments(function):
         if name in ("shift", "drop") and default == "0":
@@ -164,7 +164,7 @@ def python_arguments(function: Function, declared: dict[str, str] | None = None)
 
 
 def named_functions() -> str:
-    """The functions of the half types, with the name of their dtype."""
+    """The functions for the half types, with the dtype in their names."""
     names = ", ".join(sorted(dtype.name.upper() for dtype in NAMED))
     parts = [f"from dropcore._core.table cimport {names}\n"]
     for block in interface.BLOCKS:
@@ -194,7 +194,7 @@ STUB_TYPES = {
 
 
 def stubs() -> str:
-    """The types of all of them."""
+    """The stub of all functions."""
     parts = []
     for block in interface.BLOCKS:
         for function in block.functions:
@@ -209,7 +209,7 @@ def stubs() -> str:
 
 
 def public_names() -> list[str]:
-    """What `dropcore.core` has."""
+    """The public names of `dropcore.core`."""
     names = ["keep_bits", "keep_shard"]
     for block in interface.BLOCKS:
         for function in block.functions:
@@ -219,7 +219,7 @@ def public_names() -> list[str]:
 
 
 def public_imports() -> str:
-    """The public names imported, and their list."""
+    """The imports of the public names, and `__all__`."""
     names = public_names()
     imported = "".join(f"    {name},\n" for name in names)
     listed = "".join(f'    "{name}",\n' for name in ("Shard", *names))

@@ -1,7 +1,7 @@
-"""Published batteries, fed by a pipe: dieharder and ent. Each test gives a p-value.
+"""Published test batteries that read a pipe: dieharder and ent. Each test gives a p-value.
 
-dieharder's own advice is followed: its tests 5, 6, 7 (called suspect) and 14 (not to be used) are
-left out. `-Y 1` repeats a test with more samples until its p-value is clearly inside or outside.
+As dieharder itself advises, its tests 5, 6, 7 (called suspect) and 14 (not to be used) are left
+out. `-Y 1` repeats a test with more samples until its p-value is clearly inside or outside.
 No suite of NIST SP 800-22 on the index of Python packages gave the right p-values for NumPy's
 generator, so dieharder's three tests of that suite (100, 101, 102) stand for it.
 """
@@ -27,7 +27,7 @@ class Feed:
         self.bytes = 0
 
     def into(self, words, command):
-        """Run `command` with those bytes as its input; gives what it printed."""
+        """Run `command` with these bytes as its input; return its output."""
         source = subprocess.Popen(
             [sys.executable, "-m", "dropcore", "stream", *words], stdout=subprocess.PIPE
         )
@@ -42,7 +42,7 @@ class Feed:
                 sink.stdin.write(piece)
                 self.bytes += len(piece)
             sink.stdin.close()
-        except BrokenPipeError:  # it has read enough
+        except BrokenPipeError:  # the program has stopped reading
             pass
         source.kill()
         source.communicate()
@@ -53,14 +53,14 @@ class Feed:
 
 
 def need(*programs):
-    """Say which programs are missing, and end."""
+    """Exit with a message if programs are missing."""
     missing = [program for program in programs if shutil.which(program) is None]
     if missing:
         sys.exit(f"not installed: {', '.join(missing)} (Debian packages of the same names)")
 
 
 def dieharder(feed, words, tests):
-    """Run tests of dieharder on those bytes: pairs of a name and a p-value."""
+    """Run tests of dieharder on these bytes; return pairs of a name and a p-value."""
     for number in tests:
         command = ["dieharder", "-g", "200", "-d", str(number), "-Y", "1", "-k", "2", "-c", ","]
         for column in COLUMNS:
@@ -73,7 +73,7 @@ def dieharder(feed, words, tests):
 
 
 def ent(feed, words):
-    """Run ent on 16 MiB: its chi-square of bytes, its mean and its serial correlation."""
+    """Run ent on 16 MiB: chi-square of the bytes, mean, and serial correlation."""
     report = feed.into([*words, "--bytes", str(ENT_BYTES)], ["ent", "-t"]).splitlines()
     values = dict(zip(report[0].split(","), report[1].split(","), strict=True))
     n = int(values["File-bytes"])

@@ -3,8 +3,8 @@
     python tools/randomness/check.py [--hour] [--counts N]
 
 The short run takes about five minutes, the long one about an hour on two cores. A test fails at a
-p-value below 10^-6 or above 1 - 10^-6, or at five standard errors. What is merely unlikely, below
-10^-4, is called suspicious: of some hundred tests none is expected there.
+p-value below 10^-6 or above 1 - 10^-6, or at five standard errors. A p-value below 10^-4 is called
+suspicious: in about a hundred tests none is expected.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import counts
 FAILED, SUSPICIOUS = 1e-6, 1e-4
 FIVE_SIGMA, FOUR_SIGMA = 5.0, 4.0
 
-# What `dropcore stream` is asked for, and which tests of dieharder read it, in the short run...
+# The arguments of `dropcore stream`, and the tests of dieharder that read it, in the short run...
 SHORT = {
     "raw": batteries.FIRST,
     "masks": batteries.FIRST,
@@ -40,7 +40,7 @@ LEAST_RAW = 32 * 10**9  # bytes of the raw stream that the long run reads
 
 
 class Tally:
-    """What was tried, and what failed."""
+    """The number of tests, and the failures."""
 
     def __init__(self):
         self.tried = self.failed = 0

@@ -1,11 +1,12 @@
 """Counts of decisions over 10^10 elements, each against its exact expectation.
 
-Each test gives a z-score: how many standard errors a count lies from what independent decisions
-with probability P / 2^64 would give. For a covariance of decisions d and e, each 1 if dropped,
+Each test gives a z-score: the distance of a count from its expectation for independent decisions
+with probability P / 2^64, in standard errors. For a covariance of decisions d and e, each 1 if
+dropped,
 
     z = sum (d - p)(e - p) / sqrt(n p^2 (1-p)^2)
 
-whose terms are uncorrelated for any two different elements, also where pairs overlap.
+whose terms are uncorrelated for any two different elements, even if pairs overlap.
 """
 
 from fractions import Fraction
@@ -18,7 +19,7 @@ from dropcore.feed import kept_ties
 
 RATES = (2.0**-20, 2.0**-9, 0.003, 0.05, 0.1, 0.2, 0.25, 1 / 3, 0.5, 0.75, 0.9, 1 - 2.0**-9)
 LAGS = (1, 2, 3, 8, 31, 32, 33, 64, 255, 256, 512, 1024, 8192)
-PIECE = 2**26  # elements that are made at a time
+PIECE = 2**26  # decisions that are made at a time
 
 
 def exact(p):
@@ -27,12 +28,12 @@ def exact(p):
 
 
 def dropped(draw, p, start=0, n=PIECE):
-    """The dropped elements as 64-bit words, one bit an element."""
+    """The dropped elements as 64-bit words, one bit for each element."""
     return ~keep_mask(n, p, rng=draw, packed=True, start=start).view(np.uint64)
 
 
 def ones(words):
-    """How many bits are 1."""
+    """The number of 1 bits."""
     return int(np.bitwise_count(words).sum(dtype=np.int64))
 
 
@@ -52,7 +53,7 @@ class Covariance:
         self.p, self.n, self.sum = exact(p), 0, 0.0
 
     def add(self, one, other):
-        """Take in a piece: words of equal length."""
+        """Add a piece: words of equal length."""
         n = 64 * one.size
         both, singly = ones(one & other), ones(one) + ones(other)
         self.sum += both - self.p * singly + n * self.p**2
@@ -60,12 +61,12 @@ class Covariance:
 
     @property
     def z(self):
-        """In standard errors."""
+        """The covariance in standard errors."""
         return self.sum / sqrt(self.n) / (self.p * (1 - self.p))
 
 
 def rates(elements):
-    """How often elements are dropped, for each p; starts past 2^32 too."""
+    """The rate of dropped elements for each p, also with a start above 2^32."""
     for p in RATES:
         stream, count, n = Stream(1, ("rates",)), 0, 0
         while n < elements:
@@ -113,7 +114,7 @@ PAIRS = {
 
 
 def ties(elements):
-    """What ties decide, of a p whose other bits are all 0."""
+    """The outcomes of ties, for a p at which all other elements are kept."""
     stream, count, n = Stream(6, ("ties",)), 0, 0
     covariance, last = Covariance(0.5), None
     while n < elements:

@@ -3,8 +3,8 @@
     python tools/release/audit.py FILE ...
 
 Each FILE is a list of pinned requirements. pip-audit asks the advisory database of the index of
-Python packages. What it could not look up was not audited: that is said, and is an error, also
-where pip-audit itself takes it for nothing found.
+Python packages. A package that it could not look up was not audited: this is reported as an error,
+even if pip-audit itself reports success.
 """
 
 import json
@@ -13,7 +13,7 @@ import sys
 
 
 def ask(file):
-    """What pip-audit says of a list, as JSON; or why it says nothing."""
+    """pip-audit's answer for a list, as JSON; or the reason why there is none."""
     done = subprocess.run(
         [sys.executable, "-m", "pip_audit", "--requirement", file, "--no-deps", "--disable-pip",
          "--format", "json", "--progress-spinner", "off", "--timeout", "15"],
@@ -26,7 +26,7 @@ def ask(file):
 
 
 def judge(answers):
-    """Lines to print, and the exit status: 1 with a vulnerability, 2 where something is unknown."""
+    """Lines to print, and the exit status: 1 for a vulnerability, 2 if a look-up failed."""
     lines, audited, unknown, found = [], 0, [], 0
     for file, (packages, why) in answers.items():
         if why:

@@ -1,10 +1,10 @@
-"""Put a bill of materials into a wheel: what it needs, and what it was built with (PEP 770).
+"""Put a bill of materials into a wheel: its dependencies, and the tools that built it (PEP 770).
 
     python tools/release/sbom.py FOLDER [WHEEL]
 
-Each wheel in FOLDER is written anew, with a CycloneDX file in its `.dist-info/sboms`. WHEEL is
-copied there first. Run it by the Python of the environment that the wheel was built in: the tools
-are the packages installed there. The same wheel and the same environment give the same bytes.
+Each wheel in FOLDER is rewritten, with a CycloneDX file in its `.dist-info/sboms`. WHEEL is first
+copied to FOLDER. Run this with the Python of the environment that built the wheel: the tools are
+the packages installed there. The same wheel and the same environment give the same bytes.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ def package(name, version=None, kind=ComponentType.LIBRARY, **more):
 
 
 def tools():
-    """What is installed here, and the Python that runs it."""
+    """The packages installed here, and the Python version."""
     found = {canonicalize_name(each.name): each.version for each in distributions()}
     for name, version in sorted(found.items()):
         yield package(name, version, ComponentType.APPLICATION)
@@ -47,7 +47,7 @@ def tools():
 
 
 def bill(metadata):
-    """The bill of a wheel, by its METADATA."""
+    """The bill of materials of a wheel, from its METADATA."""
     bom = Bom()
     own = package(metadata["Name"], metadata["Version"], description=metadata["Summary"])
     bom.metadata.component = own
@@ -64,7 +64,7 @@ def bill(metadata):
 
 
 def text_of(bom):
-    """The file, without what differs from run to run."""
+    """The text of the file, without parts that differ from run to run."""
     bom.metadata.timestamp = None
     bom.serial_number = UUID(int=0)
     digest = hashlib.sha256(JsonV1Dot6(bom).output_as_string().encode()).digest()
@@ -73,7 +73,7 @@ def text_of(bom):
 
 
 def add_bill(wheel):
-    """Write a wheel anew, in its place."""
+    """Rewrite a wheel in place."""
     new = Path(tempfile.mkdtemp(dir=wheel.parent)) / wheel.name  # its name says what is in it
     with WheelFile(wheel) as given, WheelFile(new, "w") as written:
         info = given.dist_info_path
