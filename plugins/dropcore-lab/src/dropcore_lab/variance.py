@@ -22,9 +22,9 @@ from dropcore.autograd import BatchNorm, Sequential
 def variance_shift(model: Sequential, x: NDArray[Any]) -> float:
     """Compare the variances of the inputs of batch normalisation in training and in inference.
 
-    Inference normalises by the statistics of x with dropout, to which the running statistics converge.
-    After a short training the running statistics are still far from these, so the ratio would not show
-    the effect of dropout alone.
+    Inference normalises by the statistics of x with dropout, to which the running statistics
+    converge. After a short training the running statistics are still far from these, so the ratio
+    would not show the effect of dropout alone.
 
     Returns
     -------
