@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.metadata import entry_points
 
 import pytest
 
@@ -63,6 +64,19 @@ def test_an_interrupt_is_no_traceback():
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (130, b"")
+
+
+def test_an_interrupt_while_it_imports_is_no_traceback(tmp_path):
+    (tmp_path / "numpy.py").write_text("raise KeyboardInterrupt")
+    (entry,) = entry_points(group="console_scripts", name="dropcore")
+    code = f"import sys, {entry.module} as command; sys.exit(command.{entry.attr}())"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (130, b"")
 
 
 @posix

@@ -2,7 +2,7 @@
 
 import sys
 
-from dropcore.cli import main
+from dropcore_command import main
 
 if __name__ == "__main__":
     sys.exit(main())

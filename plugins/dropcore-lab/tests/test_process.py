@@ -72,6 +72,14 @@ def test_it_trains_to_the_end():
     talking(test)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="groups of processes")
+def test_an_interruption_at_the_terminal_does_not_reach_it():
+    async def test(talk):  # a terminal interrupts the whole group
+        assert os.getpgid(talk.processes[0].pid) != os.getpgrp()
+
+    talking(test)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
 def test_a_process_that_is_killed_can_be_started_again(number):

@@ -220,6 +220,7 @@ def lab(*arguments):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
 
 
@@ -230,7 +231,7 @@ def test_the_command_serves_until_it_is_interrupted(number):
         line = process.stdout.readline()
         assert "http://127.0.0.1:" in line
         assert "#token=" in line
-        process.send_signal(number)
+        os.killpg(process.pid, number)  # all that it started too, as a terminal does
         _, errors = process.communicate(timeout=30)
         assert process.returncode == 0, errors
         assert not errors

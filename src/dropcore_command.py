@@ -1,0 +1,14 @@
+"""The program ``dropcore``. It imports nothing at first, so that Ctrl+C during imports is quiet too.
+
+`dropcore.cli` could not be this module: Python imports all of `dropcore`, with NumPy, before it.
+"""
+
+
+def main() -> int:
+    """Run the command line; the result is the exit status, 130 after an interruption."""
+    try:
+        from dropcore import cli
+
+        return cli.main()
+    except KeyboardInterrupt:
+        return 130
