@@ -1,4 +1,4 @@
-"""The program ``dropcore``. It imports nothing at first, so that Ctrl+C during imports is quiet too.
+"""The program ``dropcore``; Ctrl+C while it imports is no traceback either.
 
 `dropcore.cli` could not be this module: Python imports all of `dropcore`, with NumPy, before it.
 """

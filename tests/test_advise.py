@@ -114,6 +114,8 @@ SELU_ALONE = "selu without alpha dropout"
 FEW = "few rows"
 PREDICTING = "training mode while predicting"
 STREAM = "one stream for two modules"
+NO_STREAM = "dropout without a stream"
+NOT_REACHED = "dropout that eval() does not reach"
 
 
 @pytest.mark.parametrize("model", [dense, convolutional, selu_net])
@@ -272,10 +274,37 @@ def test_what_cannot_be_looked_at_is_skipped():
     assert [f.mistake for f in advice.findings] == [HIGH]
     skipped = {s.mistake: s.reason for s in advice.not_checked}
     order = {OUTPUTS, CONVOLUTION, NORM, ROW, PARAMETER, INPUT, ALPHA, SELU_ALONE}
-    assert skipped.keys() == order | {FEW, PREDICTING}
+    assert skipped.keys() == order | {FEW, PREDICTING, NOT_REACHED, NO_STREAM}
+    assert skipped[NO_STREAM] == "needs resuming=True"
     assert "needs x" in skipped[OUTPUTS]
     assert skipped[FEW] == "needs n_samples"
     assert all(str(s) in str(advice) for s in advice.not_checked)
+
+
+def test_dropout_without_a_stream():
+    model = Sequential(
+        first=Dropout(0.2), a=Linear(6, 6), off=Dropout(0), drop=Dropout(0.5), b=Linear(6, 2)
+    )
+    assert found(model, resuming=True) == {(NO_STREAM, ("first", "drop"))}
+    assert not found(model)  # nobody said that it is resumed
+    model.first.rng = Stream(1)
+    assert found(model) == {(NO_STREAM, ("drop",))}  # one of two: forgotten
+    seed(model, 1)
+    assert not found(model, resuming=True)
+
+
+def test_a_model_without_dropout_is_said():
+    advice = advise(dense(drop=Dropout(0)))
+    assert str(advice).startswith("no findings; the model has no Dropout module with p above 0\n")
+    assert advice.dropouts == ()
+    assert advise(dense()).dropouts == ("drop",)
+
+
+def test_the_layer_for_arrays_is_no_module():
+    layer = dropcore.Dropout(0.5)
+    for call in (lambda: advise(layer), lambda: Sequential(layer)):
+        with pytest.raises(TypeError, match=r"the layer for NumPy arrays; .*adapters\.autograd"):
+            call()
 
 
 def test_the_model_is_left_as_it_was():
@@ -310,6 +339,7 @@ def test_advice_says_which_why_and_what_to_do():
         ({"n_samples": True}, TypeError, "n_samples"),
         ({"n_samples": -1}, ValueError, "n_samples"),
         ({"predicting": 1}, TypeError, "predicting"),
+        ({"resuming": 1}, TypeError, "resuming"),
         ({"model": dropcore.Dropout(0.5)}, TypeError, "model"),
     ],
 )

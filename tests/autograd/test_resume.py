@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+import dropcore
 from dropcore.adapters.autograd import Dropout, seed
 from dropcore.autograd import SGD, Adam, Batches, BatchNorm, Linear, ReLU, Sequential, cross_entropy
 
@@ -20,6 +21,21 @@ def adam(parameters):
 
 def sgd(parameters):
     return SGD(parameters, lr=0.05, momentum=0.9)
+
+
+def test_masks_without_a_stream_do_not_go_on_and_advice_says_so():
+    def build():
+        return Sequential(hidden=Linear(6, 64, rng=0), drop=Dropout(0.5), out=Linear(64, 2, rng=1))
+
+    (model, resumed), masks = (build(), build()), []
+    model(X)
+    resumed.load_state_dict(model.state_dict())
+    for each in (model, resumed):
+        each(X)
+        masks.append(each.drop.mask.packed.tobytes())
+    assert masks[0] != masks[1]
+    advice = dropcore.advise(model, X, n_samples=5000, resuming=True)
+    assert [f.mistake for f in advice.findings] == ["dropout without a stream"]
 
 
 class Run:

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from dropcore.autograd.module import Module
+from dropcore.autograd.module import Module, described
 
 
 def check_model(model: object) -> None:
     """Raise TypeError unless `model` is a Module."""
     if not isinstance(model, Module):
-        raise TypeError(f"model must be a dropcore.autograd.Module, not {model!r}")
+        raise TypeError(f"model must be a dropcore.autograd.Module, not {described(model)}")
 
 
 @contextmanager

@@ -13,12 +13,24 @@ from dropcore.autograd.members import members
 from dropcore.autograd.state import Setter, Stateful
 from dropcore.autograd.tensor import Tensor
 
+ARRAYS_LAYER = "dropcore.adapters.numpy"  # the Python module of a class that is mistaken for one
+
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
 
 
 class _HasForward(Protocol[P, R_co]):
     def forward(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+
+
+def described(value: object) -> str:
+    """Describe what is no Module: the layer for NumPy arrays looks like one."""
+    if type(value).__module__ != ARRAYS_LAYER:
+        return repr(value)
+    return (
+        f"{value!r}, the layer for NumPy arrays; dropcore.adapters.autograd has the Dropout that "
+        "is a Module"
+    )
 
 
 class Module(Stateful):
@@ -190,7 +202,7 @@ class Sequential(Module):
         by_position = [(str(position), module) for position, module in enumerate(modules)]
         for name, module in [*by_position, *named.items()]:
             if not isinstance(module, Module):
-                raise TypeError(f"module {name} must be a Module, not {module!r}")
+                raise TypeError(f"module {name} must be a Module, not {described(module)}")
             taken = name in vars(self) or hasattr(Module, name)
             if taken or not name or name.startswith("_") or "." in name:
                 raise ValueError(

@@ -178,7 +178,7 @@ class ArrayProtocols:
         if self.requires_grad:
             raise TypeError(
                 "a Tensor that requires a gradient does not become an array by itself, which "
-                f"would lose the gradient: {_ELSEWHERE}"
+                f"would lose the gradient: {_ELSEWHERE}, dropcore.adapters.autograd has dropout"
             )
         return np.array(self.data, dtype, copy=copy)
 

@@ -37,7 +37,11 @@ class Stateful:
         setattr(self, name, value)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the whole state by name; arrays are copied."""
+        """Return the whole state by name; arrays are copied.
+
+        A Dropout module without a stream (``rng=None``) has no part in it: a resumed training
+        goes on with other masks. Give each a stream first: `dropcore.adapters.autograd.seed`.
+        """
         arrays = {name: array.copy() for name, array in self._arrays().items()}
         return arrays | {name: value for name, (_, value, _) in self._values().items()}
 

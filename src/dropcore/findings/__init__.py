@@ -9,7 +9,8 @@ import numpy as np
 
 from dropcore.autograd import Module
 from dropcore.autograd.contexts import check_model
-from dropcore.findings.mistakes import MISTAKES, Facts, Lacking
+from dropcore.findings.facts import Facts, Lacking
+from dropcore.findings.mistakes import MISTAKES
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -70,14 +71,19 @@ class Advice:
     ----------
     findings : tuple of Finding
     not_checked : tuple of NotChecked
+    dropouts : tuple of str
+        The qualified names of the Dropout modules with p above 0.
     """
 
     findings: tuple[Finding, ...]
     not_checked: tuple[NotChecked, ...]
+    dropouts: tuple[str, ...]
 
     def __str__(self) -> str:
         count = len(self.findings)
         head = f"{count or 'no'} finding{'s' * (count != 1)}"
+        if not self.dropouts:
+            head += "; the model has no Dropout module with p above 0"
         return "\n".join([head, *map(str, self.findings), *map(str, self.not_checked)])
 
 
@@ -87,6 +93,7 @@ def advise(
     *,
     n_samples: int | None = None,
     predicting: bool = False,
+    resuming: bool = False,
 ) -> Advice:
     """Look for frequent mistakes with dropout.
 
@@ -94,8 +101,9 @@ def advise(
     front of batch normalisation; two dropouts in a row; dropout on a parameter; p of 0.5 or more
     on the input, p above 0.7, p of 1; the same p in three modules or more; alpha dropout without
     selu, and selu with dropout that does not keep its moments; fewer than about a thousand rows; a
-    model in training mode while predicting, or dropout that `eval` does not reach; modules that
-    share a stream. Modules with p = 0 are ignored.
+    model in training mode while predicting; dropout that `eval` does not reach; modules without a
+    stream, whose masks a resumed training does not continue; modules that share a stream. Modules
+    with p = 0 are ignored.
 
     Parameters
     ----------
@@ -103,12 +111,14 @@ def advise(
         With `dropcore.adapters.autograd.Dropout` modules.
     x : Tensor or array_like, optional
         A few rows of input. They show the order of modules in a model that is not a
-        `Sequential`, and how far dropout shifts the variance that batch normalisation sees. With
-        `predicting` they also show which modules call dropout as a function.
+        `Sequential`, and how far dropout shifts the variance that batch normalisation sees, and
+        which modules call dropout as a function.
     n_samples : int, optional
         How many rows the model is trained on.
     predicting : bool, default: False
         Whether the model is about to predict.
+    resuming : bool, default: False
+        Whether the training is to be saved and resumed.
 
     Returns
     -------
@@ -138,7 +148,7 @@ def advise(
     >>> print(advice.not_checked[0])
     not checked: training mode while predicting: needs predicting=True
     """
-    facts = _facts(model, x, n_samples, predicting)
+    facts = _facts(model, x, n_samples, predicting, resuming)
     findings: list[Finding] = []
     not_checked: list[NotChecked] = []
     for mistake, look_for in MISTAKES.items():
@@ -149,16 +159,17 @@ def advise(
                     findings.append(finding)
         except Lacking as lack:
             not_checked.append(NotChecked(mistake, str(lack)))
-    return Advice(tuple(findings), tuple(not_checked))
+    return Advice(tuple(findings), tuple(not_checked), facts.names)
 
 
-def _facts(model: Module, x: Any, n_samples: int | None, predicting: bool) -> Facts:
+def _facts(model: Module, x: Any, n_samples: int | None, predicting: bool, resuming: bool) -> Facts:
     check_model(model)
     if n_samples is not None:
         if isinstance(n_samples, bool) or not isinstance(n_samples, int | np.integer):
             raise TypeError(f"n_samples must be an integer, not {n_samples!r}")
         if n_samples < 0:
             raise ValueError(f"n_samples must be >= 0, not {n_samples}")
-    if not isinstance(predicting, bool):
-        raise TypeError(f"predicting must be True or False, not {predicting!r}")
-    return Facts(model, x, n_samples, predicting)
+    for name, value in (("predicting", predicting), ("resuming", resuming)):
+        if not isinstance(value, bool):
+            raise TypeError(f"{name} must be True or False, not {value!r}")
+    return Facts(model, x, n_samples, predicting, resuming)

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import cached_property
 from itertools import combinations
 from typing import Any
 
@@ -19,14 +17,8 @@ import numpy as np
 
 from dropcore.adapters.autograd import Dropout
 from dropcore.autograd import SELU, BatchNorm, Conv2d, Flatten, Module, ReLU, Sigmoid, Tanh
-from dropcore.findings.flow import (
-    Flow,
-    Step,
-    has_parameters,
-    run_model,
-    sequential_flow,
-    traced_flow,
-)
+from dropcore.findings.facts import Facts, Lacking
+from dropcore.findings.flow import Flow, Step, has_parameters, run_model
 from dropcore.stream import Stream
 from dropcore.variants.alpha import Alpha
 from dropcore.variants.base import Array
@@ -36,53 +28,6 @@ INPUT_P = 0.5
 FEW_ROWS = 1000
 SEVERAL = 3  # modules with the same p that make a finding; two with the same p are usual
 SHIFT_DRAWS = 8
-
-
-# ------------------------------------------------------------------ the facts
-
-
-class Lacking(Exception):
-    """Raised if information is missing."""
-
-
-@dataclass(frozen=True)
-class Facts:
-    """The model, and the known facts about it."""
-
-    model: Module
-    x: Any
-    n_samples: int | None
-    predicting: bool
-
-    @cached_property
-    def dropouts(self) -> list[tuple[str, Dropout]]:
-        """Dropout modules with p > 0, with their names."""
-        modules = self.model.named_modules()
-        return [(name, m) for name, m in modules if isinstance(m, Dropout) and m.p > 0]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of `dropouts`."""
-        return tuple(name for name, _ in self.dropouts)
-
-    @cached_property
-    def _flow(self) -> Flow | None:
-        if self.x is not None:
-            return traced_flow(self.model, self.x)
-        return sequential_flow(self.model)
-
-    @property
-    def flow(self) -> Flow:
-        """The order and connections of the modules; raises `Lacking` if unknown."""
-        if self._flow is None:
-            raise Lacking("needs x, to see in which order the modules run")
-        return self._flow
-
-    def dropout_steps(self) -> Iterator[tuple[Step, Dropout]]:
-        """Calls of dropout modules with p > 0."""
-        for step in self.flow.steps:
-            if isinstance(step.module, Dropout) and step.module.p > 0:
-                yield step, step.module
 
 
 # ------------------------------------------------------------------ the mistakes
@@ -312,14 +257,16 @@ def _few_rows(facts: Facts) -> Found:
 def _training_while_predicting(facts: Facts) -> Found:
     if not facts.predicting:
         raise Lacking("needs predicting=True")
-    modules = dict(facts.model.named_modules())
     names = [
         name
-        for name, module in modules.items()
+        for name, module in facts.modules.items()
         if module.training and (isinstance(module, BatchNorm) or (name, module) in facts.dropouts)
     ]
-    strays = [(n, c) for n, c in facts.flow.strays if c.p != 0] if facts.x is not None else []
-    names += [n for n, c in strays if c.module is None and not c.training and modules[n].training]
+    names += [
+        name
+        for name, call in facts.strays
+        if call.module is None and not call.training and facts.modules[name].training
+    ]
     if names:
         yield (
             tuple(dict.fromkeys(names)),
@@ -327,7 +274,11 @@ def _training_while_predicting(facts: Facts) -> Found:
             "Call model.eval() first. For a spread of predictions: dropcore.ensemble.mc_predict.",
             "",
         )
-    for name, call in strays:
+    facts.needs_x_for_functions()
+
+
+def _not_reached(facts: Facts) -> Found:
+    for name, call in facts.strays:
         if call.training:
             what = "calls dropout" if call.module is None else f"calls {call.module!r}"
             yield (
@@ -336,12 +287,22 @@ def _training_while_predicting(facts: Facts) -> Found:
                 "Make it a Dropout module of the model, or pass training=self.training.",
                 "",
             )
-    if facts.x is None and any(type(m).__module__ not in OWN for m in modules.values()):
-        raise Lacking("needs x, to see dropout that is called as a function")
+    facts.needs_x_for_functions()
 
 
-OWN = (Module.__module__, Flatten.__module__, Dropout.__module__)
-"""The Python modules whose classes call only their own children."""
+def _without_stream(facts: Facts) -> Found:
+    names = tuple(name for name, module in facts.dropouts if module.rng is None)
+    if names and (facts.resuming or len(names) < len(facts.dropouts)):
+        yield (
+            names,
+            "Its masks come from the stream of the process, which state_dict() does not hold. A "
+            "training that is resumed goes on with other masks.",
+            "Give each module a stream: dropcore.adapters.autograd.seed(model, 42), in the "
+            "program that saves and in the one that resumes.",
+            "",
+        )
+    elif names:
+        raise Lacking("needs resuming=True")
 
 
 def _one_stream(facts: Facts) -> Found:
@@ -379,5 +340,7 @@ MISTAKES: dict[str, Callable[[Facts], Found]] = {
     "selu without alpha dropout": _selu_without_alpha,
     "few rows": _few_rows,
     "training mode while predicting": _training_while_predicting,
+    "dropout that eval() does not reach": _not_reached,
+    "dropout without a stream": _without_stream,
     "one stream for two modules": _one_stream,
 }

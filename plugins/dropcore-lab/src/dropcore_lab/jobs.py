@@ -134,7 +134,8 @@ def advise(training: Training) -> Sent:
     not_checked: dict[str, str] = {}
     x = training.rows.train.x[: limits.BATCH]
     for run, network in enumerate(training.networks):
-        advice = dropcore.advise(network.model, x, n_samples=len(training.rows.train))
+        rows = len(training.rows.train)
+        advice = dropcore.advise(network.model, x, n_samples=rows, resuming=True)
         for finding in advice.findings:
             facts = {
                 "mistake": finding.mistake,
