@@ -8,7 +8,6 @@ def main() -> int:
     """Run the command line; the result is the exit status, 130 after an interruption."""
     try:
         from dropcore import cli
-
-        return cli.main()
     except KeyboardInterrupt:
         return 130
+    return cli.main()

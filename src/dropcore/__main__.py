@@ -2,7 +2,7 @@
 
 import sys
 
-from dropcore_command import main
+from dropcore.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

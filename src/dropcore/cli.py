@@ -180,7 +180,7 @@ def elsewhere(name: str, argv: Sequence[str]) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status. An interruption is raised."""
+    """Run the command line; returns the exit status."""
     try:
         status = run(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
@@ -189,6 +189,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
         )  # Python flushes stdout at exit
         return 0
+    except KeyboardInterrupt:
+        return 130
     return status
 
 
