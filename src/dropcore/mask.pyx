@@ -149,8 +149,7 @@ cdef class Mask:
     Attributes
     ----------
     draw : Draw or None
-        The address of the decisions. None in inference, and for decisions from
-        `from_keep`.
+        The address of the decisions. None in inference, and in a mask from `from_keep`.
     p : float
         The probability that an element is dropped.
     shape : tuple of int
@@ -162,11 +161,10 @@ cdef class Mask:
     training : bool
         True for a mask from training, whatever p is; False for a mask from inference.
     keep : numpy.ndarray
-        True where kept: a new bool array at each access, of the mask's own shape. An axis
-        along which decisions are shared has length 1, so the array broadcasts to x.
+        True where kept: a new bool array at each access. An axis along which decisions are
+        shared has length 1, so the array broadcasts to x.
     packed : numpy.ndarray
-        The same decisions, one bit for each in C order: ``numpy.packbits(keep,
-        bitorder="little")``.
+        ``numpy.packbits(keep, bitorder="little")``: one bit for each decision, in C order.
 
     Examples
     --------

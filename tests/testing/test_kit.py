@@ -1,5 +1,7 @@
 """The kit passes what is right, and names the fault of what is wrong."""
 
+import inspect
+
 import pytest
 from testing.impure_variants import LooksAtTheFirst, OptionWithoutHash, ViewOfX
 from testing.misshapen_variants import MISSHAPEN, NoPlan
@@ -7,7 +9,8 @@ from testing.right_variants import RIGHT, Exact, SomeElements, Standard, another
 from testing.wrong_variants import WRONG, IdentityForgotten, Multiplied, NoScale
 
 import dropcore
-from dropcore.testing import CHECKS, Outcome, Report, check_variant, purity
+from dropcore._core import threads as core_threads
+from dropcore.testing import CHECKS, Outcome, Report, check_variant, declaration, purity
 from dropcore.testing import case as case_module
 from dropcore.testing.subject import SHAPES, Subject
 
@@ -257,6 +260,24 @@ def test_checks_can_be_chosen():
     assert report.names("passed") == ["gradient", "store"]
     with pytest.raises(ValueError, match="checks must be names of checks, not 'grad'"):
         check_variant("standard", checks=["grad"])
+
+
+def test_two_threads_share_a_call_also_outside_of_this_suite(monkeypatch):
+    # `threads_for_small_arrays` in conftest.py lets them do so here: an author has no such fixture.
+    shared = []
+    monkeypatch.setattr(core_threads, "PIECE", 2**20)
+    run_pieces = core_threads.run_pieces
+    monkeypatch.setattr(
+        core_threads, "run_pieces", lambda pieces: (shared.append(len(pieces)), run_pieces(pieces))
+    )
+    assert check_variant("standard", checks=["threads"]).passed
+    assert shared
+    assert core_threads.PIECE == 2**20
+
+
+def test_no_option_has_the_name_of_an_argument_of_dropout():
+    names = set(inspect.signature(dropcore.dropout).parameters) - {"x", "options"}
+    assert names == declaration.OF_DROPOUT
 
 
 def test_a_name_and_its_options_are_looked_up():

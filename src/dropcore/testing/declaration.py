@@ -11,7 +11,7 @@ import numpy as np
 from dropcore.testing.subject import Skipped, Subject
 from dropcore.variants.base import Shape, Variant, check_plain, is_plain
 
-OF_DROPOUT = {"p", "training", "rng", "variant", "out", "store"}  # its arguments besides x
+OF_DROPOUT = {"p", "training", "rng", "variant", "out", "store", "shard"}  # its arguments besides x
 P_DOMAINS = ("[0, 1]", "[0, 1)", "(0, 1]", "(0, 1)")
 MEAN_SCOPES = ("element", "tensor", None)
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from dropcore._core import threads as core_threads
 from dropcore._core.threads import num_threads
 from dropcore.draw import Draw
 from dropcore.mask import Mask
@@ -21,7 +22,7 @@ from dropcore.testing.compare import gradients, same_bits
 from dropcore.testing.subject import Skipped, Subject
 from dropcore.variants.base import Array
 
-SPLIT = 300_000  # elements that the core splits between two threads
+SPLIT = 300_000  # elements that two threads share, if pieces are small
 Result = tuple[Array, tuple[Array, ...]]
 
 
@@ -159,7 +160,7 @@ def threads(subject: Subject) -> None:
         large = shape_case.longer(0, SPLIT)
         with num_threads(1):
             expected = _run(large)
-        with num_threads(2):
+        with num_threads(2), _small_pieces():
             _same(f"{large}, two threads", _run(large), expected)
     many = [(case, index) for case in subject.cases for index in range(8)]
     alone = [_run(case, index) for case, index in many]
@@ -167,6 +168,17 @@ def threads(subject: Subject) -> None:
         together = list(pool.map(_run, *zip(*many, strict=True)))
     for (case, _), got, expected in zip(many, together, alone, strict=True):
         _same(f"{case}, among concurrent calls", got, expected)
+
+
+@contextmanager
+def _small_pieces() -> Iterator[None]:
+    # As it is, the core splits arrays from 2**21 elements on, which would take seconds here.
+    piece = core_threads.PIECE
+    core_threads.PIECE = SPLIT // 4
+    try:
+        yield
+    finally:
+        core_threads.PIECE = piece
 
 
 @contextmanager
