@@ -19,7 +19,7 @@
 #   make check-mutants   do the tests find faults that are planted? FAULTS='decide.*' for some
 #   make test-peers    the autograd engine against PyTorch
 #   make test-frameworks   the packages for PyTorch, JAX, Keras and HIPS autograd
-#   make test-reach   one mask on many machines: the package for Dask, with two worker processes
+#   make test-reach   one mask on many machines: Dask workers, and ranks of PyTorch
 #   make test-lab   the Lab's server and page, also in a browser: needs chromium, node and npm
 #   make bench-lab check-lab-soak   how fast the Lab trains; half an hour of it, or LAB_SOAK seconds
 #   make audit     known vulnerabilities of what is pinned, as the index of Python packages lists them
@@ -210,23 +210,22 @@ test-frameworks: $(DIST)/wheel.stamp
 	$(call wheel_environment,frameworks,$(PLUGINS) \
 	    $(patsubst %,"./plugins/frameworks/dropcore-%[test]",$(sort $(FRAMEWORKS) $(KERAS_BACKENDS))))
 	for name in $(filter-out keras,$(FRAMEWORKS)); do \
-	    (cd plugins/frameworks/dropcore-$$name && $(CURDIR)/$(VENV)-frameworks/bin/python -m pytest) || exit 1; \
+	    (cd plugins/frameworks/dropcore-$$name && \
+	        $(CURDIR)/$(VENV)-frameworks/bin/python -m pytest --ignore tests/ranks) || exit 1; \
 	done
 	for backend in $(KERAS_BACKENDS); do \
 	    (cd plugins/frameworks/dropcore-keras && KERAS_BACKEND=$$backend \
 	        $(CURDIR)/$(VENV)-frameworks/bin/python -m pytest) || exit 1; \
 	done
 
-# Those whose workers are processes, which their tests start and stop.
-REACH := dask
-
+# Those tests whose workers are processes, which the tests start and stop. Of PyTorch's package the
+# ranks alone: the rest is in test-frameworks, which leaves them out.
 test-reach: $(DIST)/wheel.stamp
-	$(SAY) 'Installing the packages for many machines, with their engines: about a minute'
-	$(call wheel_environment,reach,$(PLUGINS) $(REACH:%="./plugins/frameworks/dropcore-%[test]"))
-	$(SAY) 'Testing them: about a minute'
-	for name in $(REACH); do \
-	    (cd plugins/frameworks/dropcore-$$name && $(CURDIR)/$(VENV)-reach/bin/python -m pytest) || exit 1; \
-	done
+	$(SAY) 'Installing the packages for many machines, with their engines: two minutes'
+	$(call wheel_environment,reach,$(PLUGINS) './plugins/frameworks/dropcore-dask[test]' ./plugins/frameworks/dropcore-torch)
+	$(SAY) 'Testing them: three minutes'
+	cd plugins/frameworks/dropcore-dask && $(CURDIR)/$(VENV)-reach/bin/python -m pytest
+	cd plugins/frameworks/dropcore-torch && $(CURDIR)/$(VENV)-reach/bin/python -m pytest tests/ranks
 
 # The page's bundle must be what its sources give; a browser that is missing is a failure.
 LAB_TOOLS := chromium node npm

@@ -2,7 +2,7 @@
 
 import dropcore_torch
 import pytest
-from dropcore_torch import paths
+from dropcore_torch import paths, situation
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +20,10 @@ def path(request, built_node):
     paths.use(request.param)
     yield request.param
     paths.use(before)
+
+
+@pytest.fixture
+def as_before(monkeypatch):
+    """Let the process forget that it has been in a block: compiled graphs split after that."""
+    for module, name in ((situation, "_of_parts"), (paths, "_of_parts"), (paths, "dropout")):
+        monkeypatch.setattr(module, name, getattr(module, name))

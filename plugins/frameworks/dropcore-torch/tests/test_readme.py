@@ -5,6 +5,7 @@ import runpy
 import shlex
 from pathlib import Path
 
+import pytest
 from dropcore_torch import step
 
 TEXT = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
@@ -32,6 +33,11 @@ def test_the_example_of_a_whole_process(capsys):
 
 def test_the_example_of_what_is_compiled():
     exec(EXAMPLES[4], {})
+
+
+@pytest.mark.usefixtures("as_before")
+def test_the_example_of_many_ranks():
+    exec(EXAMPLES[5], {})
 
 
 def test_the_example_of_attention():

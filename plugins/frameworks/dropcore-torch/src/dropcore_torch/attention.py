@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.overrides import handle_torch_function
 
-from dropcore_torch import blocks, plain
+from dropcore_torch import blocks, pieces, plain
 from dropcore_torch.others import DTYPES, is_other
 from dropcore_torch.private import (
     PLAIN,
@@ -74,6 +74,8 @@ def by_blocks(
     if is_compiling() or modes() or in_transform() or tracing_state() is not None:
         return None
     if in_forward_mode() or not 0 <= p <= 1 or (causal and mask is not None):
+        return None
+    if pieces.situation_of(q, source) is not None:  # of heads or samples that others have, too
         return None
     if not (_are_ours(q, k, v) and _fit(q, k, v, gqa)):
         return None

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from torch.overrides import handle_torch_function
 
 import dropcore
-from dropcore_torch import eager, operator, others, paths, transforms
+from dropcore_torch import eager, operator, others, paths, pieces, situation, transforms
 from dropcore_torch.attention import attend
 from dropcore_torch.others import DTYPES, check_input, is_other
 from dropcore_torch.private import PLAIN, function_mode_enabled, in_transform, modes, tracing_state
@@ -27,6 +27,7 @@ from dropcore_torch.source import (
     is_compiling,
     is_dynamo_compiling,
     is_input_of_graph,
+    outside_of_graph,
     source_of,
     take,
 )
@@ -52,7 +53,8 @@ def dropout(
     input : torch.Tensor
         On the CPU: float32, float64, float16 or bfloat16, of any shape and strides. The decision
         for an element depends only on its place in C order, not on the dtype or the memory
-        format. On other devices PyTorch's own dropout is called.
+        format. Of a DTensor with a Draw it depends on the place in the whole; see `distributed`.
+        On other devices PyTorch's own dropout is called.
     p : float
         The probability that an element is dropped, in [0, 1].
     training : bool
@@ -194,7 +196,10 @@ def attention(
     for x in own[:3]:
         check_input(x)
     p = dropout_p if is_dynamo_compiling() else probability(dropout_p)
-    if p == 0 or any(is_other(x) for x in own if x is not None):
+    others = any(is_other(x) for x in own if x is not None)
+    if others and p:
+        situation.refuse("attention of tensors that are not plain", "write it out, with `dropout`")
+    if p == 0 or others:
         options = {"scale": scale, "enable_gqa": enable_gqa}
         return F.scaled_dot_product_attention(*own, p, is_causal, **options)
     if is_causal and attn_mask is not None:
@@ -261,11 +266,15 @@ def apply(
         y = paths.dropout(x, p, training, inplace, rule, source)
         if y is not None:
             return y
-    elif is_dynamo_compiling() and (isinstance(p, Tensor) or not rule.text):
-        return line_by_line(apply, inputs, p, training, inplace, rule, source)
+    elif is_dynamo_compiling() and (
+        isinstance(p, Tensor) or not rule.text or pieces.may_be_part(x, source)
+    ):
+        return line_by_line(_apply_outside, inputs, p, training, inplace, rule, source)
     if not (type(p) is float and 0 <= p <= 1):
         p = probability(p)
     check_input(x)
+    if training and (of := pieces.situation_of(x, source)) is not None:
+        return pieces.dropout(inputs, p, inplace, rule, source, of)
     if not training and rule.identity and type(x) in PLAIN:
         return x
     if is_other(x) or (x.dtype not in DTYPES and p == 1):
@@ -283,6 +292,10 @@ def apply(
     y = _computed(inputs, p, training, rule, source)
     # PyTorch's copy_ checks whether x may be written to, and records the write.
     return x.copy_(y) if inplace else y
+
+
+def _apply_outside(*arguments: Any) -> Tensor:
+    return apply(*arguments[:-1], outside_of_graph(arguments[-1]))
 
 
 def _is_left_of_inference_mode(x: Tensor) -> bool:
@@ -321,7 +334,8 @@ def _computed(
 @torch.compiler.disable(
     reason="p, rng, variant or an option of dropout is not of a kind that can be in a graph: p "
     "must be a number, rng None, a Stream, a Draw, an integer or a tensor that `draw_as_tensor` or "
-    "`draw_of_seed` made, the variant a registered one, and its options Python's own numbers"
+    "`draw_of_seed` made, the variant a registered one, and its options Python's own numbers; or "
+    "the process trains with `global_mask`, `rank_masks` or a DTensor"
 )
 def line_by_line(function: Callable[..., Tensor], *arguments: Any, **named: Any) -> Tensor:
     """Call a function outside the compiled graph, in ordinary Python."""

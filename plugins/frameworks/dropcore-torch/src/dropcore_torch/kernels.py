@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, is_grad_enabled
 
-from dropcore_torch import eager, functional, paths, transforms
+from dropcore_torch import eager, functional, paths, pieces, situation, transforms
 from dropcore_torch.attention import by_blocks
 from dropcore_torch.others import DTYPES, is_other
 from dropcore_torch.private import (
@@ -78,7 +78,7 @@ def _of_elements(operator: Any, rule: Rule, inplace: bool) -> Kernel:
                 _serve()
                 return y
             if 0 <= p <= 1:
-                if is_ours(x):
+                if is_ours(x) or pieces.situation_of(x, DEFAULT) is not None:
                     _serve()
                     return functional.apply((x,), p, True, inplace, rule, DEFAULT)
                 if mode := onlooker(x):
@@ -126,6 +126,7 @@ def _native(theirs: Any) -> Kernel:
     def kernel(keys: Any, x: Tensor, p: float, train: bool | None) -> tuple[Tensor, Tensor]:
         if train is False or not 0 <= p <= 1 or not x.numel() or not is_ours(x):
             return theirs.call_boxed(keys, x, p, train)
+        situation.refuse("torch.native_dropout", "call torch.nn.functional.dropout")
         _serve()
         call = eager.Call(p, True, _NATIVE, DEFAULT.draw(), "draw")
         call.remake(tuple(x.shape))

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import dropcore
-from dropcore_torch import paths
+from dropcore_torch import paths, pieces
 from dropcore_torch.functional import apply, in_order
 from dropcore_torch.others import check_input, is_other
 from dropcore_torch.rule import Rule, rule_of, rule_of_channels
@@ -124,7 +124,11 @@ class _Module(nn.Module):
     def is_for_pytorch(self, input: Tensor) -> bool:
         """Whether PyTorch's module returns the input, refuses it or p, or supports its type."""
         check_input(input)
-        if not self.training or not 0 <= self.p <= 1 or is_other(input):
+        if not self.training or not 0 <= self.p <= 1:
+            return True
+        if pieces.may_be_part(input, self.source):
+            return False
+        if is_other(input):
             return True
         drops = self.p > 0 and input.numel() > 0
         if not drops:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dropcore_torch import situation
 from dropcore_torch.attention import attend
 from dropcore_torch.functional import apply
 from dropcore_torch.others import is_other
@@ -56,6 +57,10 @@ class MultiheadAttention(nn.MultiheadAttention):
             rest = (key_padding_mask, need_weights, attn_mask, average_attn_weights, is_causal)
             return as_leaf(self, query, key, value, *rest)
         any_other = is_other(query) or is_other(key) or is_other(value)
+        if any_other and self.training and self.dropout:
+            situation.refuse(
+                "attention of tensors that are not plain", "write it out, with Dropout"
+            )
         hint_alone = is_causal and attn_mask is None  # PyTorch refuses this
         if not self.training or self.dropout == 0 or any_other or hint_alone:
             return super().forward(

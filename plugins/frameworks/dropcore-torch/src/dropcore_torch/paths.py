@@ -9,16 +9,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import Any, Literal, TypeAlias
 
-from dropcore_torch import _standard, node
+from dropcore_torch import _standard, node, pieces
+from dropcore_torch.rule import Rule
+from dropcore_torch.source import Source
 
 Path: TypeAlias = Literal["node", "function"]
 
 SWITCH = "DROPCORE_TORCH_NODE"
 
 dropout: Callable[..., Any] = _standard.dropout
+_path: Path = "function"
+_of_parts = False  # whether x may be a part of a tensor that other ranks have, too
 _node: ModuleType | None = None
 
 
@@ -30,20 +35,46 @@ def use(path: Path) -> None:
     LookupError
         If the node is not built.
     """
-    global dropout
+    global _path
     if path not in ("node", "function"):
         raise ValueError(f"path must be 'node' or 'function', not {path!r}")
-    if path == "function":
-        dropout = _standard.dropout
-    elif _is_loaded():
-        dropout = _node.dropout
-    else:
+    if path == "node" and not _is_loaded():
         raise LookupError("the node is not built: call dropcore_torch.build_node()")
+    _path = path
+    _choose()
 
 
 def in_use() -> Path:
     """The path that calls use."""
-    return "function" if dropout is _standard.dropout else "node"
+    return _path
+
+
+def expect_parts() -> None:
+    """Ask at each call from now on whether x is a part of a tensor, which goes neither path."""
+    global _of_parts
+    if not _of_parts:
+        _of_parts = True
+        _choose()
+
+
+def _choose() -> None:
+    global dropout
+    own = _standard.dropout if _path == "function" else _node.dropout
+    dropout = partial(_unless_part, own) if _of_parts else own
+
+
+def _unless_part(
+    own: Callable[..., Any],
+    x: Any,
+    p: Any,
+    training: bool,
+    inplace: bool,
+    rule: Rule,
+    source: Source,
+) -> Any:
+    if training and pieces.situation_of(x, source) is not None:
+        return None
+    return own(x, p, training, inplace, rule, source)
 
 
 def build_node() -> None:

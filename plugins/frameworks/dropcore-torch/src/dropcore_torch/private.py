@@ -99,6 +99,16 @@ def has_code(x: Tensor) -> bool:
     )
 
 
+def is_waiting(x: Any) -> bool:
+    """Whether it is a plain tensor that other ranks still send: of `DTensor.to_local`, say."""
+    return type(x).__name__ == "AsyncCollectiveTensor"
+
+
+def waited(x: Any) -> Tensor:
+    """The tensor, when all of it has come."""
+    return x.trigger_wait() if is_waiting(x) else x
+
+
 _NO_CODE = (Tensor.__torch_function__.__func__, torch._C._disabled_torch_function_impl)
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from dropcore_torch import situation
 from dropcore_torch.functional import apply
 from dropcore_torch.others import is_other
 from dropcore_torch.rule import rule_of
@@ -48,6 +49,8 @@ class _Recurrent(nn.RNNBase):
             return as_leaf(self, input, hx)
         given = input.data if isinstance(input, PackedSequence) else input
         drops = self.training and self.dropout != 0 and self.num_layers > 1
+        if drops and is_other(given):
+            situation.refuse("a recurrent layer of tensors that are not plain", "write it out")
         if not drops or is_other(given):
             return super().forward(input, hx)
         self._update_flat_weights()  # the checks read their dtype

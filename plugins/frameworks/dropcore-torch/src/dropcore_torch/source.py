@@ -113,6 +113,14 @@ class Traced:
         return self.key, self.draw_index()
 
 
+def outside_of_graph(source: Source | Traced) -> Source:
+    """The same source, where no compiler looks on and tensors can be read."""
+    if isinstance(source, Source):
+        return source
+    index = torch.zeros((), dtype=torch.int64) if source.index is None else source.index
+    return Source(draw_at(source.key, index), source.index is not None)
+
+
 def take(source: Source | Traced) -> None:
     """Take the next draw of a source without using it, so that each call takes one draw."""
     if is_dynamo_compiling() and in_transform():
