@@ -222,7 +222,7 @@ test-frameworks: $(DIST)/wheel.stamp
 # ranks alone: the rest is in test-frameworks, which leaves them out.
 test-reach: $(DIST)/wheel.stamp
 	$(SAY) 'Installing the packages for many machines, with their engines: two minutes'
-	$(call wheel_environment,reach,$(PLUGINS) './plugins/frameworks/dropcore-dask[test]' ./plugins/frameworks/dropcore-torch)
+	$(call wheel_environment,reach,$(PLUGINS) './plugins/frameworks/dropcore-dask[test]' ./plugins/frameworks/dropcore-torch scikit-learn)
 	$(SAY) 'Testing them: three minutes'
 	cd plugins/frameworks/dropcore-dask && $(CURDIR)/$(VENV)-reach/bin/python -m pytest
 	cd plugins/frameworks/dropcore-torch && $(CURDIR)/$(VENV)-reach/bin/python -m pytest tests/ranks
