@@ -5,14 +5,14 @@
 dropcore. `convert` swaps the modules of a model in place, and `revert` swaps them back. `audit`
 lists which calls drop in a model, and whether PyTorch or dropcore computes them. After `install`
 dropcore computes every dropout of a process; `uninstall` undoes this; `installed` does both, for a
-``with`` block.
-`distributed` gives the ranks of a training run their parts of one mask.
+``with`` block. `distributed` gives the ranks of a training run their parts of one mask.
 
 The code that handles a call, in this order:
 
 - ``modules.py``: inference and p = 0 give the input itself;
 - ``pieces.py`` computes dropout of DTensors, and of blocks that `distributed` places
-  (``situation.py``: whether a call is within one of its ``with`` blocks; ``runs.py``: places along axes);
+  (``situation.py``: whether a call is within one of its ``with`` blocks; ``runs.py``: places
+  along axes);
 - ``functional.py`` passes tensors that dropcore does not support to PyTorch's own dropout
   (``others.py``), calls within ``torch.func`` to ``transforms.py``, and calls from compilers and
   tracers to ``operator.py``;
