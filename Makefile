@@ -1,38 +1,38 @@
 # Everything sets itself up: a Python >= 3.11 and a C compiler are enough.
 #
-#   make demo      train a network on real data with dropout, see what it does
+#   make demo      train networks on real data, with and without dropout
 #   make lab       a page in the browser: build a network, train it, see its masks
 #   make test-quick   the tests of masks, gradients, variants and errors: two minutes
 #   make test      lint and run all tests
 #   make docs      the documentation as a site, in out/docs
-#   make coverage  which lines no test runs
+#   make coverage  list the lines that no test runs
 #   make wheel     the core's wheel, in dist: all packages here install from it
 #   make plugins   build the plugins of this repository and install them
 #   make bench     measure: about ten minutes, or two with QUICK=1
 #   make bench-results   measure, and write bench/RESULTS.md with its plots
-#   make bench-compilers   the kernels as GCC and Clang build them: bench/COMPILERS.md
-#   make interface   write the compiled interface anew from tools/interface.py
+#   make bench-compilers   compare the kernels of GCC and Clang: bench/COMPILERS.md
+#   make interface   generate the compiled interface from tools/interface.py
 #   make check     test, and count instructions under valgrind
 #   make check-large   arrays of more than 2^31 elements
 #   make check-random   test batteries read the mask stream: five minutes, or an hour with HOUR=1
 #   make check-soak   threads, forks and signals for five minutes, or SOAK=3600 seconds
-#   make check-mutants   do the tests find faults that are planted? FAULTS='decide.*' for some
+#   make check-mutants   plant faults, to see whether the tests find them; FAULTS='decide.*' for some
 #   make test-peers    the autograd engine against PyTorch
 #   make test-frameworks   the packages for PyTorch, JAX, Keras and HIPS autograd
 #   make test-reach   one mask on many machines: Dask workers, and ranks of PyTorch
 #   make test-lab   the Lab's server and page, also in a browser: needs chromium, node and npm
 #   make bench-lab check-lab-soak   how fast the Lab trains; half an hour of it, or LAB_SOAK seconds
-#   make audit     known vulnerabilities of what is pinned, as the index of Python packages lists them
-#   make release-wheel   the wheel as a release has it: pinned tools, with a bill of materials
+#   make audit     known vulnerabilities of the pinned packages, from the index of Python packages
+#   make release-wheel   a wheel like that of a release: pinned tools, with a bill of materials
 #   make check-fuzz   a million runs of each fuzz target under the address sanitizer, or RUNS: needs clang
 #   make check-sanitize check-threads check-debug   sanitizers, and Cython's checks
 #   make check-engines   the examples for C, Cython, Rust, cffi and numba, where their compilers are
-#   make check-plain   the kernels without vector types, as other compilers build them
+#   make check-plain   the kernels without vector types, for compilers other than GCC and Clang
 #   make check-pythons check-free-threading check-clang check-foreign   other platforms
 #
-# docs/platforms.md says more of the last three lines.
+# docs/platforms.md has details of the last three lines.
 #
-# Installs are not editable: what is tested is what is shipped.
+# Installs are not editable, so the tests run against the package as users get it.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -42,12 +42,12 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install --constraint constraints.txt --find-links $(DIST)
 SOURCE := $(shell find src -type f -not -path '*/__pycache__/*') meson.build meson.options pyproject.toml README.md LICENSE
 
-# Compiled modules, whose stubs are held to them.
+# Compiled modules; stubtest compares their stubs with them.
 COMPILED := $(subst /,.,$(patsubst src/%.pyi,%,$(shell find src -name '*.pyi')))
 
 PEERS := numba torch==2.13.0 jax onnxruntime onnx mlx[cpu] tensorflow-cpu
 
-# Those that bring variants, and those that bring a framework with them.
+# The packages with variants, and the packages for frameworks.
 PLUGINS := $(addprefix ./plugins/variants/dropcore-,dropblock droppath exactcount gaussian zoneout)
 FRAMEWORKS ?= torch jax keras hips
 LAB := ./plugins/dropcore-lab
@@ -57,13 +57,13 @@ PLUGIN_SOURCE := $(shell find $(PLUGINS) -type f -name '*.py' -o -name '*.pyx' -
 comma := ,
 space := $(subst ,, )
 
-# An older release that has a wheel, before a newer one that would have to be built.
+# Prefer an older release with a wheel to a newer one without.
 export PIP_PREFER_BINARY = 1
 
-# Two threads of BLAS in each of several processes only wait for each other.
+# With several processes, more than one BLAS thread in each makes all of them slower.
 export OPENBLAS_NUM_THREADS ?= 1
 
-# What is going on, before each step that is silent or long.
+# Prints the next step, if the step is silent or long.
 SAY := @printf '\n== %s\n'
 
 .DEFAULT_GOAL := help
@@ -78,8 +78,8 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, PYTHON=... chooses one" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 
-# The core is built once, as a wheel; every environment here installs that one, and the packages
-# under plugins/ are built against it, as anyone's would be.
+# The core is built once, as a wheel. Every environment here installs this wheel, and the packages under
+# plugins/ are built against it, like packages of other authors.
 $(DIST)/wheel.stamp: $(SOURCE) constraints.txt | $(BIN)/python
 	$(SAY) 'Building the wheel of the core, in $(DIST): about two minutes'
 	rm -f $(DIST)/dropcore-*.whl
@@ -91,12 +91,12 @@ wheel: $(DIST)/wheel.stamp
 	@echo 'In any environment of this Python: pip install --find-links $(DIST) dropcore'
 	@echo 'and packages of plugins/ likewise: pip install --find-links $(DIST) ./plugins/variants/dropcore-zoneout'
 
-# pip takes a wheel of the same version for installed, unless it is forced.
+# Without --force-reinstall, pip does not install a wheel of the installed version.
 $(VENV)/core.stamp: $(DIST)/wheel.stamp
 	$(PIP) install --no-deps --force-reinstall $(DIST)/dropcore-*.whl
 	@touch $@
 
-# One stamp a set of extras.
+# One stamp for each set of extras.
 $(VENV)/demo.stamp: $(VENV)/core.stamp $(LAB_SOURCE)
 	$(SAY) 'Installing what the demo needs: about a minute'
 	$(INSTALL) dropcore '$(LAB)[experiments]'
@@ -121,7 +121,7 @@ lab: $(VENV)/demo.stamp
 
 test: lint pytest test-plugins
 
-# A part of `pytest` that sees most of what a change can break.
+# The tests that find most mistakes in a short time.
 QUICK := $(addprefix tests/,test_golden.py test_mask.py test_stream.py test_functional.py \
     test_layouts.py test_bad_calls.py test_hard_cases.py test_plugins.py variants adapters \
     autograd/test_gradients.py autograd/test_nn.py)
@@ -132,9 +132,9 @@ test-quick: $(VENV)/test.stamp
 
 lint: lint-text lint-types
 
-# Style, and the forms of what only runs elsewhere. Nothing is built.
+# Style, and the syntax of files that only run elsewhere, such as workflows. Nothing is built.
 lint-text: $(VENV)/lint.stamp
-	$(SAY) 'Checking the style, and the forms of what only runs elsewhere'
+	$(SAY) 'Checking the style, and the syntax of workflows and forms'
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint src plugins examples bench  # it calls pycodestyle
@@ -146,12 +146,12 @@ lint-text: $(VENV)/lint.stamp
 	$(BIN)/python tools/mutants/check.py --anchors
 
 $(VENV)/lint.stamp: constraints.txt | $(BIN)/python
-	$(SAY) 'Installing what checks the style'
+	$(SAY) 'Installing the tools that check the style'
 	$(PIP) install --constraint constraints.txt check-jsonschema cython-lint pycodestyle ruff
 	@touch $@
 
-# Types, and the stubs of the compiled modules, against the installed package. Of the packages for
-# frameworks, that one of which nothing has to be installed.
+# Types, and the stubs of the compiled modules, against the installed package. Among the packages for
+# frameworks, only the one that needs no installed framework.
 TYPED_PLUGINS := $(notdir $(filter-out %.egg-info,$(wildcard \
     plugins/variants/*/src/dropcore_* plugins/frameworks/dropcore-hips/src/dropcore_*)))
 
@@ -167,7 +167,7 @@ docs: $(VENV)/test.stamp
 	$(PIP) install --constraint constraints.txt furo myst-parser numpydoc sphinx
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs out/docs
 
-# What a test compares with the table in tools/interface.py.
+# A test fails if the generated files are not up to date.
 interface:
 	$(PYTHON) tools/write_interface.py
 
@@ -180,7 +180,7 @@ pytest: $(VENV)/test.stamp
 plugins: $(VENV)/plugins.stamp
 	$(BIN)/dropcore plugins
 
-# In an environment of its own, $(1): the core's wheel and $(2).
+# Installs the core's wheel and $(2) in an environment of its own, $(1).
 define wheel_environment
 rm -rf $(VENV)-$(1)
 $(BIN)/python -m venv $(VENV)-$(1)
@@ -188,7 +188,7 @@ $(VENV)-$(1)/bin/python -m pip --disable-pip-version-check --quiet install \
     --constraint constraints.txt --find-links $(DIST) "$$(ls $(DIST)/dropcore-*.whl)[test]" $(2)
 endef
 
-# In an environment of its own: the core's tests with all plugins present, then each plugin's.
+# In an environment of its own: the core's tests with all plugins installed, then the tests of each plugin.
 test-plugins: $(DIST)/wheel.stamp
 	$(SAY) 'Installing the wheel and the plugins in an environment of their own'
 	$(call wheel_environment,plugins,$(PLUGINS))
@@ -203,7 +203,7 @@ test-peers: $(DIST)/wheel.stamp
 	$(call wheel_environment,peers,torch)
 	$(VENV)-peers/bin/python -m pytest tests/autograd/test_against_torch.py
 
-# The Keras layers are those of the other two, so their tests run once for each.
+# The Keras layers use the other two packages, so their tests run once for each.
 KERAS_BACKENDS := $(if $(filter keras,$(FRAMEWORKS)),torch jax)
 
 test-frameworks: $(DIST)/wheel.stamp
@@ -227,7 +227,7 @@ test-reach: $(DIST)/wheel.stamp
 	cd plugins/frameworks/dropcore-dask && $(CURDIR)/$(VENV)-reach/bin/python -m pytest
 	cd plugins/frameworks/dropcore-torch && $(CURDIR)/$(VENV)-reach/bin/python -m pytest tests/ranks
 
-# The page's bundle must be what its sources give; a browser that is missing is a failure.
+# The page's bundle must match its sources; a missing browser is a failure.
 LAB_TOOLS := chromium node npm
 
 test-lab: $(VENV)-lab/stamp
@@ -248,7 +248,7 @@ LAB_SOAK ?= 1800
 check-lab-soak: $(VENV)-lab/stamp
 	$(VENV)-lab/bin/python $(LAB)/soak.py $(LAB_SOAK)
 
-# In an environment of its own, $(1): the core built with $(2) as arguments of meson, and $(3).
+# Builds the core with the meson arguments $(2), and installs it and $(3) in an environment of its own, $(1).
 define built_environment
 rm -rf $(VENV)-$(1)
 $(PYTHON) -m venv $(VENV)-$(1)
@@ -256,7 +256,7 @@ $(VENV)-$(1)/bin/python -m pip --disable-pip-version-check --quiet install \
     --constraint constraints.txt $(patsubst %,--config-settings=setup-args=%,$(2)) $(3)
 endef
 
-# The measurements of bench/, with as many peers as can be installed.
+# The requirements of bench/, with all peers that can be installed.
 $(VENV)/bench.stamp: $(VENV)/core.stamp $(PLUGIN_SOURCE)
 	$(SAY) 'Installing the peers that can be installed: some minutes, and some GB'
 	$(INSTALL) 'dropcore[bench]' $(PLUGINS)
@@ -271,7 +271,7 @@ bench: $(VENV)/bench.stamp
 bench-results: bench
 	$(BIN)/python bench/write_results.py
 
-# The kernels as each compiler builds them, in environments of their own.
+# The kernels of each compiler, in environments of their own.
 COMPILERS ?= gcc clang
 
 bench-compilers: $(COMPILERS:%=bench-with-%)
@@ -282,7 +282,7 @@ bench-with-%:
 	$(call built_environment,$*,,'.[bench]')
 	$(VENV)-$*/bin/python bench/run.py --only kernels --results .benchmarks/$*
 
-# What `test` does not: instruction counts, under valgrind.
+# The tests, and instruction counts under valgrind.
 check: test
 	$(BIN)/python bench/instructions.py --allow-missing
 
@@ -319,9 +319,9 @@ SANITIZE := -Dbuildtype=debugoptimized -Db_lundef=false -Dc_args=-fno-sanitize-r
 ADDRESS  := $(SANITIZE) -Db_sanitize=address,undefined
 CHECKED  := -Dbuildtype=debug -Doptimization=1 -Db_ndebug=false -Dchecks=true
 
-# An interpreter frees little at its end, so leaks are for tests/test_memory.py to find, without
-# the sanitizer: it holds back what was freed. Of a request for more memory than there is, malloc
-# gives NULL, and the tests expect MemoryError.
+# An interpreter does not free all memory at its end, so tests/test_memory.py looks for leaks, without
+# the sanitizer, which delays the release of memory. If a request is larger than the memory, malloc must
+# return NULL, because the tests expect MemoryError.
 check-sanitize:
 	$(call built_environment,sanitize,$(ADDRESS),'.[test]')
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \

@@ -88,7 +88,7 @@ def run(tmp_path):
             capture_output=True,
             text=True,
             timeout=90,
-            # NumPy's own threads are none of this test's.
+            # The test must not count NumPy's own threads.
             env=os.environ | {"DROPCORE_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": "1"},
         )
         assert done.returncode == 0, done.stderr

@@ -32,7 +32,7 @@ PATTERNS = (
     ((40, 9), (0, 1)),
 )
 
-# The shape of a block, the global shape, where in it the block begins, and `shared_axes`.
+# The shape of a block, the global shape, the offsets of the block, and `shared_axes`.
 SHARDS = (
     ((30,), (40,), (7,), ()),
     ((33, 7), (50, 14), (9, 3), ()),
@@ -55,7 +55,7 @@ def cases():
     """The cases of golden_dropout.json, as dicts for JSON."""
     number = 0
     for (shape, shared), p, dtype in product(PATTERNS, RATES, DTYPES):
-        # The address changes with the case, past 2^32 too.
+        # The address changes with the case; some indices are above 2^32.
         number += 1
         address = {"seed": number % 7, "path": ["golden", number], "index": number * 2**31}
         common = {**address, "p": p, "shape": list(shape), "dtype": dtype}
@@ -73,7 +73,7 @@ def cases():
         yield {**common, "shape": [3, 5, 6, 4], "options": {"channel_axis": -1}}
         yield {**common, "shape": [4, 5, 6], "options": {"channel_axis": 0, "batch_axis": None}}
 
-    # Long enough to be shared out over threads.
+    # Long enough for several threads.
     for (shape, shared), p, dtype in product(
         (((9001,), ()), ((3, 2001), ()), ((3, 2001), (0,)), ((2003, 3), (1,))),
         (0.1, 0.5, 3 / 16),
@@ -134,7 +134,7 @@ def plugin_cases():
         yield {**common, "variant": variant, "options": options}
 
 
-FILES = {  # in tests/data, each with its cases
+FILES = {  # the files in tests/data, each with its cases
     "golden_dropout.json": cases,
     "golden_shards.json": shard_cases,
     "golden_plugins.json": plugin_cases,

@@ -25,7 +25,7 @@ def delete(x):
     del x[0]
 
 
-# special method: (what is done with x, or with x and y, verdict)
+# special method: (an expression of x, or of x and y, verdict)
 PROTOCOLS = {
     # Arithmetic
     "__add__": (operator.add, AS_NUMPY),
@@ -140,7 +140,7 @@ PROTOCOLS = {
         AS_NUMPY,
     ),
     "transpose of other axes": (lambda x: x.transpose(5), AS_NUMPY),
-    # NumPy's: what it asks for first
+    # NumPy's protocols
     "__array_function__": (lambda x: (np.shape(x), np.ndim(x), np.size(x)), AS_NUMPY),
     "np.sum": (np.sum, REFUSED),
     "np.reshape": (lambda x: np.reshape(x, (-1,)), REFUSED),
@@ -154,7 +154,8 @@ PROTOCOLS = {
     "a ufunc's out": (lambda x: np.add(1.0, 1.0, out=x), REFUSED),
     "a ufunc's where": (lambda x: np.negative(x, where=[True]), REFUSED),
 }
-# Those of arrays that a tensor has no use for: NumPy then does without, or says that it's missing.
+# Methods of arrays that a tensor does not have: NumPy works without them, or reports that they
+# are missing.
 LEFT_OUT = {
     "__array_finalize__",
     "__array_wrap__",
@@ -181,7 +182,7 @@ ARRAYS = {
     "empty rows": np.zeros((0, 3)),
 }
 
-# What arithmetic takes beside a tensor ...
+# Operands that arithmetic accepts beside a tensor ...
 OPERANDS = {
     "int": 2,
     "bool": True,
@@ -204,7 +205,7 @@ OPERANDS = {
     "range": range(3),
     "shape that may not fit": np.ones((2, 2)),
 }
-# ... and what is refused, unless NumPy gives an answer that is as good.
+# ... and operands that it refuses, unless NumPy gives the right answer.
 STRANGE = {
     "None": None,
     "text": "text",

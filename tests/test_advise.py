@@ -247,7 +247,7 @@ def test_training_mode_while_predicting():
 
 @pytest.mark.parametrize("p", [0.2, 0.5])
 def test_the_variance_shift_is_measured(p):
-    # The variance of x * keep / (1 - p), of x with mean 0, is 1 / (1 - p) times that of x.
+    # If x has mean 0, the variance of x * keep / (1 - p) is 1 / (1 - p) times that of x.
     x = RNG.standard_normal((20_000, 6))
     same = Linear(6, 6, dtype=np.float64)
     same.weight.data[...], same.bias.data[...] = np.eye(6), 0

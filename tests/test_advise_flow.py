@@ -160,7 +160,7 @@ def test_a_frozen_parameter_is_one(requires_grad):
     for parameter in model.parameters():
         parameter.requires_grad = requires_grad
     assert not found(model, ROWS)
-    model.weight = np.ones((6, 2), np.float32)  # nothing that is learned
+    model.weight = np.ones((6, 2), np.float32)  # not a parameter: it is not learned
     assert found(model, ROWS) == {(OUTPUTS, ("drop",))}
 
 
@@ -193,7 +193,7 @@ def test_modules_of_several_results():
     assert found(Two(), ROWS) == {(OUTPUTS, ("drop",))}
 
 
-# Dropout that is no module of the model
+# Dropout that is not a module of the model
 
 
 class Functional(Module):

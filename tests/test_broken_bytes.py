@@ -142,7 +142,7 @@ def test_a_record_that_was_changed_is_refused_or_says_what_the_mask_is(data, rec
 
 # -------------------------------------------------------------------- pickles
 
-# In a process of its own, since the fault to be found is a crash.
+# In a process of its own, because the fault would be a crash.
 
 USE = """
 import pickle, random, resource, sys, warnings

@@ -126,7 +126,7 @@ def test_without_a_copy(foreign):
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < y.nbytes / 4  # a bit an element is a 32nd
+    assert peak < y.nbytes / 4  # one bit for each element is 1/32 of a float32 array
 
 
 @pytest.mark.parametrize("foreign", [memoryview, Interface, Struct, DLPack])

@@ -32,7 +32,7 @@ def test_help_lists_every_command_and_the_package_that_brings_it(capsys):
 def test_help_of_a_command_says_what_it_does(name, capsys):
     usage, _, rest = _help(capsys, name).partition(" options: ")
     assert usage.startswith(f"usage: dropcore {name} [-h]")
-    assert ". " in f"{usage} "  # a sentence beside the usage
+    assert ". " in f"{usage} "  # a sentence besides the usage line
     assert "-h, --help" in rest
 
 
@@ -52,7 +52,8 @@ def test_a_reader_that_has_enough_is_no_error(words):
 
 @posix
 def test_an_interrupt_is_no_traceback():
-    # Bounded: where a shell runs the tests in the background, children ignore the signal at first.
+    # Tries a limited number of times: if a shell runs the tests in the background, children first
+    # ignore the signal.
     command = [*DROPCORE, "stream", "raw", "--bytes", str(1 << 30)]
     with subprocess.Popen(
         command,

@@ -60,7 +60,7 @@ def test_arrays_of_pandas_without_missing_elements_are_taken():
     pandas = pytest.importorskip("pandas")
     for x in (
         pandas.Series([1.0, 2.0], dtype="Float32"),
-        pandas.Series([1.0, np.nan], dtype="float32"),  # a nan of the user's own
+        pandas.Series([1.0, np.nan], dtype="float32"),  # a nan that the user put there
         pandas.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]}),
     ):
         y, _ = dropcore.dropout(x, 0, training=True, rng=1)

@@ -24,7 +24,7 @@ from dropcore.autograd import (
 from dropcore.ensemble import mc_predict, subnetworks
 
 RNG = np.random.default_rng(0)
-# Small whole numbers, weights too, and p = 1/2: nothing rounds, whatever the order of sums.
+# Small whole numbers and p = 1/2: nothing is rounded, in any order of sums.
 ROWS = RNG.integers(-4, 5, (12, 6)).astype(np.float64)
 
 
@@ -241,13 +241,13 @@ def test_results_are_short_to_print():
     assert repr(prediction).startswith("<Prediction: 300 samples of shape (12, 2), std up to ")
     assert len(repr(prediction)) < 100
     assert "no rows" in repr(mc_predict(model, ROWS[:0], 3))
-    assert prediction != mc_predict(model, ROWS, 300, rng=0)  # and no error
+    assert prediction != mc_predict(model, ROWS, 300, rng=0)  # without an error
     assert "3 decisions, outputs of shape (12, 2), arith" in repr(
         subnetworks(Sequential(linear(6, 3), Dropout(0.5), linear(3, 2)), ROWS)
     )
 
 
-# What cannot be
+# Refused
 
 
 class Calling(Module):
@@ -276,7 +276,7 @@ def test_dropout_that_is_no_module_of_the_model_is_named(function, what):
     with pytest.raises(ValueError, match=expected):
         function(model, few)
     assert STREAM.position == 0
-    model(few)  # as ever
+    model(few)  # as before
     assert model.inner.drop.mask is not None
     STREAM.state = Stream(1).state
     off = Sequential(inner=Calling(lambda self, x: dropout(x, 0, training=True, rng=STREAM)))

@@ -9,7 +9,7 @@ from dropcore import core, keep_mask
 
 DRAW = dropcore.Stream(42, ("exact", 1)).at(2**33 + 5)
 KEY = tuple(np.frombuffer(DRAW.key, "<u4").tolist())
-FIRST = 2**23  # elements that are searched for an s that ends in 19 zeros: one in 2^19
+FIRST = 2**23  # elements among which an s that ends in 19 zeros is searched; one in 2^19 has one
 
 
 def settling(n):
@@ -51,7 +51,7 @@ def test_there_are_elements_to_try():
 
 @pytest.mark.parametrize(("i", "p"), [(i, p) for i, p, _ in EDGES])
 def test_an_element_whose_s_is_the_remainder_is_kept_and_dropped_at_the_next_p(i, p):
-    # Alone, and in whole groups, which go another way through the kernels.
+    # Alone, and in whole groups, which other code in the kernels computes.
     group = i // 1024 * 1024
     for rate, kept in ((p, True), (float(np.nextafter(p, 1)), False)):
         assert oracle.dropped(KEY, DRAW.index, rate, i) is not kept
@@ -63,7 +63,7 @@ def test_an_element_whose_s_is_the_remainder_is_kept_and_dropped_at_the_next_p(i
 
 
 def test_a_p_far_below_2_to_the_minus_32_is_exact():
-    # Of the elements with u = 0 those are dropped whose s is below R. P has 53 significant bits.
+    # Elements with u = 0 are dropped if s is below R. P has 53 significant bits.
     s = settling(FIRST)
     dropped = ~keep_mask(FIRST, 2.0**-8, rng=DRAW)
     lowest = np.flatnonzero(dropped)[np.argsort(s[dropped])[:50]]
@@ -103,7 +103,7 @@ def test_raw_words_go_on_where_the_block_counter_passes_32_bits(past):
 
 @pytest.mark.parametrize("p", [np.nextafter(2.0**-54, 1), 2.0**-53 * 1.5, 3 * 2.0**-54, 2.0**-60])
 def test_the_scale_is_that_of_the_probability_in_64_bits(p):
-    # 1 - p would be rounded otherwise than 1 - P/2^64.
+    # The rounding of 1 - p differs from that of 1 - P/2^64.
     p = float(p)
     assert keep_mask(1, p, rng=DRAW)[0]
     y, _ = dropcore.dropout(np.ones(1), p, training=True, rng=DRAW)

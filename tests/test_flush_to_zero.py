@@ -13,8 +13,8 @@ import dropcore
 
 DRAW = dropcore.Stream(3).at(1)
 P_VALUES = (5e-324, 1e-310, 1e-10, 0.1, 0.3, 0.5, 1 - 2**-53)
-FLUSH = 0x8040  # of x86's MXCSR: results, and operands
-PLACE = 28  # of it in glibc's fenv_t
+FLUSH = 0x8040  # the bits in x86's MXCSR: flush results, and flush operands
+PLACE = 28  # the offset of MXCSR in glibc's fenv_t
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or platform.machine() != "x86_64" or platform.libc_ver()[0] != "glibc",
@@ -44,7 +44,7 @@ def masks(x):
 def test_decisions_hold():
     expected = [dropcore.keep_mask(100_000, p, rng=DRAW, packed=True).tobytes() for p in P_VALUES]
     with flushing():
-        assert np.float64(1e-310) * np.float64(1.0) == 0  # it does flush
+        assert np.float64(1e-310) * np.float64(1.0) == 0  # the mode is active
         got = [dropcore.keep_mask(100_000, p, rng=DRAW, packed=True).tobytes() for p in P_VALUES]
     assert got == expected
 
@@ -52,7 +52,7 @@ def test_decisions_hold():
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, ml_dtypes.bfloat16])
 def test_values_hold_except_for_subnormal_ones(dtype):
     least = float(ml_dtypes.finfo(dtype).smallest_normal)
-    sizes = np.tile([1e-3, 1, 2, 1e3], 3001) * least  # some of them subnormal, before or after
+    sizes = np.tile([1e-3, 1, 2, 1e3], 3001) * least  # some x or y are subnormal
     x = np.concatenate([sizes, -sizes]).astype(dtype)
     expected = masks(x)
     with flushing():

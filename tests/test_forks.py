@@ -20,7 +20,7 @@ def test_threads_work_before_and_after_a_fork_in_parent_child_and_grandchild(run
 
 
 def test_no_thread_of_the_pool_is_alive_at_the_fork(run):
-    # The interpreter warns of a fork with live threads; a child inherits their locks alone.
+    # The interpreter warns of a fork with live threads: a child inherits only their locks.
     run("""
     assert right()
     assert _thread._count() == 1
@@ -49,12 +49,13 @@ def test_a_fork_while_another_thread_computes(run):
     other.join()
     assert not wrong
     """
-    # That thread is the user's: newer interpreters rightly warn of it.
+    # This thread belongs to the user, so newer interpreters rightly warn of it.
     run(script, warnings="ignore::DeprecationWarning")
 
 
 def test_a_fork_while_another_thread_makes_the_first_call(run):
-    # The first call reads what is installed, under locks that the child has but no one releases.
+    # The first call reads the installed distributions, under locks that nobody would release in the
+    # child.
     run(
         """
         import importlib.metadata, time
@@ -77,7 +78,7 @@ def test_a_fork_while_another_thread_makes_the_first_call(run):
 
 
 def test_a_fork_while_another_thread_loads_a_variant(run):
-    # The registry's lock is held meanwhile; the child has the lock, and nobody to release it.
+    # The registry's lock is held during the fork; nobody would release it in the child.
     run(
         """
         import dropcore.plugins
@@ -108,7 +109,8 @@ def test_a_fork_while_another_thread_loads_a_variant(run):
 
 
 def test_a_fork_in_a_worker(run):
-    # As by a finaliser that the garbage collector runs there. A worker cannot wait for its own end.
+    # For example by a finaliser that the garbage collector runs in a worker, which cannot wait for
+    # its own end.
     run(
         """
         from dropcore._core import threads
@@ -154,7 +156,7 @@ def test_a_fork_from_another_thread(run):
 
 
 def test_a_fork_by_a_signal_handler_within_a_call(run):
-    # Parent and child both go on with the call that the signal came into.
+    # Parent and child both continue the call that the signal interrupted.
     run("""
     children, forking = [], []
 

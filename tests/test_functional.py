@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 GOLDEN = json.loads((HERE / "data" / "golden_masks.json").read_text("utf-8"))
 DTYPES = [np.float64, np.float32, np.float16, ml_dtypes.bfloat16]
 AXES = [(), (0,), (1,), (2,), (0, 1), (1, 2), (0, 2), (0, 1, 2)]
-SHAPE = (7, 13, 67)  # of odd lengths, so that no vector or byte ends where a row does
+SHAPE = (7, 13, 67)  # odd lengths, so that no vector and no byte ends with a row
 SHAPES = [SHAPE, (3, 300, 70), (2, 3, 9000), (9000, 3, 2)]
 DRAW = Stream(42, ("layer", 1)).at(3)
 
@@ -393,7 +393,7 @@ def test_the_mean_over_draws_is_x(p):
 @pytest.mark.parametrize("offset", [0, 1, 3])
 def test_storing_past_the_caches_changes_nothing(dtype, shared, offset):
     buffer = np.random.default_rng(0).normal(size=7 * 60 * 50 + offset).astype(dtype)
-    x = buffer[offset:].reshape(7, 60, 50)  # also where y begins inside a line of the cache
+    x = buffer[offset:].reshape(7, 60, 50)  # also with a y that begins inside a cache line
     y = np.empty_like(buffer)[offset:].reshape(x.shape)
     draw = dropcore.Stream(3).at(0)
     plain, mask = dropcore.dropout(x, 0.3, training=True, rng=draw, shared_axes=shared)

@@ -38,7 +38,7 @@ def made(entry):
         arguments["shard"] = tuple(entry["shard"])
     y, mask = dropcore.dropout(x, entry["p"], training=True, **arguments)
     dx = mask.backward(dy)
-    if variant == "gaussian":  # no bits are promised of what is computed from words
+    if variant == "gaussian":  # values computed from words are not promised to the bit
         return {"y": agrees(y, entry["y"]), "dx": agrees(dx, entry["dx"])}
     if variant == "zoneout":
         dx, dprevious = map(golden_cases.digest, dx)

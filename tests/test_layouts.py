@@ -16,8 +16,8 @@ from dropcore._core import nontemporal
 
 DTYPES = [np.float64, np.float32, np.float16, ml_dtypes.bfloat16]
 DRAW = Stream(42, ("layer", 1)).at(3)
-# The second has blocks of 32 by 32 bits and what is left beside them; the fourth has few elements
-# to a step of whatever loop; the last more than a stage of the kernels.
+# The second shape has blocks of 32 by 32 bits and a rest; the fourth has few elements in a step of
+# any loop; the last has more elements than a stage of the kernels.
 SHAPES = [(), (5,), (67, 131), (1, 40, 1), (7, 3, 5), (33, 34, 9), (2, 3, 5, 7), (40, 3, 70, 2)]
 law = settings(derandomize=True, deadline=None, max_examples=200)
 
@@ -134,7 +134,7 @@ def test_more_axes_than_bits_in_a_word(shared):
     x = noise(shape)
     keep, y = expected(x, shared, 0.3)
     for order in (tuple(range(64)), tuple(reversed(range(64)))):
-        # `laid` takes one axis more than NumPy has.
+        # `laid` needs one axis more than NumPy allows.
         given = np.ascontiguousarray(x.transpose(order)).transpose(np.argsort(order))
         result, mask = drop(given, shared_axes=shared)
         assert same(result, y)

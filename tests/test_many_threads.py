@@ -277,7 +277,7 @@ def test_threads_write_pieces_of_one_array_and_of_one_mask():
 
 
 def test_a_call_returns_when_its_workers_have_ended():
-    # More of them than processors: the caller's own share is often done before theirs.
+    # More threads than processors: the caller's own share is often done before the others.
     x, out = np.ones(2**20, np.float32), np.empty(2**20, np.float32)
     with dropcore.num_threads(6):
         for index in range(200):

@@ -277,7 +277,7 @@ def test_from_keep_of_no_axes_and_no_elements():
     assert Mask.from_keep(np.ones((0, 2), bool), 0.5).forward(np.zeros((0, 2))).shape == (0, 2)
 
 
-# Laws: saved and sent
+# Laws: saved, and sent to another process
 
 
 @pytest.mark.parametrize("name", RECORDABLE)
@@ -305,7 +305,7 @@ def test_pickles_make_the_same_mask(mask):
 
 
 def test_a_pickle_holds_what_a_free_variant_saved():
-    # Its forward cannot be asked again: x is gone.
+    # Its forward cannot run again, because x is not kept.
     mask = dropcore.dropout(X, 0.5, training=True, rng=3, variant=Scaled())[1]
     (saved,) = mask.split()[0]
     copy = pickle.loads(pickle.dumps(mask))

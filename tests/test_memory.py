@@ -109,7 +109,7 @@ def failures(i):
     raise AssertionError(f"{BAD[i % len(BAD)]} was accepted")
 
 
-CALLS = {  # to warm up, and to be measured: a million in all
+CALLS = {  # calls to warm up, and measured calls: a million in total
     forward_and_backward: (50_000, 300_000),
     layer: (50_000, 310_000),
     shared_and_strided: (20_000, 60_000),
@@ -149,7 +149,7 @@ SMALL = 4096  # bytes for the objects themselves
 @pytest.fixture
 def big():
     x = np.ones(N, np.float32)
-    dropcore.dropout(x, 0.1, training=True, rng=STREAM)  # what is made once is made
+    dropcore.dropout(x, 0.1, training=True, rng=STREAM)  # one-time allocations are done
     return x
 
 
@@ -171,7 +171,7 @@ def test_a_mask_holds_a_bit_an_element_or_nothing(big, store, held):
     )
     assert held <= now <= peak <= held + SMALL
     _, now, peak = allocated(lambda: mask.backward(big, out=big))
-    assert now <= peak <= SMALL  # nor does it become more later
+    assert now <= peak <= SMALL  # and it does not grow later
 
 
 @pytest.mark.parametrize(("axes", "decisions"), [((0,), 1024), ((1,), 1024), ((0, 1), 1)])
@@ -181,7 +181,7 @@ def test_shared_decisions_are_kept_once(big, axes, decisions):
     def call():
         return dropcore.dropout(x, 0.1, training=True, rng=STREAM, out=x, shared_axes=axes)
 
-    call()  # its plan is remembered
+    call()  # its plan is in the cache
     _, now, peak = allocated(call)
     assert decisions // 8 <= now <= peak <= SMALL + decisions // 8
 

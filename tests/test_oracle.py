@@ -73,8 +73,9 @@ def test_the_ends_of_p_keep_all_and_none():
 
 
 def test_ties_alone_decide_a_threshold_below_one_plane_value():
-    # Just under 2^-8, T = 0 and R = 2^64 - 2^11: only elements with u == 0 ask s(i), and all but
-    # one in 2^53 of those drop. At 2^-8 itself T = 1 and R = 0: the same elements, and no tie.
+    # Just under 2^-8, T = 0 and R = 2^64 - 2^11: only elements with u == 0 need s(i), and all
+    # except one in 2^53 of those drop. At 2^-8 itself T = 1 and R = 0: the same elements, and no
+    # tie.
     k = oracle.key(3)
     by_ties = oracle.keep(k, 0, math.nextafter(2.0**-8, 0), 0, 2000)
     by_planes = oracle.keep(k, 0, 2.0**-8, 0, 2000)
@@ -145,7 +146,7 @@ def test_float16_rounds_once_to_nearest_even(p):
 @pytest.mark.parametrize("p", [0.1, 0.9, 0.003])
 def test_bfloat16_rounds_once_to_nearest_even(p):
     patterns = np.arange(2**16, dtype=np.uint16)
-    x = patterns[patterns & 0x7FFF <= 0x7F80].view(ml_dtypes.bfloat16)  # all but the nans
+    x = patterns[patterns & 0x7FFF <= 0x7F80].view(ml_dtypes.bfloat16)  # all except the nans
     with np.errstate(over="ignore"):
         product = x.astype(np.float32) * np.float32(1 / (1 - p))
     bits = product.view(np.uint32).astype(np.uint64)

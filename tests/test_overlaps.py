@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import as_strided
 import dropcore
 
 DRAW = dropcore.Stream(42, ("overlaps",)).at(1)
-ROOM = 64  # elements of the memory that both are cut from
+ROOM = 64  # elements of the memory of which both are parts
 law = settings(derandomize=True, deadline=None, max_examples=800)
 
 
@@ -92,7 +92,7 @@ def call(way, x, out, stream):
 
 @pytest.mark.parametrize("by", range(-9, 10))
 def test_arrays_of_one_memory_in_a_row(by):
-    # Too many elements to be taken one by one, so that an overlap would show.
+    # Too many elements to be processed at once, so an overlap would give wrong elements.
     memory = np.arange(3 * 10**4 + 40, dtype=np.float32)
     n = 10**4
     for shift in (by, n + by, -n + by):

@@ -99,7 +99,7 @@ def test_subprocesses_begun_while_another_thread_computes(run):
 
 
 def test_a_thread_that_cannot_be_started(run):
-    # Each piece runs once all the same, and none is left to run in a later call.
+    # Each piece still runs once, and none remains for a later call.
     run("""
     def refuse(*_):
         raise RuntimeError("can't start new thread")
@@ -119,7 +119,7 @@ def test_the_end_of_a_process_with_a_pool(run):
 
 
 def test_a_call_at_exit(run):
-    # The pool takes no more work then.
+    # The pool then accepts no more work.
     assert run("atexit.register(lambda: print(right()))\nassert right()") == "True\n"
 
 

@@ -153,7 +153,7 @@ def test_stored_past_the_caches():
         nontemporal.set_nontemporal_from(before)
 
 
-# Of 2^63 - 1 elements at the most: a shape, and where a block begins.
+# A shape of at most 2^63 - 1 elements, and the offsets of a block.
 FAR = [
     ((2**40, 64), (2**30, 3)),
     ((2**20, 2**20, 2**22), (2**19, 7, 2**22 - 100)),

@@ -18,9 +18,9 @@ from scipy import stats
 import dropcore
 
 N = 2**25  # decisions of one draw
-MANY, FEW = 128, 2**18  # draws, and decisions of each
+MANY, FEW = 128, 2**18  # the number of draws, and of decisions of each
 
-JUST_ABOVE = float(np.nextafter(2.0**-9, 1))  # half of the elements with u == 0, and a hair more
+JUST_ABOVE = float(np.nextafter(2.0**-9, 1))  # slightly more than half of the elements with u == 0
 RATES = (1e-4, 0.003, 0.1, 1 / 3, 0.5, 0.9, 0.25, 3 / 16, JUST_ABOVE, 3 / 512)
 PLANES = {0.5: 1, 0.25: 2, 3 / 16: 4}  # eight for any other p
 TIED = [p for p in RATES if p not in PLANES]
@@ -155,7 +155,7 @@ def test_ties_are_settled_at_the_rate_of_the_remainder(p):
 
 
 def eight_bits(T):
-    # T/256, moved by too little to settle a tie otherwise, where it has fewer than eight planes.
+    # T/256, changed by too little to change a tie, if T/256 has fewer than eight planes.
     return T / 256 if T == 0 or T % 2 else float(np.nextafter(T / 256, 1))
 
 
@@ -191,5 +191,5 @@ def test_no_place_in_a_group_is_dropped_more_often(p):
     for what in CELLS:
         counts = cells[what]
         trials = groups * places // counts.size
-        if trials * p >= 20:  # fewer are no chi-square
+        if trials * p >= 20:  # with fewer, the chi-square distribution is not accurate
             judge(even(counts, trials, p), f"{counts.size} {what}")

@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).parent.parent
 SOURCE = REPOSITORY / "src" / "dropcore"
 INSTALLED = Path(dropcore.__file__).parent
 
-# A file imports from its own floor or below; what is not named here may not be there.
+# A file imports from its own floor or below; files that are not listed here are not allowed.
 FLOORS = {
     "_core": 0,
     "autograd": 0,
@@ -46,8 +46,8 @@ FLOORS = {
     "__init__": 6,  # `import dropcore`: the public names
 }
 MOST_LINES = 400
-ALONE = ("_core", "autograd")  # they know nothing of the rest, nor of each other
-EXTRAS = ("testing",)  # it may need what an extra installs
+ALONE = ("_core", "autograd")  # they import nothing from the rest, nor from each other
+EXTRAS = ("testing",)  # it may need packages of an extra
 
 needs_source = pytest.mark.skipif(not SOURCE.is_dir(), reason="the source is not beside the tests")
 
@@ -313,7 +313,7 @@ def test_examples_in_the_readme(tmp_path, monkeypatch):
         pytest.skip("no README with Python in it beside the tests")
     monkeypatch.chdir(tmp_path)
     names = {}
-    for block in blocks:  # each goes on from the one before
+    for block in blocks:  # each continues the one before
         if ">>>" in block:
             run(doctest.DocTestParser().get_doctest(block, names, "README", None, 0))
         else:

@@ -234,7 +234,7 @@ def test_who_holds_a_gradient_does_not_change_a_bit_of_another():
         y = Dropout(0.3, rng=1)(Tensor(x) + b)
         kept = []
 
-        def rule(dy):  # its result is in Fortran's order
+        def rule(dy):  # its result is in Fortran order
             dx = np.asfortranarray(dy) * np.float32(2)
             if held:
                 kept.append(dx)

@@ -103,11 +103,11 @@ def test_a_bad_p_changes_nothing(bad):
 @pytest.mark.parametrize("p", [0, 0.9, 1])
 def test_another_p_of_one_layer_shifts_no_others_masks(p):
     def masks(first_p):
-        stream = Stream(9)  # one for both layers
+        stream = Stream(9)  # one stream for both layers
         first, second = Dropout(first_p, rng=stream), Dropout(0.5, rng=stream)
         own = Dropout(0.5, rng=stream.child("own"))
         found = []
-        for x in (X, X[:0], X[:3]):  # an empty batch takes its draw too
+        for x in (X, X[:0], X[:3]):  # an empty batch takes a draw too
             second(first(x)), own(x)
             found += [second.mask.record(), own.mask.record()]
         return found
@@ -229,9 +229,9 @@ def test_an_explicit_mask_leaves_the_other_calls_waiting():
     first = layer.mask
     second = layer(x)
     np.testing.assert_array_equal(layer.backward(x, first), first.backward(x))
-    np.testing.assert_array_equal(layer.backward(x), second)  # the only one that waits
+    np.testing.assert_array_equal(layer.backward(x), second)  # the only call without a backward
     layer(x)
     layer(x)
     layer.backward(x, layer.mask)
-    with pytest.raises(RuntimeError, match="mask="):  # it is the earlier one that waits
+    with pytest.raises(RuntimeError, match="mask="):  # the earlier call has no backward yet
         layer.backward(x)

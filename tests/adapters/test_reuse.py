@@ -89,7 +89,7 @@ def transpose_in_place(y):
     y.strides = (y.itemsize, y.itemsize * LARGE[0])
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # NumPy's, of setting strides
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # NumPy's warning about setting strides
 @pytest.mark.parametrize("change", [make_read_only, transpose_in_place])
 def test_an_array_that_was_changed_is_not_given_again(change):
     layer = dropcore.Dropout(0.5, rng=1)

@@ -122,7 +122,9 @@ def test_state_goes_round():
     }
     parameters = list(other.parameters())
     other.load_state_dict(pickle.loads(pickle.dumps(state)))
-    assert list(other.parameters()) == parameters  # written in place: optimisers still hold them
+    assert (
+        list(other.parameters()) == parameters
+    )  # written in place, because optimisers refer to them
     assert other.count.calls == 2
     np.testing.assert_array_equal(other.eval()(X).data, model.eval()(X).data)
 

@@ -7,7 +7,7 @@ from protocol_table import ARRAYS, assert_same, outcome
 from dropcore.autograd import Tensor
 
 grad_or_not = pytest.mark.parametrize("requires_grad", [True, False])
-pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of 1 / 0 and nan
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # for 1 / 0 and nan
 
 UFUNCS = {f.__name__: f for f in vars(np).values() if isinstance(f, np.ufunc)}
 
@@ -33,7 +33,9 @@ def test_a_ufunc(ufunc, requires_grad):
 FUNCTIONS = {
     name: function
     for name in np.__all__
-    if hasattr(function := getattr(np, name), "_implementation")  # that asks its arguments first
+    if hasattr(
+        function := getattr(np, name), "_implementation"
+    )  # functions that check their arguments for overrides
 }
 
 
@@ -43,7 +45,7 @@ def test_a_function_of_numpy(function):
     for arguments in [(tensor,), (tensor, tensor), ([tensor, tensor],), (tensor, 0, 1)]:
         try:
             found = function(*arguments)
-        except Exception:  # of a list, or too few arguments, each function has errors of its own
+        except Exception:  # for a list, or too few arguments, functions raise different errors
             continue
         assert function in (np.shape, np.ndim, np.size)
         assert_same(found, function(*[ARRAYS["matrix"] for _ in arguments]))

@@ -97,7 +97,7 @@ def test_a_resumed_run_is_the_run(make):
     one.lr = 0.05
     state = one.state_dict()
     resumed.data[...] = p.data
-    descend(one, 5)  # must not reach into the state taken before
+    descend(one, 5)  # must not change the state that was taken before
     other.load_state_dict(pickle.loads(pickle.dumps(state)))
     descend(other, 5)
     np.testing.assert_array_equal(resumed.data, p.data)
@@ -208,7 +208,7 @@ TWICE = parameter(1)
         (lambda: SGD([parameter(1)], "fast"), TypeError, "lr must be a number, not 'fast'"),
         (lambda: SGD([parameter(1)], float("inf")), ValueError, "lr must be .* not inf"),
         (lambda: SGD([TWICE, TWICE], 0.1), ValueError, "parameters must be different tensors"),
-        # A tensor gives its rows, which are other tensors.
+        # Iteration over a tensor gives its rows, which are other tensors.
         (lambda: SGD(parameter(1, 2), 0.1), TypeError, "computed from others"),
         (lambda: SGD(parameter(1)[0], 0.1), TypeError, "cannot be iterated over"),
     ],

@@ -25,7 +25,9 @@ from dropcore.autograd import Tensor
 
 every_array = pytest.mark.parametrize("array", ARRAYS.values(), ids=ARRAYS)
 grad_or_not = pytest.mark.parametrize("requires_grad", [True, False])
-pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's, of 1 / 0 and nan
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::RuntimeWarning"
+)  # NumPy's warnings for 1 / 0 and nan
 
 # ------------------------------------------------------------------------ the laws
 
@@ -75,7 +77,7 @@ def test_an_operator_with_all_that_may_stand_beside_a_tensor(name, operand, requ
 
 def assert_refused_or_another_name(found, name, pair):
     if isinstance(found, Tensor):
-        # ``number += tensor`` gives the name to another object, as for any number or list.
+        # ``number += tensor`` binds the name to another object, as for any number or list.
         assert name in ("__iadd__", "__isub__", "__imul__", "__itruediv__", "__imatmul__")
         assert not isinstance(pair[0], np.ndarray | Tensor)
     else:
@@ -138,7 +140,7 @@ def test_integers_and_bools_have_gradients_beside_them():
     x = Tensor(np.array([1.0, 0.0, -2.0], np.float32), requires_grad=True)
     y = x * np.arange(3) + x * (x.data < 0)
     y.sum().backward()
-    assert y.dtype == np.float64  # as NumPy has it of float32 and int64
+    assert y.dtype == np.float64  # NumPy's result type of float32 and int64
     assert x.grad.dtype == np.float32
     np.testing.assert_array_equal(x.grad, [0, 1, 3])
 

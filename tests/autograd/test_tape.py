@@ -32,7 +32,8 @@ def test_a_node_is_deeper_than_each_of_its_parents(turned):
 
 
 def test_a_node_waits_for_all_its_children():
-    # shared -> a short and a long way to the result: if it went early, the long way would be lost
+    # `shared` has a short and a long path to the result: it must wait for the gradient of the long
+    # one
     x = leaf(3)
     shared = x * 2
     (shared + (((shared * 3) * 5) * 7)).sum().backward()
@@ -52,11 +53,11 @@ def test_each_rule_runs_once():
 
 
 def test_nodes_as_deep_are_taken_in_the_same_order_every_time():
-    # Few orders of these have the same sum in float32.
+    # Few orders of these numbers have the same sum in float32.
     factors = [np.float32(f) for f in (1e8, 1.0, -1e8, 3.0, 1e7, 7.0, -1e7)]
     sums = set()
     for clutter in range(50):
-        kept = []  # so that nodes lie elsewhere in memory each time
+        kept = []  # so that nodes have other addresses each time
         x = leaf(1, dtype=np.float32)
         parts = []
         for f in factors:
@@ -77,7 +78,7 @@ def test_five_thousand_layers_deep():
     y.sum().backward()
     np.testing.assert_array_equal(x.grad, (x.data > 0).astype(float))
     del y
-    gc.collect()  # taking the record apart must not recurse either
+    gc.collect()  # freeing the tape must not recurse either
 
 
 def test_a_hundred_thousand_nodes_deep():
@@ -98,7 +99,7 @@ def test_backward_adds_to_grad_and_may_run_again():
     first = x.grad
     y.backward()
     np.testing.assert_array_equal(x.grad, 4 * x.data)
-    np.testing.assert_array_equal(first, 2 * x.data)  # what was read earlier is not written to
+    np.testing.assert_array_equal(first, 2 * x.data)  # an earlier gradient is not overwritten
 
 
 def test_only_leaves_keep_gradients_unless_asked():
@@ -129,7 +130,7 @@ def test_a_part_keeps_the_shape_of_the_whole_alone(part):
     x = Tensor(np.ones((2, 1, 3, 3)), requires_grad=True)
     h = x + 0  # a rule that needs no array
     seen = weakref.ref(h.data)
-    y = part(h) + 0  # a view would keep what it is a view of
+    y = part(h) + 0  # a view would keep its base alive
     del h
     assert seen() is None
     y.sum().backward()
