@@ -52,8 +52,8 @@ def test_a_reader_that_has_enough_is_no_error(words):
 
 @posix
 def test_an_interrupt_is_no_traceback():
-    # Tries a limited number of times: if a shell runs the tests in the background, children first
-    # ignore the signal.
+    # `--bytes` ends the process: if a shell runs the tests in the background, children ignore the
+    # signal at first.
     command = [*DROPCORE, "stream", "raw", "--bytes", str(1 << 30)]
     with subprocess.Popen(
         command,

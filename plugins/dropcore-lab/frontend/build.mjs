@@ -1,7 +1,7 @@
 // Bundles src/ into ../src/dropcore_lab/static and writes THIRD_PARTY.txt.
 //
 //   node build.mjs           writes the files
-//   node build.mjs --check   fails if the files that are there differ from what it would write
+//   node build.mjs --check   fails if the present files differ from the build
 
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";

@@ -1,4 +1,4 @@
-// The page: a bar, three columns, and what lies over them. Narrow, the columns are tabs.
+// The page: a bar, three columns, and dialogs over them. On narrow screens the columns are tabs.
 
 import { Menu } from "./base/menu.js";
 import { html, useEffect, useRef } from "./base/html.js";
@@ -25,7 +25,7 @@ export function App({ lab }) {
   const { state } = lab;
   useEffect(() => {
     const observer = new ResizeObserver(() => {
-      if (!root.current) return; // the page is being taken away
+      if (!root.current) return; // the page is being removed
       const width = root.current.clientWidth;
       state.size.value = width < SMALL ? "small" : width < NARROW ? "narrow" : "wide";
     });
@@ -33,7 +33,7 @@ export function App({ lab }) {
     return () => observer.disconnect();
   }, []);
   useEffect(() => {
-    // A page of its own hears keys also where nothing is in focus; a notebook's keys are its own.
+    // A page outside a notebook handles keys even without focus; a notebook needs its own keys.
     const place = lab.connection.shares ? document : root.current;
     const keys = (/** @type {KeyboardEvent} */ event) => historyKeys(lab, event);
     place.addEventListener("keydown", keys);

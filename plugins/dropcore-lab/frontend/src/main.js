@@ -1,4 +1,4 @@
-// The page of `dropcore lab`, and by the same file the widget of a notebook (anywidget).
+// The page of `dropcore lab`; the same file is the widget for notebooks (anywidget).
 
 import { render as show } from "preact";
 import { App } from "./app.js";
@@ -28,7 +28,7 @@ function beginPage(element) {
   const { token, text } = takeFragment(window);
   const address = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
   const lab = new Lab(socketConnection(address, token), text);
-  // A link that is put into the address bar of this tab.
+  // A link that a person enters in the address bar of this tab.
   addEventListener("hashchange", () => {
     const later = takeFragment(window);
     if (later.text) lab.read(later.text);

@@ -1,4 +1,4 @@
-// Masks as they are packed: bit i % 8 of byte i >> 3 is element i in C order; 1 is kept.
+// Packed masks: bit i % 8 of byte i >> 3 is element i in C order; 1 is kept.
 
 /** @typedef {import("../types.js").Mask} Mask */
 

@@ -1,4 +1,4 @@
-// A canvas that keeps the size of its place and is painted anew when something changes.
+// A canvas that follows the size of its element, and is repainted after each change.
 
 import { palette, theme } from "./colours.js";
 import { html, useEffect, useRef } from "./html.js";

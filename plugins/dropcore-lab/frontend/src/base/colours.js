@@ -1,4 +1,4 @@
-// The palette as canvases need it: what the style sheet says now, in this theme.
+// The palette for canvases: the colours of the style sheet in the present theme.
 
 import { signal } from "@preact/signals";
 

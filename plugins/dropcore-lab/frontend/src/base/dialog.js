@@ -1,4 +1,4 @@
-// A dialog over the page: the browser's own keeps the focus inside and gives it back.
+// A dialog over the page, by the browser's dialog element, which keeps the focus inside and restores it.
 
 import { Button } from "./buttons.js";
 import { html, useLayoutEffect, useRef } from "./html.js";

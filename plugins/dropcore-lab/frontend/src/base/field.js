@@ -1,4 +1,4 @@
-// One field of a form, made of what the catalogue says of it, with its faults beside it.
+// One field of a form, built from its entry in the catalogue, with its faults beside it.
 
 import { html, useState } from "./html.js";
 import { useOwnId } from "./id.js";

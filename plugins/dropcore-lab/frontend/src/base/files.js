@@ -1,4 +1,4 @@
-// To the clipboard, to a file, and from one.
+// Copies text to the clipboard, saves files, and reads files.
 
 /**
  * Copy a text; where the browser allows no clipboard, by a selection.

@@ -1,5 +1,5 @@
-// Ids that no other page in the same document has: Preact's own begin anew in every root, and a
-// notebook may show several.
+// Ids that are unique in the document: Preact's own ids start again in every root, and a notebook may
+// show several pages.
 
 import { useMemo } from "./html.js";
 

@@ -1,4 +1,4 @@
-// Calls that come too fast: the last one wins.
+// Limits the rate of calls; the last call is never lost.
 
 /**
  * Call `action` at once, then at most every `wait` milliseconds, with the newest argument.

@@ -1,5 +1,5 @@
-// What a person types in a field, and the value that it stands for. What is not a value of the
-// field's kind goes to the server as it is: its answer says what is accepted.
+// The text in a field, and its value. Text that is not a value of the field's kind is sent to the
+// server unchanged; the answer names the accepted values.
 
 /** @typedef {import("../types.js").Field} Field */
 
@@ -13,7 +13,7 @@ function numberOrText(text) {
   const plain = text.trim().replace("−", "-");
   if (!NUMBER.test(plain)) return text;
   const number = Number(plain);
-  return Math.abs(number) <= Number.MAX_SAFE_INTEGER ? number : text; // beyond, it would be another
+  return Math.abs(number) <= Number.MAX_SAFE_INTEGER ? number : text; // a larger number would be rounded
 }
 
 /**

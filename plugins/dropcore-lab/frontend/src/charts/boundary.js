@@ -7,7 +7,7 @@ import { drawPoints } from "./points.js";
 /** @typedef {import("../types.js").Matrix} Matrix */
 /** @typedef {import("../base/canvas.js").Painter} Painter */
 
-const PALE = 52; // of the ramp's ends are for the points alone
+const PALE = 52; // steps at both ends of the ramp are used only for the points
 
 /**
  * @param {Matrix} values [grid, grid], row 0 is the least y

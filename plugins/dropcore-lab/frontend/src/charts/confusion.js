@@ -1,4 +1,4 @@
-// Classes: how many validation rows of each were taken for which.
+// The confusion matrix of the validation rows.
 
 import { channels, css, ramp, readable } from "../base/colours.js";
 import { runColour } from "./fit.js";

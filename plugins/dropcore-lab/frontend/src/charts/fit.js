@@ -1,4 +1,4 @@
-// One input, one number: what the network makes of x, and the training rows.
+// One input, one number: the network's prediction over x, and the training rows.
 
 import { drawPoints } from "./points.js";
 

@@ -1,7 +1,7 @@
 // A grid of values as an image: the boundary, its spread, masks, sub-networks.
 
 /** @type {{small: OffscreenCanvas, inner: OffscreenCanvasRenderingContext2D} | null} */
-let kept = null; // a canvas is costly to make, and a boundary is drawn ten times a second
+let kept = null; // a new canvas is expensive, and a boundary is drawn ten times a second
 
 /**
  * @param {number} columns

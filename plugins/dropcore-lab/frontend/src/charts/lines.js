@@ -1,4 +1,4 @@
-// Losses over steps, by uPlot: colour for the run, dashes for what is measured.
+// Losses over steps, by uPlot: the colour shows the run, the dashes the kind of loss.
 
 import uPlot from "uplot";
 import { palette, theme } from "../base/colours.js";

@@ -1,4 +1,4 @@
-// Rows × units of one step: filled is kept; hollow with a cross is dropped.
+// Rows × units of one step: filled units are kept; hollow units with a cross are dropped.
 
 import { bit, rowShape } from "../base/bits.js";
 import { runColour } from "./fit.js";

@@ -1,4 +1,4 @@
-// Rows of data as points: circles for the one class, squares for the other.
+// Rows of data as points: circles for one class, squares for the other.
 
 /**
  * @param {CanvasRenderingContext2D} context

@@ -1,4 +1,4 @@
-// Which fields of a message are arrays; * stands for each of a list.
+// The fields of a message that are arrays; * stands for each item of a list.
 
 /** @typedef {import("../types.js").Matrix} Matrix */
 

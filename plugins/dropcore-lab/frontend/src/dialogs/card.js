@@ -1,4 +1,4 @@
-// A guided experiment: a guess first, then several seeds, then what was measured.
+// A guided experiment: first a guess, then several seeds, then the measurements.
 
 import { Button } from "../base/buttons.js";
 import { Canvas } from "../base/canvas.js";

@@ -1,4 +1,4 @@
-// A CSV is chosen or pasted; the target and the task are asked for before anything is sent.
+// A CSV is chosen or pasted; the person selects target and task before anything is sent.
 
 import { Button, Segmented } from "../base/buttons.js";
 import { keptOut } from "../base/files.js";
@@ -12,7 +12,7 @@ export function Csv() {
   const { catalogue, draft, refused, typed } = lab.state;
   const most = catalogue.value.limits.csv_text;
   const { text, target, task } = typed.csv.value ?? used(draft.value);
-  const [chosen, setChosen] = useState(""); // what is wrong with what was not taken
+  const [chosen, setChosen] = useState(""); // the fault of a refused file
   const problem = chosen || (text.trim() ? (refusal({ size: text.length, text }, most) ?? "") : "");
   const change = (/** @type {Partial<import("../lab/state.js").Rows>} */ changes) => {
     typed.csv.value = { text, target, task, ...changes };

@@ -1,4 +1,4 @@
-// Which dialog is open.
+// The open dialog.
 
 import { Dialog } from "../base/dialog.js";
 import { html } from "../base/html.js";

@@ -1,4 +1,4 @@
-// A script that trains the same, and prints the same losses and addresses.
+// A script that trains the same networks, and prints the same losses and addresses.
 
 import { Button } from "../base/buttons.js";
 import { copyText, saveText } from "../base/files.js";

@@ -1,4 +1,4 @@
-// The keys, and what the signs on the page mean.
+// The keys, and the meaning of the signs on the page.
 
 import { html } from "../base/html.js";
 import { KEYS } from "../network/keys.js";

@@ -12,7 +12,7 @@ export function Open() {
   const [problem, setProblem] = useState("");
   const most = lab.state.catalogue.value?.limits.message ?? 262144;
   const read = (/** @type {string} */ from) => {
-    // Quotes and line ends take two characters within a message.
+    // In a message, a quote or a line end takes two characters.
     if (JSON.stringify(from).length > most - 200) setProblem("That is more than one message may hold.");
     else {
       setProblem("");

@@ -1,4 +1,4 @@
-// Every network that dropout can leave, and the one pass that stands for all of them.
+// All sub-networks, and the one pass that approximates their mean.
 
 import { Canvas } from "../base/canvas.js";
 import { decimal, percent, powerOfTwo, whole } from "../base/format.js";

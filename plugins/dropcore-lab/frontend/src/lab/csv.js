@@ -1,4 +1,4 @@
-// What can be said of a CSV before it is sent.
+// A check of a CSV before it is sent.
 
 /**
  * Why a file cannot be sent; null where it can. What is in it, the server reads.

@@ -1,4 +1,4 @@
-// The measured points, which come in pieces.
+// The measured points, which arrive in parts.
 
 /** @typedef {{training_on: number[], training_off: number[], validation_off: number[]}} RunCurves */
 /** @typedef {{steps: number[], runs: RunCurves[]}} Curves */

@@ -1,4 +1,4 @@
-// Changes of a specification. Each gives a new one; none changes what it was given.
+// Changes of a specification. Each function returns a new one and does not change its argument.
 
 /** @typedef {import("../types.js").Spec} Spec */
 /** @typedef {import("../types.js").Layer} Layer */

@@ -1,4 +1,4 @@
-// Undo and redo over specifications that were good.
+// Undo and redo over valid specifications.
 
 /** @typedef {import("../types.js").Spec} Spec */
 /** @typedef {{past: Spec[], future: Spec[]}} History */

@@ -1,4 +1,4 @@
-// The page's end of the session: what a person does goes out, what the session says comes in.
+// The page's end of the session: sends the person's actions, receives the session's messages.
 
 import { batch, effect } from "@preact/signals";
 import { throttle } from "../base/throttle.js";
@@ -16,7 +16,7 @@ import { createState } from "./state.js";
 
 const MASKS_A_SECOND = 3; // flashing is a hazard
 const FRAME_GAP = 100; // milliseconds between frames while playing: training needs the processor too
-const LOOK_GAP = 60; // between two inspects
+const LOOK_GAP = 60; // milliseconds between two inspects
 
 const OTHER_NETWORKS = ["load", "text", "csv"];
 /** Which dialog asks for what is sent, stays until it is accepted, and says what is wrong with it. */
@@ -132,7 +132,7 @@ export class Lab {
       case "ready":
         this.text = null;
         receive.ready(state, message);
-        return this.inspect(); // it knows nothing of what this page looks at
+        return this.inspect(); // the new session does not know the view of this page
       case "spec_ok":
         return this.specOk(message);
       case "spec_error":
@@ -280,7 +280,7 @@ export class Lab {
    */
   submit(sent, what) {
     if (this.state.status.peek().kind !== "open") {
-      this.unsent = { sent, what }; // it goes out once the connection is there again
+      this.unsent = { sent, what }; // sent as soon as the connection is restored
       return;
     }
     const id = this.nextId();
@@ -294,7 +294,7 @@ export class Lab {
     const sent = this.sent.get(message.re);
     this.sent.delete(message.re);
     const before = state.spec.value;
-    // After a new connection, or a new training process, the network may be the one that is shown.
+    // After a new connection, or a new training process, the network may be the same as before.
     const back = sent === undefined && same(before, message.spec);
     this.submitWhatWaits(back, message.spec);
     batch(() => {
@@ -334,7 +334,7 @@ export class Lab {
     this.sent.delete(message.re);
     const dialog = sent && DIALOGS[sent.kind];
     batch(() => {
-      // Faults of a text that was opened are none of the fields that are shown.
+      // Faults of an opened text do not belong to the fields on the page.
       if (dialog && state.dialog.value?.kind === dialog) state.refused.value = message.errors;
       else if (dialog || !sent) receive.refusedText(state, message);
       else state.faults.value = message.errors;

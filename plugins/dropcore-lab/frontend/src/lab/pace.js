@@ -1,5 +1,5 @@
-// At most three masks a second are shown, since flashing is a hazard: a mask that comes too
-// early waits, and only the newest of those that wait is shown.
+// At most three masks per second are shown, because flashing is a hazard. A mask that comes too early
+// waits, and only the newest waiting mask is shown.
 
 /**
  * @template T

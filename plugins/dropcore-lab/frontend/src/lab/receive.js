@@ -1,4 +1,4 @@
-// What a message of the session changes on the page.
+// The changes of the page by a message of the session.
 
 import { batch } from "@preact/signals";
 import { grown, NO_CURVES } from "./curves.js";
@@ -53,12 +53,12 @@ export function frame(state, frame) {
   batch(() => {
     state.frame.value = frame;
     if (state.notices.value.some((notice) => notice.action)) {
-      state.notices.value = state.notices.value.filter((notice) => !notice.action); // it lives
+      state.notices.value = state.notices.value.filter((notice) => !notice.action); // the process is alive
     }
     state.curves.value = grown(state.curves.value, frame.curves);
     if (frame.picture) state.picture.value = frame.picture;
     if (frame.state.playing) state.moved.value = null;
-    // A spread is of weights that a step replaces.
+    // A spread belongs to weights that the step has replaced.
     if (old && old.step !== frame.step) state.spread.value = null;
   });
 }

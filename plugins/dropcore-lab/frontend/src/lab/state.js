@@ -1,5 +1,5 @@
-// All that the page knows, as signals. Who shows something reads them; only the files of this
-// folder write to those of the session.
+// The state of the page, as signals. Components read them; only the files of this folder write to the
+// signals of the session.
 
 import { computed, signal } from "@preact/signals";
 import { NO_CURVES } from "./curves.js";
@@ -29,7 +29,7 @@ export function createState() {
     catalogue,
     notices: signal(/** @type {Notice[]} */ ([])),
 
-    // the specification: `spec` is the last good one, `draft` what is typed
+    // the specification: `spec` is the last valid one, `draft` the one in the form
     spec: signal(/** @type {Spec | null} */ (null)),
     draft: signal(/** @type {Spec | null} */ (null)),
     faults: signal(/** @type {Fault[]} */ ([])),
@@ -58,7 +58,7 @@ export function createState() {
     masks: signal(/** @type {PacedMasks} */ ({ columns: [], row: 0, fast: false })),
     strip: signal(/** @type {PacedMasks} */ ({ columns: [], row: 0, fast: false })),
 
-    // what is looked at
+    // the view
     run: signal(0),
     row: signal(0),
     mode: signal(/** @type {Mode} */ ("training")),

@@ -1,5 +1,5 @@
-// The edges between columns, on a canvas: grey, as wide as the weight is large, dashed where it
-// is negative.
+// The edges between columns, on a canvas: grey, wider for larger weights, dashed for negative
+// weights.
 
 import { palette } from "../base/colours.js";
 
@@ -32,7 +32,7 @@ export function drawEdges(canvas, transform, drawn) {
   const { blocks, focus } = drawn;
   const count = drawn.weights.reduce((sum, weights) => sum + (weights?.values.length ?? 0), 0);
   context.strokeStyle = colours.edge;
-  // The more edges, the fainter each: the network stays quiet.
+  // With more edges each edge is fainter, so that the units stand out.
   const quiet = Math.min(1, 7 / Math.sqrt(Math.max(count, 1)) + 0.1);
   context.globalAlpha = focus && focus.unit !== null ? 0.4 * quiet : quiet;
   for (let column = 1; column < blocks.length; column += 1) {
@@ -66,7 +66,7 @@ export function strengths(weights, before, after) {
   const { values, shape } = weights;
   const pairs = new Float32Array(before.count * after.count);
   if (shape.length === 2) {
-    const each = shape[0] / before.count; // places of a map
+    const each = shape[0] / before.count; // elements of a map
     for (let from = 0; from < shape[0]; from += 1) {
       const unit = Math.floor(from / each);
       for (let to = 0; to < after.count; to += 1) pairs[unit * after.count + to] += values[from * after.count + to] / each;

@@ -26,7 +26,7 @@ export class Graph {
     this.cursor = signal({ column: 0, unit: 0 });
     /** @type {import("./units.js").Unit[][]} */
     this.units = [];
-    this.own = false; // whether the person chose what is seen
+    this.own = false; // whether the person has panned or zoomed
     this.queued = false;
     /** @type {[number, number, number][] | null} */
     this.ramp = null;
@@ -77,7 +77,7 @@ export class Graph {
     this.ends = [];
   }
 
-  // ------------------------------------------------------------ where it is
+  // ------------------------------------------------------------ position
 
   resize() {
     if (!this.host || !this.canvas) return;
@@ -208,7 +208,7 @@ export class Graph {
     const blocks = this.blocks.peek();
     const shown = frame.peek();
     const columns = blocks.map((block, i) => fitting(shown?.columns[i], block));
-    const whole = columns.every(Boolean); // else the frame is of the network before the edit
+    const whole = columns.every(Boolean); // otherwise the frame belongs to the network before the edit
     const looked = focus.peek();
     const column = blocks.findIndex((block) => block.name === looked?.layer);
     const same = shown?.focus && shown.focus.layer === looked?.layer && shown.focus.unit === looked?.unit;

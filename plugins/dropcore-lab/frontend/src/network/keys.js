@@ -1,4 +1,4 @@
-// What keys and the pointer do on the network.
+// The actions of keys and the pointer on the network.
 
 import { columnMenu, gapMenu, remove, show } from "./menus.js";
 import { neighbour } from "./layout.js";
@@ -116,7 +116,7 @@ export function pointerHandlers(lab, graph) {
     /** @param {MouseEvent} event */
     menu(event) {
       event.preventDefault();
-      if (event.clientX === 0 && event.clientY === 0) return; // by a key, which keyHandler answers
+      if (event.clientX === 0 && event.clientY === 0) return; // from a key, which keyHandler handles
       const { column, gap } = graph.under(event);
       const what =
         column === null

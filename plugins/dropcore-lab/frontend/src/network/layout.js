@@ -1,4 +1,4 @@
-// Where the columns and units of a network are drawn, in units of its own.
+// The positions of the columns and units of a network, in its own coordinates.
 
 /** @typedef {import("../types.js").ColumnFacts} ColumnFacts */
 /** @typedef {{x: number, y: number}} Point */
@@ -16,7 +16,7 @@
  * @property {number} count of units, also of those that are not drawn
  */
 
-const ROWS = 16; // units above one another
+const ROWS = 16; // units in a vertical line
 const GAPS = [120, 400]; // between columns, at least and at most
 const HEIGHT = 320;
 

@@ -1,4 +1,4 @@
-// What the canvas draws in place of single circles: the maps of channels, and strips of many units.
+// The drawings that replace single circles: the maps of channels, and strips of many units.
 
 import { bit, rowShape } from "../base/bits.js";
 import { css } from "../base/colours.js";

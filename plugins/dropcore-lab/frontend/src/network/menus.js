@@ -1,4 +1,4 @@
-// What the right mouse button, the "…" button and Shift+F10 offer.
+// The menu of the right mouse button, the "…" button and Shift+F10.
 
 import { addLayer, at, pointerOf, put, removeLayer, setDropout } from "../lab/edits.js";
 

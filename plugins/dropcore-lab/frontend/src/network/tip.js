@@ -1,4 +1,4 @@
-// A few words beside the unit that the pointer is on.
+// A short text beside the unit under the pointer.
 
 import { decimal, percent } from "../base/format.js";
 import { html } from "../base/html.js";

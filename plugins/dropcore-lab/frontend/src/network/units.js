@@ -1,5 +1,5 @@
-// The units, as SVG: filled by activation; hollow, dashed and crossed where dropped; with an arc
-// for how often they were kept, while masks come too fast to be shown.
+// The units, as SVG: filled by activation; hollow, dashed and crossed if dropped. While masks come too
+// fast to be shown, an arc shows how often a unit was kept.
 
 /** @typedef {import("./layout.js").Block} Block */
 /** @typedef {{group: SVGGElement, body: SVGElement, arc: SVGElement | null, fill: string, share: string}} Unit */

@@ -1,4 +1,4 @@
-// A CSV of one's own: read in the browser, sent as text within the specification.
+// The user's CSV: read in the browser, sent as text within the specification.
 
 import { counted } from "../base/format.js";
 import { Button } from "../base/buttons.js";

@@ -1,4 +1,4 @@
-// Losses: the numbers of now in a table that is the legend of the curves.
+// Losses: a table of the present numbers, which is also the legend of the curves.
 
 import { decimal, percent, whole } from "../base/format.js";
 import { html, useState } from "../base/html.js";

@@ -1,4 +1,4 @@
-// The right column: what the network is, what is found, what is selected.
+// The right column: the network, the findings, the selection.
 
 import { Button } from "../base/buttons.js";
 import { listed, powerOfTwo, whole } from "../base/format.js";

@@ -1,4 +1,4 @@
-// The dropout of a column: the layer's own, or what one run has in its place.
+// The dropout of a column: that of the layer, or the one that a run uses instead.
 
 import { Segmented } from "../base/buttons.js";
 import { html, useState } from "../base/html.js";

@@ -1,4 +1,4 @@
-// A field of the specification: shows what is typed, says what is wrong with it, asks for the change.
+// A field of the specification: shows the typed text and its faults, and requests the change.
 
 import { FieldRow } from "../base/field.js";
 import { html } from "../base/html.js";

@@ -1,4 +1,4 @@
-// What has to be said: of the connection, of the run, of a specification that is not accepted.
+// Notices about the connection, the run, and a specification that is not accepted.
 
 import { Button } from "../base/buttons.js";
 import { Icon } from "../base/icons.js";

@@ -1,4 +1,4 @@
-// The page in words: every figure has its text here, for screen readers and for anybody.
+// The page as text: every figure is described here, for screen readers and everybody else.
 
 import { decimal, listed, percent, short, whole } from "../base/format.js";
 import { keptUnits } from "../base/bits.js";

@@ -1,4 +1,4 @@
-// What the networks make of the data: the boundary, the fit, who is taken for whom.
+// The predictions of the networks: the boundary, the fit, the confusion matrix.
 
 import { Button } from "../base/buttons.js";
 import { Canvas } from "../base/canvas.js";

@@ -1,4 +1,4 @@
-// One row: what one pass says with dropout off, and how far it jumps with dropout left on.
+// One row: the prediction of one pass with dropout off, and the range with dropout left on.
 
 import { Canvas } from "../base/canvas.js";
 import { decimal } from "../base/format.js";

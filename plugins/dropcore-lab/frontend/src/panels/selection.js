@@ -1,4 +1,4 @@
-// What is hovered, focused or pressed: its numbers, and the form of its layer.
+// The hovered, focused or pressed unit: its numbers, and the form of its layer.
 
 import { Canvas } from "../base/canvas.js";
 import { Button } from "../base/buttons.js";

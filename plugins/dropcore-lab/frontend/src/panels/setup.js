@@ -1,4 +1,4 @@
-// The left column: experiments, and what is trained on what.
+// The left column: experiments, data and training settings.
 
 import { Button } from "../base/buttons.js";
 import { html, useState } from "../base/html.js";

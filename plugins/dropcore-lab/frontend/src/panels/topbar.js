@@ -1,4 +1,4 @@
-// Play, step, progress, mode, and what goes in and out.
+// Play, step, progress, mode, open and share.
 
 import { Button, Segmented } from "../base/buttons.js";
 import { whole } from "../base/format.js";
