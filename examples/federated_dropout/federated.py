@@ -5,19 +5,19 @@ import numpy as np
 import dropcore
 
 SEED = 2024  # known to all
-P = 0.5  # of the hidden units a client leaves out
+P = 0.5  # the share of the hidden units that a client leaves out
 CLIENTS, ROUNDS, STEPS = 5, 40, 5
 FEATURES, HIDDEN, CLASSES = 8, 64, 3
 
 
 def units_of(round_number: int, client: int) -> np.ndarray:
-    """The hidden units that a client trains in a round: by the address alone, on any machine."""
+    """The hidden units that a client trains in a round, computed from the address alone."""
     path = ("round", round_number, "client", client)
     return np.flatnonzero(dropcore.keep_mask(HIDDEN, P, rng=dropcore.Stream(SEED, path).at(0)))
 
 
 def data_of(client: int, n: int = 200) -> tuple[np.ndarray, np.ndarray]:
-    """A client's samples, which never leave it; clients see different parts of the space."""
+    """A client's samples, which stay with the client; clients have different parts of the space."""
     rng = np.random.default_rng(client)
     x = rng.normal(0.3 * client - 0.6, 1, size=(n, FEATURES))
     return x, (x[:, :CLASSES] ** 2 - x[:, CLASSES : 2 * CLASSES]).argmax(axis=1)
@@ -35,14 +35,14 @@ def hidden_of(x: np.ndarray, weights: list[np.ndarray]) -> np.ndarray:
 
 
 class Client:
-    """What runs on a client's machine."""
+    """The code on a client's machine."""
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.x, self.labels = data_of(number)
 
     def train(self, round_number: int, part: list[np.ndarray]) -> list[np.ndarray]:
-        """Some steps on the weights of the units that are its own; those weights go back."""
+        """Train the weights of the client's units for some steps; return these weights."""
         scale = HIDDEN / len(units_of(round_number, self.number))
         w, b, v, c = (weights.copy() for weights in part)
         for _ in range(STEPS):
@@ -59,7 +59,7 @@ class Client:
 
 
 class Server:
-    """What runs on the server: it holds all weights, and no data."""
+    """The code on the server, which has all weights and no data."""
 
     def __init__(self) -> None:
         rng = np.random.default_rng(0)
@@ -77,7 +77,7 @@ class Server:
         return [w[:, units], b[units], v[units], c]
 
     def gather(self, round_number: int, parts: list[list[np.ndarray]]) -> None:
-        """Each unit's weights become the mean over the clients that had it."""
+        """The weights of each unit become the mean over the clients that trained it."""
         w, b, v, _ = self.weights
         sums = [np.zeros_like(each) for each in (w, b, v)]
         count = np.zeros(HIDDEN)
@@ -94,7 +94,7 @@ class Server:
         self.weights[3] = np.mean([part[3] for part in parts], axis=0)
 
     def accuracy(self) -> float:
-        """On samples of all clients, by the whole network."""
+        """The accuracy of the whole network on samples of all clients."""
         x, labels = zip(*(data_of(client) for client in range(CLIENTS)), strict=True)
         _, _, v, c = self.weights
         logits = hidden_of(np.concatenate(x), self.weights) @ v + c
@@ -102,7 +102,7 @@ class Server:
 
 
 def main() -> None:
-    """Train, and say what went over the wire."""
+    """Train, and print the amount of sent data."""
     server, clients = Server(), [Client(number) for number in range(CLIENTS)]
     whole = sum(weights.size for weights in server.weights)
     sent = 0

@@ -1,4 +1,4 @@
-"""How fast the Lab trains while it serves frames: ``make bench-lab``.
+"""Measures the speed of the Lab's training while frames are sent: ``make bench-lab``.
 
 A client over the WebSocket plays as a page does: it acknowledges every frame. Printed are the
 steps and frames a second, the time from an acknowledgement to the next frame, and how long the
@@ -23,7 +23,7 @@ SECONDS = 8.0
 
 
 def small(runs: int) -> dict[str, Any]:
-    """The network 2-16-16-1 at batch 64, with dropout behind both hidden layers."""
+    """The network 2-16-16-1 at batch 64, with dropout after both hidden layers."""
     layers = [{"name": f"hidden{n}", "units": 16, "dropout": {"p": 0.5}} for n in (1, 2)]
     return {
         "data": {"name": "moons", "rows": 200, "validation": 200, "noise": 0.2},
@@ -58,7 +58,7 @@ async def measure(spec: dict[str, Any], seconds: float) -> dict[str, float]:
             assert data is not None, "the server closed"
             message = wire.decode(data)[0] if isinstance(data, bytes) else json.loads(data)
             now = time.perf_counter()
-            if message["type"] == "spec_error" and asked:  # the answer to what is asked below
+            if message["type"] == "spec_error" and asked:  # the answer to the request below
                 answers.append(now - asked)
                 asked = 0.0
             if message["type"] != "frame":

@@ -1,4 +1,4 @@
-"""The Lab for half an hour: ``make check-lab-soak``.
+"""Runs the Lab for half an hour: ``make check-lab-soak``.
 
 A page plays, and every second something is changed: the data, the preset, the mode, the row. Every
 half minute the memory of page, server and training process is noted. None may grow.
@@ -27,7 +27,7 @@ WARM_UP = 0.2  # of the samples
 
 
 def main() -> int:
-    """Play, print the memory on the way, and judge it."""
+    """Play, print the memory, and test whether it grows."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("seconds", type=float, nargs="?", default=1800.0)
     args = parser.parse_args()
@@ -51,7 +51,7 @@ def main() -> int:
 
 
 def play(address: str, server: int, seconds: float) -> tuple[list[dict[str, float]], list[str]]:
-    """Play and change something every second; return the samples and what went wrong."""
+    """Play and change something every second; return the samples and the errors."""
     problems: list[str] = []
     samples = []
     with sync_playwright() as playwright:
@@ -83,7 +83,7 @@ def play(address: str, server: int, seconds: float) -> tuple[list[dict[str, floa
 
 
 def changes(page: Page) -> Iterator[Any]:
-    """Yield what is done, second by second, for ever."""
+    """Yield an action for each second, for ever."""
     presets = page.get_by_label("Start from a network that is ready")
     values = page.evaluate(
         "e => [...e.options].filter(o => !o.disabled && o.value).map(o => o.value)",
@@ -103,7 +103,7 @@ def changes(page: Page) -> Iterator[Any]:
 
 
 def play_on(page: Page) -> None:
-    """Let it play, if it does not."""
+    """Start playing, if it is paused."""
     button = page.locator("button.play")
     if button.is_disabled():  # all steps are done
         page.get_by_role("button", name="Reset").click()
@@ -112,7 +112,7 @@ def play_on(page: Page) -> None:
 
 
 def sample(tools: Any, server: int) -> dict[str, float]:
-    """Return the memory in MiB, and what the page holds."""
+    """Return the memory in MiB, and the counts of objects on the page."""
     tools.send("HeapProfiler.collectGarbage")
     metrics = {m["name"]: m["value"] for m in tools.send("Performance.getMetrics")["metrics"]}
     (worker,) = children(server)

@@ -4,7 +4,7 @@ A plugin is an installed distribution with entry points in the group ``dropcore.
 each with the name of a variant. Names, origins and duplicates are read from the metadata alone.
 The first request for a variant imports the plugin's module and registers it with pluggy; the
 module's hook must then register that name. If a plugin fails, a warning names it, and a request
-for its variant raises the cause. The other plugins go on working.
+for its variant raises the cause. The other plugins still work.
 
 The environment variable ``DROPCORE_PLUGINS`` selects distributions. If it is not set, the entry
 points of all distributions count; if it is empty, none. Otherwise it is a comma-separated list of

@@ -249,7 +249,7 @@ def test_a_key_with_a_slash_is_escaped():
         ("", "JSON"),
         ("{", "JSON"),
         ("{'a': 1}", "JSON"),
-        ('{"a": 1, "a": 2}', '"a" is there twice'),
+        ('{"a": 1, "a": 2}', '"a" occurs twice'),
         ('{"a": NaN}', "NaN"),
         ('{"a": Infinity}', "Infinity"),
         ("[" * 100000, "nested"),

@@ -1,4 +1,4 @@
-"""Dropout of a large Dask array, beside one made with `da.random`: run me with `python bench.py`.
+"""Times dropout of a large Dask array, and dropout by `da.random`: `python bench.py`.
 
     python bench.py [--gib 2] [--rounds 3]
 
@@ -35,13 +35,13 @@ def with_dropcore(x):
 
 
 def with_da_random(x):
-    """Dropout of Dask's own operations, in float32 as x is."""
+    """Dropout by Dask's own operations, in float32 like x."""
     uniform = da.random.default_rng(42).random(x.shape, chunks=x.chunks, dtype=np.float32)
     return da.where(uniform >= np.float32(P), x * np.float32(1 / (1 - P)), np.float32(0))
 
 
 def without(x):
-    """No dropout: what all the rest costs."""
+    """No dropout: the cost of the other operations."""
     return x
 
 
@@ -49,7 +49,7 @@ CONTENDERS = {"no dropout": without, "da.random": with_da_random, "dropcore": wi
 
 
 def seconds(array, compute):
-    """How long the sum of an array takes."""
+    """The time of the sum of an array."""
     start = time.perf_counter()
     compute(array.sum())
     return time.perf_counter() - start
@@ -75,7 +75,7 @@ def main():
             "2 threads": lambda array: array.compute(scheduler="threads", num_workers=2),
             "2 workers": lambda array: client.compute(array, sync=True),
         }
-        for compute in engines.values():  # workers import what they need
+        for compute in engines.values():  # workers import their modules
             for array in arrays.values():
                 compute(array[: 2 * CHUNK].sum())
         least = {}

@@ -1,4 +1,4 @@
-"""How much faster than JAX's own dropout, on one thread: run me with `python bench.py`.
+"""The speed relative to JAX's own dropout, on one thread: `python bench.py`.
 
 JAX's own is `jnp.where(jax.random.bernoulli(key, 1 - p, x.shape), x / (1 - p), 0)`. Both are
 compiled by `jax.jit` and measured in turn, in one process on one core.
@@ -21,7 +21,7 @@ SECONDS = 1.0  # for each row and contender
 
 
 def own(key, x, p):
-    """Dropout of JAX's own operations."""
+    """Dropout by JAX's own operations."""
     return jnp.where(jax.random.bernoulli(key, 1 - p, x.shape), x / (1 - p), 0)
 
 
@@ -31,7 +31,7 @@ def ours(key, x, p):
 
 
 def copied(key, x, p):
-    """No dropout: what an output costs at the least."""
+    """No dropout: the least cost of an output."""
     return x.copy()
 
 
@@ -51,14 +51,14 @@ def forward_and_backward(drop, p):
 
 
 def seconds(f):
-    """How long one call takes, until its result is there."""
+    """The time of one call, until its result is ready."""
     start = time.perf_counter()
     jax.block_until_ready(f())
     return time.perf_counter() - start
 
 
 def fastest(contenders):
-    """The least time of each, called in turn until the time is used up."""
+    """The least time of each function; they are called in turn until the time is over."""
     least = [float("inf")] * len(contenders)
     for f in contenders:
         jax.block_until_ready(f())

@@ -13,7 +13,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def get_requires_for_build_wheel(config_settings: object = None) -> list[str]:
-    """What setup.py imports, and `requires` of pyproject.toml does not name."""
+    """The packages that setup.py imports and that `requires` in pyproject.toml does not list."""
     repository = Path(*HERE.parts[:-3])
     if not (repository / "src" / "dropcore" / "dropcore.h").is_file():
         return ["dropcore>=0.1"]

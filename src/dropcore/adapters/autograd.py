@@ -64,8 +64,8 @@ class Dropout(Layer, Module):
         The mask of the last call.
     rng : None, Stream or Draw
         The source of the draws. The module's state includes a Stream, with its position, or a
-        Draw. It does not include the stream of the process (None): a module without a stream of
-        its own goes on with other masks when its state is loaded. `seed` gives it one.
+        Draw. It does not include the stream of the process (None): after its state is loaded, a
+        module without its own stream continues with other masks. `seed` gives it a stream.
 
     Notes
     -----

@@ -18,7 +18,7 @@ import numpy as np
 from dropcore.autograd.gradients import Array
 
 Number = int | float | np.integer | np.floating | np.bool_
-"""What takes the dtype of a tensor that it is computed with."""
+"""The numbers that take the dtype of the tensor with which they are computed."""
 
 # NumPy's functions of operators: ``array + tensor`` arrives as ``np.add(array, tensor)``.
 _BINARY: dict[Any, str] = {

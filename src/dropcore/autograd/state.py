@@ -25,7 +25,7 @@ class Stateful:
         return {}
 
     def _values(self) -> dict[str, tuple[Stateful, Any, Setter]]:
-        """By name: the owner, the value, and the function that sets it."""
+        """For each name: the owner, the value, and the function that sets the value."""
         return {
             name: (self, getattr(self, name), partial(self._set_number, name))
             for name in self._numbers
@@ -39,8 +39,9 @@ class Stateful:
     def state_dict(self) -> dict[str, Any]:
         """Return the whole state by name; arrays are copied.
 
-        A Dropout module without a stream (``rng=None``) has no part in it: a resumed training
-        goes on with other masks. Give each a stream first: `dropcore.adapters.autograd.seed`.
+        The state does not include the draws of a Dropout module without a stream (``rng=None``): a
+        resumed training continues with other masks. First give each such module a stream, with
+        `dropcore.adapters.autograd.seed`.
         """
         arrays = {name: array.copy() for name, array in self._arrays().items()}
         return arrays | {name: value for name, (_, value, _) in self._values().items()}

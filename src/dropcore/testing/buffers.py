@@ -74,7 +74,7 @@ def _resolves(case: Case, dtype: Any) -> None:
 
 
 def _direct_dtypes(case: Case) -> None:
-    # What the variant itself returns, before the core converts it.
+    # The arrays that the variant itself returns, before the core converts them.
     if case.free is None:
         return
     for dtype in (np.float32, np.float64):

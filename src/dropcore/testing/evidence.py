@@ -135,7 +135,7 @@ def tail(off: Array, z: float) -> float:
     low, high = float(x.min()), float(x.max())
     if low >= 0 or high <= 0:
         return 0.0
-    # Of all weights that give the mean 0, those of the form 1 / (n * (1 + t * x)) have the largest
+    # Among all weights with the mean 0, those of the form 1 / (n * (1 + t * x)) have the largest
     # likelihood.
     most = 1 / len(x) - 1  # a weight is at most 1
     t = optimize.brentq(lambda t: float((x / (1 + t * x)).sum()), most / high, most / low)

@@ -172,7 +172,7 @@ def threads(subject: Subject) -> None:
 
 @contextmanager
 def _small_pieces() -> Iterator[None]:
-    # As it is, the core splits arrays from 2**21 elements on, which would take seconds here.
+    # By default the core splits arrays from 2**21 elements on, which would take seconds here.
     piece = core_threads.PIECE
     core_threads.PIECE = SPLIT // 4
     try:

@@ -38,7 +38,7 @@ PLAIN = "None, a bool, an integer, a finite real number, a str or a tuple of tho
 
 @dataclass(frozen=True)
 class Plan:
-    """What the core computes for kept and for dropped elements.
+    """The rule by which the core computes kept and dropped elements.
 
     A kept element becomes ``x * scale + shift``, each step rounded to the computing
     dtype; a dropped one becomes ``drop``. The gradient is ``dy * scale`` where kept and

@@ -352,7 +352,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(values) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the name {json.dumps(twice)} is there twice in an object")
+        raise ValueError(f"the name {json.dumps(twice)} occurs twice in an object")
     return values
 
 

@@ -21,7 +21,7 @@ from dropcore.autograd.contexts import inference_mode, intercepted
 from dropcore_lab.data import Array
 
 LEFT_ON = "left on"
-"""The path of the streams for dropout that was left on; no module has such a name."""
+"""The path of the streams for dropout that is left on; no module can have this name."""
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
 """The checks that the server makes before it serves.
 
-- Host is exactly this server's, with its port: a name that an attacker's page made point here
-  (DNS rebinding) is refused, for files too.
-- Origin, where there is one, is exactly this server's: pages of other origins, or of other ports
-  of this machine, are refused.
-- The first message of a WebSocket has the token, which only whoever started the server has seen.
-- The headers let the page load nothing from elsewhere, and nobody frame it.
+- The header Host must be this server's name with its port. So another name that resolves to this
+  machine (DNS rebinding) is refused, also for files.
+- The header Origin, if present, must be this server's: pages of other origins, or of other ports of
+  this machine, are refused.
+- The first message of a WebSocket must have the token, which only the person who started the server
+  has seen.
+- The headers do not allow the page to load anything from elsewhere, nor other pages to frame it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-/* What is the same on every instruction set: types, bytes, bits. */
+/* Code that is the same for every instruction set: types, bytes, bits. */
 #ifndef DROPCORE_COMMON_H
 #define DROPCORE_COMMON_H
 

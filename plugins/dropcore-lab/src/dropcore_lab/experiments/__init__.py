@@ -25,7 +25,7 @@ EXPERIMENTS = {
     "variants": ("every installed variant of dropout, at the same p, in the same network", 20),
     "small-data": ("dropout against weight decay as the training rows get fewer", 40),
 }
-"""The name of each experiment, which is its module's name; what it measures; how long it takes.
+"""The name of each experiment, which is also the name of its module; its summary; its time.
 
 Seconds with the defaults, on one core of a server of 2025.
 """

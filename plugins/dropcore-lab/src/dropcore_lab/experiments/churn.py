@@ -33,9 +33,9 @@ LINES: dict[str, dict[str, Any]] = {
     "zero": {"color": plot.TRAINING, "linewidth": 0.8, "zorder": 1, "linestyle": "--"},
     "kept": {"color": plot.TRAINING, "linewidth": 1.4, "zorder": 1},
 }
-"""How the lines of a hidden unit are drawn, by its `_look`."""
+"""The line style of a hidden unit, by its `_look`."""
 POINTS = 50
-"""How many points a curve has."""
+"""The number of points in a curve."""
 
 
 @dataclass(frozen=True)

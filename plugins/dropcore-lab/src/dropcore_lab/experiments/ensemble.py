@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 MOST_UNITS = 16
-"""How many hidden units a network has at most: all 2^units sub-networks are run."""
+"""The most hidden units of a network: all 2^units sub-networks are run."""
 ROUNDING = 1e-5
-"""Two probabilities computed in float32 that differ by less are not called different."""
+"""Two probabilities in float32 that differ by less count as equal."""
 
 
 @dataclass(frozen=True)

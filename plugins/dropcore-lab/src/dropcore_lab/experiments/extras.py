@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Sequence
 
 NEEDED = {"sklearn": "scikit-learn", "matplotlib": "matplotlib", "rich": "rich"}
-"""What is imported, and the distribution that brings it."""
+"""The imported modules, and their distributions."""
 
 
 def missing() -> list[str]:

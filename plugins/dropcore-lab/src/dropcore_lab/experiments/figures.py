@@ -17,7 +17,7 @@ COLUMNS = ("training loss", "validation loss", "gap", "accuracy")
 Setting = TypeVar("Setting")
 
 Run = tuple[float, float, float]
-"""What one network achieved: training loss, validation loss, validation accuracy."""
+"""The results of one network: training loss, validation loss, validation accuracy."""
 
 
 @dataclass(frozen=True)

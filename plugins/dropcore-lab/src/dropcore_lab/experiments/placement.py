@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 NO_SHIFT = 0.05
-"""A ratio of variances this close to 1 is not called a shift."""
+"""A ratio of variances within this distance of 1 does not count as a shift."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ PLACES = {
     "bn-before": Place("standard, before both norms", True, ("conv1", "conv2")),
     "bn-after": Place("standard, after the last norm", True, ("relu2",)),
 }
-"""Every place by its name on the command line; the others are judged against the two without."""
+"""Every place by its name on the command line; the two without dropout are for comparison."""
 
 
 @dataclass(frozen=True)

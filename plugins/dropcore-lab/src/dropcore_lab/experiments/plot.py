@@ -27,7 +27,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 ANY = (-np.inf, np.inf)
 POSITIVE = (0.0, np.inf)
 SHARE = (0.0, 1.0)
-"""What the values of a curve can be: a band stops there."""
+"""The range of the values of a curve; a band ends at its limits."""
 
 
 def curves_key(seeds: int) -> str:

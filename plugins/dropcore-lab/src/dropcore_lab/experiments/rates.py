@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 EPOCHS_PER_POINT = 3
 ENGINES: dict[str, Any] = {"numpy": mlp, "autograd": engine}
-"""What builds and trains the network: loops written by hand, or `dropcore.autograd`."""
+"""The two implementations of the network: hand-written loops, or `dropcore.autograd`."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 ONE_SEED = ["One seed cannot tell an effect from chance. --seeds 5 runs five, and compares them."]
-"""What is concluded from one seed."""
+"""The conclusion from one seed."""
 
 
 def warning(seeds: int) -> list[str]:

@@ -35,7 +35,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "dropblock": {"channel_axis": 1, "block_size": 3},
     "exactcount": {"axis": 1},
 }
-"""What variants are given here; those not named take their defaults."""
+"""The options of some variants here; other variants use their defaults."""
 REMARKS = {"alpha": "meant for selu; this network has relu"}
 
 

@@ -2,8 +2,8 @@
 //
 //     y = x * scale + shift where kept, drop where dropped
 //
-// The same call with shift = drop = 0 is its gradient, made again from the key: nothing is
-// stored in between. Runs without the GIL, on whichever thread XLA calls from.
+// The gradient is the same call with shift = drop = 0. It makes the decisions again from the key, so
+// nothing is stored between the two. The handler runs without the GIL, on the calling thread of XLA.
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -27,7 +27,7 @@ using Words = ffi::Buffer<ffi::U32>;
 using Span = ffi::Span<const int64_t>;
 using Dimensions = ffi::AnyBuffer::Dimensions;
 
-constexpr int64_t MAX_WORDS = 8;  // of a key; JAX's own have two or four
+constexpr int64_t MAX_WORDS = 8;  // in a key; JAX's own keys have two or four
 
 template <typename Element>
 struct Kernels {
@@ -40,7 +40,7 @@ struct Kernels {
     Shared *tile;
 };
 
-// The draw that a key means: `draw_of` in keys.py says the same in Python.
+// The draw of a key; `draw_of` in keys.py computes the same in Python.
 void draw_of(const uint32_t *words, int64_t count, dropcore_draw *draw) {
     uint8_t bytes[4 * MAX_WORDS];
     for (int64_t i = 0; i < 4 * count; i++)
@@ -50,8 +50,8 @@ void draw_of(const uint32_t *words, int64_t count, dropcore_draw *draw) {
     dropcore->draw_at(&path, 0, draw);
 }
 
-// Where a member of the batch begins in an operand whose leading axes are those of the
-// batch, or 1 where all members share what it holds.
+// The offset of a member of the batch in an operand. The leading axes of the operand are the axes of
+// the batch, with length 1 if all members share the operand.
 int64_t place_of(int64_t member, Dimensions batch, Dimensions operand) {
     int64_t place = 0, stride = 1;
     for (size_t axis = batch.size(); axis-- > 0; member /= batch[axis]) {
@@ -62,18 +62,18 @@ int64_t place_of(int64_t member, Dimensions batch, Dimensions operand) {
     return place;
 }
 
-// How the decisions of a block lie in the mask of the whole array: runs of neighbours, and
-// the axes around them, from the first on. Axes along which a decision is shared have none.
+// The places of a block's decisions in the mask of the whole array: runs of neighbours, and the outer
+// axes of these runs, the first one first. Axes along which decisions are shared are left out.
 struct Place {
     struct Axis {
         int64_t length;
-        uint64_t step;  // in the whole mask
+        uint64_t step;  // the distance of two neighbours in the whole mask
     };
     std::vector<Axis> outer;
     int64_t run = 1;
     int64_t decisions = 1;
 
-    // `shape` of the block; `shared` is 1 where an axis is; `whole`: empty where x is all.
+    // `shape`: of the block. `shared`: 1 for a shared axis. `whole`: empty if x is the whole array.
     Place(Dimensions shape, Span shared, Span whole) {
         uint64_t step = 1;
         bool one_run = true;
@@ -92,7 +92,7 @@ struct Place {
         }
     }
 
-    // The decisions, packed in the block's own order. `bits` has a byte to spare.
+    // Writes the decisions, packed in the block's own order. `bits` has one extra byte.
     void decide(const dropcore_draw *draw, double p, uint64_t start, uint8_t *bits,
                 uint8_t *row) const {
         std::vector<int64_t> at(outer.size(), 0);
@@ -115,20 +115,20 @@ struct Place {
         }
     }
 
-    // Bytes of bits behind the `used` bits, 1 to 7, of the first byte of `to`. What is past
-    // the last bit of `row` is 0.
+    // Appends bytes of bits after the first `used` bits (1 to 7) of `to`. The bits after the last bit
+    // of `row` are 0.
     static void append(uint8_t *to, int used, const uint8_t *row, int64_t bytes) {
         for (int64_t i = 0; i < bytes; i++) {
             to[i] |= static_cast<uint8_t>(row[i] << used);
             const uint8_t rest = static_cast<uint8_t>(row[i] >> (8 - used));
-            if (rest)  // there may be no byte for what is past the last bit
+            if (rest)  // there may be no byte for the bits after the last one
                 to[i + 1] = rest;
         }
     }
 };
 
-// Lengths of a block's axes, own and shared in turn, the first own; neighbours of one kind
-// are one.
+// The lengths of a block's axes, alternately not shared and shared, beginning with not shared.
+// Neighbouring axes of the same kind are merged.
 std::vector<int64_t> alternating(Dimensions shape, Span shared) {
     std::vector<int64_t> lengths{1};
     for (size_t axis = 0; axis < shape.size(); axis++) {
@@ -143,13 +143,13 @@ std::vector<int64_t> alternating(Dimensions shape, Span shared) {
     return lengths;
 }
 
-// By the packed decisions of a block, some of which hold along axes. `lengths` alternate.
+// Selects by the packed decisions of a block, which may be shared along axes. `lengths`: see above.
 template <typename Element>
 struct Selecting {
     const Kernels<Element> &kernels;
     const dropcore_plan &plan;
     const uint8_t *bits;
-    const Element *x;  // what is still to do
+    const Element *x;  // the next element
     Element *y;
 
     void run(uint64_t first, const int64_t *lengths, size_t count) {
@@ -180,7 +180,7 @@ struct Selecting {
 
 struct Call {
     Words words;
-    Words start;  // of each member: the place of its first decision in the whole mask, low word first
+    Words start;  // for each member, the place of its first decision in the whole mask, low word first
     ffi::AnyBuffer x;
     ffi::AnyBuffer y;
     double p;

@@ -1,4 +1,4 @@
-"""Which draw belongs to a key of JAX.
+"""The draw that belongs to a key of JAX.
 
 The 32-bit words of `jax.random.key_data(key)`, each as little-endian bytes, are the seed of a
 `dropcore.Stream`; the draw is the one at index 0. So a key gives the same mask in JAX, in NumPy and
@@ -50,7 +50,7 @@ def typed_key(key: Any) -> jax.Array:
 
 
 def words_of(key: Any) -> jax.Array:
-    """The words of a key; JAX's check of reused keys takes it for used from now on."""
+    """The words of a key; JAX's check of reused keys then counts the key as used."""
     key = typed_key(key)
     if jax.config.jax_debug_key_reuse:  # type: ignore[attr-defined]
         jax.random.bits(key)  # marks the key as used: the check does not see `key_data`

@@ -1,4 +1,4 @@
-"""Which block each device computes if the compiler partitions an array among several devices.
+"""The block that each device computes if the compiler partitions an array among several devices.
 
 The decisions for a part of x follow from its place in the array. So a device needs only its own
 part, and nothing is communicated, whatever the sharding.
@@ -60,8 +60,8 @@ def needs_devices() -> Any:
 
 
 def _specs(operands: Any, y: Any) -> tuple[tuple[Any, ...], list[PartitionSpec]]:
-    # Of y a spec for each axis, and of each operand its spec: along axes that it has in common with
-    # y it is partitioned as y is.
+    # Returns a spec for each axis of y, and the spec of each operand: along axes that it has in
+    # common with y, an operand is partitioned like y.
     batch = len(operands[0].shape) - 1
     own = (*y.sharding.spec, *(None,) * (len(y.shape) - len(y.sharding.spec)))
     specs = []
@@ -109,7 +109,7 @@ def _like_x(masking: Masking, mesh: Any, operands: Any, y: Any) -> Any:
 
 
 def _rule(masking: Masking, mesh: Any, operands: Any, results: Any) -> tuple[str, dict[str, Any]]:
-    # In the notation of Shardy: axes that are partitioned alike have the same name.
+    # In the notation of Shardy, axes with the same partition have the same name.
     words, start, x = (tuple(operand.shape) for operand in operands)
     (y,) = (tuple(result.shape) for result in results)
     batch = len(words) - 1

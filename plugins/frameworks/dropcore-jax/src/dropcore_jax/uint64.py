@@ -49,7 +49,7 @@ def _wide(x: Word, y: Word) -> Pair:
 
 
 def shift_right(x: Pair, by: int) -> Pair:
-    """By 0 to 63 places."""
+    """Shift right by 0 to 63 places."""
     high, low = x
     if by == 0:
         return x
@@ -59,13 +59,13 @@ def shift_right(x: Pair, by: int) -> Pair:
 
 
 def shift_left(x: Pair, by: int) -> Pair:
-    """By 0 to 31 places."""
+    """Shift left by 0 to 31 places."""
     high, low = x
     return (high << by | low >> (32 - by), low << by) if by else x
 
 
 def rotate_right(x: Pair, by: int) -> Pair:
-    """By 1 to 63 places."""
+    """Rotate right by 1 to 63 places."""
     high, low = (x[1], x[0]) if by >= 32 else x
     by %= 32
     if by == 0:
