@@ -1,4 +1,4 @@
-"""What tests of the Lab share."""
+"""Functions and classes that several tests of the Lab use."""
 
 import time
 
@@ -17,7 +17,7 @@ SMALL = {
 
 
 def changed(base=SMALL, **parts):
-    """A specification with other parts; what is said of training is merged."""
+    """A specification with some parts replaced; the part `training` is merged."""
     merged = {**base, **parts}
     if "training" in parts:
         merged["training"] = {**base.get("training", {}), **parts["training"]}
@@ -29,7 +29,7 @@ def read(base=SMALL, **parts):
 
 
 class Page:
-    """Stands for a page that talks to a service: keeps what comes, acknowledges frames."""
+    """A substitute for a page: it keeps all messages of a service, and acknowledges frames."""
 
     def __init__(self, json=SMALL, acknowledges=True):
         self.now = 0.0
@@ -81,7 +81,7 @@ class Page:
 
 
 def until(condition, seconds=30.0):
-    """Wait for something that another process or thread brings about."""
+    """Wait until a condition holds that another process or thread brings about."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

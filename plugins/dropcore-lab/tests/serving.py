@@ -1,4 +1,4 @@
-"""A server for tests, and a client that can send whatever an attacker would."""
+"""A server for tests, and a client that can send any bytes, as an attacker can."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ from helpers import SMALL
 @contextlib.asynccontextmanager
 async def serving(spec=SMALL):
     server = Server(0, reading.read(spec))
-    server.clients = []  # those of the tests
+    server.clients = []  # the clients of the tests
     try:
         yield server
     finally:
@@ -38,7 +38,7 @@ async def get(server, path="/", method="GET", **headers):
 
 
 class Idle:
-    """Stands for a training process where a test needs none."""
+    """A substitute for the training process in tests that need no training."""
 
     def __init__(self, *callbacks):
         pass
@@ -51,7 +51,7 @@ class Idle:
 
 
 class Client:
-    """A WebSocket client that keeps what it gets."""
+    """A WebSocket client that keeps the messages that it receives."""
 
     def __init__(self, connection):
         self.connection = connection

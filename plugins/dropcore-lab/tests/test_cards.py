@@ -1,4 +1,4 @@
-"""Each card's claim, held to what several seeds show."""
+"""The claim of each card, tested with several seeds."""
 
 import functools
 
@@ -36,7 +36,7 @@ def done(name):
 
 
 def figures(name):
-    """The values of each arm's figures, shape (seeds,)."""
+    """The values of the figures of each arm, shape (seeds,)."""
     _, message, _ = done(name)
     return [
         {
@@ -128,7 +128,7 @@ def test_a_training_that_diverges_is_said():
 
 
 def final(name):
-    """Losses of a preset's runs at the end, over three seeds; shape (seeds, runs)."""
+    """Final losses of the runs of a preset, for three seeds; shape (seeds, runs)."""
     spec = reading.read(next(p for p in presets.PRESETS if p.id == name).spec)
     losses = []
     for seed in range(3):

@@ -1,4 +1,4 @@
-"""The catalogue says what the reader accepts: a page that keeps to it is never refused."""
+"""The reader of specifications accepts each value that the catalogue allows."""
 
 import json
 
@@ -14,7 +14,7 @@ def test_it_is_json():
 
 
 def place(field, value):
-    """A specification that has the value in the field, and is small otherwise."""
+    """A small specification with the value in the field."""
     table, _, name = field.rpartition(".")
     small = {"data": {"name": "digits", "rows": 40, "validation": 0}, "training": {"batch": 1}}
     if table == "training":
@@ -54,7 +54,7 @@ def test_bounds_are_those_of_the_reader(field):
     if described["kind"] == "text":
         inside, outside = ["x" * described["max"]], ["", "x" * (described["max"] + 1)]
     name = field.rpartition(".")[2]
-    for value in inside:  # what fits alone may not fit the rest
+    for value in inside:  # a valid value can be invalid together with the other fields
         assert not any(name in path for path in faults(place(field, value)))
     for value in outside:
         assert any(name in path for path in faults(place(field, value)))

@@ -1,4 +1,4 @@
-"""Rows: every data set is a function of its specification; a CSV is read, or refused in words."""
+"""Rows: every data set is a function of its specification; a CSV is read or refused."""
 
 import numpy as np
 import pytest
@@ -156,7 +156,7 @@ def test_what_is_wrong_with_a_csv_is_said_in_words(text, says):
     fault = csv_fault(text)
     assert fault.path == "/data/text"
     assert says in fault.message()["text"]
-    assert ", not " not in fault.message()["text"]  # it is said once what was found
+    assert ", not " not in fault.message()["text"]  # the text names the found value once
 
 
 @pytest.mark.parametrize("mark", [",", ";", "\t"])

@@ -1,4 +1,4 @@
-"""The exported script prints the page's losses and addresses, and is made of validated values."""
+"""The exported script prints the page's losses and addresses, and contains only valid values."""
 
 import ast
 import re
@@ -56,7 +56,7 @@ def printed(script, tmp_path):
 
 
 def expected(spec, runs):
-    """What a page shows of a run at every point: losses, and the addresses of that step."""
+    """The losses that a page shows at each point of a run, and the addresses of that step."""
     training = Training(spec)
     points = [(0, [])]
     while not training.finished:
@@ -81,7 +81,7 @@ def test_the_script_prints_what_the_page_shows(name, tmp_path):
     runs = range(len(spec.runs))
     text = printed(export.script(spec, None), tmp_path)
     wanted = expected(spec, runs)
-    for run in runs:  # the name may have a line of its own
+    for run in runs:  # the name can be on a separate line
         text = text.replace(spec.runs[run].name + " step ", f"run{run} step ")
     lines = text.splitlines()
     assert len(lines) == len(wanted)

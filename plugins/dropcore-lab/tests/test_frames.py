@@ -1,4 +1,4 @@
-"""Frames: masks to the bit, activations, weights, curves, and what the page looks at."""
+"""Frames: bits of masks, activations, weights, curves, and the views of the page."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ VARIED = changed(
 
 
 def array(page, message, index):
-    """A buffer of a message, by what the message says of it."""
+    """A buffer of a message, with the dtype and shape that the message states."""
     described = message["buffers"][index]
     data = page.buffers_of(message)[index]
     return np.frombuffer(data, "<" + described["dtype"]).reshape(described["shape"])
@@ -91,7 +91,7 @@ def test_activations_and_weights_make_the_outputs(json_value):
         array(page, frame, found["input"]["activation"]).ravel(), x[3].ravel()
     )
     page.run("reset")
-    page.run("step")  # the weights that the second step met
+    page.run("step")  # the weights before the second step
     seen = of_step(training.networks[1].model, x, 0)
     assert seen.activations.keys() == found.keys()
     again = page.service.training

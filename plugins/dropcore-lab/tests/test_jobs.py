@@ -1,4 +1,4 @@
-"""What is computed on request: Monte Carlo, sub-networks, replay, advice."""
+"""Computations on request: Monte Carlo, sub-networks, replay, advice."""
 
 import json
 

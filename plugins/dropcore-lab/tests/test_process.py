@@ -1,4 +1,4 @@
-"""The training process: it trains on one thread, and its end is noticed, whoever brings it."""
+"""The training process: it uses one thread, and the session notices each kind of end."""
 
 import asyncio
 import os
@@ -42,7 +42,7 @@ class Talk:
 
 
 def talking(test, spec=SMALL):
-    """Run a test with a session, whose process ends with it."""
+    """Run a test with a session; the training process ends with the test."""
 
     async def run():
         talk = Talk(asyncio.get_running_loop(), spec)
@@ -74,7 +74,7 @@ def test_it_trains_to_the_end():
 
 @pytest.mark.skipif(os.name != "posix", reason="groups of processes")
 def test_an_interruption_at_the_terminal_does_not_reach_it():
-    async def test(talk):  # a terminal interrupts the whole group
+    async def test(talk):  # a terminal sends SIGINT to the whole process group
         assert os.getpgid(talk.processes[0].pid) != os.getpgrp()
 
     talking(test)
@@ -120,7 +120,7 @@ def test_a_process_that_reads_nothing_holds_nobody_up():
 
 
 async def _soon(call, message):
-    """Call in a thread of its own, and give up where it hangs."""
+    """Call in a new thread, with a time limit."""
     thread = threading.Thread(target=call, args=(message,), daemon=True)
     thread.start()
     async with asyncio.timeout(30):

@@ -1,7 +1,7 @@
-"""What the server refuses. Each attack is tried twice: it fails, and without the check it works.
+"""The requests that the server refuses. Each attack fails with the check, and works without it.
 
-The second try shows that the first means something: it is the check that refuses, not a
-fault of the attack.
+The second attempt shows that the check refuses the attack, and that the attack itself has no
+mistake.
 """
 
 import ast
@@ -22,7 +22,7 @@ EVIL = "http://evil.example"
 
 
 def served(attack, patches=()):
-    """Whether an attack on a server is served, with some checks taken out."""
+    """True if a server without some of its checks answers an attack."""
 
     async def run():
         with contextlib.ExitStack() as stack:
@@ -348,7 +348,7 @@ ALLOWED = {
     ("fields.py", "json.loads"),
     ("server.py", "json.loads"),
     ("wire.py", "json.loads"),
-    ("command.py", "Path(name).open"),  # what who starts the server names
+    ("command.py", "Path(name).open"),  # the user who starts the server names this file
     ("command.py", "webbrowser.open"),
     ("training.py", "data.load"),
     ("variants.py", "json.loads"),

@@ -1,4 +1,4 @@
-"""The server: files, frames over the WebSocket, tabs, and what it survives."""
+"""The server: files, frames over the WebSocket, tabs, and failures that it survives."""
 
 import asyncio
 import json
@@ -113,7 +113,7 @@ def test_a_second_tab_is_served_and_the_first_is_told(caplog):
         assert "another tab" in first.connection.close_reason
         second.say("run", action="step")
         await second.comes("frame", lambda m: m["step"] == 1)
-        third = await Client.connect(server)  # one that does not greet takes nothing
+        third = await Client.connect(server)  # a client without a greeting takes no place
         second.say("run", action="step")
         await second.comes("frame", lambda m: m["step"] == 2)
         third.connection.close()
@@ -126,7 +126,7 @@ def test_a_second_tab_is_served_and_the_first_is_told(caplog):
     "data",
     [
         *("", "{", "null", "[]", '"hello"', '{"type": 7}', "[" * 5000, '{"type": "run"}', "\x00"),
-        '{"type": "masks", "run": 0, "step": ' + "9" * 400 + "}",  # no float holds it
+        '{"type": "masks", "run": 0, "step": ' + "9" * 400 + "}",  # too large for a float
         '{"type": "run", "action": "play", "speed": NaN}',
         '{"type": "run", "action": "play", "speed": [1e999]}',
     ],
@@ -231,7 +231,7 @@ def test_the_command_serves_until_it_is_interrupted(number):
         line = process.stdout.readline()
         assert "http://127.0.0.1:" in line
         assert "#token=" in line
-        os.killpg(process.pid, number)  # all that it started too, as a terminal does
+        os.killpg(process.pid, number)  # also the child processes, as a terminal does
         _, errors = process.communicate(timeout=30)
         assert process.returncode == 0, errors
         assert not errors
@@ -252,7 +252,7 @@ def test_the_command_begins_with_a_file_or_a_link(tmp_path):
     [
         (["--spec", "/no/such/file"], "No such file"),
         (["--spec", "#spec=broken"], "whole link"),
-        (["--spec", "spec=" + "A" * 400], "whole link"),  # no name of a file is as long
+        (["--spec", "spec=" + "A" * 400], "whole link"),  # longer than any file name
         (["--spec", "/"], "Is a directory"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The worker's side without its process: playing, edits, acknowledgements, jobs."""
+"""The service of the worker, in this process: playing, edits, acknowledgements, jobs."""
 
 import time
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""The session: what it answers itself, what it hands on, and what is refused."""
+"""The session: the messages that it answers, forwards and refuses."""
 
 import pytest
 from dropcore_lab import limits, link, messages, reading
@@ -7,7 +7,7 @@ from helpers import SMALL, changed
 
 
 class Worker:
-    """Stands for the training process."""
+    """A substitute for the training process."""
 
     def __init__(self, on_message, on_end):
         self.on_message, self.on_end = on_message, on_end
@@ -26,7 +26,7 @@ class Worker:
 
 
 class Talk:
-    """A session and what its page got."""
+    """A session and the messages that its page received."""
 
     def __init__(self, spec=SMALL, hello=True):
         self.workers = []

@@ -1,4 +1,4 @@
-"""Specifications: the canonical form, and every fault with path, value and what is accepted."""
+"""Specifications: the canonical form; each fault names path, value and accepted values."""
 
 import json
 

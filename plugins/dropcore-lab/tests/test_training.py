@@ -1,4 +1,4 @@
-"""Training: runs that differ in dropout alone, draws that are steps, and what is counted."""
+"""Training: runs that differ only in dropout, one draw for each step, and the counts."""
 
 import numpy as np
 import pytest

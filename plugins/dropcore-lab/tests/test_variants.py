@@ -1,4 +1,4 @@
-"""What the page offers of installed variants: any that is registered, with its options."""
+"""The page offers each registered variant, with its options."""
 
 import contextlib
 import dataclasses
@@ -51,7 +51,7 @@ class Noise(dropcore.FreeVariant):
 
 @dataclasses.dataclass(frozen=True)
 class TwoInputs(Noise):
-    """Takes two."""
+    """A variant with two inputs."""
 
     name: ClassVar[str] = "two_for_tests"
     inputs: ClassVar[tuple[str, ...]] = ("x", "previous")
@@ -59,7 +59,7 @@ class TwoInputs(Noise):
 
 @dataclasses.dataclass(frozen=True)
 class Untyped(Noise):
-    """Needs what JSON has not."""
+    """A variant with an option that JSON cannot express."""
 
     name: ClassVar[str] = "untyped_for_tests"
     array: np.ndarray = dataclasses.field(kw_only=True)
@@ -67,7 +67,7 @@ class Untyped(Noise):
 
 @contextlib.contextmanager
 def registered(monkeypatch, *classes):
-    """Within the block, have these variants as plugins have theirs."""
+    """Register these variants within the block, as plugins do."""
     registry = plugins.Registry()
     for each in classes or (Noise,):
         registry._plugins.append(plugins.Plugin(each.name, "tests", "for-tests", "1.0"))

@@ -1,4 +1,4 @@
-"""The notebook widget: the same session behind another carrier."""
+"""The notebook widget: the same session with another transport."""
 
 import asyncio
 import sys

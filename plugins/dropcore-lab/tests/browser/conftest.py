@@ -1,6 +1,6 @@
 """A real browser in front of a real server.
 
-Chromium is Debian's, or what ``DROPCORE_CHROMIUM`` names. Nothing is skipped where it is missing.
+Chromium is Debian's, or the program that ``DROPCORE_CHROMIUM`` names. Without it the tests fail.
 """
 
 import os
@@ -39,7 +39,7 @@ def chromium():
 
 @pytest.fixture
 def open_page(chromium, server):
-    """Open pages; none may ask another origin for anything, or write an error to the console."""
+    """Open pages; no page may send a request to another origin, or log an error."""
     contexts, faults = [], []
 
     def open_one(spec=SMALL, *, address=None, size=(1400, 900), **appearance):
@@ -58,7 +58,7 @@ def open_page(chromium, server):
                 faults.append(f"request: {socket.url}")
 
         def written(message):
-            # Only a document that is not the page asks for an icon of its own accord.
+            # Documents other than the page request an icon; the page does not.
             icon = message.location["url"].endswith("/favicon.ico")
             if message.type in ("error", "warning") and not icon:
                 faults.append(f"console: {message.text}")
@@ -82,7 +82,7 @@ def open_page(chromium, server):
 
 @pytest.fixture(scope="session")
 def pictures():
-    """Where screenshots go: ``DROPCORE_LAB_PICTURES``, or nowhere that is kept."""
+    """The folder of screenshots: ``DROPCORE_LAB_PICTURES``, or a temporary folder."""
     folder = Path(os.environ.get("DROPCORE_LAB_PICTURES", "out/pictures"))
     folder.mkdir(parents=True, exist_ok=True)
     return folder

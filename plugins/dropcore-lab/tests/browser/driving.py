@@ -1,4 +1,4 @@
-"""What browser tests share: a server, a set-up, and what a person does on a page."""
+"""Shared by the browser tests: a server, a specification, and the actions of a person."""
 
 import base64
 import json
@@ -19,13 +19,13 @@ SMALL = {
 
 
 def link_of(spec):
-    """A specification as a link's fragment has it."""
+    """A specification as the fragment of a link."""
     packed = zlib.compress(json.dumps(spec).encode())
     return "spec=" + base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
 
 
 class Server:
-    """A `dropcore lab` of its own."""
+    """A process that runs `dropcore lab`."""
 
     def __init__(self, *arguments):
         command = [sys.executable, "-m", "dropcore", "lab", "--no-browser", *arguments]
@@ -43,7 +43,7 @@ class Server:
 
 
 class Hands:
-    """What a person does on a page."""
+    """The actions of a person on a page."""
 
     STEP = (
         "Number(document.querySelector('.steps').textContent"
@@ -70,11 +70,11 @@ class Hands:
         return self.page.locator(f".unit[aria-label^='{layer}, unit {number} of']")
 
     def says(self, text):
-        """Wait for the line under the controls to say something."""
+        """Wait until the line under the controls contains a text."""
         self.page.locator(".state-line p").filter(has_text=text).wait_for()
 
     def dropped(self, layer):
-        """Which units of a layer are drawn as dropped."""
+        """The units of a layer that the page draws as dropped."""
         return self.page.evaluate(
             """layer => [...document.querySelectorAll('.unit')]
                 .filter(unit => unit.getAttribute('aria-label').startsWith(layer + ','))
@@ -88,5 +88,5 @@ class Hands:
         slider.fill(str(row))
 
     def settle(self):
-        """Wait until a mask that came is shown: at most three are, a second."""
+        """Wait until the page shows the last mask: it shows at most three masks each second."""
         self.page.wait_for_timeout(450)

@@ -1,4 +1,4 @@
-"""Widths, themes, contrast and names: every screen passes axe-core, and its picture is kept."""
+"""Widths, themes, contrast and names: each screen passes axe-core, and is kept as a picture."""
 
 import json
 import re
@@ -16,7 +16,7 @@ APPEARANCES = {
 
 
 def check(page):
-    """No finding of axe-core, best practices among them."""
+    """axe-core finds nothing; its best practices are included."""
     found = Axe().run(page).response["violations"]
     told = [(each["id"], [node["html"][:160] for node in each["nodes"]]) for each in found]
     assert not told
@@ -37,7 +37,7 @@ def keep(page, pictures, name):
 
 
 def overflowing(page):
-    """What is wider than the page, or the page itself, where it can be scrolled sideways."""
+    """The elements wider than the page, or the page itself if it can be scrolled sideways."""
     return page.evaluate(
         """() => [...document.querySelectorAll('.dropcore-lab, .dropcore-lab *')]
             .filter(element => {
@@ -104,7 +104,7 @@ def test_one_screen_without_scrolling(open_page, hands, size):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_picture_of_the_documentation(open_page, hands, pictures, scheme):
-    """What `dropcore lab` opens with, after some steps, with a unit that is looked at."""
+    """The first network of `dropcore lab`, after some steps, with one unit selected."""
     page = open_page(None, size=(1280, 720), color_scheme=scheme)
     me = hands(page)
     page.get_by_label("Start from a network that is ready").select_option("overfit")
@@ -216,7 +216,7 @@ def test_presets_of_other_shapes(open_page, hands, pictures, preset):
 
 def test_the_bundle_is_a_widget_too(open_page, server):
     """anywidget's contract: a module whose default export renders a model into an element."""
-    page = open_page(None, address=server.origin + "/lab.js")  # a document that begins nothing
+    page = open_page(None, address=server.origin + "/lab.js")  # a document without the page
     page.evaluate(
         """async ([socketAddress, token]) => {
             const listeners = new Set();

@@ -1,4 +1,4 @@
-"""Building a network: menus, fields, undo, what is not accepted, links and files."""
+"""Building a network: menus, fields, undo, refused values, links and files."""
 
 import json
 import re
@@ -86,8 +86,8 @@ def test_what_is_not_accepted_is_said_beside_its_field(open_page, hands):
         assert field(page, "units").input_value() == typed  # nothing typed is lost
         assert field(page, "units").get_attribute("aria-invalid") == "true"
         assert page.locator(".notice.bad code").inner_text() == "/layers/0/units"
-    assert "8 units" in head(page, "hidden1").inner_text()  # the last good one stays
-    me.step()  # and trains
+    assert "8 units" in head(page, "hidden1").inner_text()  # the last accepted network stays
+    me.step()  # the network trains
 
     field(page, "name").fill("input")
     field(page, "name").press("Enter")
@@ -110,7 +110,7 @@ def test_variants_come_with_their_options(open_page):
     field(page, "fixed_var").fill("2")
     field(page, "fixed_var").press("Enter")
     page.locator(".selection-form .fault").first.wait_for(state="detached")
-    # One run has another variant than the layer.
+    # The variant of one run differs from the layer's variant.
     page.locator(".selection-form").get_by_role("radio", name="A", exact=True).check()
     page.get_by_label("run A has its own here").check()
     field(page, "variant").select_option("spatial")
@@ -247,10 +247,10 @@ def test_a_csv_that_cannot_be_read_is_said_in_words(open_page, hands):
         page.locator("dialog .fault").filter(has_text=said).wait_for()
         assert page.locator("dialog textarea").input_value() == text
         page.keyboard.press("Escape")
-        assert page.locator(".notice").count() == 0  # the network is as it was
+        assert page.locator(".notice").count() == 0  # the network is unchanged
     assert "8 units" in head(page, "hidden1").inner_text()
     page.get_by_label("Data set").select_option("csv")
-    assert page.locator("dialog textarea").input_value() == text  # to be mended
+    assert page.locator("dialog textarea").input_value() == text  # the person can correct the text
     page.locator("dialog textarea").fill(text.replace("tall", "1.9"))
     me.button("Train on it").click()
     page.locator("dialog").wait_for(state="detached")
@@ -283,7 +283,7 @@ def test_a_part_that_was_opened_stays_open_once_its_faults_are_mended(open_page,
 
 
 def test_a_text_that_is_far_too_long_is_not_pasted(open_page):
-    """A browser lays out millions of lines for minutes."""
+    """A browser needs minutes for the layout of millions of lines."""
     page = open_page()
     paste = """([text, length]) => {
         const area = document.querySelector('dialog textarea');

@@ -1,4 +1,4 @@
-"""What a person does in the first minute: by mouse, and again by keys alone."""
+"""The first minute of a person on the page: by mouse, then with the keyboard only."""
 
 import itertools
 import re
@@ -11,16 +11,16 @@ SHAPE = (20, 8)  # of hidden1's masks: rows of a batch, units
 
 
 def bits_of(page, shape=SHAPE, p=0.5):
-    """The mask whose address the page shows, as dropcore itself makes it."""
+    """The mask that dropcore computes from the address on the page."""
     address = page.locator(".strip .address").get_attribute("title")
     return address, keep_mask(shape, p, rng=Draw.parse(address))
 
 
 def test_by_mouse(open_page, hands):
-    page = open_page(None)  # what `dropcore lab` opens with
+    page = open_page(None)  # the first network of `dropcore lab`
     me = hands(page)
 
-    # Two runs, the same first weights: their losses with dropout off are the same at step 0.
+    # Two runs with equal first weights: their losses with dropout off are equal at step 0.
     table = page.locator(".losses tbody tr")
     assert table.count() == 2
     first = [row.locator("td").nth(1).inner_text() for row in table.all()]
@@ -30,7 +30,7 @@ def test_by_mouse(open_page, hands):
     assert heads.count("on") == 1
     assert heads.count("off") == 2
 
-    # Play: steps are done, the gap is a number, the curves are drawn. Pause.
+    # Play: the run takes steps, the gap is a number, the curves appear. Pause.
     me.button("Play").click()
     page.wait_for_function("() => document.querySelector('.lines canvas') !== null")
     me.button("Pause").click()
@@ -39,7 +39,7 @@ def test_by_mouse(open_page, hands):
     assert done > 0
     assert re.fullmatch("\N{MINUS SIGN}?" r"\d+\.\d{3}", table.nth(0).locator(".gap").inner_text())
 
-    # Hover a unit: weights, activation, how often it was kept, the step's address.
+    # Hover over a unit: weights, activation, share of steps that kept it, address of the step.
     me.unit("hidden1", 2).hover(force=True)
     details = page.locator(".details")
     details.get_by_text("hidden1, unit 2").wait_for()
@@ -49,7 +49,7 @@ def test_by_mouse(open_page, hands):
     assert "kept so far" in text
     assert details.locator("code").get_attribute("title").endswith(f":{done - 1}")
 
-    # The same step again: the same masks and losses, compared by the server to the bit.
+    # Replay of the step: the server compares masks and losses bit for bit.
     me.settle()
     before = me.dropped("hidden1")
     me.button("This step again").click()
@@ -58,7 +58,7 @@ def test_by_mouse(open_page, hands):
     assert me.dropped("hidden1") == before
     assert me.steps() == done
 
-    # Inference drops nothing; left on, the answer for one row jumps.
+    # Inference drops nothing; with dropout left on, the output for one row changes.
     page.get_by_role("radio", name="Inference").check()
     page.get_by_text("Inference: nothing is dropped").wait_for()
     assert not any(me.dropped("hidden1"))
@@ -92,7 +92,7 @@ def test_by_keys(open_page, hands):
     page.keyboard.press("Enter")
     page.wait_for_function(f"() => {me.STEP} === {done + 1}")
 
-    # The network is one stop; arrows go between units and layers, Enter leads to the form.
+    # The network is one tab stop; arrow keys move between units and layers, Enter opens the form.
     tab_to("input, unit 1 of 2", most=80)
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
@@ -110,7 +110,7 @@ def test_by_keys(open_page, hands):
     page.keyboard.press("Control+Shift+z")
     page.get_by_text("9 units · relu").wait_for()
 
-    # Keys of the network: a step, the step again, a unit less, add and remove.
+    # Keys of the network: one step, replay of it, one unit less, add and remove a layer.
     page.keyboard.press("s")
     me.says("One step was done.")
     page.keyboard.press("a")
@@ -192,7 +192,7 @@ def test_at_most_three_masks_a_second_are_shown(open_page, hands):
     changes = page.evaluate("() => window.changes")
     assert len(changes) >= 3
     gaps = [later - earlier for earlier, later in itertools.pairwise(changes)]
-    assert min(gaps) > 250  # 333 less what a frame may be late
+    assert min(gaps) > 250  # 333 ms, minus the delay of a frame
 
 
 def test_while_steps_come_fast_units_show_how_often_they_were_kept(open_page, hands):

@@ -1,4 +1,4 @@
-"""What goes wrong is said, and nothing typed is lost."""
+"""The page reports each failure, and keeps all typed text."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from browser.driving import SMALL, Server
 
 
 def children(process):
-    """The processes that a process started, and those that these started."""
+    """The child processes of a process, and their child processes."""
     found = subprocess.run(
         ["ps", "-e", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
     ).stdout
@@ -35,7 +35,7 @@ def test_a_killed_training_process_is_said_and_started_again(open_page, hands, s
     page.locator(".dots").nth(1).click()
     page.get_by_role("menuitem", name="Edit…").click()
     units = page.locator(".selection-form").get_by_label("units", exact=True)
-    units.fill("11")  # typed, and not sent yet
+    units.fill("11")  # typed and not sent yet
     for pid in children(server.process.pid):
         os.kill(pid, signal.SIGKILL)
     page.get_by_role("alert").filter(has_text="training process").wait_for()
@@ -94,7 +94,7 @@ def test_a_second_tab_takes_over_and_gives_back(open_page, hands):
     hands(second).step()
     hands(first).button("Use it here").click()
     second.get_by_text("Another tab uses the Lab now.").wait_for()
-    first.wait_for_function(f"() => {hands(first).STEP} === 1")  # the run is the same one
+    first.wait_for_function(f"() => {hands(first).STEP} === 1")  # the same run goes on
     hands(first).step()
 
 

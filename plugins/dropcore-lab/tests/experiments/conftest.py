@@ -1,4 +1,4 @@
-"""Running an experiment as the command line does, and a console that nobody sees."""
+"""Fixtures: run an experiment as the command line does, with a hidden console."""
 
 import argparse
 import io
@@ -23,7 +23,7 @@ def nowhere():
 
 @pytest.fixture
 def figures(monkeypatch):
-    """Keep the figures that are saved."""
+    """Record the figures that the experiment saves."""
     pytest.importorskip("matplotlib")
     found, save = [], plot.save
     monkeypatch.setattr(plot, "save", lambda fig, *where: found.append(fig) or save(fig, *where))
@@ -32,7 +32,7 @@ def figures(monkeypatch):
 
 @pytest.fixture
 def run(tmp_path, capsys):
-    """Run an experiment with these words; gives what it printed and where its picture is."""
+    """Run an experiment with arguments; returns its output and the path of its picture."""
     for module in ("sklearn", "matplotlib", "rich"):
         pytest.importorskip(module)
 

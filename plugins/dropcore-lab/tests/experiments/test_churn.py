@@ -1,4 +1,4 @@
-"""The experiment `churn`: its numbers against NumPy's own, and its words."""
+"""The experiment `churn`: its numbers, computed again with NumPy, and its sentences."""
 
 import numpy as np
 import pytest
@@ -57,7 +57,7 @@ def test_units_that_relu_put_to_0_do_not_look_like_kept_or_dropped_ones():
 def test_the_picture_shows_each_unit_as_it_is(run, figures):
     run("churn", "--printed-p 0.2 --p 0.5 --seeds 1 --steps 1")
     step = churn_steps.take(0.2, seed=0)
-    assert np.any(step.keep & (step.hidden == 0))  # else nothing is dashed
+    assert np.any(step.keep & (step.hidden == 0))  # otherwise no line is dashed
     assert "dashed: kept, and 0 by relu" in figures[0].get_supxlabel()
     for row, axes in enumerate(figures[0].axes[:5]):
         shown = [text.get_text() for text in axes.texts[2:6]]

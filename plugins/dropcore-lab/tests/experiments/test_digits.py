@@ -1,4 +1,4 @@
-"""The real data: what is split, scaled and made wrong."""
+"""The real data: the split, the scaling, and the wrong labels."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Training on the tape: what it shares with the loops written by hand."""
+"""Training on the tape, compared with the loops written by hand."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The experiment `ensemble`: its comparison against the laws, and its words."""
+"""The experiment `ensemble`: its comparison with the laws, and its sentences."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The registry of experiments, its options, and what happens without the optional packages."""
+"""The registry of experiments, its options, and its errors without the optional packages."""
 
 import argparse
 import subprocess

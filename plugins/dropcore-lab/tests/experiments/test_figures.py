@@ -1,4 +1,4 @@
-"""What settings achieved, compared in words."""
+"""Sentences that compare the results of settings."""
 
 import numpy as np
 import pytest

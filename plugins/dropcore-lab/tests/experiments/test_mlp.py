@@ -10,7 +10,7 @@ SIZES = (4, 7, 6, 3)
 
 
 def _network(p, dtype=np.float64):
-    """Build the same network with the same masks to come, every time."""
+    """Build a network; each call gives the same weights and the same later masks."""
     return mlp.Mlp(SIZES, p, stream=dropcore.Stream(11), rng=np.random.default_rng(5), dtype=dtype)
 
 
@@ -25,7 +25,7 @@ def test_gradients_match_finite_differences(p):
         network = _network(p)
         for layer in network.layers:
             if isinstance(layer, mlp.Linear):
-                layer.bias += 0.1  # a row with every unit dropped would sit on relu's kink at 0
+                layer.bias += 0.1  # else relu's input is 0 in a row with all units dropped
         return network
 
     x, labels = _rows()
@@ -35,7 +35,7 @@ def test_gradients_match_finite_differences(p):
     step = 1e-6
 
     def loss(place, index, change):
-        moved = build(p)  # anew, so that its first draws, and with them its masks, are the same
+        moved = build(p)  # a new network has the same first draws, and so the same masks
         weight, _ = list(moved.parameters())[place]
         weight[index] += change
         return mlp.cross_entropy(moved(x), labels)[0]

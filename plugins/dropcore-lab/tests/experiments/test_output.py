@@ -1,4 +1,4 @@
-"""What an experiment leaves behind when it cannot go on: a line, and no half file."""
+"""An experiment that fails prints one line, and leaves no incomplete file."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The experiment `placement`: where dropout stands, the variance shift, and the words."""
+"""The experiment `placement`: the place of dropout, the variance shift, and the sentences."""
 
 import argparse
 
@@ -59,7 +59,7 @@ def test_spatial_drops_whole_channels():
 def test_dropout_in_front_of_a_norm_shifts_the_variance_by_its_formula():
     model, x = _network("bn-before", p=0.5), _images(2000)
     y = model.conv1(x).data
-    # Of a mask's two values, 0 and 2 y: the mean square doubles, and the mean stays.
+    # An element becomes 0 or 2 y: the mean square doubles, and the mean is unchanged.
     expected = 2 * (y**2).mean(axis=(0, 2, 3)) - y.mean(axis=(0, 2, 3)) ** 2
     first, _ = variance._variances(model.train(), x)
     np.testing.assert_allclose(first, expected, rtol=0.03)
@@ -74,7 +74,7 @@ def test_a_short_training_has_the_shift_of_a_long_one(passes):
     shifts = []
     for place in ("bn-none", "bn-before"):
         model = _network(place)
-        for _ in range(passes):  # after 100 the running statistics are those of x
+        for _ in range(passes):  # after 100 passes the running statistics equal the statistics of x
             model(x)
         shifts.append(placement.variance_shift(model, x))
     assert shifts[0] == pytest.approx(1, abs=0.01)

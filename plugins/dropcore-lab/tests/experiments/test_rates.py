@@ -1,4 +1,4 @@
-"""The experiment `rates`, end to end and in its words."""
+"""The experiment `rates`: a whole run, and its sentences."""
 
 import argparse
 import io
@@ -32,7 +32,7 @@ def _run(out, *words):
 
 
 def _curves(train, val, accuracy):
-    """Make up what one rate measured: a value a seed, at one epoch."""
+    """Invented measurements of one rate: one value for each seed, at one epoch."""
     columns = (np.array(values, dtype=float)[:, None] for values in (train, val, accuracy))
     return rates.Curves(np.array([10]), *columns)
 

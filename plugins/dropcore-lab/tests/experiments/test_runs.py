@@ -1,4 +1,4 @@
-"""Every experiment, tiny and end to end."""
+"""A whole run of each experiment, with small settings."""
 
 import re
 
@@ -46,7 +46,7 @@ def test_one_seed_runs_and_is_judged_by_nothing(name, run, figures):
     said = printed.partition("What this run shows\n")[2].split("\n")
     said = [line for line in said if line.strip()]
     assert said[0].strip().startswith("- One seed cannot tell an effect from chance.")
-    assert len(said) == 2  # and where the picture is
+    assert len(said) == 2  # the second line is the path of the picture
     assert picture.exists()
     assert not re.search(r"\bnan\b", printed)
     assert "seeds" not in printed.replace("--seeds 5", "")
@@ -57,7 +57,7 @@ def test_one_seed_runs_and_is_judged_by_nothing(name, run, figures):
 
 
 @pytest.mark.parametrize("name", ["rates", "churn", "ensemble", "small-data"])
-def test_the_same_seeds_print_the_same(name, run):  # the others print times too
+def test_the_same_seeds_print_the_same(name, run):  # the other experiments also print times
     one, _ = run(name, TINY[name])
     same, _ = run(name, TINY[name])
     other, _ = run(name, f"{TINY[name]} --seeds 3")

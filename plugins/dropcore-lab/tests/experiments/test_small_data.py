@@ -1,4 +1,4 @@
-"""The experiment `small-data`: what is trained on how many rows, and the words."""
+"""The experiment `small-data`: the runs, their numbers of rows, and the sentences."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The experiment `variants`: which can take part, and the words."""
+"""The experiment `variants`: the variants that it can use, and its sentences."""
 
 import numpy as np
 import pytest

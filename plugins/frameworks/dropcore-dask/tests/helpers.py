@@ -1,4 +1,4 @@
-"""What the tests have in common."""
+"""Functions that several tests use."""
 
 import numpy as np
 
@@ -8,12 +8,12 @@ DRAW = dropcore.Stream(42, path=("dask",)).at(2**40)
 
 
 def same_bits(a, b):
-    """Whether two arrays are equal to the bit."""
+    """True if two arrays are bit-identical."""
     return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
 
 
 def values(shape, dtype=np.float32, seed=0):
-    """Numbers of both signs, with special ones among them."""
+    """Numbers of both signs, special values included."""
     n = int(np.prod(shape))
     x = np.random.default_rng([n, seed]).normal(size=n)
     x[::11] = np.resize([np.inf, -np.inf, -0.0, 1e-40, 60000.0], x[::11].size)

@@ -1,4 +1,4 @@
-"""What is refused, before a draw is taken and before anything is computed."""
+"""Bad calls raise before they take a draw, and before any computation."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ ONES = da.ones((4, 6), chunks=(2, 3))
 
 
 def unknown():
-    """An array of 24 elements in chunks of sizes that only their values say."""
+    """An array of 24 elements whose chunk sizes are known only after a computation."""
     flat = da.ones(24, chunks=5)
     return flat[flat > 0]
 
@@ -164,7 +164,7 @@ def test_a_chunk_that_is_not_what_dask_was_told():
 
 @dataclass(frozen=True, kw_only=True)
 class Halved(type(dropcore.get_variant("standard"))):
-    """Standard dropout with an inference rule of its own, which is not registered."""
+    """Standard dropout with another inference rule; the variant is not registered."""
 
     name = "standard"
 

@@ -1,4 +1,4 @@
-"""Whatever the chunks, the result is that of `dropcore.dropout` on the whole array, bit for bit."""
+"""For any chunks, the result is bit-identical to `dropcore.dropout` on the whole array."""
 
 import json
 import pickle
@@ -37,7 +37,7 @@ def chunked_shapes(draw):
 
 @st.composite
 def hows(draw, ndim):
-    """A planned variant and its options, for arrays of so many axes."""
+    """A planned variant and its options, for arrays of `ndim` axes."""
     names = ["standard", "alpha", *["droppath"][:ndim], *["spatial"][: max(ndim - 2, 0)]]
     variant = draw(st.sampled_from(names))
     if variant == "spatial":
@@ -172,7 +172,7 @@ def test_a_dask_array_that_is_a_block_of_a_larger_one(variant):
     assert same_bits(keep.compute(), dropcore.keep_mask((40, 50), 0.3, rng=DRAW)[13:])
 
 
-# ------------------------------------------------------------ where the draw comes from
+# ------------------------------------------------------------ sources of the draw
 
 
 def test_a_stream_gives_one_draw_a_call_however_often_it_is_computed():

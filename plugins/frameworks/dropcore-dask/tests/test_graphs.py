@@ -1,4 +1,4 @@
-"""Graphs: names that are the same each time, and tasks that carry an address and no arrays."""
+"""Graphs: names are reproducible, and tasks contain an address and no arrays."""
 
 import subprocess
 import sys
@@ -55,7 +55,7 @@ def test_what_differs_has_another_name():
         arguments = {"x": x, "p": 0.1, "training": True, "rng": DRAW} | call
         y, mask = dropcore_dask.dropout(**arguments)
         names += [y.name, mask.backward(y).name, mask.keep().name]
-    assert len(set(names)) == len(names) - 2  # the masks of the last two are those of the first
+    assert len(set(names)) == len(names) - 2  # the last two have the masks of the first
 
 
 def test_a_mask_is_a_deterministic_argument():

@@ -1,4 +1,4 @@
-"""With xarray; and Zarr arrays that are larger than the memory that is allowed."""
+"""Use with xarray, and with Zarr arrays larger than the memory limit."""
 
 import json
 import subprocess
@@ -76,7 +76,7 @@ def test_zarr_arrays_larger_than_memory(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     refused, kept = json.loads(done.stdout)
-    assert refused  # the limit is one
+    assert refused  # the memory limit is enforced
     assert abs(kept - 0.9) < 1e-3
     x = np.ones((1500, 1), np.float32)
     y, dx = (zarr.open_array(tmp_path / name, mode="r") for name in ("y", "dx"))

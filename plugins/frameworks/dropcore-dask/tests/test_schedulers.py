@@ -1,4 +1,4 @@
-"""The same values by threads, by processes and by workers that come and go."""
+"""The same values with threads, with processes, and with workers that start and stop."""
 
 import os
 import signal
@@ -32,14 +32,14 @@ HOWS = [
 
 
 def in_numpy(**how):
-    """y and the gradient of the whole arrays."""
+    """y and the gradient, computed by NumPy on the whole arrays."""
     x, dy = values(SHAPE), values(SHAPE, seed=1)
     y, mask = dropcore.dropout(x, 0.1, training=True, rng=DRAW, **how)
     return y, mask.backward(dy)
 
 
 def lazily(chunks, chunks_of_dy, **how):
-    """The same, not computed yet."""
+    """y and the gradient as Dask arrays that are not computed yet."""
     x, dy = values(SHAPE), values(SHAPE, seed=1)
     y, mask = dropcore_dask.dropout(
         da.from_array(x, chunks=chunks), 0.1, training=True, rng=DRAW, **how
@@ -70,7 +70,7 @@ def test_two_workers(client):
 
 
 def tasks_done(dask_worker):
-    """How many tasks a worker has run."""
+    """The number of tasks that a worker has run."""
     return dask_worker.state.executed_count
 
 
@@ -106,7 +106,7 @@ def test_a_graph_that_was_built_on_a_worker(client):
     assert same_bits(client.submit(build, mask.record()).result(), in_numpy()[0])
 
 
-# ------------------------------------------------------------ workers that come and go
+# ------------------------------------------------------------ workers that start and stop
 
 
 def slowly(block):

@@ -1,4 +1,4 @@
-"""A network whose batches are Dask arrays: the masks of NumPy, losses equal to rounding."""
+"""A network with Dask arrays as batches: masks as with NumPy, losses equal except for rounding."""
 
 import dask.array as da
 import dropcore_dask
@@ -15,7 +15,7 @@ def weights():
 
 
 def batch(step):
-    """Rows of 16 numbers, and which of them is the largest one of ten."""
+    """Rows of 16 numbers; the target is the largest of the first ten."""
     x = np.random.default_rng([1, step]).normal(size=(120, 16))
     return x, np.eye(10)[x[:, :10].argmax(axis=1)]
 
@@ -30,7 +30,7 @@ def step_of(x, target, first, second, drop):
 
 
 def train(run):
-    """Losses and masks of the steps, as `run` computes them."""
+    """Losses and masks of all steps; `run` computes each step."""
     first, second = weights()
     losses, masks = [], []
     for step in range(STEPS):
@@ -57,7 +57,7 @@ def test_a_run_on_two_workers_is_the_run_in_numpy(client):
 
         rows = 60 - 9 * step  # other chunks in each step
         x, target = (da.from_array(each, chunks=(rows, -1)) for each in batch(step))
-        columns = da.from_array(first, chunks=(-1, 32))  # the hidden units are cut, too
+        columns = da.from_array(first, chunks=(-1, 32))  # several chunks of hidden units
         *numbers, mask = step_of(x, target, columns, da.from_array(second, chunks=32), drop)
         return client.compute([*numbers, mask.keep(chunks=50)], sync=True)
 

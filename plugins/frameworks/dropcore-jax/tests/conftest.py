@@ -1,6 +1,6 @@
 import os
 
-# Before JAX begins: a CPU that is eight devices, for the tests that share an array out.
+# Set before JAX starts: eight CPU devices, for the tests with sharded arrays.
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
 os.environ["JAX_PLATFORMS"] = "cpu"
 
@@ -18,7 +18,7 @@ def _lower_as(rule):
 
 @pytest.fixture
 def plain():
-    """What is lowered on other platforms is on this one, too: JAX's own operations."""
+    """Lower to JAX's own operations on this platform too, as on the other platforms."""
     _lower_as(mlir.lower_fun(block.in_jax, multiple_results=False))
     yield
     _lower_as(block._lower_for_cpu)
@@ -26,7 +26,7 @@ def plain():
 
 @pytest.fixture(params=["compiled", "plain"])
 def either(request):
-    """The compiled call, and JAX's own operations."""
+    """Run a test with the compiled call, and with JAX's own operations."""
     if request.param == "plain":
         request.getfixturevalue("plain")
 
@@ -38,7 +38,7 @@ def mesh():
 
 @pytest.fixture(params=[AxisType.Auto, AxisType.Explicit], ids=str)
 def mesh8(request):
-    """Eight devices by 4 and 2, whose axes the compiler or the types decide."""
+    """A mesh of 4 by 2 devices, with automatic or explicit axes."""
     mesh = jax.make_mesh((4, 2), ("a", "b"), (request.param,) * 2)
     with jax.set_mesh(mesh):
         yield mesh

@@ -1,4 +1,4 @@
-"""Variants that have no compiled form, and those of other authors."""
+"""Variants without a compiled form, and variants of other authors."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ KEY = jax.random.key(3)
 
 @dataclass(frozen=True)
 class Halved(dropcore.PlannedVariant):
-    """Dropped elements become 7; an inference rule of its own."""
+    """A variant whose dropped elements become 7, with another inference rule."""
 
     name: ClassVar[str] = "halved"
 

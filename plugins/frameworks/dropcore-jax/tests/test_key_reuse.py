@@ -1,4 +1,4 @@
-"""`jax.debug_key_reuse` sees a key that is used twice, whatever uses it."""
+"""`jax.debug_key_reuse` finds each key that two calls use, whichever functions they are."""
 
 from functools import partial
 

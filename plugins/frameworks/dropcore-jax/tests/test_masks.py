@@ -1,4 +1,4 @@
-"""What a key means: the same mask as everywhere else, on every path through JAX."""
+"""A key gives the same mask on each path through JAX, and the mask that the core gives."""
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ import dropcore
 
 KEY = jax.random.key(3)
 DTYPES = [np.float32, np.float64, np.float16, jnp.bfloat16]
-# Shapes, and the axes along which a decision is shared.
+# Shapes and shared axes.
 SHARED = [
     ((), ()),
     ((0,), ()),
@@ -40,7 +40,7 @@ def array(shape, dtype=np.float32):
 
 
 def assert_as_numpy(x, p, **how):
-    """JAX gives what dropcore gives for the key's draw, to the bit."""
+    """The result in JAX is bit-identical to the core's result for the draw of the key."""
     expected, _ = dropcore.dropout(x, p, training=True, rng=draw_of(KEY), **how)
     for y in (
         dropout(KEY, x, p, training=True, **how),

@@ -1,4 +1,4 @@
-"""Elsewhere than on a CPU: the same masks and values, by JAX's own operations, run here."""
+"""The operations for platforms other than CPUs, run on the CPU: the same masks and values."""
 
 from functools import partial
 
@@ -52,7 +52,7 @@ def test_decisions_of_any_run(p):
 
 
 def test_ties():
-    n = 1 << 20  # of which one in 256 is decided by s(i)
+    n = 1 << 20  # s(i) decides one element in 256
     masking = block.Masking(0.1, 1.0, 0.0, 0.0, (False,))
     drop = jax.jit(partial(block.in_jax, masking=masking))
     y = drop(jax.random.key_data(KEY), jnp.zeros(2, jnp.uint32), jnp.ones(n))

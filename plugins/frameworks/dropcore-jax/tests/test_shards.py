@@ -1,4 +1,4 @@
-"""One mask for any sharding: each device makes its own part, and nothing goes between them."""
+"""One mask for any sharding: each device computes its part, without communication."""
 
 import itertools
 import re
@@ -46,14 +46,14 @@ def put(x, mesh, spec):
 
 
 def run(f, *operands):
-    """The result, computed without a word between devices."""
+    """The result of f, compiled without communication between devices."""
     compiled = jax.jit(f).lower(*operands).compile()
     assert re.findall(COLLECTIVE, compiled.as_text()) == []
     return compiled(*operands)
 
 
 def assert_as_shared_out(y, x, expected):
-    """y lies on the devices as x does, and has the values."""
+    """y has the sharding of x and the expected values."""
     assert y.sharding.is_equivalent_to(x.sharding, x.ndim)
     np.testing.assert_array_equal(y, expected)
 
@@ -136,7 +136,7 @@ def test_one_device_that_is_not_the_first():
 
 
 def of_device(key, x, spec):
-    """The block that this device has of X."""
+    """The block of X on this device."""
     names = (*spec, *(None,) * (x.ndim - len(spec)))
     offsets = [
         0 if name is None else jax.lax.axis_index(name) * length
@@ -182,7 +182,7 @@ def test_shard_map_over_one_of_two_axes(mesh8):
 
 @st.composite
 def cuts(draw):
-    """A shape, axes that share, and along each axis where it is cut."""
+    """A shape, shared axes, and the places of the cuts along each axis."""
     shape = draw(st.lists(st.integers(1, 9), min_size=0, max_size=5))
     shared = draw(st.sets(st.sampled_from(range(len(shape))))) if shape else set()
     places = [sorted({0, n, *draw(st.sets(st.integers(1, n), max_size=2))}) for n in shape]
@@ -214,7 +214,7 @@ def test_blocks_put_together_are_the_whole(cut, p):
     np.testing.assert_array_equal(y, whole)
 
 
-# Of 2^63 - 1 elements at the most: their shape, and where a block begins.
+# Shapes of at most 2^63 - 1 elements, and the offsets of a block.
 FAR = [
     ((2**40, 64), (2**30, 3)),
     ((2**20, 2**20, 2**22), (2**19, 7, 2**22 - 100)),

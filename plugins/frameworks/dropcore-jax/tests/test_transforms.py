@@ -1,4 +1,4 @@
-"""Derivatives of any order in both directions, vmap, and what is built on them."""
+"""Derivatives of any order in both modes, vmap, and transformations that use them."""
 
 from functools import partial
 

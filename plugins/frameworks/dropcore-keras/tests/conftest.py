@@ -1,4 +1,4 @@
-"""The tests run on the backend that KERAS_BACKEND names: once with torch, once with jax."""
+"""The tests use the backend that KERAS_BACKEND names; they run once with each of torch and jax."""
 
 import os
 

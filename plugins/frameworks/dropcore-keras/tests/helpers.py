@@ -5,7 +5,7 @@ import dropcore
 
 
 def array(x):
-    """Of a tensor of whichever backend, detached from its graph."""
+    """The NumPy array of a tensor of either backend, detached from its graph."""
     return keras.ops.convert_to_numpy(x)
 
 
@@ -14,13 +14,13 @@ def normal(*shape, dtype="float32"):
 
 
 def draw(seed, call=0):
-    """Of a layer's call: its seed generator holds the seed and the number of calls."""
+    """The draw of a layer's call: the seed generator holds the seed and the number of calls."""
     words = np.array([seed, call], "<u4")
     return dropcore.Stream(words.tobytes()).at(0)
 
 
 def gradient(layer, x, dy):
-    """Of the sum of dy * y, with respect to x."""
+    """The gradient of the sum of dy * y with respect to x."""
     if keras.backend.backend() == "jax":
         import jax
 

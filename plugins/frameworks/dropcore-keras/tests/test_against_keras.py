@@ -1,4 +1,4 @@
-"""Each layer beside Keras's own: dtypes, ranks, training or not, policies, rates, seeds."""
+"""Each layer compared with Keras's layer: dtypes, ranks, training, policies, rates, seeds."""
 
 import dropcore_keras
 import keras
@@ -25,7 +25,7 @@ def tensor(shape, dtype):
 
 
 def outcome(source, name, x, training=True, rate=0.4, dtype=None, **arguments):
-    """The result, or the exception."""
+    """The result of a call, or its exception."""
     layer = getattr(source, name)(rate, dtype=dtype, **arguments)
     try:
         return layer(x, training=training)
@@ -34,17 +34,17 @@ def outcome(source, name, x, training=True, rate=0.4, dtype=None, **arguments):
 
 
 def assert_alike(name, x, training=True, **arguments):
-    """What Keras's own layer computes, this one does: dtype and shape; in inference x itself."""
+    """dtype and shape agree with Keras's layer; in inference both return x itself."""
     theirs = outcome(keras.layers, name, x, training, **arguments)
     ours = outcome(dropcore_keras, name, x, training, **arguments)
-    if isinstance(theirs, Exception):  # dropcore's may know better
+    if isinstance(theirs, Exception):  # dropcore's layer may support more
         return
     if isinstance(ours, Exception):
         raise ours
     assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
     if not training or arguments.get("rate") in (0, 1):
         assert (ours is x) == (theirs is x)
-        if name != "AlphaDropout":  # where Keras's own divides by zero
+        if name != "AlphaDropout":  # Keras's AlphaDropout divides by zero here
             np.testing.assert_array_equal(array(ours), array(theirs))
 
 

@@ -1,4 +1,4 @@
-"""What is compiled drops what is not compiled drops, at each call: no mask is kept in a program."""
+"""Compiled and uncompiled calls have the same masks: no mask becomes a constant of a program."""
 
 import dropcore_keras
 import keras
@@ -32,7 +32,7 @@ def expected(name, call, seed=42, x=X):
 
 
 class Probe(keras.layers.Layer):
-    """A weight whose gradient is the sum of what it is given: so it tells what was dropped."""
+    """A layer whose weight has the sum of its input as gradient, and so records the mask."""
 
     def build(self, shape):
         self.kernel = self.add_weight(shape=shape[1:], initializer="zeros")
@@ -42,13 +42,13 @@ class Probe(keras.layers.Layer):
 
 
 class Kept(keras.callbacks.Callback):
-    """After each step, what the probe's weight was changed by."""
+    """A callback that records the change of the probe's weight after each step."""
 
     def on_train_begin(self, logs=None):
         self.before, self.changes = np.zeros(X.shape[1:], "float32"), []
 
     def on_train_batch_end(self, batch, logs=None):
-        # Compiled training keeps the weights to itself until the end of an epoch.
+        # Compiled training writes the weights back only at the end of an epoch.
         if BACKEND == "jax":
             self.model.jax_state_sync()
         now = array(self.model.layers[-1].kernel)
@@ -61,7 +61,7 @@ class Kept(keras.callbacks.Callback):
 @pytest.mark.parametrize("name", NAMES)
 def test_fit(name, jit_compile):
     model = keras.Sequential([keras.Input(X.shape[1:]), build(name), Probe()])
-    # loss = - mean of y, learning rate 1: each step adds the mean of what came through.
+    # loss = - mean of y, learning rate 1: each step adds the mean of the dropout layer's output.
     model.compile(
         keras.optimizers.SGD(1.0),
         lambda labels, y: -keras.ops.mean(y),
@@ -79,7 +79,7 @@ def test_fit(name, jit_compile):
         np.testing.assert_allclose(change, calls[first + step], rtol=1e-4, atol=1e-4)
 
 
-# ------------------------------------------------------------ functions of one's own
+# ------------------------------------------------------------ functions of a user
 
 
 @on_jax
@@ -110,7 +110,7 @@ def test_a_function_that_would_keep_the_seed_is_refused(name, seed):
         with pytest.raises(RuntimeError, match=r"same elements at each call .* stateless_call"):
             transform(lambda x: layer(x, training=True))(X)
     np.testing.assert_array_equal(jax.jit(lambda x: layer(x, training=False))(X), X)
-    layer(X, training=True)  # its state was not touched
+    layer(X, training=True)  # the compiled call left the state of the layer unchanged
     layer = build(name)
     dx = jax.grad(lambda x: (layer(x, training=True)).sum())(X)
     assert np.isfinite(dx).all()
@@ -165,5 +165,5 @@ def test_without_a_seed_torchs_generator_rules(name, backend):
     compiled = run(step)
     assert len(set(compiled)) == STEPS
     assert run(step) == compiled
-    if backend != "inductor":  # which has random numbers of its own
+    if backend != "inductor":  # inductor draws other random numbers
         assert compiled == run(lambda x: layer(x, training=True))

@@ -1,4 +1,4 @@
-"""Each layer: what it computes, and that it is Keras's in all else."""
+"""Each layer computes the core's values, and agrees with Keras's layer in everything else."""
 
 import inspect
 
@@ -11,7 +11,7 @@ from helpers import array, draw, gradient, normal
 import dropcore
 
 LAST, FIRST = ({"data_format": f"channels_{order}"} for order in ("last", "first"))
-# layer, its arguments, shape of an input, how dropcore says the same
+# layer, its arguments, shape of an input, the same options for dropcore
 CASES = [
     ("Dropout", {}, (8, 50), {}),
     ("Dropout", {"noise_shape": (None, 1, 7)}, (8, 5, 7), {"shared_axes": 1}),
@@ -35,7 +35,7 @@ def build(name, rate=0.4, /, seed=42, **arguments):
     return getattr(dropcore_keras, name)(rate, seed=seed, **arguments)
 
 
-# ------------------------------------------------------------ what is computed
+# ------------------------------------------------------------ values
 
 
 @every_case
@@ -89,7 +89,7 @@ def test_a_noise_shape_that_does_not_fit(noise_shape):
         build("Dropout", noise_shape=noise_shape)(normal(8, 4), training=True)
 
 
-# ------------------------------------------------------------ what is Keras's
+# ------------------------------------------------------------ agreement with Keras
 
 
 def parameters(function):
@@ -168,7 +168,7 @@ def test_a_checkpoint_computes_the_same_mask_again():
         weights = [variable.value for variable in first.weights + last.weights]
         return torch.autograd.grad(run().sum(), weights)
 
-    network(x)  # builds it
+    network(x)  # builds the network
     plain = gradients(lambda: network(x))
     again = gradients(lambda: torch.utils.checkpoint.checkpoint(network, x, use_reentrant=False))
     for one, other in zip(plain, again, strict=True):

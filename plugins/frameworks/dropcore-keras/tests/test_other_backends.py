@@ -1,4 +1,4 @@
-"""Backends that dropcore does not serve, and packages that are not there."""
+"""Backends that dropcore does not support, and packages that are not installed."""
 
 import os
 import subprocess

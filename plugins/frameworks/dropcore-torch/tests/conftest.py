@@ -1,4 +1,4 @@
-"""Both paths of dropout that is called line by line; see `dropcore_torch.paths`."""
+"""Fixtures for both paths of an uncompiled dropout; see `dropcore_torch.paths`."""
 
 import dropcore_torch
 import pytest
@@ -7,7 +7,7 @@ from dropcore_torch import paths, situation
 
 @pytest.fixture(scope="session")
 def built_node():
-    """The node in C++; a compiler that is missing is an error here."""
+    """The node in C++; without a compiler, this fixture raises."""
     before = paths.in_use()
     dropcore_torch.build_node()
     paths.use(before)
@@ -15,7 +15,7 @@ def built_node():
 
 @pytest.fixture(params=["function", "node"])
 def path(request, built_node):
-    """Run a test over each path."""
+    """Each of the two paths, one test for each."""
     before = paths.in_use()
     paths.use(request.param)
     yield request.param
@@ -24,6 +24,6 @@ def path(request, built_node):
 
 @pytest.fixture
 def as_before(monkeypatch):
-    """Let the process forget that it has been in a block: compiled graphs split after that."""
+    """After the test, clear the record of blocks: with it, later compiled graphs would split."""
     for module, name in ((situation, "_of_parts"), (paths, "_of_parts"), (paths, "dropout")):
         monkeypatch.setattr(module, name, getattr(module, name))

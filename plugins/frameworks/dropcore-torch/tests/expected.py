@@ -1,4 +1,4 @@
-"""What the core does with the draw that a call is to take; tests compare with it."""
+"""The core's result for the draw that a call is to take; tests compare with this result."""
 
 import ml_dtypes
 import numpy as np
@@ -31,7 +31,7 @@ def core(x, p, draw, **options):
 
 
 def same_bits(tensor, array):
-    """Whether a tensor has exactly the elements of an array, zeros' signs and nans too."""
+    """True if a tensor and an array have equal elements, signs of zeros and nans included."""
     ours = array_of(tensor)
     assert ours.dtype == array.dtype
     assert ours.shape == array.shape

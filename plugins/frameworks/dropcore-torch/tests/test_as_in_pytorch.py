@@ -1,4 +1,4 @@
-"""After `convert` a model does what it did: PyTorch's module beside the converted one."""
+"""`convert` changes only the masks: PyTorch's module is compared with the converted one."""
 
 import copy
 import itertools
@@ -39,7 +39,7 @@ def both(plain):
 
 
 def called(function):
-    """What a call gives, and its exception and warnings."""
+    """The result of a call, or its exception, and its warnings."""
     torch.manual_seed(SEED)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -52,13 +52,13 @@ def called(function):
         "warns": [
             (each.category, str(each.message))
             for each in caught
-            if "Triggered internally" not in str(each.message)  # those come once a process
+            if "Triggered internally" not in str(each.message)  # comes once in a process
         ],
     }
 
 
 def hooked(module, hook, seen):
-    """The module with a hook that notes what it sees."""
+    """The module with a hook that records the arguments of the hook."""
     if hook == "forward":
         return module.register_forward_hook(lambda _, args, y: seen.append(y is args[0]))
     if hook == "full backward":
@@ -72,7 +72,7 @@ def hooked(module, hook, seen):
 
 
 def facts_of_step(module, shape, place, hook):
-    """All that a caller can see of one training step through a module, but the values."""
+    """All that a caller can see of one training step through a module, except the values."""
     seen = []
     handle = hooked(module, hook, seen)
     leaf = torch.rand(shape).add_(1).requires_grad_(place != "detached")
@@ -110,7 +110,7 @@ def test_a_dropout_module_does_all_that_pytorch_s_does(kind, rank):
 
 
 def shared_axes(module, shape):
-    """The axes along which a module, in some draws, always decides alike; None if it raises."""
+    """The axes along which all masks of some draws are constant; None if the module raises."""
     torch.manual_seed(SEED)
     shared = set(range(len(shape)))
     for _ in range(8):
@@ -172,7 +172,7 @@ def test_a_dropout_module_takes_and_refuses_what_pytorch_s_does_for_p(kind, p):
 
 
 def facts_of_layer(layer, x, call, hook="none"):
-    """All that a caller can see of a step through a layer, but the values."""
+    """All that a caller can see of one step through a layer, except the values."""
     seen = []
     handle = hooked(layer, hook, seen)
     before = x.detach().clone()

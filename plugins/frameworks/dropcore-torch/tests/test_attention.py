@@ -1,4 +1,4 @@
-"""Attention with dropout: by blocks as by the plain form, with the mask of `dropout`."""
+"""Attention with dropout: blocks and the plain form agree, with the mask of `dropout`."""
 
 import subprocess
 import sys
@@ -34,7 +34,7 @@ def heads(*shape, dtype=torch.float64, seed=0):
 
 
 def all_weights(q, k, v, mask, causal=False, scale=None, gqa=False, p=0.3):
-    """The plain form, of PyTorch's operators and `dropout`."""
+    """The plain form: PyTorch's operators and `dropout`."""
     if gqa:
         k, v = (x.repeat_interleave(q.shape[-3] // x.shape[-3], -3) for x in (k, v))
     scale = q.shape[-1] ** -0.5 if scale is None else scale
@@ -53,7 +53,7 @@ def is_by_blocks(y):
 
 
 def both(q, k, v, mask=None, causal=False, scale=None, gqa=False, p=0.3):
-    """y and all gradients by blocks, and by the plain form."""
+    """y and all gradients, computed in blocks and in the plain form."""
     own = [x.clone().requires_grad_() for x in (q, k, v)]
     if mask is not None and mask.is_floating_point():
         mask = mask.clone().requires_grad_()

@@ -1,4 +1,4 @@
-"""`audit`: what drops in a step, by whom; and the model, the inputs and the generators stay."""
+"""`audit` reports each dropout of a step, and changes no model, input or generator."""
 
 import copy
 import random
@@ -21,7 +21,7 @@ import dropcore
 
 
 class Through(nn.Module):
-    """A model that is one function of its input and of modules of its own."""
+    """A model that applies one function to its input and its modules."""
 
     def __init__(self, function, **modules):
         super().__init__()
@@ -258,7 +258,7 @@ def test_checkpoints_compute_again(reentrant):
 
 
 class Stateful(nn.Module):
-    """Changes all that a module can."""
+    """A module that changes all the state that a module can change."""
 
     def __init__(self):
         super().__init__()

@@ -9,7 +9,7 @@ from torch.utils.checkpoint import checkpoint
 
 import dropcore
 
-# What PyTorch does itself when it first enters forward mode
+# PyTorch itself causes this warning when a process first enters forward mode
 pytestmark = [
     pytest.mark.usefixtures("path"),
     pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),
@@ -109,7 +109,7 @@ def gradients(run, variant):
     x = torch.from_numpy(np.random.default_rng(0).normal(size=(8, 16)).astype(np.float32))
     torch.manual_seed(SEED)
     x.requires_grad_()
-    for _ in range(2):  # the second step's draws follow the first one's
+    for _ in range(2):  # the second step takes the draws after those of the first step
         run(model, x).sum().backward()
     return [x.grad, *(each.grad for each in model.parameters())]
 
@@ -124,7 +124,7 @@ def test_checkpointing_gives_the_gradients_of_the_run_without_it(reentrant, vari
 
 
 def test_checkpointing_without_pytorch_s_generator_gives_other_gradients():
-    """Else the test above would have tested nothing."""
+    """This shows that the test above can fail."""
 
     def run(model, x):
         return checkpoint(model, x, use_reentrant=False, preserve_rng_state=False)
@@ -155,7 +155,7 @@ def test_autocast(dtype):
 
 
 class Doubling(dropcore.FreeVariant):
-    """Of two inputs, with a rule for inference: y = 2 * x + p * other."""
+    """A variant with two inputs and a rule for inference: y = 2 * x + p * other."""
 
     name = "doubling"
     inputs = ("x", "other")
@@ -174,7 +174,7 @@ class Doubling(dropcore.FreeVariant):
 
 
 class Rows(dropcore.DecidingVariant):
-    """Keeps the first of its rows."""
+    """A variant that keeps the first row of its input."""
 
     name = "rows"
 
@@ -240,7 +240,7 @@ def test_inputs_that_are_missing_or_too_many(other):
 
 @pytest.mark.parametrize("variant", ["standard", "alpha"])
 def test_a_tangent_of_another_dtype(variant):
-    """PyTorch allows it: the slope is the same."""
+    """PyTorch allows such a tangent; the derivative is the same."""
     for dtype, other in ((torch.float64, torch.float16), (torch.float32, torch.float64)):
         with forward_ad.dual_level():
             x = forward_ad.make_dual(torch.ones(50, dtype=dtype), torch.full((50,), 3, dtype=other))

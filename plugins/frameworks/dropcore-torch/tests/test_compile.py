@@ -1,4 +1,4 @@
-"""torch.compile, and the operators on which it rests."""
+"""torch.compile, and the operators that compiled graphs call."""
 
 import copy
 import functools
@@ -108,9 +108,9 @@ def test_a_checkpoint_compiled():
         assert torch.equal(one, other)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler's own
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # warnings of PyTorch's compiler
 def test_the_default_compiler():
-    """It draws integers of its own, from PyTorch's seed."""
+    """The default compiler draws other integers than an uncompiled call, from PyTorch's seed."""
     drop = Dropout(0.5)
     fast = torch.compile(lambda x: drop(x * 2) + 1, fullgraph=True)
     y, dx = run(fast, torch.ones(50, 20))
@@ -126,7 +126,7 @@ class Own(type(dropcore.get_variant("standard"))):
 
 
 class Standard(type(dropcore.get_variant("standard"))):
-    """Of a name that is another's."""
+    """A variant with the name of another variant."""
 
 
 @pytest.mark.parametrize("kind", [Own, Standard])

@@ -1,8 +1,8 @@
 """Compiled or not, a call takes the same draw: whatever `rng` is, and whatever it was before.
 
-A compiler takes for a constant what it does not know better, and tells objects apart by their
-ids, which come again: so each function is called some times, with objects that are gone after
-the call.
+A compiler can mistake a value for a constant, and it identifies objects by their ids, which
+CPython uses again for later objects. So each function is called several times, with objects
+that are freed after the call.
 """
 
 import copy
@@ -20,7 +20,7 @@ import dropcore
 STEPS = 12
 STREAM = dropcore.Stream(7)
 BACKENDS = ["eager", "aot_eager", "inductor"]
-# Of the default compiler's own.
+# Warnings of the default compiler.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf"),
@@ -41,7 +41,7 @@ def with_rng(x, rng):
 
 
 def assert_same_draws(plain, fast, arguments, before=lambda step: None):
-    """Both functions give the same y and dx, step by step, each step another."""
+    """Both functions give the same y and dx at each step, and no two steps give the same y."""
     seen = set()
     for step in range(STEPS):
         results = []
@@ -58,7 +58,7 @@ def assert_same_draws(plain, fast, arguments, before=lambda step: None):
     return len(seen)
 
 
-# Of kinds that are inputs of one graph: what `rng` is at a step.
+# The value of `rng` at a step, for kinds that are inputs of one graph.
 ARGUMENTS = {
     "none": lambda i: None,
     "draws of one stream": lambda i: STREAM.at(i),
@@ -74,7 +74,7 @@ ARGUMENTS = {
     "draws as tensors": lambda i: draw_as_tensor(STREAM.at(i)),
     "seeds in a tensor": lambda i: draw_of_seed(torch.tensor([i, -i])),
 }
-# Of kinds that no graph takes: it is left for them.
+# The same for kinds that no graph takes as inputs: the call is not part of a graph.
 LINE_BY_LINE = {
     "seed sequences": lambda i: np.random.SeedSequence(i),
 }
@@ -85,7 +85,7 @@ LINE_BY_LINE = {
 def test_rng_is_an_input_of_the_graph(kind, backend):
     fast = torch.compile(with_rng, backend=backend, fullgraph=True)
     seen = assert_same_draws(with_rng, fast, lambda step: (ARGUMENTS[kind](step),))
-    assert seen == STEPS  # of one key too: PyTorch's generator is set anew each time
+    assert seen == STEPS  # also with one key: PyTorch's generator is seeded again before each call
 
 
 @pytest.mark.parametrize("kind", sorted({*ARGUMENTS} - {"large integers"}))
@@ -99,7 +99,7 @@ def test_one_graph_is_enough_for_any_rng_of_a_kind(kind):
     fast = torch.compile(with_rng, backend=count, fullgraph=True)
     for step in range(STEPS):
         fast(torch.ones(20), ARGUMENTS[kind](step))
-    assert len(graphs) <= 2  # of an integer the second one, when it is seen to change
+    assert len(graphs) <= 2  # an integer that changes costs a second graph
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -268,7 +268,7 @@ def test_variants_as_objects(backend):
     )
     x = torch.ones(6, 5, 4)
     for step in range(STEPS):
-        variant = dropcore.get_variant("spatial", channel_axis=step % 3)  # gone after the call
+        variant = dropcore.get_variant("spatial", channel_axis=step % 3)  # freed after the call
         if variant.batch_axis == variant.channel_axis:
             variant = dropcore.get_variant("alpha", fixed_mean=step / 8)
         draw = STREAM.at(step)
@@ -316,7 +316,7 @@ def test_the_draw_of_a_seed(seed):
 
 
 def test_the_draw_of_the_words_of_a_seed():
-    """They are its bytes: as JAX's keys and Keras's seeds are taken."""
+    """The words of a tensor are the bytes of the seed, as for JAX's keys and Keras's seeds."""
     words = torch.tensor([5, 2**32 - 1])
     of_bytes = dropcore.Stream(b"\5\0\0\0\xff\xff\xff\xff").at(0)
     for dtype in torch.int64, torch.uint32:

@@ -153,7 +153,7 @@ def test_what_is_no_module_is_refused(swap):
 
 
 class DropPath(nn.Module):
-    """As those of timm and torchvision: rows dropped by random numbers of its own."""
+    """A module as in timm and torchvision: it drops rows by its own random numbers."""
 
     def __init__(self, drop_prob):
         super().__init__()
@@ -174,7 +174,7 @@ class WordDropout(_DropoutNd):
 
 
 class Dropping(nn.Module):
-    """A container, which drops nothing itself."""
+    """A container that drops nothing itself."""
 
     def __init__(self):
         super().__init__()
@@ -182,7 +182,7 @@ class Dropping(nn.Module):
 
 
 class Reader(nn.Module):
-    """Reads p of one module and calls the other."""
+    """A module that reads p of one module and calls the other module."""
 
     def __init__(self):
         super().__init__()
@@ -195,7 +195,7 @@ class Reader(nn.Module):
 
 
 def replaced(module):
-    module.forward = functools.partial(type(module).forward, module)  # as hooks of others do
+    module.forward = functools.partial(type(module).forward, module)  # as other libraries' hooks do
     return module
 
 

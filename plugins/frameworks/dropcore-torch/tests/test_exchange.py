@@ -1,4 +1,4 @@
-"""The function's path where PyTorch has no exchange of C structs: tensors asked in Python."""
+"""The function's path for a PyTorch without exchange of C structs: Python reads the tensors."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ EXCHANGE = "__dlpack_c_exchange_api__"
 
 @pytest.mark.skipif(not hasattr(torch.Tensor, EXCHANGE), reason="this is how all of it ran")
 def test_without_pytorch_s_exchange():
-    """PyTorch of before it: the same tests, its tensors asked in Python."""
+    """The same tests as for an older PyTorch: Python reads the properties of the tensors."""
     code = (
         f"import sys, pytest, torch; delattr(torch.Tensor, {EXCHANGE!r}); "
         f"sys.exit(pytest.main(sys.argv[1:]))"

@@ -24,7 +24,7 @@ def tensor(*shape, dtype=torch.float32, seed=0):
 
 
 def layouts(x):
-    """The same elements in other places of memory."""
+    """Tensors with the same elements and different memory layouts."""
     axes = tuple(range(x.dim() - 1, -1, -1))
     yield x
     yield x.permute(axes).contiguous().permute(axes)
@@ -219,7 +219,7 @@ def test_a_read_only_array_behind_a_tensor_is_not_written():
     array = np.arange(12, dtype=np.float32).reshape(3, 4)
     array.flags.writeable = False
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # once a process
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # once
         x = torch.from_numpy(array)
     y = dropout(x, 0.5, True, rng=STREAM.at(0))
     assert same_bits(y, core(x, 0.5, STREAM.at(0))[0])
@@ -229,7 +229,7 @@ def test_a_read_only_array_behind_a_tensor_is_not_written():
 def test_a_tensor_that_is_negated_when_it_is_read():
     x = torch.tensor([[1 + 2j]] * 40).conj().imag
     assert x.is_neg()
-    for each in x, x[:1]:  # one element is contiguous
+    for each in x, x[:1]:  # a single element is contiguous
         y = dropout(each, 0, True)
         assert torch.equal(y, torch.full_like(y, -2))
     y = dropout(x, 0.5, True, rng=dropcore.Stream(1).at(2))
@@ -256,7 +256,7 @@ def test_in_place_is_refused_where_it_would_break_the_graph():
     with pytest.raises(RuntimeError, match="leaf"):
         dropout(leaf, 0.5, True, inplace=True)
     assert torch.equal(leaf.detach(), torch.ones(4))
-    y = leaf.exp()  # its backward needs y
+    y = leaf.exp()  # the backward pass of exp needs y
     dropout(y, 0.5, True, inplace=True)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         y.sum().backward()

@@ -1,4 +1,4 @@
-"""`install`: PyTorch's operators drop by dropcore, where it has an answer; and all is put back."""
+"""`install`: PyTorch's operators use dropcore for supported calls; `uninstall` restores all."""
 
 import copy
 import sys
@@ -26,7 +26,7 @@ DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
 
 
 def state():
-    """All that PyTorch's dispatcher knows of the operators."""
+    """All that PyTorch's dispatcher has registered for the operators."""
     return [
         (torch._C._dispatch_dump(f"aten::{name}"), torch._C._dispatch_dump_table(f"aten::{name}"))
         for name in OPERATORS
@@ -51,7 +51,7 @@ def seeded(function, *arguments):
 
 
 def with_and_without(function, *arguments):
-    """What a function gives with dropcore installed, and what it gives without."""
+    """The result of a function with dropcore installed, and the result without."""
     without = outcome(function, *arguments)
     with installed():
         return outcome(function, *arguments), without
@@ -61,7 +61,7 @@ def outcome(function, *arguments):
     try:
         return seeded(function, *copy.deepcopy(arguments))
     except Exception as error:
-        return type(error), str(error)[:90]  # the end may list the kernels that there are
+        return type(error), str(error)[:90]  # the end can be a list of the registered kernels
 
 
 def bits(x):
@@ -170,7 +170,7 @@ def test_the_masks_of_a_converted_model():
     with installed():
         y = seeded(model, x)
     dropcore_torch.convert(model)
-    torch.testing.assert_close(y, seeded(model, x))  # the same is zero, in a sum of many
+    torch.testing.assert_close(y, seeded(model, x))  # the same elements are zero; sums round
     assert torch.equal(y == 0, seeded(model, x) == 0)
 
 
@@ -213,16 +213,16 @@ def test_a_checkpoint_drops_alike():
 def test_torchscript_is_served():
     model = torch.jit.script(nn.Sequential(nn.Dropout(0.5)))
     with installed():
-        for _ in range(3):  # the second time it is optimised
+        for _ in range(3):  # the second call is optimised
             assert same(seeded(model, X), seeded(functional.dropout, X, 0.5, True))
     assert not same(seeded(model, X), seeded(functional.dropout, X, 0.5, True))
 
 
-# ------------------------------------------------------ what dropcore has no answer for
+# ------------------------------------------------------ calls that dropcore leaves to PyTorch
 
 
 class Doubled(torch.Tensor):
-    """A subclass with code for operators: what they give is doubled."""
+    """A subclass with code for operators: it doubles their results."""
 
     @staticmethod
     def __new__(cls, inner):
@@ -265,7 +265,7 @@ OTHERS = {
 
 
 def shown(y):
-    """A result that can be compared."""
+    """A result in a form that can be compared."""
     if isinstance(y, torch.Tensor):
         if type(y) in (Doubled, Named):
             y = y.inner if isinstance(y, Doubled) else y.as_subclass(torch.Tensor)
@@ -280,7 +280,7 @@ def shown(y):
 def test_other_tensors_are_pytorch_s(kind, p):
     x = OTHERS[kind]()
     if kind == "sparse" and p == 1:
-        x = torch.zeros(4, 4).to_sparse()  # of more, PyTorch gives memory as it lies
+        x = torch.zeros(4, 4).to_sparse()  # for larger tensors PyTorch returns uninitialised memory
     for function in (F.dropout, torch.dropout, torch.native_dropout, F.alpha_dropout):
         arguments = (p, True) if function in (torch.dropout, torch.native_dropout) else (p,)
         ours, theirs = with_and_without(lambda f=function, a=arguments: f(x, *a))
@@ -409,7 +409,7 @@ def test_an_exported_model_is_pytorch_s():
 
 
 def test_twice_is_once():
-    uninstall()  # of nothing
+    uninstall()  # nothing is installed
     install()
     once = state()
     install()
@@ -504,7 +504,7 @@ def test_beside_a_library_that_overrides_the_same(key, first):
         install()
     with torch.inference_mode(key == "CPU"):
         y = seeded(F.dropout, x, 0.5)
-        if first:  # who came last answers
+        if first:  # the last one installed serves the calls
             assert torch.equal(y, seeded(functional.dropout, x, 0.5, True))
             assert F.dropout(torch.arange(3), 0.0) is not None
         else:

@@ -1,4 +1,4 @@
-"""What is kept for backward is PyTorch's saved tensors: freed, refused and hooked as they are."""
+"""Tensors kept for backward are saved tensors of PyTorch: same release, errors and hooks."""
 
 import gc
 import weakref
@@ -12,7 +12,7 @@ from torch.autograd.graph import save_on_cpu, saved_tensors_hooks
 
 import dropcore
 
-# What PyTorch does itself when it first enters forward mode
+# PyTorch itself causes this warning when a process first enters forward mode
 pytestmark = [
     pytest.mark.usefixtures("path"),
     pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),
@@ -22,7 +22,7 @@ DRAW = dropcore.Stream(5).at(9)
 
 
 class Halves(dropcore.DecidingVariant):
-    """It brings its own decisions."""
+    """A variant that makes its own decisions."""
 
     name = "halves"
 
@@ -34,7 +34,7 @@ class Halves(dropcore.DecidingVariant):
 
 
 class Squared(dropcore.FreeVariant):
-    """It saves the input itself."""
+    """A variant that saves its input."""
 
     name = "squared"
 
@@ -94,7 +94,7 @@ def test_a_loss_that_is_kept_holds_nothing(options, order):
 
 
 def test_nothing_else_holds_the_bits():
-    """Sixty losses of large tensors, in bytes that their graphs keep from being freed."""
+    """The bytes that the graphs of sixty losses of large tensors keep from being freed."""
     x, alive = torch.ones(1 << 16, requires_grad=True), []
 
     def pack(tensor):
@@ -171,7 +171,7 @@ def test_forward_mode_and_second_derivatives_of_any_layout(options, order):
     "options", [{}, {"shared_axes": 1}, {"variant": "alpha"}, {"inplace": True}], ids=str
 )
 def test_with_p_0_it_is_the_input_itself(options, order, p):
-    """As of torch.nn.functional.dropout; and one draw is taken, as for any p."""
+    """As in torch.nn.functional.dropout; and the call takes one draw, as for any p."""
     x = leaf(order)
     torch.manual_seed(3)
     assert dropout(x, p, True, **options) is x

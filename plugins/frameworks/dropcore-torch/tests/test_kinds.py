@@ -1,4 +1,4 @@
-"""Every kind of tensor that PyTorch's own dropout takes: computed, or handed to PyTorch's own."""
+"""Each kind of tensor that PyTorch's dropout accepts: dropcore computes, or calls PyTorch's."""
 
 import functools
 import itertools
@@ -26,7 +26,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 pytestmark = pytest.mark.usefixtures("path")
 
 SHAPE = (2, 3, 4, 5, 2)
-RANKS = {nn.Dropout1d: 3, nn.Dropout2d: 4}  # that they take in silence; all others 5
+RANKS = {nn.Dropout1d: 3, nn.Dropout2d: 4}  # ranks accepted without a warning; 5 for all others
 THEIRS = {
     Dropout: nn.Dropout,
     Dropout1d: nn.Dropout1d,
@@ -38,11 +38,11 @@ THEIRS = {
 
 
 class Plain(torch.Tensor):
-    """Without code of its own."""
+    """A subclass without code."""
 
 
 class Wrapping(torch.Tensor):
-    """Whose functions are PyTorch's, called by its own."""
+    """A subclass whose code calls PyTorch's functions."""
 
     @classmethod
     def __torch_function__(cls, function, types, args=(), kwargs=None):
@@ -50,7 +50,7 @@ class Wrapping(torch.Tensor):
 
 
 class OfATable(torch.Tensor):
-    """Which knows PyTorch's functions by name, and no others."""
+    """A subclass with a table of PyTorch's functions; it refuses all other functions."""
 
     @classmethod
     def __torch_function__(cls, function, types, args=(), kwargs=None):
@@ -64,7 +64,7 @@ class OfATable(torch.Tensor):
 
 
 class Duck:
-    """No tensor, but PyTorch's functions take it."""
+    """Not a tensor; PyTorch's functions accept it all the same."""
 
     def __init__(self, shape):
         self.shape = shape
@@ -136,12 +136,12 @@ KINDS = {
     "a subclass of a table": lambda shape: strided(shape).as_subclass(OfATable),
     "a duck": Duck,
 }
-# What no dropout is defined on, where PyTorch's says so more or less clearly.
+# Kinds on which no dropout is defined; PyTorch's error texts are not always clear.
 REFUSED = (TypeError, RuntimeError, NotImplementedError, ValueError, AssertionError)
 
 
 def outcome(call, kind, module=None):
-    """What a call gives of a tensor of that kind, and the tensor."""
+    """The result of a call with a tensor of that kind, and the tensor."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         x = KINDS[kind](shape_for(module))
@@ -160,7 +160,7 @@ def assert_alike(result, expected):
     ours, x = result
     theirs, other = expected
     if isinstance(theirs, Exception):
-        return  # ours may know more, or say it better
+        return  # our error text may differ
     assert not isinstance(ours, Exception), ours
     assert type(ours) is type(theirs)
     if not isinstance(theirs, torch.Tensor):
@@ -226,7 +226,7 @@ def test_gradients(kind, name):
 THEIRS_BY_NAME = {kind.__name__: (kind, theirs) for kind, theirs in THEIRS.items()}
 
 
-# ----------------------------------------------------------------- who looks on
+# ----------------------------------------------------------------- modes and hooks
 
 
 @pytest.mark.parametrize("module", THEIRS)
@@ -297,7 +297,7 @@ def test_distributed_tensors(mesh):
         assert_alike(ours, others)
 
 
-# --------------------------------------------------------------- what is no tensor
+# --------------------------------------------------------------- other inputs than tensors
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -14,7 +14,7 @@ import dropcore
 
 pytestmark = pytest.mark.usefixtures("path")
 
-NOTHING = 5e-324  # above 0, and yet drops nothing: then outputs are those without dropout
+NOTHING = 5e-324  # above 0, and still drops nothing: outputs are as without dropout
 CLEAR = (AssertionError, RuntimeError, TypeError, ValueError)
 
 # --------------------------------------------------------------- attention dropout
@@ -122,7 +122,7 @@ def assert_both_refuse(plain, ours, *arguments, **options):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-# Added to 3 samples of 5 queries and 6 keys, and 2 heads.
+# Masks for 3 samples of 5 queries and 6 keys, and 2 heads.
 BAD_MASKS = {
     "integers": {"attn_mask": torch.zeros(5, 6, dtype=torch.int64)},
     "bytes": {"attn_mask": torch.zeros(5, 6, dtype=torch.uint8)},
@@ -285,7 +285,7 @@ def test_recurrent_layers_are_pytorch_s_where_nothing_is_dropped(kind, options, 
 
 
 def test_layers_drop_between_them_alone():
-    """p = 1 leaves each layer after the first without input."""
+    """With p = 1 each layer after the first receives zeros."""
     plain, ours = recurrents(nn.GRU)
     ours.dropout = 1.0
     x = torch.randn(6, 2, 4)
@@ -304,7 +304,7 @@ def test_layers_drop_between_them_alone():
     assert torch.equal(ours.eval()(x)[0], plain(x)[0])
 
 
-# Given to layers of width 4 and 5 for 6 places of 2 samples, or 3 where packed.
+# For layers of widths 4 and 5: 6 places of 2 samples, or of 3 samples in a packed sequence.
 BAD_INPUTS = {
     "width": lambda x: x[..., :3],
     "0-D": lambda x: x[0, 0, 0],
@@ -360,7 +360,7 @@ def test_states_that_pytorch_refuses(kind, bad, bad_place):
     assert_both_refuse(plain, ours, x, spoil(states))
     for lengths in ([6, 3], [3, 6]):
         packed = pack_padded_sequence(x, lengths, enforce_sorted=False)
-        # PyTorch's LSTM looks at no states here, and reads beyond their end.
+        # PyTorch's LSTM does not check states here, and reads beyond their end.
         assert_both_refuse(ours if kind is nn.LSTM else plain, ours, packed, spoil(states))
     if bad in ("layers", "more layers", "width", "dtype"):
         single = spoil(states)
@@ -395,7 +395,7 @@ def test_states_as_a_list():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_other_weights_for_one_call(kind):
-    """The checks are of the weights that a call is given."""
+    """The call checks the weights that it receives."""
     plain, ours = recurrents(kind)
     x = torch.randn(6, 2, 4, dtype=torch.float64)
     weights = {name: each.detach().double() for name, each in plain.named_parameters()}

@@ -1,4 +1,4 @@
-"""Large outputs: memory of NumPy's, kept for the next one."""
+"""Large outputs: memory allocated by NumPy, kept for the next output."""
 
 import gc
 import threading
@@ -33,7 +33,7 @@ def kept():
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_large_outputs(dtype):
-    """They lie in memory of NumPy's, and are tensors like all others."""
+    """Large outputs lie in memory that NumPy allocated; nothing else about the tensors differs."""
     size = (1 << 22) // torch.empty((), dtype=dtype).element_size()
     for n in size - 1, size, 3 * size + 5:
         x = torch.full((n,), 2.0, dtype=dtype, requires_grad=True)
@@ -74,7 +74,7 @@ def test_memory_is_kept_and_used_again():
         lambda y: y.numpy(),
         lambda y: np.from_dlpack(y),
         lambda y: y.untyped_storage(),
-        lambda y: (y * 2).requires_grad_() * y,  # it is saved for backward
+        lambda y: (y * 2).requires_grad_() * y,  # the product is saved for backward
     ],
 )
 def test_memory_that_something_shares_is_not_used_again(share):

@@ -1,4 +1,4 @@
-"""Models of others: every dropout of theirs is served, and nothing else about them changes."""
+"""Models of other libraries: dropcore serves each of their dropouts and changes nothing else."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ import timm  # noqa: E402, once torchvision can be imported
 import transformers as hf  # noqa: E402
 from timm.models import vision_transformer as vit  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # theirs
+pytestmark = pytest.mark.filterwarnings("ignore")  # warnings of these libraries
 
 P = 0.2
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -129,7 +129,7 @@ def test_a_step_of_each_model_that_is_timed(name):
         loss = real.loss_of(model, inputs)
     convert(model)
     torch.manual_seed(0)
-    if name == "lstm":  # the others read p of modules, or draw elsewhere in another order
+    if name == "lstm":  # the other models read p of modules, or draw in another order
         torch.testing.assert_close(real.loss_of(model, inputs), loss)
 
 

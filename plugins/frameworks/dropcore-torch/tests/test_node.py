@@ -1,4 +1,4 @@
-"""The node in C++: built when it is asked for, found again, and the same as the function."""
+"""The node in C++: built on request, found by later processes, and equal to the function."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ BY = "import torch, dropcore_torch.paths as paths; print(paths.in_use())"
 
 
 def python(code, **environment):
-    """What a process of its own prints."""
+    """The text that a new process prints."""
     return subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, **environment},
@@ -84,7 +84,7 @@ def test_each_version_has_a_build_of_its_own(change, monkeypatch):
 
 
 def test_without_a_compiler(tmp_path, monkeypatch):
-    """It says what is missing, leaves nothing, and dropout goes on."""
+    """The error names the missing compiler, no file is left, and dropout still works."""
     monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path))
     for name in ("CC", "CXX"):
         monkeypatch.setenv(name, str(tmp_path / "no-compiler"))
@@ -99,7 +99,7 @@ def test_without_a_compiler(tmp_path, monkeypatch):
 
 @pytest.fixture
 def compiler(tmp_path, monkeypatch, built_node):
-    """A compiler that takes a while, and gives what was built already."""
+    """A slow compiler whose output is the module that was built already."""
     script = tmp_path / "compiler"
     script.write_text(
         f"""#!{sys.executable}
@@ -195,7 +195,7 @@ def test_values_strides_and_draws(options, layout, dtype, built_node):
 
 
 def outcome(path, x, gradients, options):
-    """All that a call and its backward passes give."""
+    """All results of a call and its backward passes."""
     before = paths.in_use()
     paths.use(path)
     try:
@@ -216,7 +216,7 @@ def bits(x):
 
 @pytest.mark.parametrize("n", [16, 5000, 1 << 20])
 def test_the_node_s_graph_is_pytorch_s(n, built_node):
-    """What it is named, its hooks, and a gradient that another hook accumulates."""
+    """The name of the node, its hooks, and a gradient that another hook accumulates."""
     before = paths.in_use()
     paths.use("node")
     try:
@@ -236,7 +236,7 @@ def test_the_node_s_graph_is_pytorch_s(n, built_node):
 
 
 def test_a_gradient_that_is_not_there(built_node):
-    """A function behind it that gives none."""
+    """A later function whose backward pass returns no gradient."""
 
     class NoGradient(torch.autograd.Function):
         @staticmethod

@@ -1,4 +1,4 @@
-"""What PyTorch does not document is used in one file, and by name in the compiled module."""
+"""Undocumented names of PyTorch are used in one file, and by name in the compiled module."""
 
 import ast
 import re
@@ -13,7 +13,7 @@ OF_PYTORCH = re.compile(r"^(torch|nn|F|Tensor|Function|forward_ad)\b")
 
 
 def private_names(text):
-    """Names that begin with an underscore, of what is PyTorch's or comes from there."""
+    """Names with a leading underscore that belong to PyTorch, or to an object of PyTorch."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Attribute) and re.match(r"_[a-zA-Z]", node.attr):
             owner = ast.unparse(node.value)

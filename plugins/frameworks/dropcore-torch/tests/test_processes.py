@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 import dropcore
 
-# A fork of a process with threads is warned of; PyTorch's own are idle then.
+# Python warns of a fork of a process with threads; PyTorch's threads are idle at that time.
 pytestmark = [
     pytest.mark.usefixtures("path"),
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded"),
@@ -38,7 +38,7 @@ def loaded(method, seed):
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_workers_of_a_data_loader(method):
     first = loaded(method, 0)
-    assert len(first.unique(dim=0)) == len(first)  # no two of them dropped the same
+    assert len(first.unique(dim=0)) == len(first)  # no two workers dropped the same elements
     assert torch.equal(first, loaded("fork", 0))
     assert not torch.equal(first, loaded("fork", 1))
 
@@ -54,7 +54,7 @@ def train(rank, port, results):
         "same": None,
         "other": dropcore.Stream(5).child(rank),
     }.items():
-        torch.manual_seed(0)  # as most scripts do, on all ranks alike
+        torch.manual_seed(0)  # the same seed on all ranks, as in most scripts
         drop = Dropout(0.5, rng=rng)
         model = DistributedDataParallel(nn.Sequential(nn.Linear(4, 50), drop, nn.Linear(50, 1)))
         masks = []
@@ -80,5 +80,5 @@ def test_two_processes_that_train_together():
     assert first["same"]["masks"] == second["same"]["masks"]
     assert first["other"]["masks"] != second["other"]["masks"]
     assert first["other"]["masks"][0] != first["other"]["masks"][1]
-    for name in first:  # they are averaged, whatever each rank dropped
+    for name in first:  # averaged gradients are equal on all ranks, although the masks differ
         assert first[name]["gradient"] == second[name]["gradient"]

@@ -1,4 +1,4 @@
-"""The README's examples run, and its commands are commands."""
+"""The examples of the README run, and its commands exist."""
 
 import re
 import runpy
@@ -20,7 +20,7 @@ def test_the_first_example(capsys):
 def test_the_example_of_an_audit_prints_what_is_shown(capsys, tmp_path):
     file = tmp_path / "models" / "attention.py"
     file.parent.mkdir()
-    file.write_text(EXAMPLES[1], "utf-8")  # where `convert` finds the source of its classes
+    file.write_text(EXAMPLES[1], "utf-8")  # `convert` reads the classes in this file
     runpy.run_path(str(file))
     (shown,) = re.findall(r"```text\n(.*?)```", TEXT, re.DOTALL)
     assert without_times(capsys.readouterr().out) == without_times(shown)

@@ -1,4 +1,4 @@
-"""The command that measures a step: what it prints, not what it measures."""
+"""The command that measures a step: the tests check its output, not the times."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The command that compares modules and layouts: what it prints, not what it measures."""
+"""The command that compares modules and layouts: the tests check its output, not the times."""
 
 import pytest
 import torch

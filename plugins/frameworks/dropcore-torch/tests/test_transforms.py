@@ -1,4 +1,4 @@
-"""torch.func's transforms and batched derivatives: what PyTorch's own dropout does in them."""
+"""torch.func's transforms and batched derivatives: the same behaviour as PyTorch's dropout."""
 
 import copy
 
@@ -22,7 +22,7 @@ from torch.func import functional_call, grad, jacfwd, jacrev, jvp, linearize, vj
 
 import dropcore
 
-# What PyTorch does itself when it first enters forward mode
+# PyTorch itself causes this warning when a process first enters forward mode
 pytestmark = [
     pytest.mark.usefixtures("path"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -66,7 +66,7 @@ class Recurrent(nn.Module):
 
 
 def pair(name, p):
-    """A module of dropcore's, PyTorch's of its kind, and the shape of an input."""
+    """A module of dropcore, the same module of PyTorch, and the shape of an input."""
     if name in MODULES:
         kind, shape = MODULES[name]
         return kind(p), getattr(nn, name)(p), shape
@@ -256,7 +256,7 @@ def test_draws_are_taken_whatever_p(randomness):
     assert torch.equal(after[0], after[2])
 
 
-@pytest.mark.filterwarnings("ignore:.*_prims_common.check:FutureWarning")  # the compiler's own
+@pytest.mark.filterwarnings("ignore:.*_prims_common.check:FutureWarning")  # from the compiler
 @pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
 def test_compiled_transforms(backend):
     torch._dynamo.reset()
@@ -294,11 +294,11 @@ def test_compiled_transforms(backend):
     torch._dynamo.reset()
 
 
-# ------------------------------------------------------------- what has no rule
+# ------------------------------------------------------------- variants without a rule
 
 
 class Halving(dropcore.FreeVariant):
-    """Without decisions, and registered nowhere."""
+    """A variant without decisions that is not registered."""
 
     name = "halving"
 

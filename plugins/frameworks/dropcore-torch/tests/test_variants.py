@@ -1,4 +1,4 @@
-"""Every installed variant, through PyTorch: what it computes is what the core computes."""
+"""Each installed variant, called through PyTorch, computes the same as in the core."""
 
 import numpy as np
 import pytest

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("path")
 
 @pytest.fixture(scope="module")
 def group(tmp_path_factory):
-    """A process group of this process alone."""
+    """A process group with this process as its only member."""
     file = tmp_path_factory.mktemp("group") / "store"
     torch.distributed.init_process_group("gloo", init_method=f"file://{file}", rank=0, world_size=1)
     yield
@@ -83,14 +83,14 @@ def test_what_was_extended_is_converted_and_reverted(layer, extend, group):
     before = type(plain).__mro__
     in_training = output(plain)
 
-    convert(first, rng=1)  # and extended, and reverted
+    convert(first, rng=1)  # each class is extended, then reverted
     dropped = output(first)
     extend(first, weight)
     extend(then, weight)
     report = convert(then, rng=1)
     assert list(report.swapped) == [""]
     assert not report.left
-    assert list(convert(first, rng=1).swapped) == [""]  # a new key, which is the same
+    assert list(convert(first, rng=1).swapped) == [""]  # a new key, equal to the first key
     assert torch.equal(output(first), output(then))
     assert not torch.equal(output(first), in_training)
     if extend is not doubled and extend is not both:

@@ -101,7 +101,7 @@ def test_any_order_of_axes(channel_axis, batch_axis, order):
     variant = block(3, channel_axis=channel_axis, batch_axis=batch_axis)
     keep = np.transpose(keep_of(shape, 0.3, variant), np.argsort(order))
     assert keep.shape == (4, 3, 8, 8)
-    for image in keep.reshape(12, 8, 8):  # whole blocks: each dropped element is in one
+    for image in keep.reshape(12, 8, 8):  # each dropped element is in a whole block
         corners = np.lib.stride_tricks.sliding_window_view(~image, (3, 3)).all(axis=(2, 3))
         covered = np.zeros((8, 8), bool)
         for i, j in np.argwhere(corners):
@@ -118,7 +118,7 @@ def test_a_single_sample_has_no_batch_axis(shape):
 
 def test_blocks_of_samples_and_channels_are_independent():
     keep = keep_of((40, 50, 8, 8), 0.3, block(3))
-    whole = keep.reshape(40, 50, 64).all(axis=2)  # maps in which nothing was dropped
+    whole = keep.reshape(40, 50, 64).all(axis=2)  # maps without dropped elements
     for one, other in ((whole[:-1], whole[1:]), (whole[:, :-1], whole[:, 1:])):
         table = np.histogram2d(one.ravel(), other.ravel(), bins=2)[0]
         assert scipy.stats.chi2_contingency(table).pvalue > 1e-4

@@ -33,7 +33,7 @@ def bounded(words, bound):
 
 
 def oracle(k, rows, n):
-    """Floyd's algorithm, from the words of the draw."""
+    """Floyd's algorithm with the words of the draw."""
     words = map(int, DRAW.words(2 * rows * n))
     few, mark = (k, 0) if k <= n - k else (n - k, 1)
     keep = np.full((rows, n), 1 - mark)
@@ -79,7 +79,7 @@ def test_bounded_integers_with_the_rejections(bound):
 
 
 def test_a_bound_of_three_quarters_rejects_often():
-    """Else the test above would have tested no rejection."""
+    """This shows that the test above includes rejections."""
     lows = [int(word) * (2**63 + 1) % 2**64 for word in DRAW.words(500)]
     assert sum(low < 2**64 % (2**63 + 1) for low in lows) > 100
 

@@ -8,4 +8,4 @@ class TestExactCount(VariantSuite):
 
 class TestOtherAxis(VariantSuite):
     variant = dropcore.get_variant("exactcount", axis=0)
-    shapes = ((20,), (10, 6), (12, 3, 4))  # long enough that some are dropped, and some kept
+    shapes = ((20,), (10, 6), (12, 3, 4))  # long enough that each mask drops and keeps elements

@@ -12,7 +12,7 @@ import scipy.stats
 import dropcore
 
 DRAW = dropcore.Stream(7).at(3)
-N = 200_001  # odd, and many pieces
+N = 200_001  # odd, and longer than many pieces
 
 
 def noise(n, p, draw=DRAW, dtype=np.float64):
@@ -20,7 +20,7 @@ def noise(n, p, draw=DRAW, dtype=np.float64):
 
 
 def oracle(n, p):
-    """The formula, a pair of elements at a time."""
+    """The formula, computed for one pair of elements after the other."""
     words = [int(word) for word in DRAW.words(n + n % 2)]
     out = []
     for first, second in zip(words[0::2], words[1::2], strict=True):
@@ -40,7 +40,7 @@ def test_known_answers_from_the_words(n):
 def test_the_noise_is_normal(p):
     z = (noise(N, p) - 1) / math.sqrt(p / (1 - p))
     assert scipy.stats.kstest(z, "norm").pvalue > 1e-4
-    for lag in (1, 2, 3):  # the two of a pair, and neighbouring pairs
+    for lag in (1, 2, 3):  # elements of one pair, and of neighbouring pairs
         assert abs(np.mean(z[lag:] * z[:-lag])) < 4.5 / math.sqrt(N)
         squares = z**2 - 1
         assert abs(np.mean(squares[lag:] * squares[:-lag])) < 2 * 4.5 / math.sqrt(N)
@@ -59,7 +59,7 @@ def test_backward_makes_the_same_noise_again(dtype):
     np.testing.assert_array_equal(mask.backward(x), y)
     record = mask.record()
     np.testing.assert_array_equal(dropcore.Mask.from_record(record).forward(x), y)
-    draw = dropcore.Draw.parse(record["draw"])  # nothing else is needed
+    draw = dropcore.Draw.parse(record["draw"])  # the draw alone is enough
     np.testing.assert_array_equal(mask.variant.backward(draw, 0.3, x), y)
 
 

@@ -9,7 +9,7 @@
 export const bit = (packed, index) => ((packed[index >> 3] >> (index & 7)) & 1) === 1;
 
 /**
- * How many decisions a row of a mask has, and how many of them a unit has.
+ * The number of rows of a mask, of units in a row, and of decisions for each unit.
  * @param {number[]} shape
  */
 export function rowShape(shape) {
@@ -19,8 +19,8 @@ export function rowShape(shape) {
 }
 
 /**
- * Whether a mask keeps each unit in one row: 1 kept, 0 dropped, a share where only some places
- * of a unit's map are kept. Null where there is nothing to decide.
+ * The kept share of each unit in one row: 1 is kept, 0 is dropped, a value between them if only
+ * some places of the unit's map are kept. Null if the mask has no decisions.
  * @param {Mask | null} mask
  * @param {number} row
  * @param {number} count of units
@@ -41,7 +41,7 @@ export function keptUnits(mask, row, count) {
 }
 
 /**
- * How many elements a mask keeps.
+ * The number of elements that a mask keeps, and of all its elements.
  * @param {Mask} mask
  */
 export function countKept(mask) {

@@ -35,11 +35,11 @@ export function saveText(name, text, type = "text/plain") {
 }
 
 /**
- * Whether a text that is pasted or dropped is longer than what can be used. Then it is kept away
- * from the field: a browser lays out millions of lines for minutes.
+ * Keep a pasted or dropped text away from the field if it is longer than the field accepts:
+ * a browser needs minutes for the layout of millions of lines.
  * @param {ClipboardEvent | DragEvent} event
  * @param {number} most characters
- * @returns {number} how many it has; 0 where it may go in
+ * @returns {number} number of characters; 0 if the text may be inserted
  */
 export function keptOut(event, most) {
   const data = "clipboardData" in event ? event.clipboardData : event.dataTransfer;

@@ -6,7 +6,7 @@ import { decimal } from "../base/format.js";
 import { html, useEffect, useRef } from "../base/html.js";
 import { runColour } from "./fit.js";
 
-/** How each measure is drawn; the table of numbers shows the same. */
+/** The line style of each measure; the table of numbers shows the same styles. */
 export const MEASURES = /** @type {const} */ ([
   { id: "training_on", dash: [1, 3], width: 1.5 },
   { id: "training_off", dash: [6, 4], width: 1.5 },

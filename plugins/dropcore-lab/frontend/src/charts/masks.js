@@ -6,7 +6,7 @@ import { runColour } from "./fit.js";
 /** @typedef {import("../types.js").Mask} Mask */
 
 /**
- * How a mask lies on the canvas: rows from left to right, decisions from top to bottom.
+ * The layout of a mask on the canvas: rows from left to right, decisions from top to bottom.
  * @param {Mask} mask
  */
 export function maskGrid(mask) {

@@ -4,7 +4,7 @@ import { resolve } from "./arrays.js";
 import { decode } from "./binary.js";
 
 /**
- * How the page reaches its session. `open` says hello by itself.
+ * The connection of the page to its session. `open` also sends the message hello.
  * @typedef {object} Connection
  * @property {(heard: Heard) => void} open
  * @property {(message: object) => void} send

@@ -70,7 +70,7 @@ function Grid({ answer, at, onMove }) {
 }
 
 /**
- * Which units a sub-network keeps.
+ * The units that a sub-network keeps, as text.
  * @param {any} answer
  * @param {number} network
  */

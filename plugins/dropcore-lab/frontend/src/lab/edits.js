@@ -25,7 +25,7 @@ export function put(whole, pointer, value) {
 }
 
 /**
- * What stands at a JSON pointer; undefined where nothing does.
+ * The value at a JSON pointer; undefined if there is none.
  * @param {any} whole
  * @param {string} pointer
  */
@@ -38,7 +38,7 @@ export function at(whole, pointer) {
 }
 
 /**
- * Where a column's part of the specification is: "/input", "/layers/0", "/output".
+ * The JSON pointer of a column in the specification: "/input", "/layers/0", "/output".
  * @param {Spec} spec
  * @param {string} name
  * @returns {string | null}
@@ -147,7 +147,7 @@ export function setRunDropout(spec, run, name, dropout) {
 }
 
 /**
- * What a run drops at a column: its own, or the layer's with the run's p.
+ * The dropout of a run at a column: the run's own, or the layer's with the p of the run.
  * @param {Spec} spec
  * @param {number} run
  * @param {string} name

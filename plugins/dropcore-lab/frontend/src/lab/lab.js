@@ -19,7 +19,7 @@ const FRAME_GAP = 100; // milliseconds between frames while playing: training ne
 const LOOK_GAP = 60; // milliseconds between two inspects
 
 const OTHER_NETWORKS = ["load", "text", "csv"];
-/** Which dialog asks for what is sent, stays until it is accepted, and says what is wrong with it. */
+/** The dialog for each kind of message: it stays open, and shows errors, until the message is accepted. */
 const DIALOGS = /** @type {Record<string, string>} */ ({ text: "open", csv: "csv" });
 
 export class Lab {
@@ -153,7 +153,7 @@ export class Lab {
   }
 
   /**
-   * What was asked gets no answer any more.
+   * Reject all open requests: no answer will come.
    * @param {string} why
    */
   rejectAll(why) {
@@ -314,7 +314,7 @@ export class Lab {
   }
 
   /**
-   * What could not be sent, or was typed and not accepted, before the connection or the training
+   * Submit the edits that were not sent, or not accepted, before the connection or the training
    * process ended.
    * @param {boolean} back whether the network is the one that was there before
    * @param {Spec} spec

@@ -96,7 +96,7 @@ export function result(state, message) {
 }
 
 /**
- * What an edit did to the masks, where some are still there to compare.
+ * The effect of an edit on the masks; null if no earlier mask can be compared.
  * @param {{step: number, columns: Record<string, string>} | null} moved
  */
 function telling(moved) {

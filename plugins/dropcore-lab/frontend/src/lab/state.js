@@ -35,7 +35,7 @@ export function createState() {
     faults: signal(/** @type {Fault[]} */ ([])),
     /** Faults of a text that a dialog asked for. */
     refused: signal(/** @type {Fault[]} */ ([])),
-    /** What was typed in dialogs: it outlives them. */
+    /** The text typed in dialogs; it is kept when a dialog closes. */
     typed: { open: signal(""), csv: signal(/** @type {Rows | null} */ (null)) },
     history: signal(EMPTY),
     link: signal(/** @type {string | null} */ (null)),

@@ -93,7 +93,7 @@ export class Graph {
     this.paintLater();
   }
 
-  /** How many pixels of an image lie side by side, where the input is one; else 0. */
+  /** The width in pixels if the input is an image; otherwise 0. */
   imageWidth() {
     const { catalogue, spec } = this.lab.state;
     const shape = catalogue.peek().datasets.find((/** @type {any} */ each) => each.name === spec.peek()?.data.name)?.shape;
@@ -136,7 +136,7 @@ export class Graph {
   }
 
   /**
-   * What lies at a place of the window: a unit, a column, or the gap before a column.
+   * The unit, the column, or the gap before a column at a point of the window.
    * @param {{clientX: number, clientY: number}} event
    * @returns {{column: number | null, unit: number | null, gap: number}}
    */
@@ -252,7 +252,7 @@ export class Graph {
 }
 
 /**
- * What a frame says of a block; null where it is of another network.
+ * The state of a block in a frame; null if the frame belongs to another network.
  * @param {import("../types.js").ColumnState | undefined} column
  * @param {Block} block
  */

@@ -8,7 +8,7 @@ import { neighbour } from "./layout.js";
 
 const PAN = 48; // pixels
 
-/** What the keys do, for the page that lists them. */
+/** The keys and their actions, for the list on the page. */
 export const KEYS = [
   ["Arrow keys", "from unit to unit, from layer to layer"],
   ["Home, End", "first and last unit of a layer"],

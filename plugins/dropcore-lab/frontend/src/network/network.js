@@ -54,7 +54,7 @@ export function Network() {
   </section>`;
 }
 
-/** Which run is drawn. */
+/** The choice of the run that is drawn. */
 function RunChoice() {
   const { state } = useLab();
   const runs = state.spec.value?.runs ?? [];
@@ -78,7 +78,7 @@ function History() {
   </div>`;
 }
 
-/** What the signs mean. */
+/** The legend of the drawing. */
 function Key() {
   const { masks, analysis, catalogue } = useLab().state;
   const edges = (analysis.value?.columns ?? []).map((column) => column.edges);

@@ -39,7 +39,7 @@ export function Curves() {
 }
 
 /**
- * What the table says of each run.
+ * The rows of the table, one for each run.
  * @param {import("../lab/state.js").State} state
  * @param {number | null} at
  */
@@ -56,7 +56,7 @@ function rowsOf(state, at) {
 /** @param {{name: string}} properties */
 const RunName = ({ name }) => html`<span class="swatch" aria-hidden="true"></span>${name}`;
 
-/** Where there is little room: a column each run. @param {{at: number | null}} properties */
+/** The table for narrow pages: one column for each run. @param {{at: number | null}} properties */
 function TallTable({ at }) {
   const { state } = useLab();
   const rows = rowsOf(state, at);

@@ -26,7 +26,7 @@ export function SpecField({ path, field, label, edit, ...rest }) {
 }
 
 /**
- * What the catalogue says of a field.
+ * The entry of a field in the catalogue.
  * @param {any} catalogue
  * @param {string} name
  * @param {Field} fallback

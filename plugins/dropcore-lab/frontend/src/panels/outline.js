@@ -5,7 +5,7 @@ import { keptUnits } from "../base/bits.js";
 import { html } from "../base/html.js";
 import { useLab } from "../lab/context.js";
 
-/** What is on the page now, as text. */
+/** The present content of the page, as text. */
 export function Words() {
   const { state } = useLab();
   const frame = state.frame.value;

@@ -81,7 +81,7 @@ function Playback() {
   </div>`;
 }
 
-/** How far the training is. */
+/** The progress of the training. */
 export function Progress() {
   const { frame } = useLab().state;
   const now = frame.value;
