@@ -218,8 +218,8 @@ test-frameworks: $(DIST)/wheel.stamp
 	        $(CURDIR)/$(VENV)-frameworks/bin/python -m pytest) || exit 1; \
 	done
 
-# Those tests whose workers are processes, which the tests start and stop. Of PyTorch's package the
-# ranks alone: the rest is in test-frameworks, which leaves them out.
+# The tests that start and stop worker processes. Of PyTorch's package only the tests of ranks:
+# test-frameworks runs the other tests of this package.
 test-reach: $(DIST)/wheel.stamp
 	$(SAY) 'Installing the packages for many machines, with their engines: two minutes'
 	$(call wheel_environment,reach,$(PLUGINS) './plugins/frameworks/dropcore-dask[test]' ./plugins/frameworks/dropcore-torch scikit-learn)
@@ -248,7 +248,7 @@ LAB_SOAK ?= 1800
 check-lab-soak: $(VENV)-lab/stamp
 	$(VENV)-lab/bin/python $(LAB)/soak.py $(LAB_SOAK)
 
-# Builds the core with the meson arguments $(2), and installs it and $(3) in an environment of its own, $(1).
+# Builds the core with the meson arguments $(2), and installs it and $(3) in a separate environment, $(1).
 define built_environment
 rm -rf $(VENV)-$(1)
 $(PYTHON) -m venv $(VENV)-$(1)
@@ -271,7 +271,7 @@ bench: $(VENV)/bench.stamp
 bench-results: bench
 	$(BIN)/python bench/write_results.py
 
-# The kernels of each compiler, in environments of their own.
+# The kernels of each compiler, in one environment for each.
 COMPILERS ?= gcc clang
 
 bench-compilers: $(COMPILERS:%=bench-with-%)
@@ -296,7 +296,7 @@ SOAK ?= 300
 check-soak: $(VENV)/test.stamp $(VENV)/plugins.stamp
 	$(BIN)/python tools/soak.py $(SOAK)
 
-# The environment is made once: what is tested there is built and installed for each fault.
+# The environment is made once; the core is built and installed there again for each fault.
 $(VENV)-mutants/stamp: | $(if $(wildcard $(VENV)-mutants/stamp),,$(DIST)/wheel.stamp)
 	$(call wheel_environment,mutants,$(PLUGINS) './plugins/frameworks/dropcore-torch[test]' meson ninja)
 	@touch $@
@@ -309,7 +309,7 @@ check-large: $(VENV)/test.stamp
 
 # ------------------------------------------------------- other builds, other platforms
 #
-# TESTS narrows what they run, as in `make check-sanitize TESTS=tests/test_mask.py`.
+# TESTS selects the tests that these targets run, as in `make check-sanitize TESTS=tests/test_mask.py`.
 
 TESTS ?= tests
 PYTHONS ?= python3.11 python3.12 python3.13
@@ -329,7 +329,7 @@ check-sanitize:
 	PYTHONMALLOC=malloc $(VENV)-sanitize/bin/python -m pytest -m 'not large' \
 	    --deselect tests/test_memory.py::test_calls_leak_nothing $(TESTS)
 
-# Clang's sanitizer and counters of coverage; their other half comes with atheris, the fuzzer.
+# Clang's sanitizer and coverage counters; the fuzzer, atheris, contains the library that reads them.
 FUZZED := -Dbuildtype=debugoptimized -Db_lundef=false -Dc_args=-fsanitize=address$(comma)fuzzer-no-link
 RUNS ?= 1000000
 
@@ -338,9 +338,9 @@ check-fuzz:
 	$(call built_environment,fuzz,$(FUZZED),. ml_dtypes atheris)
 	$(VENV)-fuzz/bin/python tools/fuzz/check.py $(RUNS)
 
-# It sees most where PYTHON is built with --disable-gil and --with-thread-sanitizer; elsewhere the
-# GIL orders all but the kernels. The sanitizer does not support a fork of several threads. Cython
-# is run by another Python: that one would take half an hour.
+# The sanitizer finds most races if PYTHON is built with --disable-gil and --with-thread-sanitizer;
+# with a GIL, only kernels run at the same time. The sanitizer does not support a fork of a process
+# with several threads. Another Python runs Cython, because PYTHON would need half an hour for it.
 check-threads: export TSAN_OPTIONS = report_bugs=0
 check-threads: export CYTHON = $(CURDIR)/$(BIN)/cython
 check-threads: TESTS = tests/test_many_threads.py
@@ -358,12 +358,12 @@ check-plain:
 	$(call built_environment,plain,-Dc_args=-DDROPCORE_PLAIN,'.[test]')
 	$(VENV)-plain/bin/python -m pytest -m 'not large' $(TESTS)
 
-# What engines in other languages call. What is skipped, for want of a compiler, is named at the end.
+# The interfaces for engines in other languages. Pytest lists the tests skipped for want of a compiler.
 check-engines: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -rs tests/engines tests/core
 
-# Lines that no test runs: of Python by coverage.py, of Cython by gcov, whose counts the C compiler
-# puts at the lines that Cython names. Below -O1 nothing is inlined, so that each line has a count.
+# Lines that no test runs: coverage.py counts lines of Python, gcov counts lines of Cython, because
+# the generated C names them. Below -O1 the compiler inlines nothing, so each line has a count.
 COVERED := build/coverage
 coverage:
 	rm -rf $(VENV)-coverage $(COVERED)
@@ -379,7 +379,7 @@ coverage:
 check-pythons:
 	tools/check-pythons.sh $(PYTHONS)
 
-# What it needs is built first, of Debian's sources.
+# The first run builds a free-threaded Python from Debian's sources.
 check-free-threading:
 	test -x out/free-threaded/bin/python3 || tools/build-free-threaded.sh out/free-threaded
 	PYTHON_GIL=0 tools/check-pythons.sh out/free-threaded/bin/python3
@@ -387,7 +387,7 @@ check-free-threading:
 check-clang:
 	CC=clang $(MAKE) VENV=$(VENV)-clang DIST=$(VENV)-clang/dist pytest
 
-# Emulated, in a Debian of that architecture.
+# Runs in an emulated Debian of that architecture.
 check-foreign:
 	tools/check-foreign.sh $(ARCH)
 
@@ -403,7 +403,7 @@ $(VENV)-audit/stamp: | $(BIN)/python
 audit: $(VENV)-audit/stamp
 	$(VENV)-audit/bin/python tools/release/audit.py constraints.txt $(PINNED).txt
 
-# Pin anew what wheels are built with: what constraints.txt pins too stays the same.
+# Pin the build requirements of wheels again; versions in constraints.txt stay the same.
 build-requirements: $(VENV)-audit/stamp
 	$(VENV)-audit/bin/pip-compile --quiet --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links \
 	    --no-annotate --no-header --upgrade --constraint constraints.txt --output-file $(PINNED).txt $(PINNED).in
