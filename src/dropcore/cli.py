@@ -34,7 +34,7 @@ def info(args: argparse.Namespace) -> int:
     print(f"of this processor: {', '.join(dispatch.isas_available())}")
     print(f"chosen: {dispatch.isa}")
     print(f"threads: {threads.get_num_threads()}")
-    print(f"plugins: {', '.join(sorted(installed)) or 'none'}")
+    print(f"plugins with variants: {', '.join(sorted(installed)) or 'none'}")
     return 0
 
 
@@ -48,6 +48,7 @@ def variants(args: argparse.Namespace) -> int:
         variant = registry().variant_class(args.name)
     except LookupError as error:
         print(error, file=sys.stderr)
+        print("More variants are packages in plugins/ of dropcore's repository.", file=sys.stderr)
         return 1
     print(f"{variant.name}: {(inspect.getdoc(variant) or '').partition(chr(10))[0]}")
     print(f"inputs: {', '.join(variant.inputs)}")
@@ -120,7 +121,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="dropcore COMMAND --help says what a command takes.",
     )
     top.add_argument("--version", action="version", version=f"dropcore {__version__}")
-    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    commands = top.add_subparsers(metavar="COMMAND")
 
     command = commands.add_parser(
         "info",
@@ -198,7 +199,11 @@ def run(argv: Sequence[str]) -> int:
     """Run one command."""
     if argv and argv[0] in ELSEWHERE:
         return elsewhere(argv[0], argv[1:])
-    args = parser().parse_args(argv)
+    top = parser()
+    args = top.parse_args(argv)
+    if "run" not in args:
+        top.print_help()
+        return 0
     status: int = args.run(args)
     return status
 

@@ -51,7 +51,10 @@ def check_drops(model: Module) -> None:
     """Raise unless `model` is a model with a dropout module."""
     check_model(model)
     if not any(isinstance(module, Dropout) for _, module in model.named_modules()):
-        raise ValueError(f"model must have a Dropout module, not none: {model!r}")
+        raise ValueError(
+            "model must have a Dropout module (dropcore.adapters.autograd.Dropout), not none or "
+            f"dropout as a function alone: {model!r}"
+        )
 
 
 @contextmanager

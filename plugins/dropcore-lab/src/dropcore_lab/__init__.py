@@ -22,6 +22,7 @@ def __getattr__(name: str) -> Any:
         if error.name != "anywidget":
             raise
         raise ImportError(
-            "Lab needs anywidget, which is not installed: pip install 'dropcore-lab[notebook]'"
+            "Lab needs anywidget, which is not installed: in the root of the repository, "
+            "pip install './plugins/dropcore-lab[notebook]'"
         ) from error
     return Lab

@@ -25,7 +25,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         spec = None if args.spec is None else _read(args.spec)
     except (Faults, OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
+        why = _said(error)
         print(f"dropcore lab: {args.spec}: {why}", file=sys.stderr)
         return 1
     try:
@@ -63,6 +63,14 @@ def _read(name: str) -> Spec:
         return link.read_text(name)
     with Path(name).open(encoding="utf-8") as file:
         return link.read_text(file.read(limits.MESSAGE + 1))
+
+
+def _said(error: Faults | OSError | UnicodeDecodeError) -> str:
+    """The error in words, each fault with its place in the file."""
+    if isinstance(error, Faults):
+        faults = (fault.message() for fault in error.faults)
+        return "; ".join(f"{each['path'] or '/'}: {each['text']}" for each in faults)
+    return str(error.strerror if isinstance(error, OSError) else error)
 
 
 def _is_file(name: str) -> bool:

@@ -51,5 +51,6 @@ def _unpacked(packed: str) -> str:
             raise ValueError("it is cut off, or too long")
         return data.decode()
     except (ValueError, zlib.error) as error:
-        whole = f"a whole link ({error})"
+        why = "its text is damaged" if isinstance(error, zlib.error) else error
+        whole = f"a whole link ({why})"
         raise Faults([Fault("", shortened(MARK + packed), whole)]) from None

@@ -75,14 +75,15 @@ def test_words_follow_the_figures():
             (2, 0.5): _measured([0.02, 0.04, 0.04], [0.03, 0.03, 0.05], sampled=(0.9, 0.9)),
         },
     )
-    assert lines == [
+    assert lines[0].startswith("Settings are compared seed by seed.")
+    assert lines[1:] == [
         "1 layer, p = 0.5 against 0.1: the distance of one pass from the arithmetic mean is higher "
         "by 0.0100 ± 0.0000.",
         "2 layers, p = 0.5 against 0.1: the distance of one pass from the arithmetic mean is not "
         "clearly changed (higher in 2 of 3 seeds, lower in 1).",
         "p = 0.1, 2 layers against 1: that distance is higher by 0.0200 ± 0.0000.",
         "p = 0.5, 2 layers against 1: that distance is not clearly changed (higher in 2 of 3 "
-        "seeds, lower in 0).",
+        "seeds, unchanged in 1).",
         "1 layer: except for rounding, one pass is the geometric mean at every p and seed.",
         "2 layers: one pass is nearer to the geometric mean in every seed at p = 0.1; not clearly "
         "nearer to one of them at p = 0.5.",
@@ -105,3 +106,11 @@ def test_words_where_no_number_of_samples_is_enough():
 def test_enough_is_the_least_number_that_is_nearer():
     near = _measured([0.2] * 3, [0.0] * 3, sampled=(0.5, 0.1))
     assert ensemble.enough(CONFIG, near) == 10
+
+
+def test_networks_that_learned_nothing_are_named():
+    guessing = _measured([0.01] * 3, [0.01] * 3, exact=0.65)
+    learned = _measured([0.02] * 3, [0.01] * 3, exact=0.2)
+    text = ensemble._not_learned({(1, 0.1): learned, (3, 0.7): guessing})
+    assert text.startswith("Hardly anything is learned at 3 layers with p = 0.7: the loss is near")
+    assert not ensemble._not_learned({(1, 0.1): learned})

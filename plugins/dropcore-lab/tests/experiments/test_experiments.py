@@ -36,7 +36,7 @@ def test_missing_package_is_named_and_nothing_runs(module, monkeypatch, capsys, 
     assert experiments.get("rates").run(args) == 1
     printed = capsys.readouterr()
     assert experiments.extras.NEEDED[module] in printed.err
-    assert "pip install 'dropcore-lab[experiments]'" in printed.err
+    assert "pip install './plugins/dropcore-lab[experiments]'" in printed.err
     assert printed.out == ""
     assert not (tmp_path / "out").exists()
 
@@ -59,7 +59,10 @@ def test_options_are_read_without_loading_the_optional_packages():
         (["--noise", "some"], r"number in \[0, 1\], not 'some'"),
         (["--epochs", "0"], "whole number >= 1, not '0'"),
         (["--hidden", "8", "x"], "whole number >= 1, not 'x'"),
-        (["--rows", "1797"], "whole number 1 to 1796, not '1797'"),
+        (
+            ["--rows", "1797"],
+            "1 to 1796 .there are 1797, and one must validate., not '1797'",
+        ),
         (["--seeds", "0"], "whole number 1 to 1000, not '0'"),
         (["--lr", "inf"], "number above 0, not 'inf'"),
     ],

@@ -33,7 +33,8 @@ def test_a_directory_that_cannot_be_made_is_known_before_training(tmp_path, caps
     monkeypatch.setattr(mlp, "build", _not_trained)
     (tmp_path / "file").touch()
     assert _run(tmp_path / "file" / "out") == 1
-    assert "file/out" in _one_line(capsys, "[Errno ").err
+    said = _one_line(capsys, f"--out: cannot write in '{tmp_path / 'file' / 'out'}': ").err
+    assert said.endswith("Not a directory\n")
 
 
 def test_a_directory_in_the_place_of_the_picture_is_known_before_training(
@@ -42,19 +43,33 @@ def test_a_directory_in_the_place_of_the_picture_is_known_before_training(
     monkeypatch.setattr(mlp, "build", _not_trained)
     (tmp_path / "rates.png").mkdir()
     assert _run(tmp_path) == 1
-    assert _one_line(capsys, f"{tmp_path / 'rates.png'} is a directory").out == ""
+    start = f"--out: cannot write in '{tmp_path}': rates.png there is a directory"
+    assert _one_line(capsys, start).out == ""
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs Linux")
 def test_a_directory_that_takes_no_files_is_known_before_training(capsys, monkeypatch):
     monkeypatch.setattr(mlp, "build", _not_trained)
     assert _run("/proc/self/fd") == 1
-    assert _one_line(capsys, "[Errno ").out == ""
+    assert _one_line(capsys, "--out: cannot write in '/proc/self/fd': ").out == ""
 
 
 def test_a_name_that_is_too_long_is_one_line(tmp_path, capsys):
     assert _run(tmp_path / ("x" * 5000)) == 1
-    _one_line(capsys, "[Errno ")
+    _one_line(capsys, "--out: cannot write in ")
+
+
+def test_no_name_is_not_the_current_directory(capsys):
+    with pytest.raises(SystemExit):
+        command.main(["rates", "--out", ""])
+    assert "must be a directory or a new path, not ''" in capsys.readouterr().err
+
+
+def test_a_picture_that_is_replaced_is_said(tmp_path, capsys):
+    assert _run(tmp_path) == 0
+    assert "earlier picture" not in capsys.readouterr().out
+    assert _run(tmp_path) == 0
+    assert "It has replaced an earlier picture" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

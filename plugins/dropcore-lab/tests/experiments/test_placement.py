@@ -124,7 +124,10 @@ def test_words_follow_the_figures():
     assert "met 1.80 ± 0.00 times the variance that it met in inference: a shift in every" in text
     assert "met 1.02 ± 0.00 times the variance that it met in inference: no clear shift." in text
     assert "Standard, before both norms (batch normalisation), against none: gap wider" in text
-    assert text.count("Validation got worse.") == 2
+    assert text.count("Validation got worse.") == 1
+    assert "before both norms (batch normalisation), against standard, after" not in text
+    assert "two dropouts in standard, before both norms, and one in standard, after" in text
+    assert "One p is not one strength" in text
 
 
 def test_the_same_seeds_give_the_same_figures(nowhere):

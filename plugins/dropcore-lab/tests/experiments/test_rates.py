@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -160,12 +161,16 @@ def test_words_where_loss_and_accuracy_part_ways_name_no_winner():
 
 def test_words_of_two_seeds_say_that_they_are_few():
     curves = {p: _curves([p] * 2, [1 + p] * 2, [0.5] * 2) for p in (0.0, 0.5)}
-    assert rates.conclusions(curves)[0].startswith("2 seeds: too few")
+    lines = rates.conclusions(curves)
+    assert lines[1].startswith("2 seeds are too few")
+    assert not re.search(r"Validation (improved|got worse)|underfit", " ".join(lines))
+    of_three = {p: _curves([p] * 3, [1 + p] * 3, [0.5] * 3) for p in (0.0, 0.5)}
+    assert "underfits" in " ".join(rates.conclusions(of_three))
 
 
 def test_a_gap_that_is_printed_alike_everywhere_is_nowhere_widest():
     same = {p: _curves([0.1] * 3, [1.0 + p / 1000] * 3, [0.5] * 3) for p in (0.0, 0.5)}
-    assert "loss is 0.90 at every p." in rates.conclusions(same)[0]
+    assert "loss is 0.90 at every p." in rates.conclusions(same)[1]
 
 
 def test_one_rate_is_compared_with_nothing():

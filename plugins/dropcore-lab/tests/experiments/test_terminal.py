@@ -4,7 +4,7 @@ import io
 
 import pytest
 from dropcore_lab.experiments import terminal
-from dropcore_lab.experiments.spread import Change
+from dropcore_lab.experiments.spread import Change, share
 
 rich_console = pytest.importorskip("rich.console")
 
@@ -64,7 +64,7 @@ def test_no_colour_where_none_is_wanted(width, monkeypatch):
     ("new", "words"),
     [
         ([1.004, 1.003, 1.002], "unchanged to 2 digits"),
-        ([1.02, 1.03, 1.002], "not clearly changed (higher in 2 of 3 seeds, lower in 0)"),
+        ([1.02, 1.03, 1.002], "not clearly changed (higher in 2 of 3 seeds, unchanged in 1)"),
         ([1.02, 1.03, 1.04], "higher by 0.03 ± 0.01"),
         ([0.994, 0.98, 0.97], "lower by 0.02 ± 0.01"),
     ],
@@ -81,3 +81,20 @@ def test_digits_are_those_that_are_printed():
     assert change.rose
     assert change.text() == "higher by 0.004 ± 0.000"
     assert Change.between([10.0], [10.04], digits=1).text(unit=" points") == "unchanged to 1 digit"
+
+
+def test_a_share_of_time_that_is_lost_in_the_noise_is_no_figure():
+    assert share([0.02, 0.04, 0.03]) == "3.0 ± 1.0 %"
+    assert share([0.02, -0.04, 0.2]) == "too small"
+    assert share([0.0004, 0.02]) == "too small"
+
+
+@pytest.mark.parametrize("width", [40, 60, 100])
+def test_the_progress_bar_fits_and_tells_no_time_that_it_does_not_know(width):
+    out = rich_console.Console(file=io.StringIO(), width=width, force_terminal=True)
+    jobs = {"1400 rows, dropout 0.5, seed 9": 1, "1400 rows, neither, seed 0": 2}
+    assert list(terminal.each(out, jobs, quiet=False)) == [1, 2]
+    printed = out.file.getvalue()
+    assert "1400 rows, dropout 0.5" in printed
+    assert "0/2" in printed
+    assert "-:--" not in printed

@@ -107,7 +107,7 @@ def test_words_follow_the_figures():
             "worse": _measured([1.0, 1.1, 1.2], [0.8, 0.8, 0.8]),
             "mixed": _measured([0.8, 1.1, 1.2], [0.9, 0.7, 0.8]),
         }
-    )
+    )[1:]
     assert "standard against none: gap narrower by 0.10 ± 0.00" in lines[0]
     assert lines[0].endswith("Validation improved.")
     assert lines[2].endswith("No clear effect on validation.")

@@ -81,13 +81,18 @@ class Experiment:
         return status
 
     def _run(self, args: argparse.Namespace) -> int:
-        output.try_out(args.out, f"{self.name}.png")  # before the training, which may take long
+        picture = f"{self.name}.png"
+        output.try_out(args.out, picture)  # before the training, which may take long
+        replaced = (args.out / picture).exists()
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]
 
         # The matrices are small: several threads would be slower if other programs run.
         # A training that diverges is reported in words.
         with threadpool_limits(1), np.errstate(all="ignore"):  # type: ignore[no-untyped-call,unused-ignore]
-            return self._module.run(args)
+            status = self._module.run(args)
+        if replaced:
+            print("It has replaced an earlier picture: --out DIR keeps both.")
+        return status
 
 
 def names() -> tuple[str, ...]:

@@ -101,8 +101,10 @@ def run(args: argparse.Namespace) -> int:
 def measure(config: Config, out: Console, *, quiet: bool = True) -> dict[float, Measured]:
     """Train for every rate and seed, on all rows, and without each of the rows."""
     runs: dict[float, list[Any]] = {p: [] for p in config.rates}
-    jobs = [("p =", p, "seed", number) for p in config.rates for number in config.seeds]
-    for _, p, _, number in terminal.each(out, jobs, quiet=quiet):
+    jobs = {
+        f"p = {p:g}, seed {number}": (p, number) for p in config.rates for number in config.seeds
+    }
+    for p, number in terminal.each(out, jobs, quiet=quiet):
         model, losses, silent = train(config, p, number, np.ones(len(CUSTOMERS), bool))
         right = np.sum((engine.predict(model, INPUTS) > 0) == (CHURNED == 1))
         runs[p].append((losses, right, _left_out(config, p, number), silent))
@@ -194,7 +196,7 @@ def conclusions(measured: Mapping[float, Measured]) -> list[str]:
     old = measured[least]
     if len(old.right) == 1:
         return spread.ONE_SEED
-    lines = spread.warning(len(old.right))
+    lines = spread.preface(len(old.right))
     for p in others:
         loss = Change.between(old.losses[:, -1], measured[p].losses[:, -1])
         left_out = Change.between(old.left_out, measured[p].left_out)

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 MOST_UNITS = 16
 """The most hidden units of a network: all 2^units sub-networks are run."""
+GUESS = float(np.log(data.TUMOURS_CLASSES))
+"""The cross-entropy of a network that gives each class the same probability."""
+NOT_LEARNED = 0.8
+"""A loss above this share of `GUESS` is called hardly better."""
 ROUNDING = 1e-5
 """Two probabilities in float32 that differ by less count as equal."""
 
@@ -93,13 +97,14 @@ Setting = tuple[int, float]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this experiment's options to `parser`."""
     add, count = options.Options(parser, Config()), options.whole(1)
-    few, numbers = options.whole(1, MOST_UNITS), options.ascending
+    few, numbers = options.whole(1, MOST_UNITS, why="all 2^N are run"), options.ascending
     add.rates(options.inside, "probabilities that a hidden unit is dropped")
     add.many("depths", few, "N", "numbers of hidden layers", numbers)
     add.one("units", few, "N", "hidden units, dealt out to the layers, each at least one")
     add.many("samples", count, "N", "how many sub-networks are sampled", numbers)
     add.seeds()
-    rows = options.whole(2, data.TUMOURS_ROWS - 1)
+    why = f"there are {data.TUMOURS_ROWS}, and one must be left to ask for"
+    rows = options.whole(2, data.TUMOURS_ROWS - 1, why=why)
     add.one("rows", rows, "N", "training rows")
     add.one("asked", count, "N", "further rows, for which the networks are asked")
     add.training()
@@ -121,14 +126,14 @@ def run(args: argparse.Namespace) -> int:
 
 def measure(config: Config, out: Console, *, quiet: bool = True) -> dict[Setting, Measured]:
     """Train and compare one network for every depth, rate and seed."""
-    jobs = [
-        ("depth", depth, "p =", p, "seed", seed)
+    jobs = {
+        f"{terminal.count(depth, 'layer')}, p = {p:g}, seed {seed}": (depth, p, seed)
         for depth in config.depths
         for p in config.rates
         for seed in config.seeds
-    ]
+    }
     runs: dict[Setting, list[dict[str, Any]]] = {}
-    for _, depth, _, p, _, seed in terminal.each(out, jobs, quiet=quiet):
+    for depth, p, seed in terminal.each(out, jobs, quiet=quiet):
         runs.setdefault((depth, p), []).append(compare(config, depth, p, seed))
     return {setting: _gather(found) for setting, found in runs.items()}
 
@@ -200,7 +205,7 @@ def print_tables(out: Console, config: Config, measured: Mapping[Setting, Measur
     terminal.table(
         out,
         f"Distance of the probability in one pass ({spread.heading(len(config.seeds))})",
-        ("layers", "p", "from arithmetic", "from geometric", samples, "as near"),
+        ("layers", "p", "from arithmetic", "from geometric", samples, "samples needed"),
         [
             (
                 str(depth),
@@ -213,8 +218,8 @@ def print_tables(out: Console, config: Config, measured: Mapping[Setting, Measur
             for (depth, p), m in measured.items()
         ],
         caption="Distances of one pass from the exact means over all sub-networks. Beside them "
-        f"the distance of the mean over {samples} from the exact arithmetic mean, and how many "
-        "samples come as near as one pass.",
+        f"the distance of the mean over {samples} from the exact arithmetic mean. Samples needed: "
+        "the fewest whose mean is, on average, nearer to the arithmetic mean than one pass is.",
         sections=sections,
     )
     terminal.table(
@@ -237,11 +242,11 @@ def conclusions(config: Config, measured: Mapping[Setting, Measured]) -> list[st
         return [f"Training diverged at {', '.join(bad)}: nothing can be compared."]
     if len(config.seeds) == 1:
         return spread.ONE_SEED
-    lines = spread.warning(len(config.seeds))
+    lines = spread.preface(len(config.seeds))
     lines += [_as_p_grows(depth, config.rates, measured) for depth in config.depths]
     lines += [_as_depth_grows(p, config.depths, measured) for p in config.rates]
     lines += [_which_mean(depth, config.rates, measured) for depth in config.depths]
-    lines += [_sampling(config, measured), _loss_of_one_pass(measured)]
+    lines += [_sampling(config, measured), _loss_of_one_pass(measured), _not_learned(measured)]
     return [line for line in lines if line]
 
 
@@ -317,6 +322,22 @@ def _loss_of_one_pass(measured: Mapping[Setting, Measured]) -> str:
         "The validation loss of the exact arithmetic mean, against that of one pass: lower in "
         f"every seed at {lower} of {len(changes)} combinations of depth and p, higher in every "
         f"seed at {higher}, not clearly different at {len(changes) - lower - higher}."
+    )
+
+
+def _not_learned(measured: Mapping[Setting, Measured]) -> str:
+    """Name the settings whose networks are not much better than a guess."""
+    found = [
+        f"{terminal.count(depth, 'layer')} with p = {p:g}"
+        for (depth, p), m in measured.items()
+        if m.losses["arithmetic"].mean() > NOT_LEARNED * GUESS
+    ]
+    if not found:
+        return ""
+    return (
+        f"Hardly anything is learned at {', '.join(found)}: the loss is near {GUESS:.2f}, that of "
+        "a guess. There every probability is near one half, so all ways to predict come near to "
+        "each other."
     )
 
 

@@ -18,10 +18,10 @@ def message(distributions: Sequence[str]) -> str:
     """The message with the command that installs the missing distributions.
 
     >>> print(message(["rich"]))
-    The experiments need rich, which is not installed: pip install 'dropcore-lab[experiments]'
-    """
+    The experiments need rich, which is not installed: pip install './plugins/dropcore-lab[experiments]' in the root of the repository
+    """  # noqa: E501
     verb = "is" if len(distributions) == 1 else "are"
     return (
         f"The experiments need {', '.join(distributions)}, which {verb} not installed: "
-        "pip install 'dropcore-lab[experiments]'"
+        "pip install './plugins/dropcore-lab[experiments]' in the root of the repository"
     )

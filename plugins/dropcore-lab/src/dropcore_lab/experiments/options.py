@@ -101,7 +101,8 @@ class Options:
 
     def digits(self) -> None:
         """Add ``--rows`` and ``--noise``."""
-        self.one("rows", whole(1, DIGITS_ROWS - 1), "N", "training rows; all others validate")
+        limit = whole(1, DIGITS_ROWS - 1, why=f"there are {DIGITS_ROWS}, and one must validate")
+        self.one("rows", limit, "N", "training rows; all others validate")
         self.noise()
 
     def training(self) -> None:
@@ -165,9 +166,11 @@ def ascending(values: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(sorted(set(values)))
 
 
-def whole(least: int, most: int | None = None) -> Callable[[str], int]:
+def whole(least: int, most: int | None = None, *, why: str = "") -> Callable[[str], int]:
     """Return the type of whole numbers from `least` to `most`."""
     accepted = f"a whole number >= {least}" if most is None else f"a whole number {least} to {most}"
+    if why:
+        accepted += f" ({why})"
 
     def parse(text: str) -> int:
         try:
@@ -234,6 +237,7 @@ def positive(text: str) -> float:
 
 def directory(text: str) -> Path:
     """Read the path of a directory, existing or new."""
-    if os.path.exists(text) and not os.path.isdir(text):  # the methods of Path may raise
+    is_file = os.path.exists(text) and not os.path.isdir(text)  # the methods of Path may raise
+    if is_file or not text:
         raise argparse.ArgumentTypeError(f"must be a directory or a new path, not {text!r}")
     return Path(text)

@@ -14,14 +14,16 @@ def try_out(directory: Path, name: str) -> None:
     Raises
     ------
     OSError
-        If this is not possible.
+        If not.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    path = directory / name
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a directory, not a file to replace")
-    with TemporaryFile(dir=directory):
-        pass
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if (directory / name).is_dir():
+            raise IsADirectoryError(0, f"{name} there is a directory, not a file to replace")
+        with TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise OSError(f"--out: cannot write in {str(directory)!r}: {error.strerror}") from error
 
 
 def write(path: Path, save: Callable[[Path], object]) -> Path:

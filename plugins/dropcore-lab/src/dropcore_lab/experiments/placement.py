@@ -145,8 +145,12 @@ def run(args: argparse.Namespace) -> int:
 def measure(config: Config, out: Console, *, quiet: bool = True) -> dict[str, Measured]:
     """Train one network for every place and seed."""
     runs: dict[str, list[tuple[Run, float, float]]] = {place: [] for place in config.places}
-    jobs = [(place, "seed", number) for place in config.places for number in config.seeds]
-    for place, _, number in terminal.each(out, jobs, quiet=quiet):
+    jobs = {
+        f"{place}, seed {number}": (place, number)
+        for place in config.places
+        for number in config.seeds
+    }
+    for place, number in terminal.each(out, jobs, quiet=quiet):
         runs[place].append(train(config, PLACES[place], number))
     return {
         place: Measured(
@@ -214,8 +218,8 @@ def print_table(out: Console, config: Config, measured: Mapping[str, Measured]) 
         ("place", "where dropout is", "variance shift", "time share"),
         [(place, PLACES[place].name, *_costs(place, m)) for place, m in measured.items()],
         caption="Variance shift: the variance that batch normalisation meets in training over "
-        "that in inference.\nTime share: the part of a training step that dropout takes (below "
-        "0: too small to measure).",
+        "that in inference, once its running statistics have settled.\nTime share: the part of a "
+        "training step that dropout takes; too small: not above 0 in every seed.",
         names=2,
         sections=line,
     )
@@ -223,7 +227,7 @@ def print_table(out: Console, config: Config, measured: Mapping[str, Measured]) 
 
 def _costs(place: str, measured: Measured) -> tuple[str, str]:
     shift = "" if np.isnan(measured.shift).all() else Spread.of(measured.shift).text(2)
-    share = f"{Spread.of(100 * measured.time_share).text(1)} %" if PLACES[place].sites else ""
+    share = spread.share(measured.time_share) if PLACES[place].sites else ""
     return shift, share
 
 
@@ -235,16 +239,34 @@ def conclusions(measured: Mapping[str, Measured]) -> list[str]:
     seeds = len(next(iter(measured.values())).shift)
     if seeds == 1:
         return spread.ONE_SEED
-    lines = spread.warning(seeds)
+    lines = spread.preface(seeds)
     for place, m in measured.items():
         if PLACES[place].sites:
             old = measured[_baseline(place)]
             lines.append(f"{_label(place)}, against none: {m.figures.against(old.figures)}")
-    for one, other in (("spatial", "standard"), ("bn-before", "bn-after")):
-        if {one, other} <= measured.keys():
-            words = measured[one].figures.against(measured[other].figures)
-            lines.append(f"{_label(one)}, against {PLACES[other].name}: {words}")
-    return [*lines, *_shifts(measured)]
+    if {"spatial", "standard"} <= measured.keys():
+        words = measured["spatial"].figures.against(measured["standard"].figures)
+        lines.append(
+            f"{_label('spatial')}, against {PLACES['standard'].name}: {words} One p is not one "
+            "strength: to drop a whole map takes more away than to drop single pixels."
+        )
+    return [*lines, *_shifts(measured), *_limits(measured)]
+
+
+def _limits(measured: Mapping[str, Measured]) -> list[str]:
+    """Say what the figures do not show."""
+    if "bn-before" not in measured:
+        return []
+    lines = [
+        "A shift of the variance need not cost accuracy in so small a network: compare what is "
+        "said above of the place with the shift."
+    ]
+    if "bn-after" in measured:
+        lines.append(
+            f"There are two dropouts in {PLACES['bn-before'].name}, and one in "
+            f"{PLACES['bn-after'].name}: these two do not show which place is better."
+        )
+    return lines
 
 
 def _shifts(measured: Mapping[str, Measured]) -> list[str]:
@@ -301,6 +323,6 @@ def _draw_group(panels: Any, words: str, found: Mapping[str, Measured]) -> None:
         plot.dots(panels[2], names, shifts, colours, shifts[0].mean())
         plot.dress(panels[2], "Variance shift", where, "variance in training / in inference")
     else:
-        shares = np.array([100 * m.time_share for m in found.values()])
-        plot.dots(panels[2], names, shares, colours)
-        plot.dress(panels[2], "Time that dropout takes", where, "% of a training step")
+        gaps = np.array([m.figures.gap for m in found.values()])
+        plot.dots(panels[2], names, gaps, colours, gaps[0].mean())
+        plot.dress(panels[2], "Gap", where, "validation loss less training loss")

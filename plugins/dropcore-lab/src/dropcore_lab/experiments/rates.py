@@ -182,7 +182,7 @@ def conclusions(curves: Mapping[float, Curves]) -> list[str]:
     seeds = len(last[least].val_loss)
     if seeds == 1:
         return spread.ONE_SEED
-    lines = spread.warning(seeds)
+    lines = spread.preface(seeds)
     if others:
         lines.append(_gaps(last))
         lines += [f"p = {p:g} against {least:g}: {last[p].against(last[least])}" for p in others]
@@ -209,10 +209,10 @@ def _best_rate(last: Mapping[float, Figures]) -> list[str]:
     for p in sorted(rate for rate in last if rate > best):
         training = Change.between(last[best].train_loss, last[p].train_loss)
         validation = last[p].loss_change(last[best])
-        verb = "underfits" if training.rose and validation.rose else "does not clearly underfit"
+        verb = " underfits" if training.rose and validation.rose else " does not clearly underfit"
         lines.append(
-            f"Against that, p = {p:g} {verb}: training loss {training.text()}, "
-            f"validation loss {validation.text()}."
+            f"Against that, p = {p:g}{verb if training.seeds >= spread.FEWEST else ''}: training "
+            f"loss {training.text()}, validation loss {validation.text()}."
         )
     return lines
 

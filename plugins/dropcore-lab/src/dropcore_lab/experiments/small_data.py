@@ -84,7 +84,8 @@ class Config:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this experiment's options to `parser`."""
     add, count = options.Options(parser, Config()), options.whole(1)
-    limit = options.whole(1, data.DIGITS_ROWS - data.DIGITS_ROWS // 10)
+    why = f"there are {data.DIGITS_ROWS}, and a tenth must validate"
+    limit = options.whole(1, data.DIGITS_ROWS - data.DIGITS_ROWS // 10, why=why)
     add.many("rows", limit, "N", "training rows; those that no set has validate", options.ascending)
     add.rates(options.probability, "probabilities that a hidden unit is dropped")
     add.many("decays", options.positive, "DECAY", "strengths of weight decay", options.ascending)
@@ -112,14 +113,14 @@ def run(args: argparse.Namespace) -> int:
 
 def measure(config: Config, out: Console, *, quiet: bool = True) -> Measured:
     """Train one network for every number of rows, method and seed."""
-    jobs = [
-        (rows, "rows,", method, "seed", seed)
+    jobs = {
+        f"{terminal.count(rows, 'row')}, {method}, seed {seed}": (rows, method, seed)
         for rows in config.rows
         for method in config.methods
         for seed in config.seeds
-    ]
+    }
     runs: dict[tuple[int, Method], list[Run]] = {}
-    for rows, _, method, _, seed in terminal.each(out, jobs, quiet=quiet):
+    for rows, method, seed in terminal.each(out, jobs, quiet=quiet):
         runs.setdefault((rows, method), []).append(train(config, rows, method, seed))
     return {
         rows: {method: Figures.of(runs[rows, method]) for method in config.methods}
@@ -170,12 +171,16 @@ def conclusions(measured: Measured) -> list[str]:
     seeds = len(first[NEITHER].val_loss)
     if seeds == 1:
         return spread.ONE_SEED
-    lines = spread.warning(seeds)
+    lines = spread.preface(seeds)
     methods = [method for method in first if method != NEITHER]
     lines += [_helped(method, measured) for method in methods]
     lines += [_stops(method, measured) for method in methods if method.p]
     if any(m.p for m in methods) and any(m.decay for m in methods):
         lines += [_against_decay(rows, of) for rows, of in measured.items()]
+        lines.append(
+            "The best dropout and the best decay are chosen by the same validation rows that "
+            "judge them, so both look a little better than they are."
+        )
     return lines
 
 

@@ -16,15 +16,24 @@ ONE_SEED = ["One seed cannot tell an effect from chance. --seeds 5 runs five, an
 """The conclusion from one seed."""
 
 
-def warning(seeds: int) -> list[str]:
-    """A list with a warning if there are few seeds, or an empty list.
+FEWEST = 3
+"""From so many seeds on a verdict is given."""
 
-    >>> warning(2)
-    ['2 seeds: too few to tell an effect from chance.']
-    >>> warning(5)
-    []
+
+def preface(seeds: int) -> list[str]:
+    """Say how settings are compared, and whether the seeds are too few for a verdict.
+
+    >>> preface(2)[1:]
+    ['2 seeds are too few to tell an effect from chance, so there is no verdict.']
     """
-    return [f"{seeds} seeds: too few to tell an effect from chance."] if seeds < 3 else []
+    lines = [
+        "Settings are compared seed by seed. A difference has the form mean ± standard deviation "
+        "of the differences."
+    ]
+    if seeds < FEWEST:
+        few = f"{seeds} seeds are too few to tell an effect from chance, so there is no verdict."
+        lines.append(few)
+    return lines
 
 
 def heading(seeds: int) -> str:
@@ -60,6 +69,18 @@ class Spread:
     def __str__(self) -> str:
         """Write mean and deviation with three digits."""
         return self.text()
+
+
+def share(values: ArrayLike) -> str:
+    """Write a share of time in per cent, if every seed's is above 0 in the digits printed.
+
+    >>> share([0.11, 0.13]), share([0.11, -0.13])
+    ('12.0 ± 1.4 %', 'too small')
+    """
+    percent = 100 * np.asarray(values, dtype=np.float64)
+    if not (percent.round(1) > 0).all():
+        return "too small"
+    return f"{Spread.of(percent).text(1)} %"
 
 
 @dataclass(frozen=True)
@@ -108,13 +129,22 @@ class Change:
         'lower by 0.50 ± 0.00'
         >>> Change.between([1.0, 2.0, 3.0], [1.5, 2.5, 1.0]).text()
         'not clearly changed (higher in 2 of 3 seeds, lower in 1)'
+        >>> Change.between([1.0, 2.0, 3.0], [1.0, 1.5, 2.5]).text()
+        'not clearly changed (lower in 2 of 3 seeds, unchanged in 1)'
         >>> Change.between([1.0, 2.0, 3.0], [1.001, 2.001, 3.0]).text()
         'unchanged to 2 digits'
         """
         if not (self.up or self.down):
             return f"unchanged to {self.digits} digit{'s' * (self.digits > 1)}"
         if not (self.rose or self.fell):
-            counts = f"{up} in {self.up} of {self.seeds} seeds, {down} in {self.down}"
-            return f"not clearly changed ({counts})"
+            return f"not clearly changed ({self._counts(up, down)})"
         size = Spread(abs(self.size.mean), self.size.deviation)
         return f"{up if self.rose else down} by {size.text(self.digits)}{unit}"
+
+    def _counts(self, up: str, down: str) -> str:
+        """Say in how many seeds each thing happened, of those that did."""
+        unchanged = self.seeds - self.up - self.down
+        each = ((up, self.up), (down, self.down), ("unchanged", unchanged))
+        (first, count), *others = [(word, number) for word, number in each if number]
+        more = "".join(f", {word} in {number}" for word, number in others)
+        return f"{first} in {count} of {self.seeds} seeds{more}"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
     from rich.table import Table
+
+Job = TypeVar("Job")
 
 
 def console() -> Console:
@@ -28,42 +30,49 @@ def count(things: int, noun: str) -> str:
     return f"{things} {noun}{'s' if things != 1 else ''}"
 
 
+ROOMY = 100
+"""From this width of the terminal on the progress bar has a bar and a clock."""
+
+
 def progress(out: Console, *, quiet: bool, unit: str = "networks") -> Progress:
-    """Return a progress bar (a context manager); silent if `quiet`, or if `out` is no terminal."""
+    """Return a progress bar to enter; it is silent if `quiet` or where `out` is no terminal."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        ProgressColumn,
+        Task,
         TextColumn,
         TimeElapsedColumn,
-        TimeRemainingColumn,
     )
+    from rich.text import Text
 
+    class Left(ProgressColumn):
+        """The time that is left, as soon as it can be known."""
+
+        def render(self, task: Task) -> Text:
+            seconds = task.time_remaining
+            return Text("" if seconds is None else f"{round(seconds)} s left")
+
+    wide = [BarColumn(), TimeElapsedColumn()] if out.width >= ROOMY else []
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
+        *wide,
         MofNCompleteColumn(),
         TextColumn(unit),
-        TimeElapsedColumn(),
-        TextColumn("elapsed, left"),
-        TimeRemainingColumn(),
+        Left(),
         console=out,
         transient=True,
         disable=quiet or not out.is_terminal,
     )
 
 
-def each(
-    out: Console, jobs: Sequence[tuple[Any, ...]], *, quiet: bool
-) -> Iterator[tuple[Any, ...]]:
-    """Iterate over the jobs, and show the current one. A job is the training of a network.
-
-    The progress bar shows the items of a job, separated by blanks.
-    """
+def each(out: Console, jobs: Mapping[str, Job], *, quiet: bool) -> Iterator[Job]:
+    """Go through the jobs, a network each, and show the name of the one that is at work."""
     with progress(out, quiet=quiet) as bar:
         task = bar.add_task("", total=len(jobs))
-        for job in jobs:
-            bar.update(task, description=" ".join(map(str, job)))
+        for name, job in jobs.items():
+            bar.update(task, description=name)
             yield job
             bar.advance(task)
 

@@ -24,7 +24,6 @@ from dropcore.adapters.autograd import Dropout, seed
 from dropcore.autograd import Conv2d, Linear, Module, Tensor, relu
 from dropcore_lab.experiments import data, engine, figures, options, plot, spread, terminal
 from dropcore_lab.experiments.figures import Figures, Run
-from dropcore_lab.experiments.spread import Spread
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -169,8 +168,8 @@ def measure(
     """Train one network for every variant and seed, and one without dropout."""
     every: dict[str, dropcore.Variant | None] = {NONE: None, **variants}
     runs: dict[str, list[tuple[Run, float]]] = {name: [] for name in every}
-    jobs = [(name, "seed", number) for name in every for number in config.seeds]
-    for name, _, number in terminal.each(out, jobs, quiet=quiet):
+    jobs = {f"{name}, seed {number}": (name, number) for name in every for number in config.seeds}
+    for name, number in terminal.each(out, jobs, quiet=quiet):
         runs[name].append(train(config, every[name], number))
     return {
         name: Measured(
@@ -218,11 +217,11 @@ def print_table(
         f"At p = {config.p:g}",
         ("variant", "options and remarks", "time share"),
         [
-            (name, _remarks(variant), f"{Spread.of(100 * measured[name].time_share).text(1)} %")
+            (name, _remarks(variant), spread.share(measured[name].time_share))
             for name, variant in variants.items()
         ],
-        caption="Time share: the part of a training step that dropout takes (below 0: too small "
-        "to measure).",
+        caption="Time share: the part of a training step that dropout takes; too small: not "
+        "above 0 in every seed.",
         names=2,
     )
 
@@ -247,7 +246,7 @@ def conclusions(measured: Mapping[str, Measured]) -> list[str]:
     seeds = len(every[NONE].val_loss)
     if seeds == 1:
         return spread.ONE_SEED
-    lines = spread.warning(seeds)
+    lines = spread.preface(seeds)
     others = {name: f for name, f in every.items() if name != NONE}
     lines += [f"{name} against none: {f.against(every[NONE])}" for name, f in others.items()]
     if "standard" in others and len(others) > 1:
@@ -273,21 +272,21 @@ def _against_standard(others: Mapping[str, Figures]) -> list[str]:
 
 
 def draw(config: Config, measured: Mapping[str, Measured], directory: Path) -> Path:
-    """Write ``variants.png``: loss, accuracy and time, a row of dots for each variant."""
+    """Write ``variants.png``: loss, accuracy and gap, a row of dots for each variant."""
     title = f"Variants of dropout at p = {config.p:g}, in one network"
     height = 2.6 + 0.42 * len(measured)
     key = plot.dots_key(len(config.seeds))
     fig = plot.figure(13, height, title, f"Handwritten digits: {config}.", key)
-    loss, accuracy, time = fig.subplots(1, 3, sharey=True)
+    loss, accuracy, gap = fig.subplots(1, 3, sharey=True)
     names = list(measured)
     colours = [plot.FAINT if name == NONE else plot.TRAINING for name in names]
     losses = np.array([m.figures.val_loss for m in measured.values()])
     accuracies = np.array([m.figures.val_accuracy for m in measured.values()])
-    shares = np.array([100 * m.time_share for m in measured.values()])
+    gaps = np.array([m.figures.gap for m in measured.values()])
     plot.dots(loss, names, losses, colours, losses[0].mean())
     plot.dress(loss, "Validation loss", "variant", "cross-entropy")
     plot.dots(accuracy, names, accuracies, colours, accuracies[0].mean())
     plot.dress(accuracy, "Validation accuracy", "variant", "share right")
-    plot.dots(time, names, shares, colours)
-    plot.dress(time, "Time that dropout takes", "variant", "% of a training step")
+    plot.dots(gap, names, gaps, colours, gaps[0].mean())
+    plot.dress(gap, "Gap", "variant", "validation loss less training loss")
     return plot.save(fig, directory, "variants")
