@@ -1,6 +1,7 @@
 """A whole run of each experiment, with small settings."""
 
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -53,7 +54,7 @@ def test_one_seed_runs_and_is_judged_by_nothing(name, run, figures):
     assert "seeds" not in printed.replace("--seeds 5", "")
     (figure,) = figures
     caption = figure.get_supxlabel()
-    assert not re.search("band|deviation|mean|bars", caption)
+    assert not re.search("band|deviation|mean|bars|vertical", caption)
     assert not any(_bands(axes) for axes in figure.axes)
 
 
@@ -90,10 +91,51 @@ def test_every_axis_has_a_label_and_bands_stop_where_no_value_can_be(name, run, 
             assert axes.xaxis.get_tick_params()["labelbottom"]
             shared = axes.get_shared_y_axes().get_siblings(axes)
             assert any(one.get_ylabel() for one in shared)
+        assert not _covers_a_line(axes)
         for band in _bands(axes):
             heights = np.concatenate([path.vertices[:, 1] for path in band.get_paths()])
-            assert heights.min() >= 0 or re.search("Change of|less that of", title)
+            assert heights.min() >= 0
             assert heights.max() <= 1 or "accuracy" not in title
+
+
+def _covers_a_line(axes):
+    """Whether the legend lies on a point that is drawn."""
+    legend = axes.get_legend()
+    if legend is None:
+        return False
+    box = legend.get_window_extent()
+    drawn = [line for line in axes.lines if len(line.get_xdata()) and line.get_marker() != "None"]
+    points = [axes.transData.transform(line.get_xydata()) for line in drawn]
+    return any(box.contains(*point) for each in points for point in each)
+
+
+@pytest.mark.parametrize(("count", "shape"), [(1, (1, 1)), (4, (1, 4)), (5, (2, 3)), (9, (3, 3))])
+def test_many_rates_go_on_in_further_rows(count, shape, run, figures):
+    rates = " ".join(str(n / 10) for n in range(count))
+    run("rates", f"{TINY['rates']} --p {rates}")
+    (figure,) = figures
+    panels = [axes for axes in figure.axes if axes.get_title(loc="left").startswith("p = ")]
+    assert len(panels) == count
+    boxes = [axes.get_window_extent() for axes in panels]
+    rows = {round(box.y0) for box in boxes}
+    columns = sorted({round(box.x0) for box in boxes})
+    assert (len(rows), len(columns)) == shape
+    gaps = {round(right - left) for left, right in pairwise(columns)}
+    assert not gaps or max(gaps) - min(gaps) <= 2  # no wider hole between any two
+    width, _ = figure.get_size_inches()
+    assert width < 14
+    assert not any(axes.get_legend() for axes in figure.axes)  # they stand above the panels
+
+
+def test_settings_stand_beside_each_other():
+    x = np.array([25, 50, 100])
+    moved = [plot.beside(x, place, 3, log=True) for place in range(3)]
+    np.testing.assert_allclose(moved[1], x)
+    assert (moved[0] < x).all()
+    assert (moved[2] > x).all()
+    assert (moved[2][:-1] < moved[0][1:]).all()  # each near its own tick
+    assert plot.beside(np.array([7.0]), 1, 3) == 7
+    assert plot.beside(x, 0, 1).tolist() == [25, 50, 100]
 
 
 def test_a_band_stops_at_its_limits():
@@ -113,8 +155,8 @@ def test_panels_line_up(run, figures):
     run("placement", TINY["placement"])
     run("variants", TINY["variants"])
     rates, placement, variants = ([axes.get_position() for axes in f.axes] for f in figures)
-    assert rates[0].x0 == pytest.approx(rates[-2].x0, abs=0.002)
-    assert rates[-3].x1 == pytest.approx(rates[-1].x1, abs=0.002)
+    assert rates[0].x0 == pytest.approx(rates[-2].x0, abs=0.004)
+    assert rates[-3].x1 == pytest.approx(rates[-1].x1, abs=0.004)
     for left, right in zip(placement[:3], placement[3:], strict=True):
         assert (left.x0, left.x1) == pytest.approx((right.x0, right.x1), abs=0.002)
     assert len({axes.get_ylim() for axes in figures[2].axes}) == 1  # each row is one variant

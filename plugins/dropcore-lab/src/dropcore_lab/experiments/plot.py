@@ -37,6 +37,13 @@ def curves_key(seeds: int) -> str:
     return "Lines: mean over the seeds; bands: one standard deviation either way."
 
 
+def points_key(seeds: int) -> str:
+    """The explanation of points and their vertical lines; one seed has none of these."""
+    if seeds == 1:
+        return "Points: the one seed."
+    return "Points: mean over the seeds; vertical lines: one standard deviation either way."
+
+
 def dots_key(seeds: int) -> str:
     """The explanation of dots, bars and dashes; one seed has no bars."""
     if seeds == 1:
@@ -97,6 +104,36 @@ def curve(
         axes.vlines(x, low, high, color=colour, alpha=0.4, linewidth=3)
     else:
         axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+
+
+def points(
+    axes: Axes,
+    x: NDArray[Any],
+    values: NDArray[Any],
+    *,
+    label: str,
+    within: tuple[float, float],
+    **style: Any,
+) -> None:
+    """Draw the mean over seeds at a few x, with vertical lines of one standard deviation.
+
+    Unlike the bands of `curve`, such lines stay apart where several settings are compared, if each
+    has an x of its own (see `beside`). `values` has shape (seeds, points).
+    """
+    mean = values.mean(axis=0)
+    axes.plot(x, mean, label=label, **{"marker": "o", "markersize": 5, "linewidth": 1.5} | style)
+    if len(values) > 1:
+        deviation = values.std(axis=0, ddof=1)
+        low, high = np.clip((mean - deviation, mean + deviation), *within)
+        axes.vlines(x, low, high, color=style.get("color"), alpha=0.6, linewidth=1.5)
+
+
+def beside(x: NDArray[Any], place: int, count: int, *, log: bool = False) -> NDArray[Any]:
+    """Move points of setting number `place` of `count` aside, by a part of the least gap."""
+    at = np.log(x) if log else np.asarray(x, dtype=np.float64)
+    gap = np.diff(at).min() if len(at) > 1 else 0.0
+    moved = at + 0.35 * gap * (place - (count - 1) / 2) / max(count - 1, 1)
+    return np.exp(moved) if log else moved
 
 
 def dots(

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 EPOCHS_PER_POINT = 3
+PANELS = 4
+"""The most panels in one row of the picture."""
 ENGINES: dict[str, Any] = {"numpy": mlp, "autograd": engine}
 """The two implementations of the network: hand-written loops, or `dropcore.autograd`."""
 
@@ -229,29 +231,37 @@ def _best_epochs(curves: Mapping[float, Curves]) -> str:
 
 def draw(config: Config, curves: Mapping[float, Curves], directory: Path) -> Path:
     """Write ``rates.png``: both losses for each rate, then all rates in one panel."""
-    rates = ", ".join(f"{p:g}" for p in curves)
-    title = f"Dropout after each hidden layer: training and validation loss at p = {rates}"
+    title = "Dropout after each hidden layer: training and validation loss"
     footnote, key = f"Handwritten digits: {config}.", plot.curves_key(len(config.seeds))
-    count = len(curves)
-    fig = plot.figure(max(10.0, 3.1 * count), 7.4, title, footnote, key)
-    grid = fig.add_gridspec(2, 2 * count)
-    first: Axes | None = None
-    for place, (p, c) in enumerate(curves.items()):
-        axes = fig.add_subplot(grid[0, 2 * place : 2 * place + 2], sharey=first)
+    rows = -(-len(curves) // PANELS)
+    columns = -(-len(curves) // rows)
+    heights = [2.9 * rows + 0.4, 3.7]
+    fig = plot.figure(max(10.0, 3.1 * columns), sum(heights) + 0.9, title, footnote, key)
+    above, below = fig.subfigures(2, 1, height_ratios=heights)  # each with gaps of its own
+    panels = above.subplots(rows, columns, sharey=True, squeeze=False).ravel()
+    for axes, (p, c) in zip(panels, curves.items(), strict=False):
         _draw_rate(axes, p, c)
-        if first is None:
-            first = axes
-            axes.legend(frameon=False, loc="best")
-    loss, accuracy = fig.add_subplot(grid[1, :count]), fig.add_subplot(grid[1, count:])
+    for axes in panels[len(curves) :]:
+        axes.remove()
+    handles, labels = panels[0].get_legend_handles_labels()
+    above.legend(handles, labels, frameon=False, loc="outside upper right", ncols=2)
+    _draw_all(below, curves)
+    return plot.save(fig, directory, "rates")
+
+
+def _draw_all(below: Any, curves: Mapping[float, Curves]) -> None:
+    """Draw validation loss and accuracy of all rates."""
+    loss, accuracy = below.subplots(1, 2)
     plot.dress(loss, "Validation loss", "cross-entropy", "epoch")
     plot.dress(accuracy, "Validation accuracy, against the true digits", "share right", "epoch")
-    for colour, (p, c) in zip(plot.ordered_colours(count), curves.items(), strict=True):
+    for colour, (p, c) in zip(plot.ordered_colours(len(curves)), curves.items(), strict=True):
         style = {"label": f"p = {p:g}", "color": colour}
         plot.curve(loss, c.epochs, c.val_loss, within=plot.POSITIVE, **style)
         plot.curve(accuracy, c.epochs, c.val_accuracy, within=plot.SHARE, **style)
     accuracy.set_ylim(0, 1)
-    accuracy.legend(frameon=False, loc="best")
-    return plot.save(fig, directory, "rates")
+    handles, labels = loss.get_legend_handles_labels()
+    in_a_row = min(len(labels), 6)
+    below.legend(handles, labels, frameon=False, loc="outside upper right", ncols=in_a_row)
 
 
 def _draw_rate(axes: Axes, p: float, curves: Curves) -> None:

@@ -242,31 +242,37 @@ def _listed(rows: list[int]) -> str:
 def draw(config: Config, measured: Measured, directory: Path) -> Path:
     """Write ``small-data.png``: loss, change of loss and accuracy over the number of rows."""
     title = "Dropout against weight decay as the training rows get fewer"
-    key = plot.curves_key(len(config.seeds))
-    fig = plot.figure(14, 5.4, title, f"Handwritten digits: {config}.", key)
+    key = plot.points_key(len(config.seeds))
+    fig = plot.figure(14, 6.0, title, f"Handwritten digits: {config}.", key)
     loss, change, accuracy = fig.subplots(1, 3)
     rows = np.array(list(measured))
-    for method, style in zip(config.methods, _styles(config.methods), strict=True):
+    for place, (method, style) in enumerate(
+        zip(config.methods, _styles(config.methods), strict=True)
+    ):
         of = [measured[n][method] for n in rows]
         losses = np.stack([f.val_loss for f in of], axis=1)
         base = np.stack([measured[n][NEITHER].val_loss for n in rows], axis=1)
         accuracies = np.stack([f.val_accuracy for f in of], axis=1)
         style["label"] = str(method)
-        plot.curve(loss, rows, losses, within=plot.POSITIVE, **style)
-        plot.curve(accuracy, rows, accuracies, within=plot.SHARE, **style)
+        x = plot.beside(rows, place, len(config.methods), log=True)
+        plot.points(loss, x, losses, within=plot.POSITIVE, **style)
+        plot.points(accuracy, x, accuracies, within=plot.SHARE, **style)
         if method != NEITHER:
-            plot.curve(change, rows, losses - base, within=plot.ANY, **style)
+            percent = 100 * (losses / base - 1)
+            plot.points(change, x, percent, within=(-100.0, np.inf), **style)
     change.axhline(0, color=plot.FAINT, linewidth=1)
     for axes, name, ylabel in (
         (loss, "Validation loss", "cross-entropy"),
-        (change, "Change of validation loss from neither", "below 0: it helps"),
+        (change, "Change of validation loss from neither", "% (below 0: it helps)"),
         (accuracy, "Validation accuracy, against the true digits", "share right"),
     ):
         plot.dress(axes, name, ylabel, "training rows")
         axes.set_xscale("log")
         axes.set_xticks(rows, [str(n) for n in rows])
         axes.minorticks_off()
-    accuracy.legend(frameon=False, loc="best")
+    loss.set_ylim(bottom=0)
+    handles, labels = loss.get_legend_handles_labels()
+    fig.legend(handles, labels, frameon=False, loc="outside upper right", ncols=len(labels))
     return plot.save(fig, directory, "small-data")
 
 
@@ -283,4 +289,4 @@ def _styles(methods: tuple[Method, ...]) -> list[dict[str, Any]]:
             styles.append({"color": oranges[decays.index(method)], "marker": "s", "ls": "--"})
         else:
             styles.append({"color": plot.FAINT, "marker": "D"})
-    return [{**style, "markersize": 4} for style in styles]
+    return styles

@@ -70,7 +70,7 @@ def progress(out: Console, *, quiet: bool, unit: str = "networks") -> Progress:
 def each(out: Console, jobs: Mapping[str, Job], *, quiet: bool) -> Iterator[Job]:
     """Go through the jobs, a network each, and show the name of the one that is at work."""
     with progress(out, quiet=quiet) as bar:
-        task = bar.add_task("", total=len(jobs))
+        task = bar.add_task(next(iter(jobs), ""), total=len(jobs))
         for name, job in jobs.items():
             bar.update(task, description=name)
             yield job
