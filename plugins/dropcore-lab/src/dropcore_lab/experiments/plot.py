@@ -121,7 +121,8 @@ def points(
     has an x of its own (see `beside`). `values` has shape (seeds, points).
     """
     mean = values.mean(axis=0)
-    axes.plot(x, mean, label=label, **{"marker": "o", "markersize": 5, "linewidth": 1.5} | style)
+    look: dict[str, Any] = {"marker": "o", "markersize": 5, "linewidth": 1.5}
+    axes.plot(x, mean, label=label, **(look | style))
     if len(values) > 1:
         deviation = values.std(axis=0, ddof=1)
         low, high = np.clip((mean - deviation, mean + deviation), *within)

@@ -237,7 +237,8 @@ def draw(config: Config, curves: Mapping[float, Curves], directory: Path) -> Pat
     columns = -(-len(curves) // rows)
     heights = [2.9 * rows + 0.4, 3.7]
     fig = plot.figure(max(10.0, 3.1 * columns), sum(heights) + 0.9, title, footnote, key)
-    above, below = fig.subfigures(2, 1, height_ratios=heights)  # each with gaps of its own
+    grid = fig.add_gridspec(2, 1, height_ratios=heights)
+    above, below = (fig.add_subfigure(grid[row]) for row in (0, 1))  # each with gaps of its own
     panels = above.subplots(rows, columns, sharey=True, squeeze=False).ravel()
     for axes, (p, c) in zip(panels, curves.items(), strict=False):
         _draw_rate(axes, p, c)

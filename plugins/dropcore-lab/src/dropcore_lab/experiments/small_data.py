@@ -263,7 +263,7 @@ def draw(config: Config, measured: Measured, directory: Path) -> Path:
     change.axhline(0, color=plot.FAINT, linewidth=1)
     for axes, name, ylabel in (
         (loss, "Validation loss", "cross-entropy"),
-        (change, "Change of validation loss from neither", "% (below 0: it helps)"),
+        (change, "Change of validation loss from neither", "change in % (below 0: it helps)"),
         (accuracy, "Validation accuracy, against the true digits", "share right"),
     ):
         plot.dress(axes, name, ylabel, "training rows")
@@ -272,7 +272,7 @@ def draw(config: Config, measured: Measured, directory: Path) -> Path:
         axes.minorticks_off()
     loss.set_ylim(bottom=0)
     handles, labels = loss.get_legend_handles_labels()
-    fig.legend(handles, labels, frameon=False, loc="outside upper right", ncols=len(labels))
+    fig.legend(handles, labels, frameon=False, loc="outside upper right", ncols=min(len(labels), 5))
     return plot.save(fig, directory, "small-data")
 
 
