@@ -300,6 +300,12 @@ def test_a_model_without_dropout_is_said():
     assert advise(dense()).dropouts == ("drop",)
 
 
+def test_the_layer_for_arrays_names_the_module_when_it_gets_a_tensor():
+    y = Linear(6, 2)(ROWS)
+    with pytest.raises(TypeError, match=r"dropcore\.adapters\.autograd has dropout"):
+        dropcore.Dropout(0.5)(y)
+
+
 def test_the_layer_for_arrays_is_no_module():
     layer = dropcore.Dropout(0.5)
     for call in (lambda: advise(layer), lambda: Sequential(layer)):

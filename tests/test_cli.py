@@ -36,6 +36,21 @@ def test_help_of_a_command_says_what_it_does(name, capsys):
     assert "-h, --help" in rest
 
 
+def test_alone_it_helps(capsys):
+    assert cli.main([]) == 0
+    assert capsys.readouterr().out.startswith("usage: dropcore [-h]")
+
+
+def test_an_unknown_variant_is_said_with_where_there_are_more(capsys):
+    assert cli.main(["variants", "nothing"]) == 1
+    assert "plugins/ of dropcore's repository: make plugins" in capsys.readouterr().err
+
+
+def test_plugins_are_those_with_variants(capsys):
+    assert cli.main(["info"]) == 0
+    assert "\nplugins with variants: " in capsys.readouterr().out
+
+
 DROPCORE = [sys.executable, "-m", "dropcore"]
 posix = pytest.mark.skipif(sys.platform == "win32", reason="pipes and signals of POSIX")
 

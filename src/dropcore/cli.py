@@ -48,7 +48,8 @@ def variants(args: argparse.Namespace) -> int:
         variant = registry().variant_class(args.name)
     except LookupError as error:
         print(error, file=sys.stderr)
-        print("More variants are packages in plugins/ of dropcore's repository.", file=sys.stderr)
+        more = "More variants are in plugins/ of dropcore's repository: make plugins installs them."
+        print(more, file=sys.stderr)
         return 1
     print(f"{variant.name}: {(inspect.getdoc(variant) or '').partition(chr(10))[0]}")
     print(f"inputs: {', '.join(variant.inputs)}")

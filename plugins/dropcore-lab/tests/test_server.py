@@ -263,6 +263,24 @@ def test_what_the_command_cannot_read_is_said(arguments, says, capsys):
     assert says in capsys.readouterr().err
 
 
+def test_a_fault_in_a_file_is_said_with_its_place(tmp_path, capsys):
+    from dropcore_lab import command
+
+    path = tmp_path / "net.json"
+    path.write_text(json.dumps({"layers": [{"name": "hidden1", "units": 0}]}), "utf-8")
+    assert command.main(["--spec", str(path)]) == 1
+    assert "/layers/0/units: units must be" in capsys.readouterr().err
+
+
+def test_a_damaged_link_is_said_in_words(capsys):
+    from dropcore_lab import command
+
+    assert command.main(["--spec", "#spec=broken"]) == 1
+    said = capsys.readouterr().err
+    assert "a whole link (its text is damaged)" in said
+    assert "Error -" not in said
+
+
 @pytest.mark.parametrize("port", ["-1", "65536", "http", "1.5", "٣"])
 def test_what_is_no_port_is_refused(port, capsys):
     from dropcore_lab import command
