@@ -61,7 +61,9 @@ def situation_of(x: Any, source: Source | Traced) -> Situation | None:
 def may_be_part(x: Any, source: Source | Traced) -> bool:
     """Whether `situation_of` gives one; in a graph, where nobody knows yet, whether it may."""
     if is_dynamo_compiling():
-        return situation.know_parts() or (is_dtensor(x) and source.index is not None)
+        if is_dtensor(x):
+            return source.index is not None or situation.are_known()
+        return situation.know_parts()
     return situation_of(x, source) is not None
 
 

@@ -43,6 +43,11 @@ def _number(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
 
 
+def are_known() -> bool:
+    """Whether the process has been in one."""
+    return bool(_numbered)
+
+
 def know_parts() -> bool:
     """Whether the process has been in one of parts of tensors: a graph cannot ask for more."""
     return _of_parts

@@ -101,6 +101,16 @@ def test_modules_in_a_block(ranks):
         assert all(map(alike, expected, found))
 
 
+def test_compiled_modules_and_in_place(ranks):
+    if ranks.world not in (1, 2):
+        pytest.skip("each compiles by itself, which takes long")
+    with distributed.global_mask(DRAW):
+        in_block = Dropout(0.5)(values((9, 4)))
+    by_draw = Dropout(0.5, rng=DRAW)(values((9, 4)))
+    for found in ranks.run(work.compiled_on_dtensors):
+        assert all(map(alike, (in_block, by_draw, by_draw), found))
+
+
 def test_pytorch_s_own_function_while_installed(ranks):
     with distributed.global_mask(DRAW):
         expected = Dropout(0.5)(values((9, 4)))

@@ -134,6 +134,17 @@ def modules_on_dtensors(names):
     return found
 
 
+def compiled_on_dtensors():
+    """The same for a compiled module, in a block and with a Draw; and in place."""
+    (mesh, *_) = meshes()
+    x = distribute_tensor(values((9, 4)), mesh, [Shard(0)])
+    with distributed.global_mask(DRAW):
+        y = torch.compile(Dropout(0.5), backend="eager")(x)
+    z = torch.compile(Dropout(0.5, rng=DRAW), backend="eager")(x)
+    Dropout(0.5, inplace=True, rng=DRAW)(x)
+    return y.full_tensor(), z.full_tensor(), x.full_tensor()
+
+
 def installed_on_dtensors():
     """PyTorch's own function on a cut tensor, while dropcore is installed."""
     import dropcore_torch
