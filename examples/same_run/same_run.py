@@ -16,7 +16,7 @@ from sklearn.datasets import load_digits
 
 import dropcore
 
-P, STEPS, RATE = 0.5, 40, 0.5
+P, STEPS, RATE = 0.5, 20, 0.5
 BATCH, HIDDEN, CLASSES = 120, 64, 10  # a batch is shared by 1, 2 or 4
 STREAM = dropcore.Stream(42, path=("hidden",))
 
@@ -96,12 +96,12 @@ def with_dask(workers):
             def drop(hidden, step=step):
                 return dropcore_dask.dropout(hidden, P, training=True, rng=STREAM.at(step))
 
-            x, target = (da.from_array(each, chunks=(50 - step, -1)) for each in batch_of(step))
+            x, target = (da.from_array(each, chunks=(60 - step, -1)) for each in batch_of(step))
             first = da.from_array(weights[0], chunks=(-1, 40))  # hidden units are cut, too
             second = da.from_array(weights[1], chunks=(40, -1))
             loss, gradients, mask = step_of(x, target, [first, second], drop)
-            loss, gradients, keep = client.compute(
-                [loss, gradients, mask.keep(chunks=30)], sync=True
+            loss, *gradients, keep = client.compute(
+                [loss, *gradients, mask.keep(chunks=60)], sync=True
             )
             weights = [w - RATE * g for w, g in zip(weights, gradients, strict=True)]
             losses.append(loss)
