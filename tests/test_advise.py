@@ -96,7 +96,7 @@ def starting(*first):
 
 
 def in_a_row(*between):
-    """Two dropouts with something in between, but for a linear map."""
+    """A network whose two dropouts have only the modules `between` between them."""
     return Sequential(Linear(6, 6, rng=0), Dropout(0.2), *between, Dropout(0.5), Linear(6, 2))
 
 

@@ -55,7 +55,7 @@ def forward(draw, p, x, y, bits):
 
 @njit(nogil=True)
 def backward(draw, p, dy, dx):
-    """Its gradient: the decisions are made again from the draw."""
+    """The gradient of `forward`; this function computes the decisions again from the draw."""
     backward_float32(draw.ctypes.data, p, 0, dy.size, dy.ctypes.data, dx.ctypes.data, NULL)
 
 

@@ -59,7 +59,7 @@ def is_own_origin(origin: str | None, port: int) -> bool:
 
 
 def is_token(given: Any, token: str) -> bool:
-    """Whether it is the token; compared in constant time."""
+    """Whether the given text equals the token; the comparison takes constant time."""
     if not isinstance(given, str):
         return False
     return hmac.compare_digest(given.encode(errors="surrogatepass"), token.encode())

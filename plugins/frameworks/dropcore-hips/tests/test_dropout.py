@@ -26,7 +26,7 @@ def values(*shape, seed=0):
 
 
 class Gate(dropcore.FreeVariant):
-    """Of two inputs: y = x * (1 - p) + other * p."""
+    """A variant with two inputs: y = x * (1 - p) + other * p."""
 
     name = "gate"
     inputs = ("x", "other")

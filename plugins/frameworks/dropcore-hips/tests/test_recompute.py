@@ -34,7 +34,7 @@ def drop(x, rng, p=0.5, training=True, **options):
 
 
 def assert_gradient_is_of_the_value(layer):
-    """Of y = scale * x where kept, the gradient of sum(y * x) is 2 * y."""
+    """A kept element has y = scale * x, so the gradient of sum(y * x) is 2 * y."""
     kept = []
 
     def loss(x):
