@@ -1,6 +1,7 @@
 """Tables in terminals of every width, colours and pipes."""
 
 import io
+import re
 
 import pytest
 from dropcore_lab.experiments import terminal
@@ -98,3 +99,13 @@ def test_the_progress_bar_fits_and_tells_no_time_that_it_does_not_know(width):
     assert "1400 rows, dropout 0.5, seed 9" in printed
     assert "0/2" in printed
     assert "-:--" not in printed
+
+
+@pytest.mark.parametrize("options", [{}, {"force_terminal": True}])
+def test_no_line_ends_in_blanks(options):
+    out = rich_console.Console(file=io.StringIO(), width=80, highlight=False, **options)
+    terminal.table(out, "Title", COLUMNS, [("a", *ROW), ("b", *ROW)], caption="Caption.", bold=0)
+    terminal.sentences(out, "Title", ["Short.", "Long, " * 30])
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", out.file.getvalue())
+    assert "0.123 ± 0.045" in plain
+    assert not [line for line in plain.splitlines() if line.endswith(" ")]

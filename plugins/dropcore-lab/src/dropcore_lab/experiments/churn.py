@@ -170,7 +170,7 @@ def print_table(out: Console, config: Config, measured: Mapping[float, Measured]
     terminal.table(
         out,
         f"After {terminal.count(config.steps, 'step')} ({spread.heading(len(config.seeds))})",
-        ("p", "loss", "right of 5", "loss on a row left out", "all dropped"),
+        ("p", "loss", "right of 5", "loss left out", "all dropped"),
         [
             (
                 f"{p:g}",

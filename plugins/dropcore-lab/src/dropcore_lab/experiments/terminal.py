@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.progress import Progress
     from rich.table import Table
 
@@ -107,7 +108,7 @@ def table(
         grid.width = out.width - room
     # A title or caption of rich's own would be wrapped to the width of the columns.
     out.print(title, style="bold")
-    out.print(grid, end="", crop=False)
+    _print(out, grid, end="", crop=False)
     for line in [*caption.splitlines(), ""]:
         whole = " " not in line  # an address, which users copy
         out.print(line, style="italic", soft_wrap=whole)
@@ -163,4 +164,15 @@ def sentences(out: Console, title: str, lines: Iterable[str]) -> None:
     for line in lines:
         grid.add_row("-", line)
     out.print(title, style="bold")
-    out.print(Padding(grid, (0, 0, 1, 1), expand=False))
+    _print(out, Padding(grid, (0, 0, 1, 1), expand=False))
+
+
+def _print(out: Console, what: RenderableType, **options: Any) -> None:
+    """Print without the blanks that fill each line up to the width."""
+    with out.capture() as captured:
+        out.print(what, **options)
+    out.file.write(BLANKS.sub(r"\1", captured.get()))
+
+
+BLANKS = re.compile(r" +((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
+"""Blanks at the end of a line, with what ends a style behind them."""
