@@ -8,10 +8,10 @@ shows that each fault can still be planted. What was found is kept in build/muta
 was interrupted goes on. A fault is tried again when its row, its file or its tests have changed, if
 it was missed, or with `--anew`.
 
-The faults are planted in a copy of the working tree. One build directory is built incrementally,
-and installed into the environment that runs this file; a fault in a file of Python is put there as
-it is. A fault is caught if a test fails that passes without it. A crash, a hang or an error outside
-of the tests does not count, unless its row says that it ends so.
+A fault is planted in a copy of the working tree, which is built and installed: see building.py. A
+fault in a file of Python is put where that is installed. A fault is caught if a test fails that
+passes without it. A crash, a hang or an error outside of the tests does not count, unless its row
+says that it ends so.
 """
 
 import argparse
@@ -23,27 +23,33 @@ import re
 import signal
 import subprocess
 import sys
-import sysconfig
 import time
 import tomllib
 from collections import Counter
-from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-PLACE = ROOT / "build" / "mutants"
-TREE, BUILD = PLACE / "tree", PLACE / "build"
-RESULTS, STALE = PLACE / "results.json", PLACE / "stale.json"
-SITE = Path(sysconfig.get_path("platlib"))
+from building import (
+    PLACE,
+    ROOT,
+    SITE,
+    TREE,
+    BadRow,
+    build,
+    build_whole,
+    copy_tree,
+    default_isa,
+    loaded,
+    part_of,
+    save,
+    undo,
+)
+
+RESULTS = PLACE / "results.json"
 LIST = Path(__file__).with_name("faults.toml")
 KEYS = {"name", "what", "file", "old", "new", "tests"}  # of each row
 MAY = {"ends", "equivalent", "isas"}  # of some
 KERNELS = r"src/dropcore/_core/(kernels|machine(?!/processor))"
 LONGEST = 400  # seconds that the tests of a row may take
-
-
-class BadRow(Exception):
-    """A row of the list that cannot be planted."""
 
 
 # ------------------------------------------------------------------- the list
@@ -100,62 +106,7 @@ def fingerprint(row):
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-# ------------------------------------------------------------------ the copy
-
-
-def copy_tree():
-    """Bring the copy of the working tree up to date; returns the names of what changed in it."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    names = {name for name in listed.split("\0") if name and (ROOT / name).is_file()}
-    there = {str(path.relative_to(TREE)) for path in TREE.rglob("*") if path.is_file()}
-    changed = set()
-    for name in there - names:
-        if "__pycache__" not in name and ".egg-info" not in name:
-            (TREE / name).unlink()
-            changed.add(name)
-    for name in names:
-        copy, content = TREE / name, (ROOT / name).read_bytes()
-        if name == "src/dropcore/meson.build":
-            content = content.replace(
-                b"'-O3'", b"'-O1'"
-            )  # kernels in half the time, no slower tests
-        if not copy.is_file() or copy.read_bytes() != content:
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(content)
-            changed.add(name)
-    return changed
-
-
-def part_of(name):
-    """Which package a file belongs to: "core", a plugin's folder, or None."""
-    found = re.match(r"plugins/\w+/dropcore-\w+(?=/)", name)
-    if found:
-        return found.group()
-    return "core" if name.startswith(("src/", "meson")) else None
-
-
-# ------------------------------------------------------------------- building
-
-
-def command(arguments, **options):
-    """Run a command; raise BadRow with what it said, if it fails."""
-    done = subprocess.run(list(map(str, arguments)), capture_output=True, text=True, **options)
-    if done.returncode:
-        said = (done.stdout + done.stderr).strip()
-        raise BadRow(f"{' '.join(map(str, arguments))} failed:\n{said[-2000:]}")
-
-
-def loaded(path):
-    """What a file of JSON holds; nothing if it is not there."""
-    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
-
-
-def save(path, value):
-    """Write a file of JSON."""
-    path.write_text(json.dumps(value, indent=1), "utf-8")
+# ------------------------------------------------------------- what is built
 
 
 def installed(row):
@@ -176,48 +127,6 @@ def parts_changed_by(row):
     if re.match(KERNELS, row["file"]):
         return {f"core/{isa}" for isa in row.get("isas", [default_isa()])}
     return {part_of(row["file"])} - {None}
-
-
-@cache
-def default_isa():
-    """The instruction set that is used here."""
-    code = "from dropcore._core import dispatch; print(dispatch.isa)"
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True
-    ).stdout.strip()
-
-
-def build_stale(wanted, changed=()):
-    """Build those of the wanted packages that changed since they were built; note the others."""
-    stale = {*loaded(STALE), *changed}
-    save(STALE, sorted(stale))
-    now = {part for part in stale if part.startswith("core") or part in wanted}
-    build(now)
-    save(STALE, sorted(stale - now))
-
-
-def build(parts):
-    """Build packages of the copy, and install them into this environment."""
-    tools = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    if any(part.startswith("core") for part in parts):
-        if not (BUILD / "build.ninja").is_file():
-            command(
-                ["meson", "setup", BUILD, TREE, "-Doptimization=1", f"-Dpython.platlibdir={SITE}",
-                 f"-Dpython.purelibdir={SITE}"], env=tools,
-            )  # fmt: skip
-        kernels = []
-        if "core" not in parts:
-            names = sorted(part.partition("/")[2] for part in parts if part.startswith("core/"))
-            kernels = [
-                next(BUILD.rglob(f"_kernels_{name}.*.so")).relative_to(BUILD) for name in names
-            ]
-        command(["ninja", "-C", BUILD, *kernels], env=tools)
-        command(["meson", "install", "-C", BUILD, "--no-rebuild", "--only-changed"], env=tools)
-    for part in sorted(part for part in parts if part.startswith("plugins")):
-        command(
-            [sys.executable, "-m", "pip", "--quiet", "install", "--no-deps", "--force-reinstall",
-             "--no-build-isolation", TREE / part], env=tools,
-        )  # fmt: skip
 
 
 # -------------------------------------------------------------------- testing
@@ -289,15 +198,14 @@ def verdict(row, ended):
     return "caught" if ended in ("failed", row.get("ends")) else "error"
 
 
-def plant(row, needed):
+def plant(row):
     """Plant a fault, build, test, and take it out again; returns verdict, details, seconds."""
-    paths = [TREE / row["file"], *filter(None, [installed(row)])]
-    text = paths[0].read_text("utf-8")
-    began = time.monotonic()
+    path = TREE / row["file"]
+    text, times, began = path.read_text("utf-8"), path.stat(), time.monotonic()
     try:
-        for path in paths:
-            path.write_text(text.replace(row["old"], row["new"]), "utf-8")
-        build_stale(needed, parts_changed_by(row))
+        for each in filter(None, [path, installed(row)]):
+            each.write_text(text.replace(row["old"], row["new"]), "utf-8")
+        build(parts_changed_by(row))
         built = time.monotonic()
         for tests in in_parts(row["tests"]):
             ended, test, said = run_tests(tests)
@@ -307,9 +215,10 @@ def plant(row, needed):
         details = said[-3000:] if shown == "error" else test
         return shown, details, built - began, time.monotonic() - built
     finally:
-        for path in paths:
-            path.write_text(text, "utf-8")
-        save(STALE, sorted({*loaded(STALE), *parts_changed_by(row)}))
+        path.write_text(text, "utf-8")
+        if part_of(row["file"]) == "core":  # setuptools has to see that a plugin's file changed
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        undo()
 
 
 # ------------------------------------------------------------------- the runs
@@ -330,13 +239,17 @@ def try_all(rows, results):
     """Plant these rows, one after the other."""
     names = {name for row in rows for name in (row["file"], *row["tests"])}
     needed = {*map(part_of, names)} - {None}
-    changed = {*map(part_of, copy_tree())} - {None}
-    build_stale(needed, changed | needed if "core" in changed else changed)  # against its interface
+    undo()  # what a run left that was interrupted
+    names = copy_tree()
+    changed = {*map(part_of, names)} - {None}
+    if any(part_of(name) == "core" and name.endswith((".pxd", ".h")) for name in names):
+        changed |= needed  # they are built against its interface
+    build_whole(needed, changed)
     prints = {row["name"]: fingerprint(row) for row in rows}  # of what was copied
     print(f"{len(rows)} faults to try", flush=True)
     for row in rows:
         try:
-            shown, details, build_time, test_time = plant(row, needed)
+            shown, details, build_time, test_time = plant(row)
         except BadRow as error:
             shown, details, build_time, test_time = "error", str(error), 0, 0
         results[row["name"]] = {"of": prints[row["name"]], "is": shown, "details": details}
@@ -345,7 +258,6 @@ def try_all(rows, results):
         save(RESULTS, results)
         times = f"built {build_time:.0f} s, tested {test_time:.0f} s"
         print(f"{shown:10} {row['name']}  ({times})  {details}", flush=True)
-    build_stale(needed)
 
 
 def summary(rows, results):
