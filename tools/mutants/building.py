@@ -1,0 +1,156 @@
+"""Where faults are planted: a copy of the working tree, built and installed.
+
+One build directory is built incrementally, and installed into the environment that runs this file.
+What came out is kept. So it is built once, and each fault is built alone.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PLACE = ROOT / "build" / "mutants"
+TREE, BUILD, KEPT = PLACE / "tree", PLACE / "build", PLACE / "kept"
+COPIED, STALE = PLACE / "copied.json", PLACE / "stale.json"
+SITE = Path(sysconfig.get_path("platlib"))
+
+
+class BadRow(Exception):
+    """A row of the list that cannot be planted."""
+
+
+def loaded(path):
+    """What a file of JSON holds; nothing if it is not there."""
+    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def save(path, value):
+    """Write a file of JSON."""
+    path.write_text(json.dumps(value, indent=1), "utf-8")
+
+
+# ------------------------------------------------------------------ the copy
+
+
+def copy_tree():
+    """Bring the copy of the working tree up to date; returns the names of what changed in it."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    names = {name for name in listed.split("\0") if name and (ROOT / name).is_file()}
+    changed = {*loaded(COPIED)} - names
+    for name in changed:
+        (TREE / name).unlink(missing_ok=True)
+    save(COPIED, sorted(names))
+    for name in names:
+        copy, content = TREE / name, (ROOT / name).read_bytes()
+        if name == "src/dropcore/meson.build":
+            content = content.replace(b"'-O3'", b"'-O1'")  # in half the time, no slower tests
+        if not copy.is_file() or copy.read_bytes() != content:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(content)
+            changed.add(name)
+    return changed
+
+
+def part_of(name):
+    """Which package a file belongs to: "core", a plugin's folder, or None."""
+    found = re.match(r"plugins/\w+/dropcore-\w+(?=/)", name)
+    if found:
+        return found.group()
+    return "core" if name.startswith(("src/", "meson")) else None
+
+
+# ------------------------------------------------------------------- building
+
+
+def command(arguments, **options):
+    """Run a command; raise BadRow with what it said, if it fails."""
+    done = subprocess.run(list(map(str, arguments)), capture_output=True, text=True, **options)
+    if done.returncode:
+        said = (done.stdout + done.stderr).strip()
+        raise BadRow(f"{' '.join(map(str, arguments))} failed:\n{said[-2000:]}")
+
+
+@cache
+def default_isa():
+    """The instruction set that is used here."""
+    code = "from dropcore._core import dispatch; print(dispatch.isa)"
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True
+    ).stdout.strip()
+
+
+def build_whole(wanted, changed):
+    """Build those of the wanted packages that changed since they were built; keep what came out."""
+    stale = {*loaded(STALE), *changed}
+    save(STALE, sorted(stale))
+    now = {part for part in stale if part == "core" or part in wanted}
+    build(now)
+    for place, kept in kept_places():
+        bring(place, kept)
+    save(STALE, sorted(stale - now))
+
+
+def undo():
+    """Put back what was there before a fault was planted, which is quicker than to build it."""
+    for place, kept in kept_places():
+        if kept.is_dir():
+            bring(kept, place)
+
+
+def kept_places():
+    """Each folder that is built or installed, and where its state without a fault is kept."""
+    yield BUILD, KEPT / "build"
+    for place in SITE.glob("dropcore*"):
+        yield place, KEPT / place.name
+
+
+def bring(source, target):
+    """Make a folder as another, with the times by which ninja sees what is up to date."""
+    names = {name: (source / name).stat() for name in files_in(source)}
+    for name in files_in(target) - names.keys():
+        (target / name).unlink()
+    for name, made in names.items():
+        copy = target / name
+        there = copy.stat() if copy.is_file() else None
+        if not there or (there.st_mtime_ns, there.st_size) != (made.st_mtime_ns, made.st_size):
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source / name, copy)
+
+
+def files_in(folder):
+    """Names of the files below a folder, without those that Python makes again by itself."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)) for path in paths if "__pycache__" not in path.parts}
+
+
+def build(parts):
+    """Build packages of the copy, and install them into this environment."""
+    tools = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    if any(part.startswith("core") for part in parts):
+        if not (BUILD / "build.ninja").is_file():
+            command(
+                ["meson", "setup", BUILD, TREE, "-Doptimization=1", f"-Dpython.platlibdir={SITE}",
+                 f"-Dpython.purelibdir={SITE}"], env=tools,
+            )  # fmt: skip
+        kernels = []
+        if "core" not in parts:
+            names = sorted(part.partition("/")[2] for part in parts if part.startswith("core/"))
+            kernels = [
+                next(BUILD.rglob(f"_kernels_{name}.*.so")).relative_to(BUILD) for name in names
+            ]
+        command(["ninja", "-C", BUILD, *kernels], env=tools)
+        command(["meson", "install", "-C", BUILD, "--no-rebuild", "--only-changed"], env=tools)
+    for part in sorted(part for part in parts if part.startswith("plugins")):
+        command(
+            [sys.executable, "-m", "pip", "--quiet", "install", "--no-deps", "--force-reinstall",
+             "--no-build-isolation", TREE / part], env=tools,
+        )  # fmt: skip
