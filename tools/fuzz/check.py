@@ -1,12 +1,14 @@
 """Run the fuzz targets and count: `make check-fuzz`.
 
-    python tools/fuzz/check.py [RUNS]
+    python tools/fuzz/check.py [--jobs N] [--targets NAME ...] [RUNS]
 
-RUNS of each target, 1 000 000 by default; as many targets at once as there are processors. The
-core has to be built by Clang with the address sanitizer and its counters of coverage, which the
-fuzzer reads to find new ways through the code. An input that crashed is kept in build/fuzz.
+RUNS of each target, 1 000 000 by default. N processes share them, one for each processor by
+default; what one finds, the others go on from. The core has to be built by Clang with the address
+sanitizer and its counters of coverage, which the fuzzer reads to find new ways through the code. An
+input that crashed is kept in build/fuzz.
 """
 
+import argparse
 import os
 import re
 import subprocess
@@ -23,10 +25,10 @@ RUNTIME = Path(atheris.path()) / "asan_with_fuzzer.so"
 
 
 def run(target, runs):
-    """Run a target; returns how many runs it made, and whether all were well."""
+    """Run a target in a process; returns how many runs it made, and whether all were well."""
     corpus = PLACE / target
     corpus.mkdir(parents=True, exist_ok=True)
-    limits = ["-max_len=256", "-len_control=0", "-timeout=60", "-rss_limit_mb=6000"]
+    limits = ["-max_len=256", "-len_control=0", "-timeout=60", "-rss_limit_mb=6000", "-reload=60"]
     limits.append(f"-artifact_prefix={PLACE}/{target}-")
     environment = os.environ | {
         "LD_PRELOAD": str(RUNTIME),
@@ -52,12 +54,22 @@ def run(target, runs):
     return done, well
 
 
+def share(target, runs, jobs):
+    """Run a target in several processes; returns the same of all."""
+    parts = [len(range(job, runs, jobs)) for job in range(jobs)]
+    with ThreadPoolExecutor(jobs) as pool:
+        ended = list(pool.map(run, [target] * jobs, parts))
+    return sum(done for done, _ in ended), all(well for _, well in ended)
+
+
 def main():
-    """Run all targets; the exit status is 1 if one failed."""
-    runs = int(sys.argv[1]) if sys.argv[1:] else 10**6
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        ended = pool.map(run, TARGETS, [runs] * len(TARGETS))
-        results = dict(zip(TARGETS, ended, strict=True))
+    """Run the targets; the exit status is 1 if one failed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runs", nargs="?", type=int, default=10**6, metavar="RUNS")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N")
+    parser.add_argument("--targets", nargs="+", default=TARGETS, choices=TARGETS)
+    options = parser.parse_args()
+    results = {target: share(target, options.runs, options.jobs) for target in options.targets}
     total = sum(done for done, _ in results.values())
     failed = [target for target, (_, well) in results.items() if not well]
     each = ", ".join(f"{target} {done}" for target, (done, _) in results.items())
