@@ -5,6 +5,7 @@ argument, and its value where that is short. After the call every array of the w
 it had, and its stream and its generator are where they were.
 """
 
+import math
 import subprocess
 import sys
 
@@ -77,6 +78,15 @@ class World:
 
 P = [
     ("nan", lambda w: w.drop(p=float("nan")), ValueError, r"^p must .*nan"),
+    (
+        "nan in inference",
+        lambda w: w.drop(p=math.nan, training=False),
+        ValueError,
+        r"^p must .*nan",
+    ),
+    ("nan of keep_mask", lambda w: w.keep(p=math.nan), ValueError, r"^p must .*nan"),
+    ("nan of from_keep", lambda w: Mask.from_keep([1], math.nan), ValueError, r"^p must .*nan"),
+    ("nan of a layer", lambda w: Dropout(math.nan), ValueError, r"^p must .*nan"),
     ("below 0", lambda w: w.drop(p=-0.1), ValueError, r"^p must .*-0\.1"),
     ("just below 0", lambda w: w.drop(p=-5e-324), ValueError, r"^p must .*-5e-324"),
     ("above 1", lambda w: w.drop(p=1.5), ValueError, r"^p must .*1\.5"),

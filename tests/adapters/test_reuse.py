@@ -4,6 +4,7 @@ import copy
 import pickle
 import sysconfig
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -79,6 +80,16 @@ def test_other_shapes_and_dtypes_get_their_own(dtype):
         y = layer(x)
         assert (y.shape, y.dtype) == (shape, np.dtype(dtype))
         assert y.tobytes() == expected(index, x=x).tobytes()
+
+
+def test_an_array_is_not_given_again_for_another_dtype():
+    layer = dropcore.Dropout(0.5, rng=1)
+    for index, dtype in enumerate([np.float64, np.float32, np.float16, ml_dtypes.bfloat16] * 2):
+        x = X.astype(dtype)
+        y = layer(x)
+        assert y.dtype == x.dtype
+        assert y.tobytes() == expected(index, x=x).tobytes()
+        del y
 
 
 def make_read_only(y):
