@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 import pytest
+from unplanned_variants import Half, Noise, Scaled
 
 import dropcore
 from dropcore import Draw, Dropout, Mask, Stream, keep_mask
@@ -332,6 +333,29 @@ def test_a_bad_call_says_what_was_wrong_and_changes_nothing(call, error, message
         call(world)
     assert world.untouched() == before
     assert dropcore.get_num_threads() == threads
+
+
+class AnyKind(World):
+    """The same calls, by a variant of another kind."""
+
+    def __init__(self, variant):
+        super().__init__()
+        self.variant = variant
+
+    def drop(self, x=None, p=0.5, **options):
+        return super().drop(x, p, variant=self.variant, **options)
+
+
+@pytest.mark.parametrize("variant", ["alpha", Half(), Noise(), Scaled()], ids=str)
+@pytest.mark.parametrize(
+    ("call", "error", "message"), [pytest.param(*row, id=name) for name, *row in OUT]
+)
+def test_no_kind_of_variant_takes_a_draw_for_a_bad_out(variant, call, error, message):
+    world = AnyKind(variant)
+    before = world.untouched()
+    with pytest.raises(error, match=message):
+        call(world)
+    assert world.untouched() == before
 
 
 @pytest.mark.parametrize("axes", [(True,), (1.0,)])
