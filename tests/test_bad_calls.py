@@ -358,10 +358,10 @@ def test_no_kind_of_variant_takes_a_draw_for_a_bad_out(variant, call, error, mes
     assert world.untouched() == before
 
 
-@pytest.mark.parametrize("axes", [(True,), (1.0,)])
-def test_options_that_equal_good_ones_are_still_refused(axes):
+@pytest.mark.parametrize(("good", "axes"), [((1,), (True,)), ((1,), (1.0,)), (1, True), (1, 1.0)])
+def test_options_that_equal_good_ones_are_still_refused(good, axes):
     world = World()
-    world.drop(shared_axes=(1,))
+    world.drop(shared_axes=good)
     before = world.untouched()
     with pytest.raises(TypeError, match="shared_axes must"):
         world.drop(shared_axes=axes)
