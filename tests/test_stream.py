@@ -206,6 +206,9 @@ def test_what_is_no_five_words_is_refused(words, error):
 def test_draws_compare_by_value():
     stream = Stream(1)
     assert len({stream.at(0), Stream(1).draw(), stream.at(1), Stream(2).at(0)}) == 3
+    assert stream.at(0) == Stream(1).at(0)
+    for other in (stream.at(1), stream.at(2**32), stream.at(LAST), Stream(2).at(0)):
+        assert stream.at(0) != other  # a set compares draws of one hash alone
     assert stream.at(0) != str(stream.at(0))
 
 
