@@ -295,8 +295,16 @@ def test_a_p_that_the_variant_has_not_makes_no_mask():
 
     for p in (0, 0.5):
         Mask.from_keep([1, 0], p, variant=HalfOpen())
-    with pytest.raises(ValueError, match=r"^p must be in \[0, 1\) for variant 'half-open', not 1$"):
-        Mask.from_keep([1, 0], 1, variant=HalfOpen())
+    rebuild, arguments = dropped(variant=HalfOpen())[1].__reduce__()
+    saved = [1 if value == 0.4 else value for value in arguments]  # as a record or a pickle has it
+    for make in (
+        lambda: Mask.from_keep([1, 0], 1, variant=HalfOpen()),
+        lambda: dropped(p=1, variant=HalfOpen()),
+        lambda: dropped(p=1, variant=HalfOpen(), training=False),
+        lambda: rebuild(*saved),
+    ):
+        with pytest.raises(ValueError, match=r"^p must be in \[0, 1\) for variant 'half-o.*not 1$"):
+            make()
 
 
 @any_kind
