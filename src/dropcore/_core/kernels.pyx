@@ -33,7 +33,7 @@ cdef extern from "machine.h":
     uint32_t float_bits "dropcore_float_bits" (float) noexcept nogil
     float bits_float "dropcore_bits_float" (uint32_t) noexcept nogil
     void prefetch "dropcore_prefetch" (const void*) noexcept nogil
-    const bint HAS_MASKS "DROPCORE_HAS_MASKS"
+    const bint HAS_NONTEMPORAL "DROPCORE_HAS_NONTEMPORAL"
     void choose "dropcore_choose" (
         uint32_t, size_t, bint, const void*, const void*, void*
     ) noexcept nogil

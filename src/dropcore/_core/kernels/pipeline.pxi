@@ -226,7 +226,7 @@ cdef void forward_groups(
     # The flags are constants in each call, so the compiler removes their branches from the loops.
     if not is_linear(plan):
         select_groups(d, first, count, plan, False, False, x, y, bits)
-    elif HAS_MASKS and nontemporal:
+    elif HAS_NONTEMPORAL and nontemporal:
         select_groups(d, first, count, plan, True, True, x, y, bits)
     else:
         select_groups(d, first, count, plan, True, False, x, y, bits)

@@ -21,7 +21,7 @@ cdef inline uint32_t across(const uint32_t* keep, int ahead) noexcept nogil:
 
 
 cdef inline bint can_go_nontemporal(const element* y) noexcept nogil:
-    return HAS_MASKS and <size_t> y % sizeof(element) == 0
+    return HAS_NONTEMPORAL and <size_t> y % sizeof(element) == 0
 
 
 cdef inline bint is_linear(Plan plan) noexcept nogil:
@@ -91,7 +91,7 @@ cdef void select_many(
     # The flags are constants in each call, so the compiler removes their branches from the loops.
     if not is_linear(plan):
         select_full_words(keep, count, plan, False, False, follows, leads, x, y)
-    elif HAS_MASKS and nontemporal:
+    elif HAS_NONTEMPORAL and nontemporal:
         select_full_words(keep, count, plan, True, True, follows, leads, x, y)
     else:
         select_full_words(keep, count, plan, True, False, follows, leads, x, y)

@@ -126,7 +126,7 @@ cdef void forward_shard_groups(
     # The flags are constants in each call, so the compiler removes their branches from the loops.
     if not is_linear(plan):
         pass_groups(d, shard, first, n, plan, False, False, False, x, y, bits)
-    elif HAS_MASKS and nontemporal:
+    elif HAS_NONTEMPORAL and nontemporal:
         pass_groups(d, shard, first, n, plan, True, False, True, x, y, bits)
     else:
         pass_groups(d, shard, first, n, plan, True, False, False, x, y, bits)

@@ -14,7 +14,7 @@ static inline uint32_t dropcore_nonzero(dropcore_lanes words)
 
 /* 32 elements of `size` bytes: x where the bit is set, else *drop. After non-temporal stores a fence
    must follow before another thread reads y. */
-#define DROPCORE_HAS_MASKS 1
+#define DROPCORE_HAS_NONTEMPORAL 1
 #define dropcore_fence() _mm_sfence()
 
 static inline void dropcore_put_line(void *y, __m512i line, int nontemporal)

@@ -3,16 +3,24 @@
    element. `word` is the integer that is compared; an element has one or two. Loads and stores use
    the element's own type: with another type GCC assumes that they may alias the cipher's memory, and
    does not reorder them.
-   A family defines DROPCORE_WORD_OF_DOUBLE before it includes this file. */
-#define DROPCORE_HAS_MASKS 0
+   A family defines DROPCORE_WORD_OF_DOUBLE before it includes this file, and
+   DROPCORE_PUT_NONTEMPORAL(to, register) if it has such a store. */
+#ifdef DROPCORE_PUT_NONTEMPORAL
+#define DROPCORE_HAS_NONTEMPORAL 1
+#define dropcore_fence() _mm_sfence()
+#else
+#define DROPCORE_HAS_NONTEMPORAL 0
+#define DROPCORE_PUT_NONTEMPORAL(to, values) ((void)0)
 #define dropcore_fence() ((void)0)
+#endif
 
 #define DROPCORE_REGISTER __attribute__((vector_size(4 * DROPCORE_WIDTH)))
 #define DROPCORE_CHOOSE(name, element, whole, word)                                         \
     typedef element name##_elements DROPCORE_REGISTER __attribute__((aligned(1)));          \
     typedef whole name##_wholes DROPCORE_REGISTER;                                          \
     typedef word name##_words DROPCORE_REGISTER;                                            \
-    static inline void name(uint32_t keep, const element *x, const element *drop, element *y) \
+    static inline void name(uint32_t keep, int nontemporal, const element *x,               \
+                            const element *drop, element *y)                                \
     {                                                                                       \
         enum { SHARE = sizeof(element) / sizeof(word), BITS = 8 * sizeof(word) };           \
         enum { LANES = sizeof(name##_words) / sizeof(word) };                               \
@@ -28,7 +36,10 @@
             kept = (name##_words)(((word)(keep >> k / BITS * BITS) & bits) == bits);        \
             values = (name##_words)*(const name##_elements *)(x + k);                       \
             values = (values & kept) | (other & ~kept);                                     \
-            *(name##_elements *)(y + k) = (name##_elements)values;                          \
+            if (DROPCORE_HAS_NONTEMPORAL && nontemporal)                                    \
+                DROPCORE_PUT_NONTEMPORAL(y + k, values);                                    \
+            else                                                                            \
+                *(name##_elements *)(y + k) = (name##_elements)values;                      \
         }                                                                                   \
     }
 DROPCORE_CHOOSE(dropcore_choose_2, uint16_t, uint16_t, uint16_t)
@@ -38,11 +49,10 @@ DROPCORE_CHOOSE(dropcore_choose_8, double, uint64_t, DROPCORE_WORD_OF_DOUBLE)
 static inline void dropcore_choose(
     uint32_t keep, size_t size, int nontemporal, const void *x, const void *drop, void *y)
 {
-    (void)nontemporal;
     if (size == 4)
-        dropcore_choose_4(keep, (const float *)x, (const float *)drop, (float *)y);
+        dropcore_choose_4(keep, nontemporal, (const float *)x, (const float *)drop, (float *)y);
     else if (size == 8)
-        dropcore_choose_8(keep, (const double *)x, (const double *)drop, (double *)y);
+        dropcore_choose_8(keep, nontemporal, (const double *)x, (const double *)drop, (double *)y);
     else
-        dropcore_choose_2(keep, (const uint16_t *)x, (const uint16_t *)drop, (uint16_t *)y);
+        dropcore_choose_2(keep, nontemporal, (const uint16_t *)x, (const uint16_t *)drop, (uint16_t *)y);
 }

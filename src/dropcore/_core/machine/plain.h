@@ -1,7 +1,7 @@
 /* A compiler without vector types: a register is one word. Rows of the cipher are not used. */
 #define DROPCORE_WIDTH 1
 #define DROPCORE_HAS_F16C 0
-#define DROPCORE_HAS_MASKS 0
+#define DROPCORE_HAS_NONTEMPORAL 0
 
 typedef uint32_t dropcore_lanes;
 typedef uint32_t dropcore_row;

@@ -6,6 +6,7 @@
 #define DROPCORE_WORD_OF_DOUBLE uint32_t /* SSE2 cannot compare wider words */
 #define DROPCORE_HAS_F16C 0
 #define dropcore_affine_halves(x, scale, shift, linear, y) ((void)0)
+#define DROPCORE_PUT_NONTEMPORAL(to, values) _mm_stream_si128((__m128i *)(to), (__m128i)(values))
 #include "machine/vectors.h"
 #include "machine/choose.h"
 
