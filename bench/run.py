@@ -22,6 +22,7 @@ if said := missing():
     sys.exit(said)
 
 import cpuinfo
+import libxsmm
 import psutil
 from peers import ONE_THREAD, PEERS
 
@@ -75,6 +76,11 @@ def jobs(isas: tuple[str, ...], peers: list[str], quick: bool) -> list[Job]:
         for isa in reversed(isas[-1:] if quick else isas[-2:])
         for peer in peers
     ]
+    if os.environ.get(libxsmm.VARIABLE):
+        planned += [
+            Job(f"libxsmm-{isa}", ("bench_libxsmm.py",), isa)
+            for isa in reversed(isas[-1:] if quick else isas[-2:])
+        ]
     rest = ("overhead", "engine", "plugins", "autograd", "threads", "large")
     planned += [
         Job(name, (f"bench_{name}.py",), best, LONGER.get(name, ()), name in KEPT) for name in rest

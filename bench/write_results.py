@@ -21,6 +21,7 @@ from cases import (
     SIZES,
     size_name,
 )
+from libxsmm import COMPARED, THEIRS
 from peers import PEERS
 from results import Result, Results
 from run import BENCH, RESULTS
@@ -141,6 +142,32 @@ def peers(results: Results) -> Iterator[str]:
             yield table(("over", *map(size_name, COMPARED_SIZES)), body)
 
 
+def beside_libxsmm(results: Results) -> Iterator[str]:
+    """How many times faster than libxsmm, if it was measured."""
+    rows = results.all(suite="libxsmm")
+    if not rows:
+        return
+    yield "## libxsmm"
+    yield (
+        "How many times faster dropcore is than the kernels that libxsmm compiles at run time,"
+        "\np = 0.1. Both keep the bits. libxsmm's masks depend on the instruction set and cannot be"
+        "\nmade again, its p has 23 bits, and its bfloat16 flushes subnormal numbers to zero."
+    )
+    body = []
+    for isa in results.isas:
+        for dtype in COMPARED:
+            for own, other in THEIRS.items():
+                both = [
+                    results.one(suite="libxsmm", isa=isa, n=n, dtype=dtype, name=name)
+                    for n in SIZES
+                    for name in (own, other)
+                ]
+                if any(both):
+                    ratios = map(results.speed, both[::2], both[1::2])
+                    body.append((f"{isa}, {dtype}, {own}", *map(figure, ratios)))
+    yield table(("", *map(size_name, SIZES)), body)
+
+
 def against(results: Results, suite: str, roof: str) -> str:
     """Rows of a suite by detail: their speed relative to a NumPy operation in their process."""
     rows = [row for row in results.all(suite=suite) if row.name not in ROOF_LINES]
@@ -237,6 +264,7 @@ def page(results: Results, folder: Path) -> str:
         "\ndropcore doing the same.",
         shown.get("peers", ""),
         *peers(results),
+        *beside_libxsmm(results),
         "## Shared axes",
         "Speed over a multiplication by a scalar, on the same buffers.",
         against(results, "shared axes", MULTIPLY),

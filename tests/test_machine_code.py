@@ -4,6 +4,7 @@ Without one another thread may see the end of a call before what was stored. Tha
 that no test meets it.
 """
 
+import platform
 import re
 import shutil
 import subprocess
@@ -16,16 +17,15 @@ from dropcore._core import dispatch
 DTYPES = 4
 FENCES = DTYPES * len(("forward_plan", "select", "repeat", "tile"))
 
-if "v4" not in dispatch.isas_built() or not shutil.which("objdump"):
-    pytest.skip("needs the kernels of x86-64-v4, and objdump", allow_module_level=True)
+X86 = platform.machine() in ("x86_64", "AMD64") and "v3" in dispatch.isas_built()
+if not X86 or not shutil.which("objdump"):
+    pytest.skip("needs kernels that have non-temporal stores, and objdump", allow_module_level=True)
 
 
-@pytest.fixture(scope="module")
-def code():
+@pytest.fixture(scope="module", params=dispatch.isas_available())
+def code(request):
     """The instructions of the kernels, as objdump prints them."""
-    if "v4" not in dispatch.isas_available():
-        pytest.skip("needs a processor that can load the kernels of x86-64-v4")
-    path = import_module("dropcore._core._kernels_v4").__file__
+    path = import_module(f"dropcore._core._kernels_{request.param}").__file__
     command = ["objdump", "--disassemble", "--no-show-raw-insn", path]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 
 from dropcore import feed
-from dropcore._core import dispatch, threads
+from dropcore._core import dispatch, nontemporal, threads
 from dropcore._version import __version__
 from dropcore.plugins import PluginWarning, registry
 
@@ -34,8 +34,16 @@ def info(args: argparse.Namespace) -> int:
     print(f"of this processor: {', '.join(dispatch.isas_available())}")
     print(f"chosen: {dispatch.isa}")
     print(f"threads: {threads.get_num_threads()}")
+    print(f"non-temporal stores: {_nontemporal()}")
     print(f"plugins with variants: {', '.join(sorted(installed)) or 'none'}")
     return 0
+
+
+def _nontemporal() -> str:
+    first = nontemporal.get_nontemporal_from()
+    if first is None:
+        return "never"
+    return f"from {first} bytes of input and output together"
 
 
 def variants(args: argparse.Namespace) -> int:

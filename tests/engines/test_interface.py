@@ -294,6 +294,17 @@ def test_nothing_is_read_or_written_where_there_are_no_elements(dtype, start):
             getattr(TABLE, f"select_layout_{dtype}")(layout, bits, plan, None, None, None)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_scale_that_is_nan_makes_every_element_nan(dtype):
+    payload = np.array([2**63 - 1, 2**52 * 0x7FF + 1], np.int64).view(np.float64)
+    x = np.random.default_rng(1).normal(size=1000).astype(dtype_of(dtype))
+    for scale in payload.tolist():
+        y, bits = np.zeros_like(x), np.full(125, 0xFF, np.uint8)
+        plan = ctypes.byref(Plan(scale, 0.0, 0.0))
+        getattr(TABLE, f"select_{dtype}")(address(bits), 0, x.size, plan, address(x), address(y))
+        assert np.isnan(y.astype(np.float64)).all()
+
+
 MISALIGNED = """
 import ctypes
 import numpy as np

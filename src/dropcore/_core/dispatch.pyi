@@ -1,7 +1,7 @@
 from typing import Final
 
 isa: Final[str]
-fills_lines: Final[bool]
+has_nontemporal: Final[bool]
 
 def isas_built() -> tuple[str, ...]: ...
 def isas_available() -> tuple[str, ...]: ...

@@ -52,4 +52,4 @@ def _choose():
 isa = _choose()
 cdef object _kernels = import_module(_module(isa))
 kernels = <const KernelTable*> PyCapsule_GetPointer(_kernels.kernel_table, "dropcore.kernel_table")
-fills_lines = _kernels.fills_lines  # whether one store fills a cache line
+has_nontemporal = _kernels.has_nontemporal  # whether they have non-temporal stores

@@ -98,4 +98,4 @@ table.forward_shard[<int> BFLOAT16] = <forward_shard_kernel> forward_shard[bfloa
 # end of table
 
 kernel_table = PyCapsule_New(&table, "dropcore.kernel_table", NULL)
-fills_lines = 4 * WIDTH == LINE  # whether one store fills a cache line
+has_nontemporal = HAS_NONTEMPORAL

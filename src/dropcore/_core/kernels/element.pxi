@@ -3,7 +3,8 @@
 #
 # A. float16 and bfloat16 are computed in float32 and rounded once, to nearest even. The rounding is
 #    done with integers: the processor's conversions to bfloat16 flush subnormal numbers to zero.
-#    Its conversions to float16 (F16C) do not, so they are used where the processor has them.
+#    Its conversions to float16 (F16C) do not, so they are used where the processor has them. The
+#    machine's own functions do 32 elements at once: GCC does not make vectors of these loops.
 # B. All 32 values are computed as if kept, into a local array. It cannot alias x or y, so the
 #    compiler makes a vector loop even if y is x. Then each value or the constant is stored. So the
 #    product of a dropped element is not used: nan and inf in x do not reach y.
@@ -16,7 +17,10 @@ cdef extern from "machine.h":
         unsigned short bits
     ctypedef struct bfloat16 "dropcore_bfloat16":
         unsigned short bits
-    const bint HAS_F16C "DROPCORE_HAS_F16C"
+    const bint HAS_HALVES "DROPCORE_HAS_HALVES"  # the next two
+    void affine_bfloats "dropcore_affine_bfloats" (
+        const bfloat16*, float, float, bint, bfloat16*
+    ) noexcept nogil
     void affine_halves "dropcore_affine_halves" (
         const float16*, float, float, bint, float16*
     ) noexcept nogil
@@ -116,8 +120,10 @@ cdef inline void select_word(
     if nontemporal:
         prefetch(x + AHEAD)
         prefetch(x + AHEAD + 16)
-    if element is float16 and HAS_F16C:
+    if element is float16 and HAS_HALVES:
         affine_halves(x, <float> plan.scale, <float> plan.shift, linear, kept)
+    elif element is bfloat16 and HAS_HALVES:
+        affine_bfloats(x, <float> plan.scale, <float> plan.shift, linear, kept)
     else:
         for k in range(32):
             keep_element(x[k], plan, linear, &kept[k])

@@ -25,8 +25,11 @@ cdef inline bint can_go_nontemporal(const element* y) noexcept nogil:
 
 
 cdef inline bint is_linear(Plan plan) noexcept nogil:
-    # A constant of -0.0 is stored as it is: it is not the +0.0 that an `and` gives.
-    return plan.shift == 0 and plan.drop == 0 and not signbit(plan.drop)
+    # A constant of -0.0 is stored as it is: it is not the +0.0 that an `and` gives. A scale of nan
+    # goes the general way: bfloat.h relies on it.
+    return (
+        plan.shift == 0 and plan.drop == 0 and not signbit(plan.drop) and plan.scale == plan.scale
+    )
 
 
 cdef inline void rest_of(

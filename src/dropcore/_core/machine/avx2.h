@@ -6,6 +6,7 @@
 #define DROPCORE_WORD_OF_DOUBLE uint64_t
 #define DROPCORE_PUT_NONTEMPORAL(to, values) _mm256_stream_si256((__m256i *)(to), (__m256i)(values))
 #include "machine/vectors.h"
+#include "machine/bfloat.h"
 #include "machine/choose.h"
 #include "machine/f16c.h"
 

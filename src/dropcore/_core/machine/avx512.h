@@ -4,7 +4,27 @@
 #define DROPCORE_WIDTH 16
 #define DROPCORE_IN_REGISTER(words) __asm__("" : "+v"(words))
 #include "machine/vectors.h"
-#include "machine/f16c.h"
+#include "machine/bfloat.h"
+
+/* 32 float16, widened, times scale, plus shift, rounded to nearest even: as in f16c.h. One store, as
+   wide as the load to come. */
+static inline __m256i dropcore_affine_16_halves(
+    const dropcore_float16 *x, float scale, float shift, int linear)
+{
+    __m512 value = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)x));
+    value = _mm512_mul_ps(value, _mm512_set1_ps(scale));
+    if (!linear)
+        value = _mm512_add_ps(value, _mm512_set1_ps(shift));
+    return _mm512_cvtps_ph(value, _MM_FROUND_TO_NEAREST_INT);
+}
+
+static inline void dropcore_affine_halves(
+    const dropcore_float16 *x, float scale, float shift, int linear, dropcore_float16 *y)
+{
+    _mm512_storeu_si512(y, _mm512_inserti64x4(
+        _mm512_castsi256_si512(dropcore_affine_16_halves(x, scale, shift, linear)),
+        dropcore_affine_16_halves(x + 16, scale, shift, linear), 1));
+}
 
 /* Bit l set where lane l is not zero. */
 static inline uint32_t dropcore_nonzero(dropcore_lanes words)

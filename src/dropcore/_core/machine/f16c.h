@@ -1,8 +1,6 @@
 /* 32 halves, widened, times scale, plus shift, rounded to nearest even. The bits are those of the
    integer form also where a thread flushes subnormals: the widening conversion ignores
    denormals-are-zero, the narrowing one ignores flush-to-zero. */
-#define DROPCORE_HAS_F16C 1
-
 static inline __m128i dropcore_affine_8_halves(
     const dropcore_float16 *x, float scale, float shift, int linear)
 {

@@ -3,9 +3,9 @@
 #define DROPCORE_WIDTH 4
 #define DROPCORE_IN_REGISTER(words) ((void)0)
 #define DROPCORE_WORD_OF_DOUBLE uint32_t
-#define DROPCORE_HAS_F16C 0
-#define dropcore_affine_halves(x, scale, shift, linear, y) ((void)0)
 #include "machine/vectors.h"
+#include "machine/bfloat.h"
+#include "machine/half.h"
 #include "machine/choose.h"
 
 /* Bit l set where lane l is not zero. */

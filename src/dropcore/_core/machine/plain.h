@@ -1,6 +1,5 @@
 /* A compiler without vector types: a register is one word. Rows of the cipher are not used. */
 #define DROPCORE_WIDTH 1
-#define DROPCORE_HAS_F16C 0
 #define DROPCORE_HAS_NONTEMPORAL 0
 
 typedef uint32_t dropcore_lanes;
@@ -14,7 +13,9 @@ typedef uint32_t dropcore_row;
 #define dropcore_spread(word) (word)
 #define dropcore_numbered(first) (first)
 #define dropcore_nonzero(word) ((word) != 0)
+#define DROPCORE_HAS_HALVES 0
 #define dropcore_affine_halves(x, scale, shift, linear, y) ((void)0)
+#define dropcore_affine_bfloats(x, scale, shift, linear, y) ((void)0)
 #define dropcore_fence() ((void)0)
 
 static inline void dropcore_choose(

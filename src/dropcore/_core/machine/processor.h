@@ -28,9 +28,17 @@ static inline int dropcore_has_v4(void)
         && __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq")
         && __builtin_cpu_supports("avx512vl");
 }
+
+/* Whether its last-level cache belongs to a complex of a few cores. */
+static inline int dropcore_is_amd(void)
+{
+    __builtin_cpu_init();
+    return __builtin_cpu_is("amd");
+}
 #else
 static inline int dropcore_has_v3(void) { return 0; }
 static inline int dropcore_has_v4(void) { return 0; }
+static inline int dropcore_is_amd(void) { return 0; }
 #endif
 
 static inline int dropcore_has_baseline(void) { return 1; }

@@ -4,10 +4,10 @@
 #define DROPCORE_WIDTH 4
 #define DROPCORE_IN_REGISTER(words) __asm__("" : "+x"(words))
 #define DROPCORE_WORD_OF_DOUBLE uint32_t /* SSE2 cannot compare wider words */
-#define DROPCORE_HAS_F16C 0
-#define dropcore_affine_halves(x, scale, shift, linear, y) ((void)0)
 #define DROPCORE_PUT_NONTEMPORAL(to, values) _mm_stream_si128((__m128i *)(to), (__m128i)(values))
 #include "machine/vectors.h"
+#include "machine/bfloat.h"
+#include "machine/half.h"
 #include "machine/choose.h"
 
 /* Bit l set where lane l is not zero. */

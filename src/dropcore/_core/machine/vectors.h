@@ -3,6 +3,7 @@
    DROPCORE_IN_REGISTER(words), which forces the words into a register: otherwise GCC computes with
    the scalar, and broadcasts the result late. */
 typedef uint32_t dropcore_lanes __attribute__((vector_size(4 * DROPCORE_WIDTH)));
+typedef float dropcore_floats __attribute__((vector_size(4 * DROPCORE_WIDTH)));
 
 static inline dropcore_lanes dropcore_spread(uint32_t word)
 {
@@ -18,6 +19,9 @@ static inline dropcore_lanes dropcore_numbered(uint32_t first)
     memcpy(&numbers, dropcore_number, sizeof(numbers));
     return numbers + first;
 }
+
+/* 32 half elements at once: machine/bfloat.h, and machine/half.h or a file for a conversion. */
+#define DROPCORE_HAS_HALVES 1
 
 /* A row of a block's state. */
 typedef uint32_t dropcore_row __attribute__((vector_size(16)));

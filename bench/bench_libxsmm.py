@@ -1,0 +1,53 @@
+"""Forward and backward beside libxsmm's, where its shared library is named (see `libxsmm.py`)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import cache
+
+import cases
+import libxsmm
+import numpy as np
+import pytest
+from cases import COPYTO, SIZES, Row
+from libxsmm import COMPARED, THEIRS
+
+from dropcore._core import dispatch
+
+P = 0.1
+OWN = {"forward": cases.forward, "backward from bits": cases.backward_from_bits}
+
+
+def rows() -> Iterator[Row]:
+    """Dtype by dtype, size by size: the roof line, then ours and theirs."""
+    for dtype in COMPARED:
+        for n in SIZES:
+            yield Row("libxsmm", COPYTO, n, dtype)
+            for name in OWN:
+                yield Row("libxsmm", name, n, dtype, p=P)
+                yield Row("libxsmm", THEIRS[name], n, dtype, p=P)
+
+
+@cache
+def library() -> libxsmm.Library:
+    """Loaded once; without it there are no rows."""
+    if not os.environ.get(libxsmm.VARIABLE):
+        pytest.skip(f"{libxsmm.VARIABLE} names no shared library")
+    return libxsmm.Library(dispatch.isa)
+
+
+@pytest.mark.parametrize("row", list(rows()), ids=str)
+def bench(row: Row, timed, buffers) -> None:
+    """The same buffers for both; each has bits of its own."""
+    theirs = library()
+    b = buffers(row.n, row.dtype)
+    bits = np.zeros(row.n // 8, np.uint8)
+    if row.name == COPYTO:
+        timed(row, cases.copyto(b))
+    elif row.name in OWN:
+        timed(row, OWN[row.name](b, P))
+    elif row.name == THEIRS["forward"]:
+        timed(row, theirs.forward(b.x, b.y, bits, P))
+    else:
+        timed(row, theirs.backward(b.x, b.y, bits, P))

@@ -1,0 +1,86 @@
+"""Dropout as libxsmm compiles it at run time: a generator of its own, a bit for each decision.
+
+libxsmm is in no package index. Build it (`make STATIC=0`), and name its shared library in the
+environment variable DROPCORE_BENCH_LIBXSMM. A call goes through ctypes, which takes about as long
+as a call of dropcore from Python.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.generic]
+
+VARIABLE = "DROPCORE_BENCH_LIBXSMM"
+TARGETS = {"v3": "hsw"}  # the best that the processor has, unless named here
+
+COMPARED = ("float32", "bfloat16")
+THEIRS = {"forward": "libxsmm's forward", "backward from bits": "libxsmm's backward"}
+
+# Values of enumerations in libxsmm_typedefs.h.
+DROPOUT, DROPOUT_INV = 25, 26
+BIT_MASK = 1
+DATATYPES = {"float32": 1, "bfloat16": 2, "float16": 3}
+COMPUTED_IN = DATATYPES["float32"]
+
+
+class Shape(ctypes.Structure):
+    """``libxsmm_meltw_unary_shape``."""
+
+    _fields_ = [(name, ctypes.c_int) for name in ("m", "n", "ldi", "ldo", "x", "y", "computed")]
+
+
+class Arguments(ctypes.Structure):
+    """``libxsmm_meltw_unary_param``: primary and secondary pointers; no others are used."""
+
+    _fields_ = [
+        ("op", ctypes.c_void_p * 4),
+        ("x", ctypes.c_void_p * 6),
+        ("y", ctypes.c_void_p * 6),
+    ]
+
+
+class Library:
+    """The shared library, and the state of its generator."""
+
+    def __init__(self, isa: str) -> None:
+        if isa in TARGETS:
+            os.environ["LIBXSMM_TARGET"] = TARGETS[isa]  # read when it is loaded
+        self._library = ctypes.CDLL(os.environ[VARIABLE])
+        self._library.libxsmm_init()
+        self._library.libxsmm_rng_create_extstate.restype = ctypes.c_void_p
+        self._library.libxsmm_dispatch_meltw_unary.restype = ctypes.c_void_p
+        self._library.libxsmm_dispatch_meltw_unary.argtypes = [ctypes.c_int, Shape, ctypes.c_int]
+        self._state = self._library.libxsmm_rng_create_extstate(ctypes.c_uint(1))
+
+    def forward(self, x: Array, y: Array, bits: Array, p: float) -> Callable[[], None]:
+        """Y and the bits of x."""
+        return self._call(DROPOUT, x, y, bits, p)
+
+    def backward(self, dy: Array, dx: Array, bits: Array, p: float) -> Callable[[], None]:
+        """Dx of dy and the bits."""
+        return self._call(DROPOUT_INV, dy, dx, bits, p)
+
+    def _call(self, kind: int, x: Array, y: Array, bits: Array, p: float) -> Callable[[], None]:
+        dtype = DATATYPES[x.dtype.name]
+        shape = Shape(x.size, 1, x.size, x.size, dtype, dtype, COMPUTED_IN)
+        code = self._library.libxsmm_dispatch_meltw_unary(kind, shape, BIT_MASK)
+        if not code:
+            raise RuntimeError(f"libxsmm has no kernel for {x.size} elements of {x.dtype}")
+        rate = ctypes.c_float(p)
+        arguments = Arguments()
+        arguments.op[:2] = ctypes.addressof(rate), self._state
+        arguments.x[0], arguments.y[0] = x.ctypes.data, y.ctypes.data
+        (arguments.y if kind == DROPOUT else arguments.x)[1] = bits.ctypes.data
+        kernel = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(code)
+        address = ctypes.addressof(arguments)
+
+        def call(kept_alive: object = (rate, arguments, x, y, bits)) -> None:
+            kernel(address)
+
+        return call

@@ -1,0 +1,31 @@
+/* 32 bfloat16, widened, times scale, plus shift, rounded to nearest even. A word of a register is
+   two of them: each half is computed as a float in the upper half of a word of its own, so nothing
+   is shuffled. */
+/* linear: a nan is x's, since scale is none (is_linear in select.pxi). Its lower half is 0, so it
+   rounds to itself. */
+static inline dropcore_lanes dropcore_affine_words(
+    dropcore_lanes bits, float scale, float shift, int linear)
+{
+    dropcore_floats value = (dropcore_floats)bits * scale;
+    if (!linear)
+        value = value + shift;
+    bits = (dropcore_lanes)value;
+    dropcore_lanes rounded = bits + 0x7FFF + (bits >> 16 & 1);
+    if (linear)
+        return rounded;
+    dropcore_lanes number = (dropcore_lanes)(value == value);
+    return (rounded & number) | (bits & ~number);
+}
+
+static inline void dropcore_affine_bfloats(
+    const dropcore_bfloat16 *x, float scale, float shift, int linear, dropcore_bfloat16 *y)
+{
+    for (int k = 0; k < 32; k += 2 * DROPCORE_WIDTH) {
+        dropcore_lanes pairs, low, high;
+        memcpy(&pairs, x + k, sizeof(pairs));
+        low = dropcore_affine_words(pairs << 16, scale, shift, linear);
+        high = dropcore_affine_words(pairs & 0xFFFF0000, scale, shift, linear);
+        pairs = low >> 16 | (high & 0xFFFF0000);
+        memcpy(y + k, &pairs, sizeof(pairs));
+    }
+}
