@@ -112,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     """Train every network, print tables and conclusions, write the plot."""
     config = options.chosen(Config, args)
     out = terminal.console()
-    out.print(f"Tumours, malignant or benign: {config}.\n")
+    terminal.show(out, f"Tumours, malignant or benign: {config}.\n")
     measured = measure(config, out, quiet=args.quiet)
     print_tables(out, config, measured)
     terminal.sentences(out, "What this run shows", conclusions(config, measured))

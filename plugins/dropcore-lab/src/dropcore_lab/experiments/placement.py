@@ -133,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
     """Train every network, print table and conclusions, write the plot."""
     config = options.chosen(Config, args)
     out = terminal.console()
-    out.print(f"Handwritten digits: {config}.\n")
+    terminal.show(out, f"Handwritten digits: {config}.\n")
     measured = measure(config, out, quiet=args.quiet)
     print_table(out, config, measured)
     terminal.sentences(out, "What this run shows", conclusions(measured))
@@ -257,10 +257,7 @@ def _limits(measured: Mapping[str, Measured]) -> list[str]:
     """Say what the figures do not show."""
     if "bn-before" not in measured:
         return []
-    lines = [
-        "A shift of the variance need not cost accuracy in so small a network: compare what is "
-        "said above of the place with the shift."
-    ]
+    lines = ["A shift of the variance does not have to lower the accuracy of so small a network."]
     if "bn-after" in measured:
         lines.append(
             f"There are two dropouts in {PLACES['bn-before'].name}, and one in "
@@ -325,4 +322,4 @@ def _draw_group(panels: Any, words: str, found: Mapping[str, Measured]) -> None:
     else:
         gaps = np.array([m.figures.gap for m in found.values()])
         plot.dots(panels[2], names, gaps, colours, gaps[0].mean())
-        plot.dress(panels[2], "Gap", where, "validation loss less training loss")
+        plot.dress(panels[2], "Gap", where, "validation minus training loss")

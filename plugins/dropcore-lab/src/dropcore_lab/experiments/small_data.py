@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
     """Train every network, print table and conclusions, write the plot."""
     config = options.chosen(Config, args)
     out = terminal.console()
-    out.print(f"Handwritten digits: {config}.\n")
+    terminal.show(out, f"Handwritten digits: {config}.\n")
     measured = measure(config, out, quiet=args.quiet)
     print_tables(out, config, measured)
     terminal.sentences(out, "What this run shows", conclusions(measured))

@@ -108,10 +108,10 @@ def table(
         grid.width = out.width - room
     # A title or caption of rich's own would be wrapped to the width of the columns.
     out.print(title, style="bold")
-    _print(out, grid, end="", crop=False)
+    show(out, grid, end="", crop=False)
     for line in [*caption.splitlines(), ""]:
         whole = " " not in line  # an address, which users copy
-        out.print(line, style="italic", soft_wrap=whole)
+        show(out, line, style="italic", soft_wrap=whole)
 
 
 def _wrapped(head: str, cells: Sequence[str]) -> str:
@@ -164,10 +164,10 @@ def sentences(out: Console, title: str, lines: Iterable[str]) -> None:
     for line in lines:
         grid.add_row("-", line)
     out.print(title, style="bold")
-    _print(out, Padding(grid, (0, 0, 1, 1), expand=False))
+    show(out, Padding(grid, (0, 0, 1, 1), expand=False))
 
 
-def _print(out: Console, what: RenderableType, **options: Any) -> None:
+def show(out: Console, what: RenderableType, **options: Any) -> None:
     """Print without the blanks that fill each line up to the width."""
     with out.capture() as captured:
         out.print(what, **options)
