@@ -104,7 +104,8 @@ def test_the_progress_bar_fits_and_tells_no_time_that_it_does_not_know(width):
 @pytest.mark.parametrize("options", [{}, {"force_terminal": True}])
 def test_no_line_ends_in_blanks(options):
     out = rich_console.Console(file=io.StringIO(), width=80, highlight=False, **options)
-    terminal.table(out, "Title", COLUMNS, [("a", *ROW), ("b", *ROW)], caption="Caption, " * 30, bold=0)
+    rows = [("a", *ROW), ("b", *ROW)]
+    terminal.table(out, "Title", COLUMNS, rows, caption="Caption, " * 30, bold=0)
     terminal.sentences(out, "Title", ["Short.", "Long, " * 30])
     plain = re.sub(r"\x1b\[[0-9;]*m", "", out.file.getvalue())
     assert "0.123 ± 0.045" in plain
