@@ -54,6 +54,9 @@ LAB := ./plugins/dropcore-lab
 LAB_SOURCE := $(shell find $(LAB) -type f -not -path '*/__pycache__/*' -not -path '*/node_modules/*')
 PLUGIN_SOURCE := $(shell find $(PLUGINS) -type f -name '*.py' -o -name '*.pyx' -o -name '*.toml')
 
+# pip builds a package in its own folder, where setuptools would keep modules that were deleted since.
+FORGET_BUILDS = rm -rf $(addsuffix /build,$(PLUGINS)) $(addsuffix /src/*.egg-info,$(PLUGINS))
+
 comma := ,
 space := $(subst ,, )
 
@@ -109,6 +112,7 @@ $(VENV)/test.stamp: $(VENV)/core.stamp $(LAB_SOURCE)
 
 $(VENV)/plugins.stamp: $(VENV)/core.stamp $(PLUGIN_SOURCE)
 	$(SAY) 'Building the plugins and installing them'
+	$(FORGET_BUILDS)
 	$(INSTALL) $(PLUGINS)
 	@touch $@
 
@@ -123,7 +127,7 @@ test: lint pytest test-plugins
 
 # The tests that find most mistakes in a short time.
 QUICK := $(addprefix tests/,test_golden.py test_mask.py test_stream.py test_functional.py \
-    test_layouts.py test_bad_calls.py test_hard_cases.py test_plugins.py variants adapters \
+    test_layouts.py test_bad_calls.py test_hard_cases.py test_plugins.py test_structure.py variants adapters \
     autograd/test_gradients.py autograd/test_nn.py)
 
 test-quick: $(VENV)/test.stamp
@@ -182,6 +186,7 @@ plugins: $(VENV)/plugins.stamp
 
 # Installs the core's wheel and $(2) in an environment of its own, $(1).
 define wheel_environment
+$(FORGET_BUILDS)
 rm -rf $(VENV)-$(1)
 $(BIN)/python -m venv $(VENV)-$(1)
 $(VENV)-$(1)/bin/python -m pip --disable-pip-version-check --quiet install \
