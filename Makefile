@@ -86,7 +86,8 @@ $(BIN)/python:
 $(DIST)/wheel.stamp: $(SOURCE) constraints.txt | $(BIN)/python
 	$(SAY) 'Building the wheel of the core, in $(DIST): about two minutes'
 	rm -f $(DIST)/dropcore-*.whl
-	$(PIP) wheel --no-deps --wheel-dir $(DIST) .
+	$(BIN)/python tools/with_progress.py \
+	    $(BIN)/python -m pip --disable-pip-version-check --verbose wheel --no-deps --wheel-dir $(DIST) .
 	@touch $@
 
 wheel: $(DIST)/wheel.stamp

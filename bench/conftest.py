@@ -10,12 +10,15 @@ import timeit
 from collections.abc import Callable
 from dataclasses import asdict
 
+import numpy as np
 import pytest
 from cases import Buffers, Row
 from needed import missing
 
+import dropcore
 from dropcore._core import dispatch
 
+SHORT: dict[str, float] = {}  # the seconds of one call, for rows with many calls in a round
 ROUND = 1e-4  # the shortest round in seconds, so that clock and harness have little influence
 
 
@@ -74,9 +77,30 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Pin a peer to one processor, because not every library has a setting for its threads."""
+    """Refuse a variant that cannot run. Pin a peer to one processor: not all can limit threads."""
+    if config.option.variant is not None:
+        refused(config.option)
     if config.option.peer != "numpy" and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def refused(options: argparse.Namespace) -> None:
+    """Raise UsageError if `--variant` with its `--option` does not take arrays of `--shape`."""
+    x = np.ones(options.shape, np.float32)
+    try:
+        variant = dropcore.get_variant(options.variant, **dict(options.option))
+        others = {name: np.zeros_like(x) for name in variant.inputs[1:]}
+        dropcore.dropout(x, 0.1, training=True, rng=0, variant=variant, **others)
+    except (LookupError, TypeError, ValueError) as error:
+        raise pytest.UsageError(f"--variant {options.variant}: {error}") from error
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The least time of one call, for rows whose rounds are loops of calls."""
+    if SHORT:
+        terminalreporter.section("least time of one call")
+        for name, seconds in SHORT.items():
+            terminalreporter.write_line(f"{seconds * 1e9:8.0f} ns a call  {name}")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -107,6 +131,8 @@ def timed(benchmark, request: pytest.FixtureRequest) -> Callable[..., None]:
             iterations = math.ceil(ROUND / once)
             rounds = max(5, int(seconds / (once * iterations)))
         benchmark.pedantic(call, rounds=rounds, iterations=iterations)
+        if calls > 1:
+            SHORT[str(row)] = benchmark.stats.stats.min / calls
 
     return run
 

@@ -1,13 +1,23 @@
-"""The program ``dropcore``; Ctrl+C while it imports is no traceback either.
+"""The program ``dropcore``; neither Ctrl+C while it imports nor a wrong setting is a traceback.
 
 `dropcore.cli` could not be this module: Python imports all of `dropcore`, with NumPy, before it.
 """
 
+import sys
+
 
 def main() -> int:
-    """Run the command line; the result is the exit status, 130 after an interruption."""
+    """Run the command line; the result is the exit status, 130 after an interruption.
+
+    A variable of the environment with a wrong value, such as DROPCORE_ISA, makes the import fail.
+    """
     try:
         from dropcore import cli
     except KeyboardInterrupt:
         return 130
+    except (RuntimeError, ValueError) as error:
+        if not str(error).startswith("DROPCORE_"):
+            raise
+        print(f"dropcore: {error}", file=sys.stderr)
+        return 1
     return cli.main()

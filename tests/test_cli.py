@@ -1,6 +1,7 @@
 """What the command `dropcore` says of itself."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -52,6 +53,48 @@ def test_plugins_are_those_with_variants(capsys):
 
 
 DROPCORE = [sys.executable, "-m", "dropcore"]
+
+
+@pytest.mark.parametrize(("checks", "says"), [("1", "on"), ("0", "off")])
+def test_info_says_whether_checks_are_on_and_who_compiled(checks, says):
+    environment = os.environ | {"DROPCORE_CHECKS": checks}
+    done = subprocess.run(
+        [*DROPCORE, "info"], env=environment, capture_output=True, text=True, check=True
+    )
+    assert f"\nchecks of exported functions: {says}\n" in done.stdout
+    assert re.search(r"^compiled by: (GCC|Clang) \d+\.|^compiled by: unknown", done.stdout, re.M)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("DROPCORE_ISA", "v9"), ("DROPCORE_CHECKS", "yes"), ("DROPCORE_NUM_THREADS", "many")],
+)
+def test_a_wrong_setting_is_one_line(name, value):
+    program = "import dropcore_command, sys; sys.exit(dropcore_command.main())"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "info"],
+        env=os.environ | {name: value},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"dropcore: {name}")
+    assert repr(value) in line
+
+
+def test_info_names_a_misspelt_setting(monkeypatch, capsys):
+    monkeypatch.setenv("DROPCORE_CHECK", "1")
+    monkeypatch.setenv("DROPCORE_THREADS", "2")
+    assert cli.main(["info"]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "DROPCORE_CHECK is set, and not read: did you mean DROPCORE_CHECKS?",
+        "DROPCORE_THREADS is set, and not read: did you mean DROPCORE_NUM_THREADS?",
+    ]
+
+
 posix = pytest.mark.skipif(sys.platform == "win32", reason="pipes and signals of POSIX")
 
 

@@ -91,6 +91,18 @@ def test_the_examples_run(plugin, outputs, number):
     run(plugin, "-c", EXAMPLES[number])
 
 
+def test_the_typed_examples_are_strict(tmp_path):
+    api = pytest.importorskip("mypy.api", reason="mypy is absent")
+    (typed,) = [text for text in EXAMPLES if "ClassVar[str]" in text]
+    for kind in ("PlannedVariant", "DecidingVariant", "FreeVariant"):
+        assert f"(dropcore.{kind}):" in typed
+    program = tmp_path / "typed.py"
+    program.write_text(typed, "utf-8")
+    options = ["--strict", "--config-file", "", "--cache-dir", str(tmp_path / "cache")]
+    said, failed, code = api.run([*options, str(program)])
+    assert code == 0, said + failed
+
+
 def test_every_kind_has_an_example():
     text = "".join(block["text"] for block in BLOCKS)
     for kind in ("PlannedVariant", "DecidingVariant", "FreeVariant"):

@@ -1,6 +1,7 @@
 """The registry: lazy, isolated, strict about names."""
 
 import importlib
+import re
 import subprocess
 import sys
 import textwrap
@@ -106,9 +107,13 @@ BROKEN = {
         def register_variant(register):
             pass
         """,
-        "unknown hook 'register_variant'",
+        r"unknown hook 'register_variant'.*: the hook is register_variants\(register\)",
     ),
-    "no hook": ("", "registers nothing, not 'broken'"),
+    "no hook": ("", "registers nothing, not 'broken': a function register_variants"),
+    "an undecorated hook": (
+        GOOD.replace("@hookimpl", ""),
+        "registers nothing, not 'broken': is register_variants decorated with @dropcore.hookimpl",
+    ),
     "another name": (GOOD.replace("{name}", "other"), "registers other, not 'broken'"),
     "a wrong type": (
         """
@@ -144,7 +149,7 @@ def test_a_broken_plugin_is_named_and_the_rest_go_on(install, what):
         ) as info,
     ):
         registry.variant_class("broken")
-    assert cause in str(info.value)
+    assert re.search(cause, str(info.value))
     assert info.value.__cause__ is not None
     assert states(registry)["broken"] == "failed"
     with pytest.raises(LookupError, match="could not be loaded"):  # again, without a warning
@@ -207,6 +212,22 @@ def test_dropcore_plugins_chooses_distributions(
             registry.variant_class("one")
 
 
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("dropcore-tokn", "names 'dropcore-tokn', .*; did you mean dropcore-token. Installed: "),
+        ("dropcore-token,something", "names 'something', and no installed .* brings variants"),
+    ],
+)
+def test_dropcore_plugins_warns_of_what_is_not_installed(install, monkeypatch, setting, says):
+    install("token", GOOD, distribution="dropcore_token")
+    monkeypatch.setenv("DROPCORE_PLUGINS", setting)
+    with pytest.warns(PluginWarning, match=f"^DROPCORE_PLUGINS {says}"):
+        Registry()
+    monkeypatch.setenv("DROPCORE_PLUGINS", "dropcore-token, dropcore,")
+    Registry()
+
+
 def test_an_unknown_name_says_what_is_close_and_what_is_installed():
     with pytest.raises(LookupError, match="'spacial' is unknown; did you mean 'spatial'") as info:
         Registry().variant_class("spacial")
@@ -238,7 +259,9 @@ def test_the_command_lists_plugins_and_variants(install, monkeypatch, capsys):
     assert cli.main(["variants", "mine"]) == 0
     assert "factor: float, default 2.0" in capsys.readouterr().out
     assert cli.main(["variants"]) == 0
-    assert {"mine", "standard"} <= set(capsys.readouterr().out.split())
+    listed = capsys.readouterr().out.splitlines()
+    assert {"mine", "standard"} <= set(listed)
+    assert "broken  (could not be loaded: dropcore plugins says why)" in listed
     assert cli.main(["variants", "nothing-like-it"]) == 1
     assert "unknown" in capsys.readouterr().err
     assert cli.main(["info"]) == 0

@@ -89,6 +89,7 @@ STRUCTS = (
             "Py_ssize_t n",
             "Py_ssize_t rows",
             "int32_t loops",
+            "int32_t shared",
             "Py_ssize_t loop_length[64]",
             "Py_ssize_t loop_stride[64]",
         ),
@@ -248,8 +249,9 @@ BLOCKS = (
                 "dropcore_layout* layout,  # OUT",
                 "The layout of an array of at most 64 axes. `stride`: in elements, by axis; NULL "
                 "for C order. Bit a of `shared` says that decisions are shared along axis a. "
-                "Returns 1, or 0 if the array has gaps, elements that share memory, or a negative "
-                "stride.",
+                "Returns 1, or 0 if the array has gaps, elements that share memory, a negative "
+                "stride or length, or 2^63 elements or more, or if `shared` names an axis that the "
+                "array does not have. All fields of the layout are 0 then.",
                 result="int32_t",
                 may_be_null=("stride",),
             ),
@@ -355,8 +357,9 @@ BLOCKS = (
                 "dropcore_shard* shard,  # OUT",
                 "The block of these lengths that begins at `offset` in an array of lengths "
                 "`whole`, of at most 64 axes. Bit a of `shared` says that decisions are shared "
-                "along axis a. Returns 1, or 0 if the block is not within the whole array, or the "
-                "whole array has 2^63 elements or more.",
+                "along axis a. Returns 1, or 0 if the block is not within the whole array, the "
+                "whole array has 2^63 elements or more, or `shared` names an axis that it does not "
+                "have. All fields of the shard are 0 then.",
                 result="int32_t",
             ),
             Function(

@@ -44,6 +44,8 @@ def tests(function: Function) -> Iterator[str]:
     for kind, name in arguments:
         if kind.removeprefix("const ").rstrip("*") in STRUCTS:
             yield f'given(f, "{name}", {name}, 8)'
+            if kind in ("const dropcore_layout*", "const dropcore_shard*"):
+                yield f"{name}_was_made(f, {name})"
         elif name == "p":
             yield "probability(f, p)"
         elif kind == "Py_ssize_t":
@@ -52,6 +54,8 @@ def tests(function: Function) -> Iterator[str]:
             yield "axes_count(f, axes)"
     if "times" in names:
         yield "product(f, decisions, times)"
+    if "shard" in names and "x" in names:
+        yield "unshared(f, shard)"
     if "shard" in names and "first" in names:
         yield "in_shard(f, first, n, shard)"
     for name in ("start", "first"):
@@ -62,6 +66,21 @@ def tests(function: Function) -> Iterator[str]:
     for source, target in (("x", "y"), ("dy", "dx")):
         if source in names and target in names:
             yield f'apart(f, "{source}", {source}, "{target}", {target}, {count}, size)'
+            yield from bits_tests(names, (source, target), count)
+
+
+def bits_tests(names: list[str], arrays: tuple[str, str], count: str) -> Iterator[str]:
+    """That bits, and scratch memory, share no memory with the elements."""
+    first = "first" if "first" in names and "shard" not in names else "0"
+    decisions = {"layout": "layout.decisions", "times": "decisions"}
+    n = next((count for name, count in decisions.items() if name in names), "n")
+    for name in arrays:
+        elements = f'"{name}", {name}, {count} * size'
+        yield f"bits_apart(f, bits, {first}, {n}, {elements})"
+        if "scratch" in names:
+            yield f"scratch_apart(f, scratch, layout, {elements})"
+    if "scratch" in names:
+        yield f'scratch_apart(f, scratch, layout, "bits", bits, ({n} + 7) >> 3)'
 
 
 def pointer_tests(function: Function, kind: str, name: str, count: str) -> Iterator[str]:
@@ -73,7 +92,7 @@ def pointer_tests(function: Function, kind: str, name: str, count: str) -> Itera
     elif "Py_ssize_t" in kind:
         yield f'needed(f, "{name}", {name}, axes, sizeof(Py_ssize_t))'
     elif name == "scratch":
-        yield 'needed(f, "scratch", scratch, (layout.reordered + 31) // 32, 4)'
+        yield 'needed(f, "scratch", scratch, scratch_bytes(layout), 4)'
     elif "uint64_t" in kind:
         yield f'needed(f, "{name}", {name}, {count}, 8)'
     elif kind.removeprefix("const ") in ("uint8_t*", "char*"):

@@ -95,11 +95,15 @@ def view_function(function: Function, ending: str, element: str, dtypes: tuple[D
         lines.append("cdef dropcore_plan plan")
         lines += [f"plan.{field} = {field}" for field in ("scale", "shift", "drop")]
     lines += argument_checks(names)
-    lines += [
-        f"with {UNCHECKED}:",
-        f'    check_arrays(b"{source}", b"{target}", &{source}[0], n, &{target}[0], '
-        f"{target}.shape[0], sizeof({source}[0]))",
-    ]
+    given = (
+        f'b"{source}", b"{target}", &{source}[0], n, &{target}[0], {target}.shape[0], '
+        f"sizeof({source}[0]), &bits[0], "
+    )
+    lines.append(f"with {UNCHECKED}:")
+    if "times" in names:
+        lines += ["    check_arrays(", f"        {given}first, decisions,", "    )"]
+    else:
+        lines.append(f"    check_arrays({given}{'first' if 'first' in names else '0'}, n)")
     parts = function.arguments.replace("\n", " ").split(",")
     call = [argument(part, names) for part in parts]
     passed = ", ".join(part for part in call if part)
@@ -123,7 +127,8 @@ def argument_checks(names: list[str]) -> list[str]:
     """The checks of the arguments besides x and y."""
     found = []
     if "shard" in names:
-        found += ["check_draws(p, 0, n)", "check_elements(dropcore_shard_decisions(shard), n)"]
+        found += ["check_draws(p, 0, n)", "check_unshared(shard.shared)"]
+        found += ["check_elements(dropcore_shard_decisions(shard), n)"]
         found += ["if bits is not None:", "    check_bits(bits.shape[0], n)"]
     elif "draw" in names:
         found += ["check_draws(p, start, n)"]

@@ -6,7 +6,7 @@ where the decisions come from, and `Mask` what they were. All names in `__all__`
 
 from typing import TYPE_CHECKING, Any
 
-from dropcore._core.api import __pyx_capi__ as __pyx_capi__  # for numba and ctypes
+from dropcore._core.api import __pyx_capi__ as _CORE
 from dropcore._core.threads import get_num_threads, num_threads, set_num_threads
 from dropcore._version import __version__
 from dropcore.adapters.numpy import Dropout
@@ -17,6 +17,7 @@ from dropcore.hookspecs import hookimpl
 from dropcore.mask import Mask
 from dropcore.plugins import PluginWarning, get_variant, variant_names
 from dropcore.rng import RNGLike, stream_of
+from dropcore.rng import __pyx_capi__ as _RNG
 from dropcore.stream import Stream
 from dropcore.variants.base import (
     DecidingVariant,
@@ -72,6 +73,9 @@ __all__ = [
     "testing",
     "variant_names",
 ]
+
+# The exported functions by name, for numba and ctypes.
+__pyx_capi__ = {**_CORE, "dropcore_draw_of": _RNG["dropcore_draw_of"]}
 
 _ON_FIRST_USE = ("advise", "autograd", "core", "ensemble", "testing")
 

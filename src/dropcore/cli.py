@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import difflib
 import inspect
 import os
 import sys
@@ -13,9 +14,9 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 
 from dropcore import feed
-from dropcore._core import dispatch, nontemporal, threads
+from dropcore._core import checks_on, dispatch, nontemporal, threads
 from dropcore._version import __version__
-from dropcore.plugins import PluginWarning, registry
+from dropcore.plugins import BUILT_IN, PluginWarning, Registry, registry
 
 # Commands of other distributions, by name: a summary, and the name of the distribution. The command
 # is an entry point in the group "dropcore.commands": a function that takes the remaining arguments.
@@ -25,17 +26,35 @@ ELSEWHERE = {
 }
 
 
+# The environment variables that dropcore reads.
+SETTINGS = ("DROPCORE_CHECKS", "DROPCORE_ISA", "DROPCORE_NUM_THREADS", "DROPCORE_PLUGINS")
+
+
+def unread_settings() -> list[str]:
+    """A line for each variable of the environment that has a name near one that is read."""
+    lines = []
+    for name in sorted(set(os.environ) - set(SETTINGS)):
+        close = difflib.get_close_matches(name, SETTINGS, n=1, cutoff=0.8)
+        if close:
+            lines.append(f"{name} is set, and not read: did you mean {close[0]}?")
+    return lines
+
+
 def info(args: argparse.Namespace) -> int:
-    """Print version, instruction sets, threads and installed plugins."""
+    """Print version, compiler, instruction sets, threads, checks and installed plugins."""
     installed = {f"{p.distribution} {p.version}" for p in registry().plugins()}
     installed.discard(f"dropcore {__version__}")
     print(f"dropcore {__version__}")
+    print(f"compiled by: {dispatch.compiler}")
     print(f"instruction sets built: {', '.join(dispatch.isas_built())}")
     print(f"of this processor: {', '.join(dispatch.isas_available())}")
     print(f"chosen: {dispatch.isa}")
     print(f"threads: {threads.get_num_threads()}")
     print(f"non-temporal stores: {_nontemporal()}")
+    print(f"checks of exported functions: {'on' if checks_on else 'off'}")
     print(f"plugins with variants: {', '.join(sorted(installed)) or 'none'}")
+    for line in unread_settings():
+        print(line, file=sys.stderr)
     return 0
 
 
@@ -46,11 +65,23 @@ def _nontemporal() -> str:
     return f"from {first} bytes of input and output together"
 
 
+def load_all(found: Registry) -> None:
+    """Load every variant; those that fail are marked, without a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PluginWarning)
+        for name in found.names():
+            with contextlib.suppress(LookupError):
+                found.variant_class(name)
+
+
 def variants(args: argparse.Namespace) -> int:
     """Print all variants, or one with its options."""
     if args.name is None:
+        load_all(registry())
+        failed = {p.name for p in registry().plugins() if p.state == "failed"} - set(BUILT_IN)
         for name in registry().names():
-            print(name)
+            why = "  (could not be loaded: dropcore plugins says why)" if name in failed else ""
+            print(f"{name}{why}")
         return 0
     try:
         variant = registry().variant_class(args.name)
@@ -76,11 +107,7 @@ def variants(args: argparse.Namespace) -> int:
 def plugins(args: argparse.Namespace) -> int:
     """Load every variant; print its origin and its state."""
     found = registry()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PluginWarning)  # the table below shows the failures
-        for name in found.names():
-            with contextlib.suppress(LookupError):
-                found.variant_class(name)
+    load_all(found)
     rows = [("variant", "distribution", "version", "state")]
     for plugin in found.plugins():
         state = f"{plugin.state}: {plugin.error}" if plugin.error else plugin.state
@@ -134,8 +161,9 @@ def parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser(
         "info",
-        help="version, instruction sets, threads, plugins",
-        description="Print the version, the instruction sets, the threads and the plugins.",
+        help="version, compiler, instruction sets, threads, checks, plugins",
+        description="Print the version, the compiler, the instruction sets, the threads, "
+        "the checks and the plugins.",
     )
     command.set_defaults(run=info)
 

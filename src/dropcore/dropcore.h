@@ -77,6 +77,7 @@ typedef struct dropcore_shard {
     Py_ssize_t n;
     Py_ssize_t rows;
     int32_t loops;
+    int32_t shared;
     Py_ssize_t loop_length[64];
     Py_ssize_t loop_stride[64];
 } dropcore_shard;
@@ -142,8 +143,9 @@ typedef struct dropcore_api {
 
     /* The layout of an array of at most 64 axes. `stride`: in elements, by axis; NULL
        for C order. Bit a of `shared` says that decisions are shared along axis a.
-       Returns 1, or 0 if the array has gaps, elements that share memory, or a negative
-       stride. */
+       Returns 1, or 0 if the array has gaps, elements that share memory, a negative
+       stride or length, or 2^63 elements or more, or if `shared` names an axis that the
+       array does not have. All fields of the layout are 0 then. */
     int32_t (*layout_of)(int axes, const Py_ssize_t *length,
         const Py_ssize_t *stride, uint64_t shared, dropcore_layout *layout);
     /* The number of decisions that `select_layout` reads; they are in C order. */
@@ -162,8 +164,9 @@ typedef struct dropcore_api {
 
     /* The block of these lengths that begins at `offset` in an array of lengths
        `whole`, of at most 64 axes. Bit a of `shared` says that decisions are shared
-       along axis a. Returns 1, or 0 if the block is not within the whole array, or the
-       whole array has 2^63 elements or more. */
+       along axis a. Returns 1, or 0 if the block is not within the whole array, the
+       whole array has 2^63 elements or more, or `shared` names an axis that it does not
+       have. All fields of the shard are 0 then. */
     int32_t (*shard_of)(int axes, const Py_ssize_t *whole, const Py_ssize_t *offset,
         const Py_ssize_t *length, uint64_t shared, dropcore_shard *shard);
     /* The number of decisions of the block. */

@@ -20,7 +20,7 @@ import os
 import re
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, dataclass, fields
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -30,7 +30,7 @@ import pluggy
 
 from dropcore import hookspecs
 from dropcore._version import __version__
-from dropcore.variants.base import Variant, check_plain, plain
+from dropcore.variants.base import Variant, check_methods, check_plain, plain
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -99,6 +99,7 @@ class Registry:
             if chosen is not None and _canonical(distribution) not in chosen:
                 plugin.state = "switched off"
             yield plugin
+        _warn_of_unknown(chosen or set(), entry_points(group=GROUP))
 
     def plugins(self) -> list[Plugin]:
         """Every entry, the built-in variants first."""
@@ -173,7 +174,10 @@ class Registry:
             self._manager.unregister(module)
         self._manager.register(module, name=plugin.module)
         try:
-            self._manager.check_pending()
+            try:
+                self._manager.check_pending()
+            except pluggy.PluginValidationError as error:
+                raise LookupError(f"{error}: the hook is register_variants(register)") from error
             others = [other for other in self._manager.get_plugins() if other is not module]
             hook = self._manager.subset_hook_caller("register_variants", others)
             hook(register=register)
@@ -183,6 +187,7 @@ class Registry:
         if plugin.name not in brought:
             raise LookupError(
                 f"{plugin.module} registers {', '.join(brought) or 'nothing'}, not {plugin.name!r}"
+                + ("" if brought else _hint(module))
             )
         self._classes[plugin.name] = brought[plugin.name]
         plugin.state = "loaded"
@@ -201,6 +206,12 @@ class Registry:
         return error
 
 
+def _hint(module: object) -> str:
+    if hasattr(module, "register_variants"):
+        return ": is register_variants decorated with @dropcore.hookimpl?"
+    return ": a function register_variants(register), with @dropcore.hookimpl, registers variants"
+
+
 def _check_class(variant: object) -> None:
     if not (isinstance(variant, type) and issubclass(variant, Variant)):
         raise TypeError(f"variant must be a class derived from Variant, not {variant!r}")
@@ -215,6 +226,19 @@ def _chosen_distributions() -> set[str] | None:
     if text is None:
         return None
     return {_canonical(name) for name in text.split(",") if name.strip()}
+
+
+def _warn_of_unknown(chosen: set[str], entries: Iterable[EntryPoint]) -> None:
+    installed = sorted({_canonical(_origin(entry)[0]) for entry in entries})
+    for name in sorted(chosen - {"dropcore", *installed}):
+        close = difflib.get_close_matches(name, installed, n=1)
+        hint = f"; did you mean {close[0]}?" if close else "."
+        warnings.warn(
+            f"DROPCORE_PLUGINS names {name!r}, and no installed distribution of that name brings "
+            f"variants{hint} Installed: {', '.join(installed) or 'none'}",
+            PluginWarning,
+            stacklevel=2,
+        )
 
 
 def _canonical(distribution: str) -> str:
@@ -329,7 +353,13 @@ def get_variant(name: str | Variant, /, **options: Any) -> Variant:  # type: ign
                 f"{sorted(options)}"
             )
         check_plain(name)
+        check_methods(name)
         return name
+    if isinstance(name, type) and issubclass(name, Variant):
+        raise TypeError(
+            f"variant must be a name or a Variant, not the class {name.__name__}: pass an "
+            f"instance, {name.__name__}()"
+        )
     if not isinstance(name, str):
         raise TypeError(f"variant must be a name or a Variant, not {name!r}")
     variant = registry().variant_class(name)
@@ -345,4 +375,5 @@ def get_variant(name: str | Variant, /, **options: Any) -> Variant:  # type: ign
             raise TypeError(f"{field.name} must be given for variant {name!r}, not left out")
     built = variant(**{option: plain(value) for option, value in options.items()})
     check_plain(built)
+    check_methods(built)
     return built

@@ -1,4 +1,4 @@
-from typing import TypeAlias, overload
+from typing import Final, TypeAlias, overload
 
 import numpy as np
 
@@ -14,6 +14,9 @@ RNGLike: TypeAlias = (
     | np.random.BitGenerator
     | None
 )
+
+# All that the module exports, as capsules, by name; put there by Cython.
+__pyx_capi__: Final[dict[str, object]]
 
 @overload
 def stream_of(rng: None) -> None: ...

@@ -381,6 +381,37 @@ def test_a_part_in_common_is_refused_and_the_whole_is_not(name):
     getattr(core, name)(**good(name) | {source: memory[:16], target: memory[:16]})
 
 
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_bits_within_the_elements_are_refused(name):
+    source, target = names(name)
+    match = f"^bits must share no memory with {source} or {target}$"
+    counts = {"decisions": 16, "times": 1} if name in ("repeat", "tile") else {}
+    for argument in (source, target):
+        memory = np.ones(72, np.uint8)
+        elements = memory[4:68].view(np.float32)
+        for first in (3, 4, 40, 66, 67):
+            changed = {argument: elements, "bits": memory[first : first + 2], **counts}
+            refused(name, ValueError, match, **changed)
+            assert (memory == 1).all()
+        for first in (2, 68):
+            getattr(core, name)(
+                **good(name) | {argument: elements, "bits": memory[first : first + 2]}
+            )
+
+
+@pytest.mark.parametrize("name", ["select", "repeat", "tile"])
+def test_of_longer_bits_only_those_that_are_read_count(name):
+    memory = np.ones(72, np.uint8)
+    y = memory[4:68].view(np.float32)
+    counts = {} if name == "select" else {"decisions": 16, "times": 1}
+    getattr(core, name)(**good(name) | counts | {"y": y, "bits": memory, "first": 16})
+    for first in (17, 8 * 30, 8 * 66):
+        refused(name, ValueError, "^bits must share", y=y, bits=memory, first=first, **counts)
+    nothing = {"x": memory[8:8].view(np.float32), "y": memory[8:8].view(np.float32)}
+    counts = {} if name == "select" else {"decisions": 0, "times": 1}
+    getattr(core, name)(**good(name) | counts | nothing | {"bits": memory})
+
+
 def test_a_buffer_is_given_back():
     memory = bytearray(64)
     x = memoryview(memory).cast("f")

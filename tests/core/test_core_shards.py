@@ -59,6 +59,28 @@ def test_shared_axes(axes):
     same(bits, mask.packed)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_forward_shard_refuses_shared_axes(dtype):
+    forward, block = function("forward_shard", dtype), shard(shared_axes=(1,))
+    for n in (N, block.decisions):
+        x = np.ones(n, np.uint16 if dtype == "bfloat16" else dtype)
+        y = np.zeros_like(x)
+        with pytest.raises(ValueError, match=r"^shard must have no shared axes in forward_shard"):
+            forward(DRAW, 0.1, block, plain(x), plain(y), 2.0)
+        assert not y.any()
+    whole_axis = core.Shard((30, 1), (40, 50), (3, 7), shared_axes=1)  # shares nothing
+    x = np.ones(30, np.float32)
+    core.forward_shard(DRAW, 0.1, whole_axis, x, x, 2.0)
+
+
+def test_bits_within_the_elements_are_refused():
+    y = np.zeros(N, np.float32)
+    bits = y.view(np.uint8)[: N // 8]
+    with pytest.raises(ValueError, match=r"^bits must share no memory with x or y$"):
+        core.forward_shard(DRAW, 0.1, shard(), np.ones_like(y), y, 2.0, bits=bits)
+    assert not y.any()
+
+
 def test_threads_give_the_same(monkeypatch):
     monkeypatch.setattr(dropcore._core.threads, "PIECE", 5000)
     block = core.Shard((300, 400), (1000, 999), (5, 77))
@@ -75,6 +97,10 @@ def test_what_it_holds():
     assert (block.shape, block.global_shape, block.offsets) == (LENGTHS, WHOLE, OFFSETS)
     assert block.decisions == N
     assert core.Shard(5, (9,), (4,)).shape == (5,)
+    assert repr(block) == f"Shard({LENGTHS}, {WHOLE}, {OFFSETS})"
+    shared = shard(shared_axes=-1)
+    assert repr(shared) == f"Shard({LENGTHS}, {WHOLE}, {OFFSETS}, shared_axes=(1,))"
+    assert eval(repr(shared), {"Shard": core.Shard}).decisions == shared.decisions == LENGTHS[0]
 
 
 @pytest.mark.parametrize(

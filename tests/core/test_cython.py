@@ -133,6 +133,10 @@ def test_errors_of_shards_name_the_argument(views):
     refused(forward(x=x[1:], y=y[1:]), ValueError, "^x must have 600 elements, not 599")
     refused(forward(y=y[1:]), ValueError, "^y must have 600 elements, not 599")
     refused(forward(bits=bits[1:]), ValueError, "^bits must have 75 bytes, not 74")
+    refused(forward(bits=y.view(np.uint8)[:75]), ValueError, "^bits must share no memory with x")
+    for n in (600, 20):
+        with pytest.raises(ValueError, match=r"^shard must have no shared axes in"):
+            views.forward_shared_shard(DRAW, *BLOCK, x[:n], y[:n])
     for call in (
         lambda: views.keep_shard(DRAW, 0.5, *BLOCK, bits[1:]),
         lambda: views.keep_shard(DRAW, 0.5, *BLOCK, np.zeros(76, np.uint8)),
@@ -163,6 +167,17 @@ def test_errors_name_the_argument(views):
     refused(forward(bits=bits[1:]), ValueError, "^bits must have 2 bytes, not 1")
     refused(forward(start=2**63), OverflowError, r"^start \+ n must be at most 2\*\*63")
     refused(forward(x=memory[:16], y=memory[1:17]), ValueError, "^y must be x itself or share no")
+    for given in (x, y):
+        inside = given.view(np.uint8)[31:33]
+        match = "^bits must share no memory with x or y"
+        refused(forward(bits=inside), ValueError, match)
+        for how in ("select", "repeat", "tile"):
+            counts = {} if how == "select" else {"decisions": 16, "times": 1}
+            refused(shared(how, bits=inside, **counts), ValueError, match)
+            window = given.view(np.uint8)[:33]
+            refused(shared(how, bits=window, first=8 * 31, **counts), ValueError, match)
+        match = "^bits must share no memory with dy or dx"
+        refused(lambda at=inside: views.backward(DRAW, 0.5, x, y, at, 0), ValueError, match)
     refused(shared("select", bits=bits[1:]), ValueError, "^bits must have at least 2 bytes, not 1")
     refused(shared("select", first=1), ValueError, "^bits must have at least 3 bytes, not 2")
     refused(shared("select", first=2**63), OverflowError, r"^first \+ n must be at most 2\*\*63")

@@ -109,14 +109,14 @@ cdef struct Block:
     dropcore_shard shard
 
 
-cdef Block block_of(draw, whole, offsets, lengths) except *:
+cdef Block block_of(draw, whole, offsets, lengths, uint64_t shared=0) except *:
     cdef Py_ssize_t[64] all_, offset, length
     cdef Block block
     cdef int axis
     for axis in range(len(whole)):
         all_[axis], offset[axis], length[axis] = whole[axis], offsets[axis], lengths[axis]
     dropcore_draw_of(draw, &block.draw)
-    assert dropcore_shard_of(len(whole), all_, offset, length, 0, &block.shard)
+    assert dropcore_shard_of(len(whole), all_, offset, length, shared, &block.shard)
     return block
 
 
@@ -134,6 +134,12 @@ def forward_shard(
     cdef double scale = plan[0], shift = plan[1], drop = plan[2]
     with nogil:
         core.forward_shard(&block.draw, p, &block.shard, x, y, scale, shift, drop, bits)
+
+
+def forward_shared_shard(draw, whole, offsets, lengths, const float[::1] x, float[::1] y):
+    cdef Block block = block_of(draw, whole, offsets, lengths, 2)
+    with nogil:
+        core.forward_shard(&block.draw, 0.5, &block.shard, x, y, 2.0)
 
 
 def forward_shard_of_halves(

@@ -24,6 +24,15 @@ table.path_of_integer(42, ctypes.byref(path))
 table.draw_at(ctypes.byref(path), 7, ctypes.byref(draw))
 table.layout_of(2, length, None, 0, ctypes.byref(layout))
 table.shard_of(2, length, offset, length, 0, ctypes.byref(shard))
+refused_layout, refused_shard = interface.Layout(), interface.Shard()
+table.layout_of(2, length, None, 0, ctypes.byref(refused_layout))
+assert not table.layout_of(2, (ctypes.c_ssize_t * 2)(4, -4), None, 0, ctypes.byref(refused_layout))
+assert not table.shard_of(
+    2, length, offset, (ctypes.c_ssize_t * 2)(5, 4), 0, ctypes.byref(refused_shard)
+)
+reordered, shared_shard = interface.Layout(), interface.Shard()
+table.layout_of(2, length, (ctypes.c_ssize_t * 2)(1, 4), 0, ctypes.byref(reordered))
+table.shard_of(2, length, offset, length, 2, ctypes.byref(shared_shard))
 memory = (ctypes.c_uint8 * 4096)(*[1] * 4096)
 there = (ctypes.addressof(memory) + 63) // 64 * 64
 x, y, bits = there, there + 1024, there + 2048
@@ -79,7 +88,7 @@ def names_of(arguments):
 def wrong_values(name, needed, kind):
     """Wrong values of an argument, and what is said of each."""
     if name == "p":
-        yield from [("nan", "not -?nan"), (-0.1, "not -0.1"), (1.5, "not 1.5")]
+        yield from [("nan", "not nan"), ("-nan", "not nan"), (-0.1, "not -0.1"), (1.5, "not 1.5")]
         yield from [("float('inf')", "not inf")]
     elif kind == "Py_ssize_t":
         yield -1, "at least 0, not -1"
@@ -117,6 +126,29 @@ def calls():
             overlap = [*right]
             overlap[names.index("y")] = "x + 8"
             yield function, overlap, f"{function}: y must be x or share no memory"
+        if ("bits" in names and "plan" in names) or re.match("forward|backward", function):
+            for inside in ("x", "y"):
+                elements = inside if inside in names else {"x": "dy", "y": "dx"}[inside]
+                changed = [*right]
+                changed[names.index("bits")] = inside
+                yield function, changed, f"{function}: bits must share no memory with {elements}$"
+        if "scratch" in names:
+            for name in ("x", "y", "bits"):
+                changed = [*right]
+                changed[names.index("layout")] = "reordered"
+                changed[names.index("scratch")] = name
+                says = f"{function}: scratch must share no memory with {name}$"
+                yield function, changed, says
+        for name in ("layout", "shard"):
+            kind = arguments[names.index(name)] if name in names else ""
+            if kind.startswith("const"):
+                changed = [*right]
+                changed[names.index(name)] = f"refused_{name}"
+                yield function, changed, f"{function}: {name} must be one that {name}_of did not"
+        if "shard" in names and "x" in names:
+            changed = [*right]
+            changed[names.index("shard")] = "shared_shard"
+            yield function, changed, f"{function}: shard must have no shared axes"
         if "times" in names:
             huge = [*right]
             huge[names.index("decisions")] = huge[names.index("times")] = 2**62

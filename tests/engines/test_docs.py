@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from sysconfig import get_path
+from sysconfig import get_config_var, get_path
 
 import numpy as np
 import pytest
@@ -25,17 +25,15 @@ BLOCKS = [match.groupdict() for match in BLOCK.finditer(TEXT)]
 FILES = {block["file"]: block["text"] for block in BLOCKS if block["file"]}
 EXAMPLES = [b["text"] for b in BLOCKS if b["language"] == "python" and not b["file"]]
 
-COMMANDS = [
-    [line.removeprefix("$ ") for line in block["text"].splitlines()]
-    for block in BLOCKS
-    if block["language"] == "console"
-]
+CONSOLE = [block["text"].splitlines() for block in BLOCKS if block["language"] == "console"]
+COMMANDS = [[line[2:] for line in lines if line.startswith("$ ")] for lines in CONSOLE]
+OUTPUTS = [[line for line in lines if not line.startswith("$ ")] for lines in CONSOLE]
 
 
 def test_every_block_is_tested():
-    assert set(FILES) == {"drop.pyx", "setup.py", "capsule.c"}
+    assert set(FILES) == {"drop.pyx", "setup.py", "capsule.c", "program.c"}
     assert {b["language"] for b in BLOCKS if not b["file"]} == {"python", "console"}
-    assert (len(EXAMPLES), len(COMMANDS)) == (6, 3)
+    assert (len(EXAMPLES), len(COMMANDS)) == (7, 4)
 
 
 def test_every_call_is_named():
@@ -98,8 +96,8 @@ def test_the_commands_for_cython(tmp_path):
     assert install.startswith("python -m pip install")
     shell(build, tmp_path)
     draw = dropcore.Stream(42, ("drop1",)).at(0)
-    expected, _ = dropcore.dropout(np.ones(8, np.float32), 0.5, training=True, rng=draw)
-    assert shell(call, tmp_path).strip() == str(expected)
+    expected, _ = dropcore.dropout(np.ones(16, np.float32), 0.5, training=True, rng=draw)
+    assert shell(call, tmp_path).splitlines() == OUTPUTS[0] == [str(expected)]
 
 
 @posix
@@ -111,9 +109,29 @@ def test_the_command_for_c(tmp_path):
     assert (tmp_path / "capsule.o").stat().st_size > 0
 
 
+@posix
+def test_the_program_in_c(tmp_path):
+    building.compiler()
+    folder = Path(sys.base_prefix, "bin")
+    config = folder / "python3-config"
+    if not config.exists():
+        pytest.skip("python3-config is absent")
+    (tmp_path / "program.c").write_text(FILES["program.c"], "utf-8")
+    build, call = COMMANDS[2]
+    found = f'PATH="{folder}:$PATH"\n'
+    shell(found + build, tmp_path)
+    # Where python3-config names no path of libpython, the loader needs one.
+    library = f'LD_LIBRARY_PATH="{get_config_var("LIBDIR")}"\nexport LD_LIBRARY_PATH\n'
+    (printed,) = OUTPUTS[2]
+    assert shell(library + call, tmp_path).strip() == printed
+    draw = dropcore.Stream(42, ("drop1",)).at(0)
+    expected, _ = dropcore.dropout(np.ones(16, np.float32), 0.5, training=True, rng=draw)
+    assert [float(number) for number in printed.split()] == expected.tolist()
+
+
 def test_the_commands_for_rust_are_those_of_the_example():
     readme = (PAGE.parents[1] / "examples" / "rust_table" / "README.md").read_text("utf-8")
-    assert all(f"    {command}\n" in readme for command in COMMANDS[2])
+    assert all(f"    {command}\n" in readme for command in COMMANDS[3])
 
 
 def test_an_empty_array_is_left_alone(cython_snippet):
@@ -128,7 +146,7 @@ def test_the_example_of_the_table():
 
 def test_the_examples_of_numpy():
     names = {}
-    for block in (EXAMPLES[0], EXAMPLES[5]):
+    for block in (EXAMPLES[0], EXAMPLES[6]):
         exec(compile(block, str(PAGE), "exec"), names)
     draw = dropcore.Stream(42, ("encoder", "drop1")).at(57)
     np.testing.assert_array_equal(names["keep"], dropcore.keep_mask((8, 16), 0.1, rng=draw))
@@ -136,7 +154,7 @@ def test_the_examples_of_numpy():
 
 
 @pytest.mark.parametrize(
-    ("needs", "blocks"), [("ctypes", [2]), ("cffi", [2, 3]), ("numba", [4])], ids=lambda v: str(v)
+    ("needs", "blocks"), [("ctypes", [2]), ("cffi", [2, 4]), ("numba", [5])], ids=lambda v: str(v)
 )
 def test_the_examples_by_address(needs, blocks):
     pytest.importorskip(needs)
@@ -147,6 +165,28 @@ def test_the_examples_by_address(needs, blocks):
     names["drop"](x, 0.25, np.uint64(42) if needs == "numba" else 42, np.uint64(7))
     draw = dropcore.Stream(42).at(7)
     expected, _ = dropcore.dropout(np.ones(1000, np.float32), 0.25, training=True, rng=draw)
+    np.testing.assert_array_equal(x, expected)
+
+
+def test_the_draw_of_python_by_address():
+    names = {}
+    for block in EXAMPLES[2:4]:
+        exec(compile(block, str(PAGE), "exec"), names)
+    assert names["draw"].tobytes() == dropcore.Stream(42).at(7).key_and_index.tobytes()
+    stream = dropcore.Stream(1)
+    for index in range(2):  # of a stream, its next one
+        draw = names["draw_bytes"](stream)
+        assert draw.tobytes() == dropcore.Stream(1).at(index).key_and_index.tobytes()
+    with pytest.raises(TypeError, match="rng must be"):
+        names["draw_bytes"]("abc")
+    cffi = pytest.importorskip("cffi")
+    exec(compile(EXAMPLES[4], str(PAGE), "exec"), names)
+    draw, x = names["ffi"].from_buffer("dropcore_draw *", names["draw"]), np.ones(100, np.float32)
+    y = names["ffi"].from_buffer("float[]", x, require_writable=True)
+    names["forward"](draw, 0.25, 0, x.size, y, y, cffi.FFI.NULL)
+    expected, _ = dropcore.dropout(
+        np.ones(100, np.float32), 0.25, training=True, rng=dropcore.Stream(42).at(7)
+    )
     np.testing.assert_array_equal(x, expected)
 
 

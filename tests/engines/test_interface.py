@@ -18,7 +18,7 @@ import dropcore
 from dropcore._core import dispatch
 
 TABLE = Table()
-CAPSULES = dropcore.__pyx_capi__ | dropcore.rng.__pyx_capi__
+CAPSULES = dropcore.__pyx_capi__
 DRAW = dropcore.Stream(42, ("encoder", 3)).at(2**40 + 5)
 RATES = [0.0, 0.003, 0.1, 3 / 16, 0.25, 0.5, 1.0]  # every number of planes, and none
 PIECES = [(0, 1), (0, 20_000), (1, 31), (31, 2), (32, 64), (1023, 8195), (8192, 8192), (19_999, 1)]
@@ -66,7 +66,7 @@ def test_cython_and_c_call_the_same_functions():
         capsule = CAPSULES[f"dropcore_{name}"]
         assert interface.pointer_of(capsule, interface.name_of(capsule)) == pointer, name
     only_in_cython = {"dropcore_abi"}
-    assert set(dropcore.__pyx_capi__) | {"dropcore_draw_of"} == only_in_cython | {
+    assert set(dropcore.__pyx_capi__) == only_in_cython | {
         f"dropcore_{name}" for name in TABLE.addresses
     }
 
@@ -271,6 +271,32 @@ def test_what_is_no_run_of_memory_has_no_layout():
     assert layout_of((), ()) is not None
 
 
+@pytest.mark.parametrize(
+    "shape", [(4, -4), (-4, -4), (-1,), (0, -1), (2**40, 2**40), (2**40, 2**23), (2**40, 2**40, 0)]
+)
+def test_lengths_that_no_array_has_are_refused(shape):
+    assert layout_of(shape) is None
+    assert layout_of((2**40, 2**22)) is not None
+    assert layout_of((0, 5)) is not None
+
+
+def test_shared_axes_that_are_not_there_are_refused():
+    assert layout_of((4, 4), shared=(2,)) is None
+    assert layout_of((4, 4), shared=(0, 63)) is None
+    assert layout_of((), shared=(0,)) is None
+    assert layout_of((1,) * 64, shared=(63,)) is not None
+
+
+def test_a_refused_layout_is_all_zeros():
+    layout, lengths = interface.Layout(), np.array((4, 4), np.intp)
+    for strides, axes in (((8, 2), 2), (None, -1), (None, 65)):
+        of = ctypes.byref(layout)
+        assert TABLE.layout_of(2, address(lengths), None, 0, of) == 1
+        steps = None if strides is None else np.array(strides, np.intp)
+        assert TABLE.layout_of(axes, address(lengths), address(steps), 0, of) == 0
+        assert not any(bytes(layout))
+
+
 # ------------------------------------------------------------------ no elements
 
 
@@ -290,7 +316,7 @@ def test_nothing_is_read_or_written_where_there_are_no_elements(dtype, start):
                 call = getattr(TABLE, f"{name}_{dtype}")
                 call(bits, start, decisions, times, plan, None, None)
         for shape in ((0,), (3, 0), (0, 3)):
-            layout = ctypes.byref(layout_of(shape, shared=(1,)))
+            layout = ctypes.byref(layout_of(shape, shared=(1,) if len(shape) > 1 else ()))
             getattr(TABLE, f"select_layout_{dtype}")(layout, bits, plan, None, None, None)
 
 

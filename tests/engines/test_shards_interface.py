@@ -109,12 +109,27 @@ def test_decisions_that_are_shared(shared):
         ((-4, 5), (0, 0), (0, 5)),
         ((-(2**63), 5), (0, 0), (2**63 - 1, 5)),
         ((2**40, 2**23), (0, 0), (1, 1)),
+        ((2**40, 2**40, 0), (0, 0, 0), (1, 1, 0)),
         ((1,) * 65, (0,) * 65, (1,) * 65),
     ],
 )
 def test_what_does_not_fit_is_refused(whole, offsets, lengths):
     assert shard_of(whole, offsets, lengths) is None
     assert shard_of((4, 5), (4, 5), (0, 0)) is not None
+
+
+def test_shared_axes_that_are_not_there_are_refused():
+    assert shard_of((4, 5), (0, 0), (4, 5), shared=(2,)) is None
+    assert shard_of((), (), (), shared=(0,)) is None
+    assert shard_of((1,) * 64, (0,) * 64, (1,) * 64, shared=(63,)) is not None
+
+
+def test_a_refused_shard_is_all_zeros():
+    of, shard = ctypes.c_ssize_t * 2, interface.Shard()
+    whole, offset = of(4, 5), of(0, 0)
+    assert TABLE.shard_of(2, whole, offset, whole, 0, ctypes.byref(shard)) == 1
+    assert TABLE.shard_of(2, whole, offset, of(4, 6), 0, ctypes.byref(shard)) == 0
+    assert not any(bytes(shard))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

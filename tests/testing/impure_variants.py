@@ -149,9 +149,3 @@ class OptionAsItComes(Standard):
 @caught_by("declaration")
 class OptionWithoutDecorator(Standard):
     factor: float = 1.0
-
-
-@caught_by("declaration")
-class UnitOfAnotherRank(Standard):
-    def independent_unit(self, shape):
-        return (1, *shape)

@@ -65,6 +65,29 @@ class Weighted(Feature):
 # ----------------------------------------------------------- plans, decisions
 
 
+@told(
+    "NothingPlaned must define plan, as each PlannedVariant must; did you misspell it as planned?"
+)
+@dataclass(frozen=True)
+class NothingPlaned(PlannedVariant):
+    name = "nothing-planed"
+
+    def planned(self, p, shape):
+        return Plan(scale=1.0)
+
+
+@told(
+    "independent_unit must give a shape of 1 lengths, each that of x, or 1 for an axis that a unit "
+    "spans, not (1, 1)"
+)
+@dataclass(frozen=True)
+class UnitOfAnotherRank(Feature):
+    name = "unit-of-another-rank"
+
+    def independent_unit(self, shape):
+        return (1,) * (len(shape) + 1)
+
+
 @told("p=0.1, shape (60,): plan must give a dropcore.Plan, not None")
 class ForgottenReturn(Feature):
     def plan(self, p, shape):
@@ -73,7 +96,7 @@ class ForgottenReturn(Feature):
 
 @told(
     "plan raises TypeError: scale of a Plan must be a real number, the same for all elements, "
-    "not an array of shape (6, 10); what differs between elements takes a FreeVariant"
+    "not an array of float64 of shape (6, 10); what differs between elements takes a FreeVariant"
 )
 class ScaleOfEachElement(Feature):
     def plan(self, p, shape):

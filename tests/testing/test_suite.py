@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from testing.right_variants import Exact
 
 from dropcore.testing import CHECKS, VariantSuite
@@ -46,42 +47,119 @@ class TestStrict(VariantSuite):
 
 class TestMisshapen(VariantSuite):
     variant = NoPlan()
-
-class TestMisspelt(VariantSuite):
-    variant = "standard"
-    expected_failures = {"gradients": "why"}
 """
+
+
+def pytest_says(folder, *arguments):
+    """What pytest prints of the tests in a folder."""
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rA", "-q", "-W", "error"]
+    done = subprocess.run(
+        [*command, *arguments, "-o", f"pythonpath={TESTS}", f"--rootdir={folder}"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=folder,
+        env={**os.environ, "COLUMNS": "300"},
+    )
+    return done.stdout
 
 
 def test_failures_and_expected_failures(tmp_path):
     (tmp_path / "test_mine.py").write_text(WRONG_SUITES, "utf-8")
     names = ["structure", "inference", "dtypes", "gradient", "kept_moments"]
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rA", "-q", "--tb=line"]
-    chosen = ["-k", " or ".join(f"test_{name}" for name in names), "-W", "error"]
-    done = subprocess.run(
-        [*command, *chosen, "-o", f"pythonpath={TESTS}", f"--rootdir={tmp_path}"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        cwd=tmp_path,
-        env={**os.environ, "COLUMNS": "300"},
-    )
-    said = done.stdout
-
-    assert "FAILED test_mine.py::TestFails::test_inference - AssertionError: p=0.1" in said
+    said = pytest_says(tmp_path, "--tb=line", "-k", " or ".join(f"test_{name}" for name in names))
+    assert "FAILED test_mine.py::TestFails::test_inference - Failed: p=0.1" in said
     assert "PASSED test_mine.py::TestFails::test_dtypes" in said
     assert "SKIPPED" in said
     assert "kept_moments() states nothing" in said
     assert "XFAIL test_mine.py::TestExpected::test_inference - scales twice" in said
     assert "PASSED test_mine.py::TestExpected::test_gradient" in said
     assert "FAILED test_mine.py::TestStrict::test_dtypes - [XPASS(strict)] only float32" in said
-    assert (
-        "FAILED test_mine.py::TestMisshapen::test_structure - AssertionError: NoPlan must" in said
-    )
+    assert "FAILED test_mine.py::TestMisshapen::test_structure - Failed: NoPlan must" in said
     assert "PASSED test_mine.py::TestMisshapen" not in said
     assert said.count("FAILED test_mine.py::TestMisshapen") == 1
     assert "test_structure fails: NoPlan must define plan" in said
-    assert "FAILED test_mine.py::TestMisspelt::test_gradient - ValueError: expected_fail" in said
+
+
+FAILING = """
+from dataclasses import dataclass
+from testing.right_variants import Standard
+from testing.wrong_variants import IdentityForgotten
+from dropcore.testing import VariantSuite
+
+@dataclass(frozen=True)
+class Raises(Standard):
+    def kept_moments(self, p):
+        return self.of_p[p]
+
+class TestWrong(VariantSuite):
+    variant = IdentityForgotten()
+
+class TestRaises(VariantSuite):
+    variant = Raises()
+
+class TestNone(VariantSuite):
+    pass
+
+class TestUnknown(VariantSuite):
+    variant = "standart"
+"""
+
+
+def test_a_failure_shows_no_frame_of_the_kit(tmp_path):
+    (tmp_path / "test_mine.py").write_text(FAILING, "utf-8")
+    said = pytest_says(tmp_path, "-k", "test_inference or test_kept_moments")
+    assert "suite.py" not in said
+    assert "evidence.py" not in said
+    assert "moments.py" not in said
+    assert "test_mine.py:10: AttributeError" in said  # the author's own line, where it raised
+    assert "TestWrong::test_inference - Failed: p=0.1, shape (60,): y in inference" in said
+    assert "TestNone::test_inference - Failed: TypeError: TestNone.variant must be given" in said
+    assert "TestUnknown::test_inference - Failed: LookupError: variant 'standart' is unk" in said
+
+
+def suite(**attributes):
+    return type("TestMine", (VariantSuite,), {"variant": "standard", **attributes})
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("option", "did you mean 'options'"),
+        ("p_value", "did you mean 'p_values'"),
+        ("shape", "did you mean 'shapes'"),
+        ("expected_failure", "did you mean 'expected_failures'"),
+        ("checks", "pytest's -k chooses tests"),
+        ("numbers", "begin it with _ if it is your own"),
+    ],
+)
+def test_an_attribute_that_would_do_nothing_is_refused(name, says):
+    with pytest.raises(TypeError, match=f"VariantSuite must be among .* not '{name}': {says}"):
+        suite(**{name: {"shared_axes": 0}})
+
+
+def test_what_a_suite_has_of_its_own_is_left_alone():
+    @pytest.fixture
+    def numbers(self):
+        return [1]
+
+    own = {"pytestmark": [], "_numbers": 1, "helper": lambda self: 1, "test_own": lambda self: None}
+    suite(**own, numbers=numbers, kind=classmethod(lambda cls: cls), p=property(lambda self: 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("options", [("shared_axes", 0)], "options must be a dict of options by name"),
+        ("p_values", 0.3, "p_values must be a list"),
+        ("shapes", (6, 10), "shapes must be one or more shapes"),
+        ("expected_failures", ["gradient"], "expected_failures must be a dict"),
+        ("expected_failures", {"gradients": "why"}, "expected_failures must be names of checks"),
+    ],
+)
+def test_a_wrong_setting_is_refused_where_the_class_is_written(name, value, says):
+    with pytest.raises((TypeError, ValueError), match=says):
+        suite(**{name: value})
 
 
 def test_check_variant_needs_no_pytest():

@@ -9,7 +9,8 @@ import os
 _checks = os.environ.get("DROPCORE_CHECKS", "")
 if _checks not in ("", "0", "1"):
     raise RuntimeError(f"DROPCORE_CHECKS={_checks!r}: accepted are 0 and 1, or leave it unset")
-if _checks == "1":
+checks_on = _checks == "1"
+if checks_on:
     from dropcore._core import api, checked
 
     api.__pyx_capi__.update(checked.__pyx_capi__)

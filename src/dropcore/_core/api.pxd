@@ -84,7 +84,9 @@ cdef double dropcore_scale(double p) noexcept nogil
 
 # The layout of an array of at most 64 axes. `stride`: in elements, by axis; NULL for C
 # order. Bit a of `shared` says that decisions are shared along axis a. Returns 1, or 0 if
-# the array has gaps, elements that share memory, or a negative stride.
+# the array has gaps, elements that share memory, a negative stride or length, or 2^63
+# elements or more, or if `shared` names an axis that the array does not have. All fields of
+# the layout are 0 then.
 cdef int32_t dropcore_layout_of(
     int axes, const Py_ssize_t* length, const Py_ssize_t* stride, uint64_t shared,
     dropcore_layout* layout,  # OUT
@@ -254,8 +256,8 @@ cdef void dropcore_select_layout_bfloat16(
 
 # The block of these lengths that begins at `offset` in an array of lengths `whole`, of at
 # most 64 axes. Bit a of `shared` says that decisions are shared along axis a. Returns 1, or
-# 0 if the block is not within the whole array, or the whole array has 2^63 elements or
-# more.
+# 0 if the block is not within the whole array, the whole array has 2^63 elements or more,
+# or `shared` names an axis that it does not have. All fields of the shard are 0 then.
 cdef int32_t dropcore_shard_of(
     int axes, const Py_ssize_t* whole, const Py_ssize_t* offset,
     const Py_ssize_t* length, uint64_t shared,

@@ -4,6 +4,7 @@
 
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memset
 
 from dropcore._core cimport keys
 from dropcore._core.apply cimport select_now
@@ -99,13 +100,33 @@ cdef inline void backward(
         kernels.select[<int> dtype](bits, 0, n, standard(p), nontemporal(dtype, n, dy, dx), dy, dx)
 
 
-# --------------------------------------------------------------------- layouts
+# ---------------------------------------------------------- layouts and shards
+
+cdef extern from "Python.h":
+    Py_ssize_t PY_SSIZE_T_MAX
+
+
+cdef bint is_shape(int axes, const Py_ssize_t* length, uint64_t shared) noexcept nogil:
+    # Whether an array can have these lengths, and `shared` names no other axis.
+    cdef Py_ssize_t elements = 1
+    cdef int axis
+    if not 0 <= axes <= MAX_AXES or (axes < 64 and shared >> axes):
+        return False
+    for axis in range(axes):
+        if length[axis] < 0 or elements > PY_SSIZE_T_MAX // max(length[axis], 1):
+            return False
+        elements *= max(length[axis], 1)
+    return True
+
 
 cdef int32_t dropcore_layout_of(
     int axes, const Py_ssize_t* length, const Py_ssize_t* stride, uint64_t shared,
     dropcore_layout* layout,
 ) noexcept nogil:
-    return axes <= MAX_AXES and find_layout(axes, length, shared, stride, 1, layout)
+    if is_shape(axes, length, shared) and find_layout(axes, length, shared, stride, 1, layout):
+        return True
+    memset(layout, 0, sizeof(dropcore_layout))
+    return False
 
 
 cdef Py_ssize_t dropcore_layout_decisions(const dropcore_layout* layout) noexcept nogil:
@@ -123,13 +144,14 @@ cdef inline void select_layout(
     select_now(layout, bits, plan[0], dtype, SIZES[<int> dtype], x, y, scratch)
 
 
-# --------------------------------------------------------------------- shards
-
 cdef int32_t dropcore_shard_of(
     int axes, const Py_ssize_t* whole, const Py_ssize_t* offset, const Py_ssize_t* length,
     uint64_t shared, dropcore_shard* shard,
 ) noexcept nogil:
-    return axes <= MAX_AXES and find_shard(axes, whole, offset, length, shared, shard)
+    if is_shape(axes, whole, shared) and find_shard(axes, whole, offset, length, shared, shard):
+        return True
+    memset(shard, 0, sizeof(dropcore_shard))
+    return False
 
 
 cdef Py_ssize_t dropcore_shard_decisions(const dropcore_shard* shard) noexcept nogil:

@@ -105,7 +105,7 @@ cpdef object integer_of(str name, object value, str what):
     except TypeError:
         raise TypeError(f"{name} must be {what}, not {value!r}") from None
     if value < 0:
-        raise ValueError(f"{name} must be {what}, not {value}: integers are >= 0")
+        raise ValueError(f"{name} must be {what}, not {value}")
     return value
 
 

@@ -1,120 +1,17 @@
-# The checks of the arguments of an exported function. A check that fails prints a line: the
-# function, the argument, its value and what is accepted.
+# The checks of a call of an exported function, one for each: counts first, then the pointers that
+# need them.
 
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint64_t
-from libc.stdio cimport fprintf, stderr
 
 from dropcore._core.api cimport (
     dropcore_draw, dropcore_layout, dropcore_path, dropcore_plan, dropcore_shard,
-    dropcore_shard_decisions,
 )
-from dropcore._core.table cimport MAX_AXES
-
-cdef extern from *:
-    """
-    #include <math.h>
-    static int dropcore_product_fits(Py_ssize_t a, Py_ssize_t b)
-    {
-        return a <= 0 || b <= 0 || a <= PY_SSIZE_T_MAX / b;
-    }
-    """
-    bint product_fits "dropcore_product_fits"(Py_ssize_t a, Py_ssize_t b) noexcept nogil
-
-
-cdef inline bint given(
-    const char* f, const char* name, const void* pointer, size_t alignment,
-) noexcept nogil:
-    if pointer == NULL:
-        fprintf(stderr, "dropcore: %s: %s must not be NULL\n", f, name)
-        return False
-    if <size_t> pointer % alignment:
-        fprintf(
-            stderr, "dropcore: %s: %s must be aligned to %zu bytes, not at %p\n",
-            f, name, alignment, pointer,
-        )
-        return False
-    return True
-
-
-cdef inline bint needed(
-    const char* f, const char* name, const void* pointer, Py_ssize_t n, size_t alignment,
-) noexcept nogil:
-    # If n is 0, nothing is read or written through the pointer, so it may have any value.
-    return n <= 0 or given(f, name, pointer, alignment)
-
-
-cdef inline bint probability(const char* f, double p) noexcept nogil:
-    if 0 <= p <= 1:
-        return True
-    fprintf(stderr, "dropcore: %s: p must be in [0, 1], not %g\n", f, p)
-    return False
-
-
-cdef inline bint count(const char* f, const char* name, Py_ssize_t n) noexcept nogil:
-    if n >= 0:
-        return True
-    fprintf(stderr, "dropcore: %s: %s must be at least 0, not %zd\n", f, name, n)
-    return False
-
-
-cdef inline bint axes_count(const char* f, int axes) noexcept nogil:
-    if 0 <= axes <= MAX_AXES:
-        return True
-    fprintf(stderr, "dropcore: %s: axes must be in [0, %d], not %d\n", f, <int> MAX_AXES, axes)
-    return False
-
-
-cdef inline bint product(const char* f, Py_ssize_t decisions, Py_ssize_t times) noexcept nogil:
-    if product_fits(decisions, times):
-        return True
-    fprintf(
-        stderr, "dropcore: %s: decisions * times must fit a Py_ssize_t, not %zd * %zd\n",
-        f, decisions, times,
-    )
-    return False
-
-
-cdef inline bint reaches(
-    const char* f, const char* name, uint64_t first, Py_ssize_t n,
-) noexcept nogil:
-    # A mask has at most 2^63 elements.
-    cdef uint64_t most = <uint64_t> 1 << 63
-    if n <= 0 or first <= most - <uint64_t> n:
-        return True
-    fprintf(
-        stderr, "dropcore: %s: %s + n must be at most 2**63, not %llu + %zd\n",
-        f, name, <unsigned long long> first, n,
-    )
-    return False
-
-
-cdef inline bint in_shard(
-    const char* f, Py_ssize_t first, Py_ssize_t n, const dropcore_shard* shard,
-) noexcept nogil:
-    cdef Py_ssize_t decisions = dropcore_shard_decisions(shard)
-    if first <= decisions and n <= decisions - first:
-        return True
-    fprintf(
-        stderr, "dropcore: %s: first + n must be at most the %zd of the shard, not %zd + %zd\n",
-        f, decisions, first, n,
-    )
-    return False
-
-
-cdef inline bint apart(
-    const char* f, const char* source_name, const void* source, const char* target_name,
-    const void* target, Py_ssize_t n, size_t size,
-) noexcept nogil:
-    cdef size_t a = <size_t> source, b = <size_t> target, length = <size_t> n * size
-    if n <= 0 or a == b or a + length <= b or b + length <= a:
-        return True
-    fprintf(
-        stderr, "dropcore: %s: %s must be %s or share no memory with it, not overlap it\n",
-        f, target_name, source_name,
-    )
-    return False
-
+from dropcore._core.claims cimport (
+    apart, axes_count, bits_apart, count, given, in_shard, layout_was_made, needed, probability,
+    product, reaches, scratch_apart, shard_was_made, unshared,
+)
+from dropcore._core.layout cimport scratch_bytes
 
 # written by tools/write_interface.py: tests
 cdef inline bint path_of_integer_is_right(
@@ -217,6 +114,7 @@ cdef inline bint layout_decisions_is_right(
 ) noexcept nogil:
     return (
         given(f, "layout", layout, 8)
+        and layout_was_made(f, layout)
     )
 
 
@@ -225,6 +123,7 @@ cdef inline bint layout_scratch_is_right(
 ) noexcept nogil:
     return (
         given(f, "layout", layout, 8)
+        and layout_was_made(f, layout)
     )
 
 
@@ -240,6 +139,8 @@ cdef inline bint forward_is_right(
         and needed(f, "x", x, n, size)
         and needed(f, "y", y, n, size)
         and apart(f, "x", x, "y", y, n, size)
+        and bits_apart(f, bits, 0, n, "x", x, n * size)
+        and bits_apart(f, bits, 0, n, "y", y, n * size)
     )
 
 
@@ -255,6 +156,8 @@ cdef inline bint backward_is_right(
         and needed(f, "dy", dy, n, size)
         and needed(f, "dx", dx, n, size)
         and apart(f, "dy", dy, "dx", dx, n, size)
+        and bits_apart(f, bits, 0, n, "dy", dy, n * size)
+        and bits_apart(f, bits, 0, n, "dx", dx, n * size)
     )
 
 
@@ -271,6 +174,8 @@ cdef inline bint forward_plan_is_right(
         and needed(f, "x", x, n, size)
         and needed(f, "y", y, n, size)
         and apart(f, "x", x, "y", y, n, size)
+        and bits_apart(f, bits, 0, n, "x", x, n * size)
+        and bits_apart(f, bits, 0, n, "y", y, n * size)
     )
 
 
@@ -286,6 +191,8 @@ cdef inline bint select_is_right(
         and needed(f, "x", x, n, size)
         and needed(f, "y", y, n, size)
         and apart(f, "x", x, "y", y, n, size)
+        and bits_apart(f, bits, first, n, "x", x, n * size)
+        and bits_apart(f, bits, first, n, "y", y, n * size)
     )
 
 
@@ -303,6 +210,8 @@ cdef inline bint repeat_is_right(
         and needed(f, "x", x, decisions * times, size)
         and needed(f, "y", y, decisions * times, size)
         and apart(f, "x", x, "y", y, decisions * times, size)
+        and bits_apart(f, bits, first, decisions, "x", x, decisions * times * size)
+        and bits_apart(f, bits, first, decisions, "y", y, decisions * times * size)
     )
 
 
@@ -320,6 +229,8 @@ cdef inline bint tile_is_right(
         and needed(f, "x", x, decisions * times, size)
         and needed(f, "y", y, decisions * times, size)
         and apart(f, "x", x, "y", y, decisions * times, size)
+        and bits_apart(f, bits, first, decisions, "x", x, decisions * times * size)
+        and bits_apart(f, bits, first, decisions, "y", y, decisions * times * size)
     )
 
 
@@ -329,12 +240,18 @@ cdef inline bint select_layout_is_right(
 ) noexcept nogil:
     return (
         given(f, "layout", layout, 8)
+        and layout_was_made(f, layout)
         and given(f, "plan", plan, 8)
         and needed(f, "bits", bits, layout.elements, 1)
         and needed(f, "x", x, layout.elements, size)
         and needed(f, "y", y, layout.elements, size)
-        and needed(f, "scratch", scratch, (layout.reordered + 31) // 32, 4)
+        and needed(f, "scratch", scratch, scratch_bytes(layout), 4)
         and apart(f, "x", x, "y", y, layout.elements, size)
+        and bits_apart(f, bits, 0, layout.decisions, "x", x, layout.elements * size)
+        and scratch_apart(f, scratch, layout, "x", x, layout.elements * size)
+        and bits_apart(f, bits, 0, layout.decisions, "y", y, layout.elements * size)
+        and scratch_apart(f, scratch, layout, "y", y, layout.elements * size)
+        and scratch_apart(f, scratch, layout, "bits", bits, (layout.decisions + 7) >> 3)
     )
 
 
@@ -356,6 +273,7 @@ cdef inline bint shard_decisions_is_right(
 ) noexcept nogil:
     return (
         given(f, "shard", shard, 8)
+        and shard_was_made(f, shard)
     )
 
 
@@ -367,6 +285,7 @@ cdef inline bint keep_shard_is_right(
         given(f, "draw", draw, 8)
         and probability(f, p)
         and given(f, "shard", shard, 8)
+        and shard_was_made(f, shard)
         and count(f, "first", first)
         and count(f, "n", n)
         and in_shard(f, first, n, shard)
@@ -383,12 +302,16 @@ cdef inline bint forward_shard_is_right(
         given(f, "draw", draw, 8)
         and probability(f, p)
         and given(f, "shard", shard, 8)
+        and shard_was_made(f, shard)
         and count(f, "first", first)
         and count(f, "n", n)
         and given(f, "plan", plan, 8)
+        and unshared(f, shard)
         and in_shard(f, first, n, shard)
         and needed(f, "x", x, n, size)
         and needed(f, "y", y, n, size)
         and apart(f, "x", x, "y", y, n, size)
+        and bits_apart(f, bits, 0, n, "x", x, n * size)
+        and bits_apart(f, bits, 0, n, "y", y, n * size)
     )
 # end of tests

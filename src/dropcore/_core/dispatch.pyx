@@ -15,6 +15,21 @@ cdef extern from "machine/processor.h":
     int COUNT "DROPCORE_ISAS"
 
 
+cdef extern from *:
+    """
+    #if defined(__clang__)
+    #define DROPCORE_COMPILER "Clang " __clang_version__
+    #elif defined(__GNUC__)
+    #define DROPCORE_COMPILER "GCC " __VERSION__
+    #else
+    #define DROPCORE_COMPILER "unknown"
+    #endif
+    """
+    const char* COMPILER "DROPCORE_COMPILER"
+
+compiler = COMPILER.decode("utf-8", "replace").strip()
+
+
 def _module(str isa):
     return f"dropcore._core._kernels_{isa}"
 

@@ -19,3 +19,4 @@ cdef inline void set_neighbours(
     shard.n = n
     shard.rows = 1
     shard.loops = 0
+    shard.shared = 0

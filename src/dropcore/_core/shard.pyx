@@ -13,18 +13,14 @@ import operator
 
 import numpy as np
 
-cdef extern from "Python.h":
-    Py_ssize_t PY_SSIZE_T_MAX
-
-
 cdef bint find_shard(
     int axes, const Py_ssize_t* whole, const Py_ssize_t* offset, const Py_ssize_t* length,
     uint64_t shared,
     Shard* shard,  # OUT
 ) noexcept nogil:
-    # Returns False if the block is not within the whole array, or the whole array has 2^63 elements
-    # or more. `shared`: bit `axis` is 1 if decisions are shared along that axis.
-    cdef Py_ssize_t stride = 1, elements = 1
+    # Returns False if the block is not within the whole array, which has fewer than 2^63 elements.
+    # `shared`: bit `axis` is 1 if decisions are shared along that axis.
+    cdef Py_ssize_t stride = 1
     cdef int axis, last
     set_neighbours(0, 1, shard)
     for axis in range(axes - 1, -1, -1):
@@ -32,11 +28,8 @@ cdef bint find_shard(
             not 0 <= offset[axis] <= whole[axis] - length[axis]
         ):
             return False
-        if whole[axis] > 0:
-            if elements > PY_SSIZE_T_MAX // whole[axis]:
-                return False
-            elements *= whole[axis]
         if shared >> axis & 1:
+            shard.shared |= length[axis] != 1
             continue
         shard.start += <uint64_t> offset[axis] * <uint64_t> stride
         last = shard.loops - 1

@@ -51,6 +51,7 @@ cdef struct Shard "dropcore_shard":
     Py_ssize_t n
     Py_ssize_t rows
     int32_t loops
+    int32_t shared
     Py_ssize_t loop_length[64]
     Py_ssize_t loop_stride[64]
 # end of structs

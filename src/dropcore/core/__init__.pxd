@@ -55,7 +55,7 @@ cdef inline int forward(
     if bits is not None:
         check_bits(bits.shape[0], n)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
-        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]))
+        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]), &bits[0], 0, n)
         if floating is float:
             dropcore_forward_float32(draw, p, start, n, &x[0], &y[0], &bits[0])
         else:
@@ -72,7 +72,7 @@ cdef inline int forward_float16(
     if bits is not None:
         check_bits(bits.shape[0], n)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
-        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]))
+        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]), &bits[0], 0, n)
         dropcore_forward_float16(draw, p, start, n, &x[0], &y[0], &bits[0])
     return 0
 
@@ -86,7 +86,7 @@ cdef inline int forward_bfloat16(
     if bits is not None:
         check_bits(bits.shape[0], n)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
-        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]))
+        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]), &bits[0], 0, n)
         dropcore_forward_bfloat16(draw, p, start, n, &x[0], &y[0], &bits[0])
     return 0
 
@@ -100,7 +100,7 @@ cdef inline int backward(
     if bits is not None:
         check_bits(bits.shape[0], n)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
-        check_arrays(b"dy", b"dx", &dy[0], n, &dx[0], dx.shape[0], sizeof(dy[0]))
+        check_arrays(b"dy", b"dx", &dy[0], n, &dx[0], dx.shape[0], sizeof(dy[0]), &bits[0], 0, n)
         if floating is float:
             dropcore_backward_float32(draw, p, start, n, &dy[0], &dx[0], &bits[0])
         else:
@@ -117,7 +117,7 @@ cdef inline int backward_float16(
     if bits is not None:
         check_bits(bits.shape[0], n)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
-        check_arrays(b"dy", b"dx", &dy[0], n, &dx[0], dx.shape[0], sizeof(dy[0]))
+        check_arrays(b"dy", b"dx", &dy[0], n, &dx[0], dx.shape[0], sizeof(dy[0]), &bits[0], 0, n)
         dropcore_backward_float16(draw, p, start, n, &dy[0], &dx[0], &bits[0])
     return 0
 
@@ -131,7 +131,7 @@ cdef inline int backward_bfloat16(
     if bits is not None:
         check_bits(bits.shape[0], n)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
-        check_arrays(b"dy", b"dx", &dy[0], n, &dx[0], dx.shape[0], sizeof(dy[0]))
+        check_arrays(b"dy", b"dx", &dy[0], n, &dx[0], dx.shape[0], sizeof(dy[0]), &bits[0], 0, n)
         dropcore_backward_bfloat16(draw, p, start, n, &dy[0], &dx[0], &bits[0])
     return 0
 
@@ -149,7 +149,7 @@ cdef inline int forward_plan(
     if bits is not None:
         check_bits(bits.shape[0], n)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
-        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]))
+        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]), &bits[0], 0, n)
         if floating is float:
             dropcore_forward_plan_float32(draw, p, start, n, &plan, &x[0], &y[0], &bits[0])
         else:
@@ -170,7 +170,7 @@ cdef inline int forward_plan_float16(
     if bits is not None:
         check_bits(bits.shape[0], n)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
-        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]))
+        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]), &bits[0], 0, n)
         dropcore_forward_plan_float16(draw, p, start, n, &plan, &x[0], &y[0], &bits[0])
     return 0
 
@@ -188,7 +188,7 @@ cdef inline int forward_plan_bfloat16(
     if bits is not None:
         check_bits(bits.shape[0], n)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
-        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]))
+        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]), &bits[0], 0, n)
         dropcore_forward_plan_bfloat16(draw, p, start, n, &plan, &x[0], &y[0], &bits[0])
     return 0
 
@@ -204,7 +204,7 @@ cdef inline int select(
     plan.drop = drop
     check_window(bits.shape[0], first, n)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
-        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]))
+        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]), &bits[0], first, n)
         if floating is float:
             dropcore_select_float32(&bits[0], first, n, &plan, &x[0], &y[0])
         else:
@@ -223,7 +223,7 @@ cdef inline int select_float16(
     plan.drop = drop
     check_window(bits.shape[0], first, n)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
-        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]))
+        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]), &bits[0], first, n)
         dropcore_select_float16(&bits[0], first, n, &plan, &x[0], &y[0])
     return 0
 
@@ -239,7 +239,7 @@ cdef inline int select_bfloat16(
     plan.drop = drop
     check_window(bits.shape[0], first, n)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
-        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]))
+        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]), &bits[0], first, n)
         dropcore_select_bfloat16(&bits[0], first, n, &plan, &x[0], &y[0])
     return 0
 
@@ -256,7 +256,9 @@ cdef inline int repeat(
     check_shared(decisions, times, n)
     check_window(bits.shape[0], first, decisions)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
-        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]))
+        check_arrays(
+            b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]), &bits[0], first, decisions,
+        )
         if floating is float:
             dropcore_repeat_float32(&bits[0], first, decisions, times, &plan, &x[0], &y[0])
         else:
@@ -276,7 +278,9 @@ cdef inline int repeat_float16(
     check_shared(decisions, times, n)
     check_window(bits.shape[0], first, decisions)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
-        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]))
+        check_arrays(
+            b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]), &bits[0], first, decisions,
+        )
         dropcore_repeat_float16(&bits[0], first, decisions, times, &plan, &x[0], &y[0])
     return 0
 
@@ -293,7 +297,9 @@ cdef inline int repeat_bfloat16(
     check_shared(decisions, times, n)
     check_window(bits.shape[0], first, decisions)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
-        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]))
+        check_arrays(
+            b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]), &bits[0], first, decisions,
+        )
         dropcore_repeat_bfloat16(&bits[0], first, decisions, times, &plan, &x[0], &y[0])
     return 0
 
@@ -310,7 +316,9 @@ cdef inline int tile(
     check_shared(decisions, times, n)
     check_window(bits.shape[0], first, decisions)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
-        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]))
+        check_arrays(
+            b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]), &bits[0], first, decisions,
+        )
         if floating is float:
             dropcore_tile_float32(&bits[0], first, decisions, times, &plan, &x[0], &y[0])
         else:
@@ -330,7 +338,9 @@ cdef inline int tile_float16(
     check_shared(decisions, times, n)
     check_window(bits.shape[0], first, decisions)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
-        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]))
+        check_arrays(
+            b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]), &bits[0], first, decisions,
+        )
         dropcore_tile_float16(&bits[0], first, decisions, times, &plan, &x[0], &y[0])
     return 0
 
@@ -347,7 +357,9 @@ cdef inline int tile_bfloat16(
     check_shared(decisions, times, n)
     check_window(bits.shape[0], first, decisions)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
-        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]))
+        check_arrays(
+            b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]), &bits[0], first, decisions,
+        )
         dropcore_tile_bfloat16(&bits[0], first, decisions, times, &plan, &x[0], &y[0])
     return 0
 # end of functions

@@ -1,3 +1,5 @@
+from libc.stdint cimport uint64_t
+
 from dropcore._core.table cimport DrawAddress, Plan
 from dropcore._core.work cimport Operation, Work
 
@@ -18,6 +20,9 @@ cdef Buffer bytes_taken(object bits, bint written)
 cdef DrawAddress* address_of(object draw) except NULL
 cdef Plan plan_of(object scale, object shift, object drop) except *
 cdef int set_arrays(Work* w, Buffer x, Buffer y, int named) except -1
+cdef int check_apart(
+    Buffer x, Buffer y, Buffer bits, uint64_t first, Py_ssize_t decisions,
+) except -1
 
 # `named`: a Dtype; -1 means that the format of x decides between float32 and float64.
 cdef int keep_bits_of(draw, p, bits, n, start) except -1

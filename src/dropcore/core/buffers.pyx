@@ -10,6 +10,7 @@ cimport cython
 from cpython.buffer cimport (
     PyBUF_FORMAT, PyBUF_STRIDED_RO, PyBuffer_Release, PyObject_CheckBuffer, PyObject_GetBuffer,
 )
+from cpython.unicode cimport PyUnicode_AsUTF8
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport strchr
 
@@ -20,7 +21,7 @@ from dropcore._core.work cimport (
     DROP, KEEP_BITS, REPEAT, SELECT, Operation, Work, execute, new_work,
 )
 from dropcore.core.refusals cimport (
-    check_arrays, check_bits, check_draws, check_shared, check_window,
+    check_arrays, check_bits, check_bits_apart, check_draws, check_shared, check_window,
 )
 from dropcore.draw cimport Draw
 
@@ -157,7 +158,6 @@ cdef int set_arrays(
     Work* w,  # OUT: dtype, x and y
     Buffer x, Buffer y, int named,
 ) except -1:
-    cdef bytes x_name = x.name.encode(), y_name = y.name.encode()
     if named < 0:
         w.dtype = floating(x)
     else:
@@ -166,8 +166,20 @@ cdef int set_arrays(
     check_dtype(y, w.dtype)
     w.itemsize = x.view.itemsize
     w.x, w.y = <const char*> x.view.buf, <char*> y.view.buf
-    check_arrays(x_name, y_name, w.x, x.length(), w.y, y.length(), w.itemsize)
+    check_arrays(
+        PyUnicode_AsUTF8(x.name), PyUnicode_AsUTF8(y.name), w.x, x.length(), w.y, y.length(),
+        w.itemsize, NULL, 0, 0,
+    )
     return 0
+
+
+cdef int check_apart(
+    Buffer x, Buffer y, Buffer bits, uint64_t first, Py_ssize_t decisions,
+) except -1:
+    return check_bits_apart(
+        PyUnicode_AsUTF8(x.name), PyUnicode_AsUTF8(y.name), x.view.buf, y.view.buf, x.view.len,
+        <const uint8_t*> bits.view.buf, first, decisions,
+    )
 
 
 cdef int keep_bits_of(draw, p, bits, n, start) except -1:
@@ -198,6 +210,7 @@ cdef int drop_by_draw(
         packed = bytes_taken(bits, True)
         check_bits(packed.length(), w.n)
         w.bits_out = <uint8_t*> packed.view.buf
+        check_apart(x, y, packed, 0, w.n)
     return execute(&w, x, y, packed)
 
 
@@ -218,6 +231,7 @@ cdef int select_by_bits(
         w.n, w.times = (length, repeats) if operation == REPEAT else (repeats, length)
     check_window(packed.length(), w.first, length)
     w.bits_in = <const uint8_t*> packed.view.buf
+    check_apart(x, y, packed, w.first, length)
     return execute(&w, x, y, packed) if n > 0 else 0
 
 

@@ -2,7 +2,7 @@
 # that raise the errors are compiled in refusals.pyx, and take the GIL.
 
 from libc.stddef cimport size_t
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int32_t, uint8_t, uint64_t
 
 cdef int refuse_p(double p) except -1 nogil
 cdef int refuse_place(const char* name, uint64_t place, Py_ssize_t n) except -1 nogil
@@ -12,6 +12,8 @@ cdef int refuse_length(
 cdef int refuse_shared(Py_ssize_t decisions, Py_ssize_t times, Py_ssize_t n) except -1 nogil
 cdef int refuse_alignment(const char* name, size_t address, size_t itemsize) except -1 nogil
 cdef int refuse_overlap(const char* x_name, const char* y_name) except -1 nogil
+cdef int refuse_bits(const char* x_name, const char* y_name) except -1 nogil
+cdef int refuse_shared_shard() except -1 nogil
 
 
 cdef inline int check_draws(double p, uint64_t start, Py_ssize_t n) except -1 nogil:
@@ -35,6 +37,10 @@ cdef inline int check_elements(Py_ssize_t decisions, Py_ssize_t n) except -1 nog
     return 0
 
 
+cdef inline int check_unshared(int32_t shared) except -1 nogil:
+    return refuse_shared_shard() if shared else 0
+
+
 cdef inline int check_window(Py_ssize_t nbytes, uint64_t first, Py_ssize_t n) except -1 nogil:
     if first > (<uint64_t> 1 << 63) - <uint64_t> n:
         return refuse_place(b"first", first, n)
@@ -54,9 +60,30 @@ cdef inline int check_shared(
     return 0 if fits else refuse_shared(decisions, times, n)
 
 
+cdef inline bint share_memory(size_t a, size_t a_bytes, size_t b, size_t b_bytes) noexcept nogil:
+    # Neither is empty: one begins within the other. A difference below 0 is a large size_t.
+    return a - b < b_bytes or b - a < a_bytes
+
+
+cdef inline int check_bits_apart(
+    const char* x_name, const char* y_name, const void* x, const void* y, size_t nbytes,
+    const uint8_t* bits, uint64_t first, Py_ssize_t n,
+) except -1 nogil:
+    # Bits in y would be overwritten before they are read, or overwrite elements; so would bits that
+    # are written in x. Of a window, only its own bytes count. `bits` may be NULL.
+    cdef size_t begin = <size_t> bits + <size_t> (first >> 3)
+    cdef size_t bits_bytes = ((first & 7) + <uint64_t> n + 7) >> 3
+    if bits != NULL and nbytes and (
+        share_memory(begin, bits_bytes, <size_t> x, nbytes)
+        or share_memory(begin, bits_bytes, <size_t> y, nbytes)
+    ):
+        return refuse_bits(x_name, y_name)
+    return 0
+
+
 cdef inline int check_arrays(
     const char* x_name, const char* y_name, const void* x, Py_ssize_t x_length, const void* y,
-    Py_ssize_t y_length, size_t itemsize,
+    Py_ssize_t y_length, size_t itemsize, const uint8_t* bits, uint64_t first, Py_ssize_t decisions,
 ) except -1 nogil:
     # y may be x. With any other overlap, elements of x would be overwritten before they are read.
     cdef size_t nbytes = itemsize * <size_t> x_length
@@ -69,4 +96,4 @@ cdef inline int check_arrays(
         return refuse_alignment(y_name, y_begin, itemsize)
     if x_begin != y_begin and x_begin < y_begin + nbytes and y_begin < x_begin + nbytes:
         return refuse_overlap(x_name, y_name)
-    return 0
+    return check_bits_apart(x_name, y_name, x, y, nbytes, bits, first, decisions)

@@ -47,3 +47,16 @@ cdef int refuse_overlap(const char* x_name, const char* y_name) except -1 nogil:
             f"{y_name.decode()} must be {x_name.decode()} itself or share no memory with it, "
             "not overlap it in part"
         )
+
+
+cdef int refuse_bits(const char* x_name, const char* y_name) except -1 nogil:
+    with gil:
+        raise ValueError(f"bits must share no memory with {x_name.decode()} or {y_name.decode()}")
+
+
+cdef int refuse_shared_shard() except -1 nogil:
+    with gil:
+        raise ValueError(
+            "shard must have no shared axes in forward_shard; where it has, make its bits by "
+            "keep_shard, and use repeat or tile"
+        )

@@ -7,7 +7,9 @@ from libc.stdint cimport uint8_t, uint16_t
 from dropcore._core.api cimport (
     dropcore_draw, dropcore_keep_shard, dropcore_plan, dropcore_shard, dropcore_shard_decisions,
 )
-from dropcore.core.refusals cimport check_arrays, check_bits, check_draws, check_elements
+from dropcore.core.refusals cimport (
+    check_arrays, check_bits, check_draws, check_elements, check_unshared,
+)
 
 # written by tools/write_interface.py: imports
 from dropcore._core.api cimport (
@@ -39,11 +41,12 @@ cdef inline int forward_shard(
     plan.shift = shift
     plan.drop = drop
     check_draws(p, 0, n)
+    check_unshared(shard.shared)
     check_elements(dropcore_shard_decisions(shard), n)
     if bits is not None:
         check_bits(bits.shape[0], n)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
-        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]))
+        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]), &bits[0], 0, n)
         if floating is float:
             dropcore_forward_shard_float32(draw, p, shard, 0, n, &plan, &x[0], &y[0], &bits[0])
         else:
@@ -61,11 +64,12 @@ cdef inline int forward_shard_float16(
     plan.shift = shift
     plan.drop = drop
     check_draws(p, 0, n)
+    check_unshared(shard.shared)
     check_elements(dropcore_shard_decisions(shard), n)
     if bits is not None:
         check_bits(bits.shape[0], n)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
-        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]))
+        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]), &bits[0], 0, n)
         dropcore_forward_shard_float16(draw, p, shard, 0, n, &plan, &x[0], &y[0], &bits[0])
     return 0
 
@@ -80,11 +84,12 @@ cdef inline int forward_shard_bfloat16(
     plan.shift = shift
     plan.drop = drop
     check_draws(p, 0, n)
+    check_unshared(shard.shared)
     check_elements(dropcore_shard_decisions(shard), n)
     if bits is not None:
         check_bits(bits.shape[0], n)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
-        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]))
+        check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]), &bits[0], 0, n)
         dropcore_forward_shard_bfloat16(draw, p, shard, 0, n, &plan, &x[0], &y[0], &bits[0])
     return 0
 # end of functions

@@ -6,6 +6,7 @@ cdef class Shard:
     cdef readonly tuple shape
     cdef readonly tuple global_shape
     cdef readonly tuple offsets
+    cdef readonly tuple shared_axes
 
 
 # `named`: as in buffers.pxd.

@@ -9,8 +9,10 @@ from dropcore._core.arguments cimport checked_shape, probability
 from dropcore._core.layout cimport Sharing
 from dropcore._core.shard cimport checked_shard
 from dropcore._core.work cimport DROP_SHARD, KEEP_SHARD, Work, execute, new_work
-from dropcore.core.buffers cimport Buffer, address_of, bytes_taken, plan_of, set_arrays, taken
-from dropcore.core.refusals cimport check_bits, check_elements
+from dropcore.core.buffers cimport (
+    Buffer, address_of, bytes_taken, check_apart, plan_of, set_arrays, taken,
+)
+from dropcore.core.refusals cimport check_bits, check_elements, check_unshared
 
 
 @cython.final
@@ -30,6 +32,8 @@ cdef class Shard:
     ----------
     decisions : int
         The number of decisions of the block.
+    shape, global_shape, offsets, shared_axes : tuple of int
+        As given.
 
     Raises
     ------
@@ -47,13 +51,17 @@ cdef class Shard:
         shape = checked_shape(shape if isinstance(shape, (tuple, list)) else (shape,))
         shard = checked_shard((global_shape, offsets), "the block", shape)
         shared = normalize_axis_tuple(shared_axes, len(shape), argname="shared_axes")
-        self.shape = shape
+        self.shape, self.shared_axes = shape, shared
         self.global_shape, self.offsets = shard
         self.places = Sharing(shape, shared, shard).shard
 
     @property
     def decisions(self):
         return self.places.n * self.places.rows
+
+    def __repr__(self):
+        shared = f", shared_axes={self.shared_axes}" if self.shared_axes else ""
+        return f"Shard({self.shape}, {self.global_shape}, {self.offsets}{shared})"
 
 
 cdef Shard as_shard(object shard):
@@ -80,6 +88,7 @@ cdef int forward_shard_of(int named, draw, p, shard, x, y, scale, shift, drop, b
     cdef Shard block = as_shard(shard)
     cdef Work w = new_work(DROP_SHARD, block.places.n * block.places.rows)
     set_arrays(&w, source, target, named)
+    check_unshared(block.places.shared)
     check_elements(w.n, source.length())
     w.p = probability(p)
     w.draw = address_of(draw)[0]
@@ -89,4 +98,5 @@ cdef int forward_shard_of(int named, draw, p, shard, x, y, scale, shift, drop, b
         packed = bytes_taken(bits, True)
         check_bits(packed.length(), w.n)
         w.bits_out = <uint8_t*> packed.view.buf
+        check_apart(source, target, packed, 0, w.n)
     return execute(&w, source, target, packed)

@@ -10,6 +10,8 @@ from dropcore._core.outputs cimport delivered, put, target_for
 from dropcore._core.table cimport FLOAT32, FLOAT64, Dtype
 from dropcore.mask cimport Runner
 
+from dropcore.variants.base import described
+
 
 cdef class ComputingRunner(Runner):
 
@@ -35,32 +37,44 @@ cdef class ComputingRunner(Runner):
             ready.append(self.readable(array))
         return tuple(ready)
 
-    cdef cnp.ndarray result(self, object array, tuple shape):
+    cdef object call(self, str method, tuple arguments):
+        # The variant's own code, with arrays that it must not write.
+        try:
+            return getattr(self.variant, method)(*arguments)
+        except ValueError as error:
+            if "read-only" not in str(error):
+                raise
+            raise ValueError(
+                f"{method} of variant {self.variant.name!r} must not write to its arguments: "
+                f"{error}"
+            ) from error
+
+    cdef cnp.ndarray result(self, str method, object array, tuple shape):
         if isinstance(array, np.generic):  # NumPy's operations on 0-d arrays return scalars
             array = np.asarray(array)
         if not isinstance(array, np.ndarray) or array.shape != shape:
             raise TypeError(
-                f"variant {self.variant.name!r} must give an array of shape {shape}, "
-                f"not {getattr(array, 'shape', array)!r}"
+                f"{method} of variant {self.variant.name!r} must give an array of shape {shape}, "
+                f"not {described(array)}"
             )
         if array.dtype not in (np.float32, np.float64):
             raise TypeError(
-                f"variant {self.variant.name!r} must give an array of the dtype it was given, "
-                f"not {array.dtype}"
+                f"{method} of variant {self.variant.name!r} must give an array of the dtype it was "
+                f"given, not {array.dtype}"
             )
         return array
 
-    cdef object gradients(self, cnp.ndarray dy, object gradient, object out):
+    cdef object gradients(self, str method, cnp.ndarray dy, object gradient, object out):
         cdef cnp.ndarray target
         several = len(self.inputs) > 1
         if several != isinstance(gradient, tuple) or (
             several and len(gradient) != len(self.inputs)
         ):
             raise TypeError(
-                f"variant {self.variant.name!r} must give a gradient for each of "
-                f"{', '.join(self.inputs)}, not {gradient!r}"
+                f"{method} of variant {self.variant.name!r} must give a gradient for each of "
+                f"{', '.join(self.inputs)}, not {described(gradient)}"
             )
         targets = [target_for("dy", dy, out) for _ in self.inputs]
         for target, each in zip(targets, gradient if several else (gradient,)):
-            put(target, self.result(each, (<object> dy).shape))
+            put(target, self.result(method, each, (<object> dy).shape))
         return tuple(targets) if several else delivered(targets[0], out)

@@ -18,7 +18,7 @@ from dropcore.runners.selecting cimport SelectingRunner
 from dropcore.draw cimport Draw, address_of, draw_of
 from dropcore.rng cimport take_draw
 
-from dropcore.variants.base import DecidingVariant
+from dropcore.variants.base import DecidingVariant, described
 
 
 @cython.final
@@ -47,13 +47,14 @@ cdef class DecidingRunner(SelectingRunner):
     cdef Mask decided(self, double p, tuple shape, const DrawAddress* draw, tuple shard):
         cdef ShapedPlan ready
         whole = shape if shard is None else shard[0]
-        keep = np.asarray(self.variant.decide(draw_of(draw[0]), p, whole))
+        decided = self.variant.decide(draw_of(draw[0]), p, whole)
+        keep = np.asarray(decided)
         if keep.dtype != bool:
             raise TypeError(
-                f"variant {self.variant.name!r} must decide with an array of bool, "
-                f"not of {keep.dtype}"
+                f"decide of variant {self.variant.name!r} must give an array of bool, "
+                f"not {described(decided)}"
             )
-        plan = self.variant.plan(p, whole, keep)
+        plan = self.plan_given(self.variant.plan(p, whole, keep))
         ready = plan_of_decisions(plan, "keep", keep.shape, whole)
         if shard is not None:
             keep = keep[block_in(keep.shape, shape, shard)]

@@ -11,7 +11,7 @@ from dropcore.runners.computing cimport ComputingRunner
 from dropcore.draw cimport Draw, address_of, draw_of
 from dropcore.rng cimport take_draw
 
-from dropcore.variants.base import FreeVariant
+from dropcore.variants.base import FreeVariant, described
 
 
 @cython.final
@@ -27,22 +27,35 @@ cdef class FreeRunner(ComputingRunner):
         cdef DrawAddress draw
         self.variant.independent_unit(shape)  # raises for a number of axes that it does not accept
         draw = take_draw(rng)
-        y, saved = self.variant.forward(draw_of(draw), p, *inputs)
-        put(target, self.result(y, shape))
+        y, saved = self.pair(self.call("forward", (draw_of(draw), p, *inputs)))
+        put(target, self.result("forward", y, shape))
         mask = remember(self, p, shape, &draw, None, None, tuple(saved), None)
         return delivered(target, out), mask
+
+    cdef tuple pair(self, object given):
+        if not isinstance(given, tuple) or len(given) != 2:
+            raise TypeError(
+                f"forward of variant {self.variant.name!r} must give a pair, y and a tuple of what "
+                f"backward needs, not {described(given)}"
+            )
+        if not isinstance(given[1], (tuple, list)):
+            raise TypeError(
+                f"what forward of variant {self.variant.name!r} saves must be a tuple, such as "
+                f"(keep,), not {described(given[1])}"
+            )
+        return given
 
     cdef object again(self, Mask mask, cnp.ndarray x, tuple others, object out):
         cdef cnp.ndarray target = target_for("x", x, out)
         cdef tuple inputs = self.all_readable(x, others)
-        y, _ = self.variant.forward(draw_of(mask.address), mask.p, *inputs)
-        put(target, self.result(y, mask.shape))
+        y, _ = self.pair(self.call("forward", (draw_of(mask.address), mask.p, *inputs)))
+        put(target, self.result("forward", y, mask.shape))
         return delivered(target, out)
 
     cdef object backward(self, Mask mask, cnp.ndarray dy, object out):
         wide = self.readable(dy)
-        gradient = self.variant.backward(draw_of(mask.address), mask.p, wide, *mask.saved)
-        return self.gradients(dy, gradient, out)
+        gradient = self.call("backward", (draw_of(mask.address), mask.p, wide, *mask.saved))
+        return self.gradients("backward", dy, gradient, out)
 
     cdef Mask restored(
         self, double p, tuple shape, Draw draw, object bits, tuple mask_shape, tuple saved,

@@ -40,8 +40,8 @@ cdef class InferenceRunner(ComputingRunner):
         if self.copies:
             np.copyto(target, x)
         else:
-            y = self.variant.infer(p, *self.all_readable(x, others))
-            put(target, self.result(y, shape))
+            y = self.call("infer", (p, *self.all_readable(x, others)))
+            put(target, self.result("infer", y, shape))
         return delivered(target, out)
 
     cdef object backward(self, Mask mask, cnp.ndarray dy, object out):
@@ -50,8 +50,8 @@ cdef class InferenceRunner(ComputingRunner):
             target = target_for("dy", dy, out)
             np.copyto(target, dy)
             return delivered(target, out)
-        gradient = self.variant.infer_backward(mask.p, self.readable(dy))
-        return self.gradients(dy, gradient, out)
+        gradient = self.call("infer_backward", (mask.p, self.readable(dy)))
+        return self.gradients("infer_backward", dy, gradient, out)
 
     cdef cnp.ndarray decisions(self, Mask mask):
         return packed(np.ones(mask.shape, bool))

@@ -35,7 +35,7 @@ cdef class PlannedRunner(SelectingRunner):
         plan = self.plans.get(key)
         if plan is None:
             whole = shape if shard is None else shard[0]
-            plan = shaped_plan(self.variant.plan(p, whole), shape, shard)
+            plan = shaped_plan(self.plan_given(self.variant.plan(p, whole)), shape, shard)
             if len(self.plans) >= MOST:
                 self.plans.clear()
             self.plans[key] = plan
@@ -70,10 +70,13 @@ cdef class PlannedRunner(SelectingRunner):
         delivered(target, out)
         return result
 
+    cdef ShapedPlan plan_of(self, double p, tuple shape, tuple mask_shape):
+        # For decisions that are there already.
+        plan = self.plan_given(self.variant.plan(p, shape))
+        return plan_of_decisions(plan, "keep", mask_shape, shape)
+
     cdef Mask from_keep(self, double p, tuple shape, cnp.ndarray keep):
-        cdef ShapedPlan plan = plan_of_decisions(
-            self.variant.plan(p, shape), "keep", (<object> keep).shape, shape
-        )
+        cdef ShapedPlan plan = self.plan_of(p, shape, (<object> keep).shape)
         return remember(self, p, shape, NULL, plan, packed(keep), (), None)
 
     cdef Mask restored(
@@ -84,7 +87,7 @@ cdef class PlannedRunner(SelectingRunner):
         if bits is None:
             plan = self.plan_for(p, shape, shard)
             return remember(self, p, shape, address_of(draw), plan, None, (), shard)
-        plan = plan_of_decisions(self.variant.plan(p, shape), "keep", mask_shape, shape)
+        plan = self.plan_of(p, shape, mask_shape)
         bits = np.ascontiguousarray(bits)
         check_bits(bits, plan.sharing)
         return remember(self, p, shape, NULL, plan, bits, (), None)

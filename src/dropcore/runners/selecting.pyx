@@ -12,8 +12,18 @@ from dropcore._core.outputs cimport delivered, source_for, target_for
 from dropcore._core.table cimport Layout, Plan
 from dropcore.mask cimport Mask, Runner, remember
 
+from dropcore.variants import base
+
 
 cdef class SelectingRunner(Runner):
+
+    cdef object plan_given(self, object plan):
+        if not isinstance(plan, base.Plan):
+            raise TypeError(
+                f"plan of variant {self.variant.name!r} must give a dropcore.Plan, "
+                f"not {base.described(plan)}"
+            )
+        return plan
 
     cdef object again(self, Mask mask, cnp.ndarray x, tuple others, object out):
         return self.select_by_mask(mask, "x", x, out, mask.plan.plan)

@@ -9,6 +9,7 @@ import numpy as np
 
 from dropcore.testing.case import STREAM, Case, shaped
 from dropcore.testing.compare import close, gradients, same_bits
+from dropcore.testing.frames import place
 from dropcore.testing.subject import Skipped, Subject
 from dropcore.variants.base import Array
 
@@ -145,7 +146,14 @@ def zero_d(subject: Subject) -> None:
     if reason:
         raise Skipped(f"does not accept 0-d arrays: {reason}")
     for p in subject.p_values:
-        _runs(Case(subject.variant, p, ()))
+        case = Case(subject.variant, p, ())
+        try:
+            _runs(case)
+        except (IndexError, TypeError, ValueError) as error:
+            raise AssertionError(
+                f"{case}: {type(error).__name__}: {error}{place(error)}; where rank 0 is not "
+                "accepted, independent_unit, plan, decide or forward must raise a ValueError"
+            ) from error
 
 
 def _runs(case: Case) -> None:

@@ -64,7 +64,9 @@ FIRST = next(iter(CHECKS))
 
 
 def known(argument: str, names: Iterable[str]) -> None:
-    """Raise ValueError unless all are names of checks."""
+    """Raise ValueError unless all are names of checks, and TypeError for a single name."""
+    if isinstance(names, str):
+        raise TypeError(f"{argument} must be a list of names, such as [{names!r}], not {names!r}")
     for name in names:
         if name not in CHECKS:
             raise ValueError(
@@ -74,6 +76,11 @@ def known(argument: str, names: Iterable[str]) -> None:
 
 def reasons(expected_failures: Mapping[str, str]) -> dict[str, str]:
     """The expected failures as a dict; raises unless each is a check with a reason."""
+    if not isinstance(expected_failures, Mapping):
+        raise TypeError(
+            "expected_failures must be a dict, from a check's name to the reason why it fails, "
+            f"not {expected_failures!r}"
+        )
     known("expected_failures", expected_failures)
     for name, reason in expected_failures.items():
         if not isinstance(reason, str) or not reason:

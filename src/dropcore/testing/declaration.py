@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import inspect
 from typing import Any
 
 import numpy as np
 
 from dropcore.testing.subject import Skipped, Subject
-from dropcore.variants.base import Shape, Variant, check_plain, is_plain
+from dropcore.variants.base import Variant, check_plain, is_plain, kind_of
 
 OF_DROPOUT = {"p", "training", "rng", "variant", "out", "store", "shard"}  # its arguments besides x
 P_DOMAINS = ("[0, 1]", "[0, 1)", "(0, 1]", "(0, 1)")
@@ -21,9 +22,7 @@ def declaration(subject: Subject) -> None:
     variant = subject.variant
     _dataclass(variant)
     _class_attributes(variant)
-    for shape in subject.shapes:
-        unit = tuple(variant.independent_unit(shape))
-        _claim(_broadcasts(unit, shape), f"independent_unit is {unit} for shape {shape}")
+    _misspelt(variant)
 
 
 def options(subject: Subject) -> None:
@@ -94,7 +93,14 @@ def _class_attributes(variant: Variant) -> None:
     )
 
 
-def _broadcasts(unit: Shape, shape: Shape) -> bool:
-    return len(unit) == len(shape) and all(
-        own in (1, whole) for own, whole in zip(unit, shape, strict=True)
-    )
+def _misspelt(variant: Variant) -> None:
+    # A statement under a wrong name would state nothing.
+    kind, options = kind_of(variant), variant.options()
+    known = [name for name in dir(kind) if not name.startswith("_")]
+    for name in sorted(set(dir(variant)) - set(known) - set(options)):
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
+        _claim(
+            name.startswith("_") or name == "name" or not close,
+            f"{name} states nothing: did you mean {', '.join(close)}? Begin it with _ if it is "
+            "a helper of your own",
+        )

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
+from dropcore.mask import Mask
 from dropcore.testing.case import STREAM, Case
 from dropcore.testing.compare import close, gradients, same_bits
 from dropcore.testing.evidence import Evidence, finite
+from dropcore.testing.frames import place
 from dropcore.testing.moments import add_means
 from dropcore.testing.subject import Skipped, Subject
+from dropcore.variants.base import Array
 
 
 def p_zero(subject: Subject) -> None:
@@ -42,18 +46,29 @@ def p_one(subject: Subject) -> None:
     evidence = Evidence()
     for case in subject.at(1.0):
         inputs, dy = case.inputs(), case.weights()
-        y, mask = case.run(inputs, STREAM.at(0))
+        y, mask = _at_one(case, inputs)
         finite(f"{case}: y", y)
         if case.free is None and mask.keep.any():
             raise AssertionError(f"{case}: {int(mask.keep.sum())} decisions keep")
         others = (case.inputs(seed=1)[0], *inputs[1:])
-        same_bits(f"{case}: y with another x", mask.forward(*others), y)
+        what = f"{case}: x still comes through: y with another x"
+        same_bits(what, mask.forward(*others), y)
         dx = gradients(mask, dy)
         for name, each in zip(case.variant.inputs, dx, strict=True):
             finite(f"{case}: gradient of {name}", each)
         same_bits(f"{case}: gradient of x", dx[0], np.zeros_like(dx[0]))
         add_means(evidence, case)
     evidence.judge()
+
+
+def _at_one(case: Case, inputs: Sequence[Array]) -> tuple[Array, Mask]:
+    try:
+        return case.run(inputs, STREAM.at(0))
+    except ZeroDivisionError as error:
+        raise AssertionError(
+            f"{case}: ZeroDivisionError{place(error)}: 1 / (1 - p) has no value there, "
+            'dropcore.kept_scale(p) has; or exclude p = 1 by p_domain = "[0, 1)"'
+        ) from error
 
 
 def p_domain(subject: Subject) -> None:

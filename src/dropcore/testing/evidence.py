@@ -4,12 +4,12 @@ A check makes many tests. Their smallest p-value, multiplied by the number of te
 is compared with a level. Draws are fixed, so the verdict is the same in each run. The probability
 that a correct variant fails is about `ERROR_RATE`.
 
-- Means: the z-score, that is the distance in standard errors. If it is large, the p-value comes
+- Means: the z-score, which is the distance in standard errors. If it is large, the p-value comes
   from the empirical likelihood ratio. For skewed data that is accurate far out in the tail, where
   the normal distribution is not (Owen, "Empirical likelihood ratio confidence intervals for a
   single functional", Biometrika 75 (1988)).
-- Means: the z-score, which is the distance in standard errors. If it is large, the p-value comes
-  are independent, this number has a hypergeometric distribution, exactly.
+- Overlaps: in how many of n draws two patterns are both True. If they are independent, this number
+  has a hypergeometric distribution, exactly.
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ class Evidence:
         self.add(
             1,
             tail(off, z),
-            f"{what} is off by {off.mean():.3g} on average over {off.size} units, "
-            f"{z:.1f} standard errors",
+            f"{what} is {off.mean():.3g} on average over {off.size} units, and not 0, "
+            f"{z:.1f} standard errors away",
         )
 
     def overlaps(

@@ -51,7 +51,13 @@ def inference(subject: Subject) -> None:
                 large = case.large()
                 add_moments(evidence, large, large.run(normal_inputs(large, seed=0), None)[0])
             elif case.variant.mean_scope == "element":
-                close(f"{case}: y in inference", y, case.expectation(inputs), 1e-9, 1e-12)
+                close(
+                    f"{case}: y in inference, and `expectation`",
+                    y,
+                    case.expectation(inputs),
+                    1e-9,
+                    1e-12,
+                )
             elif case.variant.mean_scope == "tensor":
                 positive = tuple(np.abs(array) for array in inputs)
                 mean = case.run(positive, None)[0].mean()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dropcore.testing.checks import CHECKS, FIRST, Check, known, reasons
+from dropcore.testing.frames import place
 from dropcore.testing.report import Outcome, Report
 from dropcore.testing.subject import Skipped, Subject
 from dropcore.variants.base import Shape, Variant
@@ -26,7 +27,7 @@ def check_variant(
     ----------
     variant : str or Variant
         A name, or the variant itself, which need not be registered.
-    p_values : sequence of float, default: (0.1, 0.5, 0.8)
+    p_values : sequence of float, default: (0.1, 0.37, 0.8)
         Values of p to try, in [0.05, 0.95]; 0 and 1 have checks of their own.
     shapes : sequence of tuple of int, optional
         Shapes of x. The variant must accept them all; tens to hundreds of elements are enough. By
@@ -60,8 +61,8 @@ def check_variant(
     ['kept_moments', 'zero_d']
     """
     expected = reasons(expected_failures or {})
-    names = list(CHECKS) if checks is None else list(checks)
-    known("checks", names)
+    known("checks", checks or ())
+    names = list(CHECKS if checks is None else checks)
     subject = Subject(variant, options, p_values, shapes)
     outcomes = _outcomes(names, subject, expected)
     title = (
@@ -98,7 +99,7 @@ def _outcome(name: str, check: Check, subject: Subject, reason: str | None) -> O
     except AssertionError as error:
         message = str(error)
     except Exception as error:
-        message = f"{type(error).__name__}: {error}"
+        message = f"{type(error).__name__}: {error}{place(error)}"
     else:
         if reason is None:
             return Outcome(name, "passed")

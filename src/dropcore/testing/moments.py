@@ -53,7 +53,8 @@ def _signed_sums(evidence: Evidence, case: Case, off: Array, stated: Array) -> N
     # does not show it.
     for where, sign in ((stated > 0, "positive"), (stated <= 0, "negative")):
         units = case.over_units(np.where(where, off, 0.0))
-        evidence.sums(f"{case}: y where it should be {sign}", units[units != 0])
+        what = f"{case}: y - expectation, where the expectation is {sign},"
+        evidence.sums(what, units[units != 0])
 
 
 def _tensor_means(case: Case) -> Array:
@@ -80,7 +81,8 @@ def variance(subject: Subject) -> None:
         centre = case.expectation(inputs) if known else case.samples.mean(0)
         squares = (case.samples - centre) ** 2 * (1.0 if known else DRAWS / (DRAWS - 1))
         evidence.means(f"{case}: the squared deviation of y", squares, stated)
-        evidence.sums(f"{case}: the variance of y", case.over_units(squares - stated))
+        what = f"{case}: the squared deviation of y less the stated variance"
+        evidence.sums(what, case.over_units(squares - stated))
     evidence.judge()
 
 
@@ -109,8 +111,9 @@ def add_moments(evidence: Evidence, case: Case, y: Array) -> None:
     stated = case.variant.kept_moments(case.p)
     assert stated is not None
     mean, var = stated
-    evidence.sums(f"{case}: the mean of y, {mean:g},", case.over_units(y - mean))
-    evidence.sums(f"{case}: the variance of y, {var:g},", case.over_units((y - mean) ** 2 - var))
+    evidence.sums(f"{case}: y less its mean {mean:g}", case.over_units(y - mean))
+    squares = (y - mean) ** 2
+    evidence.sums(f"{case}: the variance of y less {var:g}", case.over_units(squares - var))
 
 
 def drop_rate(subject: Subject) -> None:
@@ -121,10 +124,14 @@ def drop_rate(subject: Subject) -> None:
         rate = subject.variant.drop_rate(case.p, inputs[0].shape)
         if rate is None:
             raise Skipped("drop_rate() states nothing")
+        if case.free is not None:
+            raise AssertionError(
+                f"drop_rate of a FreeVariant must be None, not {rate!r}: it has no keep decisions"
+            )
         dropped = [~case.run(inputs, STREAM.at(i))[1].keep for i in range(RATE_DRAWS)]
         evidence.means(f"{case}: the rate of drops", np.stack(dropped).astype(float), rate)
         if isinstance(subject.variant, PlannedVariant):  # its decisions are independent
             large = case.large()
             keep = large.run(large.inputs(), STREAM.at(0))[1].keep
-            evidence.sums(f"{large}: the rate of drops", ~keep - large.p)
+            evidence.sums(f"{large}: the rate of drops less p", ~keep - large.p)
     evidence.judge()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import nan, prod
+import operator
+from collections.abc import Iterable, Sequence
+from math import nan
 from typing import Any
 
 from dropcore.plugins import get_variant
 from dropcore.testing.case import STREAM, Case
 from dropcore.variants.base import DecidingVariant, PlannedVariant, Shape, Variant
 
-P_VALUES = (0.1, 0.5, 0.8)
+P_VALUES = (0.1, 0.37, 0.8)  # one of them has two digits: a variant may round p
 RANGE = (0.05, 0.95)  # nearer to 0 and 1, many draws are identical
 SHAPES: tuple[Shape, ...] = ((60,), (6, 10), (2, 3, 12), (2, 3, 8, 8))
 
@@ -50,12 +51,8 @@ class Subject:
             self.variant = variant
         else:
             self.variant = get_variant(variant, **(options or {}))
-        self.p_values = tuple(P_VALUES if p_values is None else p_values)
-        if not self.p_values or not all(RANGE[0] <= p <= RANGE[1] for p in self.p_values):
-            raise ValueError(f"p_values must be one or more p in {list(RANGE)}, not {p_values!r}")
-        self.shapes = self._default_shapes() if shapes is None else tuple(map(tuple, shapes))
-        if not self.shapes or not all(map(prod, self.shapes)):
-            raise ValueError(f"shapes must be one or more shapes with elements, not {shapes!r}")
+        self.p_values = checked_p_values(P_VALUES if p_values is None else p_values)
+        self.shapes = self._default_shapes() if shapes is None else checked_shapes(shapes)
         self.cases = tuple(Case(self.variant, p, s) for s in self.shapes for p in self.p_values)
 
     def at(self, p: float) -> tuple[Case, ...]:
@@ -100,3 +97,28 @@ class Subject:
                 f"{tried}"
             )
         return shapes
+
+
+def checked_p_values(values: Iterable[float]) -> tuple[float, ...]:
+    """The p to try, as a tuple."""
+    says = f"p_values must be a list of one or more p in {list(RANGE)}, not {values!r}"
+    try:
+        given = tuple(values)
+        inside = bool(given) and all(RANGE[0] <= p <= RANGE[1] for p in given)
+    except TypeError:
+        raise TypeError(says) from None
+    if not inside:
+        raise ValueError(says)
+    return given
+
+
+def checked_shapes(shapes: Iterable[Shape]) -> tuple[Shape, ...]:
+    """The shapes to try, as a tuple of tuples of int."""
+    says = f"shapes must be one or more shapes with elements, such as [(6, 10)], not {shapes!r}"
+    try:
+        given = tuple(tuple(map(operator.index, shape)) for shape in shapes)
+    except TypeError:
+        raise TypeError(says) from None
+    if not given or not all(length > 0 for shape in given for length in shape):
+        raise ValueError(says)
+    return given

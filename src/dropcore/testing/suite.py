@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, NoReturn
 
 from dropcore.testing.checks import CHECKS, FIRST, Check, reasons
-from dropcore.testing.subject import Skipped, Subject
+from dropcore.testing.frames import own_frames
+from dropcore.testing.subject import Skipped, Subject, checked_p_values, checked_shapes
 from dropcore.variants.base import Shape, Variant
 
 try:
@@ -15,6 +17,9 @@ except ImportError as error:
     raise ImportError(
         "VariantSuite needs pytest, which is not installed: pip install 'dropcore[testing]'"
     ) from error
+
+
+SETTINGS = ("variant", "options", "p_values", "shapes", "expected_failures")
 
 
 class VariantSuite:
@@ -33,6 +38,13 @@ class VariantSuite:
     expected_failures : dict of str to str, default: {}
         Names of checks that must fail, with the reason for each. These tests are strict xfails.
 
+    Raises
+    ------
+    TypeError, ValueError
+        When a class is derived, if it has another attribute, which would have no effect, or if a
+        value is not what is accepted. Methods, fixtures and names that begin with an underscore
+        are its own.
+
     Examples
     --------
     >>> from dropcore.testing import VariantSuite
@@ -47,11 +59,25 @@ class VariantSuite:
     shapes: ClassVar[Sequence[Shape] | None] = None
     expected_failures: ClassVar[dict[str, str]] = {}
 
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        for name, value in vars(cls).items():
+            if name not in SETTINGS and not _is_own(name, value):
+                raise TypeError(_unknown(name))
+        if not isinstance(cls.options, Mapping):
+            raise TypeError(f"options must be a dict of options by name, not {cls.options!r}")
+        reasons(cls.expected_failures)
+        if cls.p_values is not None:
+            checked_p_values(cls.p_values)
+        if cls.shapes is not None:
+            checked_shapes(cls.shapes)
+
     @classmethod
     def subject(cls) -> Subject:
         """The variant under test, made once for all tests of the class; it caches its samples."""
         if "_subject" not in cls.__dict__:
-            reasons(cls.expected_failures)
+            if not hasattr(cls, "variant"):
+                raise TypeError(f"{cls.__name__}.variant must be given: a name, or a Variant")
             cls._subject = Subject(  # type: ignore[attr-defined]
                 cls.variant, cls.options, cls.p_values, cls.shapes
             )
@@ -71,9 +97,43 @@ class VariantSuite:
         return cls._fault  # type: ignore[attr-defined, no-any-return]
 
 
+def _is_own(name: str, value: object) -> bool:
+    return (
+        name.startswith(("_", "test"))
+        or name == "pytestmark"
+        or callable(value)
+        or hasattr(value, "__get__")
+    )
+
+
+def _unknown(name: str) -> str:
+    close = difflib.get_close_matches(name, SETTINGS, n=1)
+    if close:
+        hint = f"did you mean {close[0]!r}?"
+    elif name == "checks":
+        hint = "pytest's -k chooses tests"
+    else:
+        hint = "begin it with _ if it is your own"
+    return f"attributes of a VariantSuite must be among {', '.join(SETTINGS)}, not {name!r}: {hint}"
+
+
+def _fail(error: Exception) -> NoReturn:
+    # Without the frames of the kit: what remains is the author's own code, if it raised.
+    __tracebackhide__ = True
+    own = own_frames(error)
+    if own is not None:
+        raise error.with_traceback(own)
+    kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
+    pytest.fail(f"{kind}{error}", pytrace=False)
+
+
 def _test(name: str, check: Check) -> Callable[[VariantSuite, pytest.FixtureRequest], None]:
     def test(self: VariantSuite, request: pytest.FixtureRequest) -> None:
-        subject = self.subject()
+        __tracebackhide__ = True
+        try:
+            subject = self.subject()
+        except Exception as error:
+            _fail(error)
         if name != FIRST and self._misshapen():
             pytest.skip(f"test_{FIRST} fails: {self._misshapen()}")
         if name in self.expected_failures:
@@ -82,6 +142,8 @@ def _test(name: str, check: Check) -> Callable[[VariantSuite, pytest.FixtureRequ
             check(subject)
         except Skipped as why:
             pytest.skip(str(why))
+        except Exception as error:
+            _fail(error)
 
     test.__name__ = f"test_{name}"
     test.__qualname__ = f"VariantSuite.test_{name}"

@@ -15,7 +15,10 @@ randomness comes from the Draw that is passed to them. There are three kinds of 
 
 from __future__ import annotations
 
+import difflib
+import inspect
 import math
+import sys
 from abc import abstractmethod
 from dataclasses import dataclass, fields
 from numbers import Real
@@ -69,8 +72,17 @@ class Plan:
             if not isinstance(value, Real):
                 raise TypeError(
                     f"{name} of a Plan must be a real number, the same for all elements, "
-                    f"not {_form(value)}; what differs between elements takes a FreeVariant"
+                    f"not {described(value)}; what differs between elements takes a FreeVariant"
                 )
+
+
+def own_annotations(kind: type) -> dict[str, Any]:
+    """The annotations in the body of a class, not evaluated where Python can leave them so."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        return annotationlib.get_annotations(kind, format=annotationlib.Format.STRING)
+    return inspect.get_annotations(kind)
 
 
 @dataclass(frozen=True)
@@ -91,10 +103,24 @@ class Variant:
         whole tensor, or nowhere (None).
     """
 
+    # A subclass gives these without an annotation: of an annotated one a dataclass makes an option.
     name: ClassVar[str]
     inputs: ClassVar[tuple[str, ...]] = ("x",)
     p_domain: ClassVar[Literal["[0, 1]", "[0, 1)", "(0, 1]", "(0, 1)"]] = "[0, 1]"
     mean_scope: ClassVar[Literal["element", "tensor"] | None] = "element"
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        reserved = {
+            name for kind in cls.__mro__ if kind.__module__ == __name__ for name in vars(kind)
+        }
+        for name, annotation in own_annotations(cls).items():
+            if name in reserved | {"name"} and "ClassVar" not in str(annotation):
+                raise TypeError(
+                    f"{name} of class {cls.__name__} must have no annotation, or ClassVar, not "
+                    f"{inspect.formatannotation(annotation)!r}: of an annotated name a dataclass "
+                    "makes an option"
+                )
 
     def options(self) -> dict[str, Any]:
         """The options and their values, in the order of declaration."""
@@ -199,11 +225,52 @@ class FreeVariant(Variant):
         """The gradient of each input: an array for one input, a tuple for several."""
 
 
+# ------------------------------------------------------------ what is wrong with a class
+
+KINDS: dict[type[Variant], tuple[str, ...]] = {
+    PlannedVariant: ("plan",),
+    DecidingVariant: ("decide", "plan"),
+    FreeVariant: ("forward", "backward"),
+}
+"""The kinds of variant, and the methods that each of them must define."""
+
+
+def kind_of(variant: Variant) -> type[Variant]:
+    """The kind of a variant; raises TypeError if it is of none or of several."""
+    kinds = [kind for kind in KINDS if isinstance(variant, kind)]
+    if len(kinds) != 1:
+        names = ", ".join(kind.__name__ for kind in KINDS)
+        found = " and ".join(kind.__name__ for kind in kinds) or "none of them"
+        raise TypeError(
+            f"{type(variant).__name__} must derive from one of {names}, not from {found}"
+        )
+    return kinds[0]
+
+
+def check_methods(variant: Variant) -> None:
+    """Raise TypeError if a variant lacks a method of its kind."""
+    own, kind = type(variant), kind_of(variant)
+    missing = [name for name in KINDS[kind] if getattr(own, name) is getattr(kind, name)]
+    if missing:
+        added = sorted(set(dir(own)) - set(dir(kind)))
+        close = [match for name in missing for match in difflib.get_close_matches(name, added, n=1)]
+        hint = f"; did you misspell it as {' and '.join(close)}?" if close else ""
+        raise TypeError(
+            f"{own.__name__} must define {' and '.join(missing)}, as each {kind.__name__} "
+            f"must{hint}"
+        )
+
+
+def described(value: Any) -> str:
+    """What a method gave, for an error: an array by its dtype and shape, not by its elements."""
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype} of shape {value.shape}"
+    if isinstance(value, tuple):
+        return f"a tuple of {len(value)}"
+    return repr(value)
+
+
 # ------------------------------------------------------------ the scale of a plan
-
-
-def _form(value: Any) -> str:
-    return f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else repr(value)
 
 
 def kept_scale(p: float) -> float:

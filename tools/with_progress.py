@@ -1,0 +1,57 @@
+"""Run a command that builds, and show how far it is.
+
+    python tools/with_progress.py COMMAND...
+
+ninja begins a line with `[12/87]` for each step. On a terminal the newest of them is shown on one
+line; elsewhere, as in a log, every tenth is printed. What else the command prints is shown only if
+it fails. The exit status is that of the command.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+
+STEP = re.compile(r"\[(\d+)/(\d+)\] (.*)")
+EVERY = 10
+
+
+def shown(line: str, on_terminal: bool) -> str | None:
+    """What to write for a line of the command; None for nothing."""
+    found = STEP.search(line)
+    if found is None:
+        return None
+    done, steps, what = int(found[1]), int(found[2]), found[3].strip()
+    if on_terminal:
+        width = shutil.get_terminal_size().columns - 1
+        return f"\r{f'  [{done}/{steps}] {what}'[:width]:{width}}"
+    return f"  [{done}/{steps}]\n" if done % EVERY == 0 or done == steps else None
+
+
+def main(command: list[str]) -> int:
+    """Run the command."""
+    on_terminal, lines = sys.stdout.isatty(), []
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            text = shown(line, on_terminal)
+            if text is not None:
+                sys.stdout.write(text)
+                sys.stdout.flush()
+    if on_terminal:
+        sys.stdout.write("\n")
+    if process.returncode:
+        sys.stdout.writelines(lines)
+    return process.returncode
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
