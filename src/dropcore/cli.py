@@ -27,7 +27,13 @@ ELSEWHERE = {
 
 
 # The environment variables that dropcore reads.
-SETTINGS = ("DROPCORE_CHECKS", "DROPCORE_ISA", "DROPCORE_NUM_THREADS", "DROPCORE_PLUGINS")
+SETTINGS = (
+    "DROPCORE_CHECKS",
+    "DROPCORE_ISA",
+    "DROPCORE_NONTEMPORAL",
+    "DROPCORE_NUM_THREADS",
+    "DROPCORE_PLUGINS",
+)
 
 
 def unread_settings() -> list[str]:
