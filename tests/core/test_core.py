@@ -360,7 +360,10 @@ def test_bad_windows_and_plans_are_named(name):
 
 
 @pytest.mark.parametrize("name", ["repeat", "tile"])
-@pytest.mark.parametrize(("decisions", "times"), [(5, 3), (0, 4), (4, 0), (16, 2), (2**62, 4)])
+@pytest.mark.parametrize(
+    ("decisions", "times"),
+    [(5, 3), (0, 4), (4, 0), (16, 2), (2**62, 4), (2**62 + 4, 4), (4, 2**62 + 4)],
+)
 def test_counts_that_do_not_fit_are_refused(name, decisions, times):
     match = rf"^x must have decisions \* times elements, {decisions} \* {times}, not 16"
     refused(name, ValueError, match, decisions=decisions, times=times)
