@@ -12,7 +12,7 @@ import ml_dtypes
 import numpy as np
 import oracle
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import dropcore
@@ -28,7 +28,7 @@ SHAPES = [SHAPE, (3, 300, 70), (2, 3, 9000), (9000, 3, 2)]
 DRAW = Stream(42, ("layer", 1)).at(3)
 
 P = st.floats(0, 1) | st.integers(0, 16).map(lambda n: n / 16) | st.sampled_from([2**-64, 0.003])
-INDICES = st.integers(0, 3) | st.integers(0, 2**64 - 1)
+INDICES = st.sampled_from([0, 1, 2**32, 2**33 + 5, 2**64 - 1]) | st.integers(0, 2**64 - 1)
 STARTS = st.integers(0, 40_000) | st.integers(0, 2**63 - 200)
 law = settings(derandomize=True, deadline=None, max_examples=60)
 any_dtype = pytest.mark.parametrize("dtype", DTYPES)
@@ -94,6 +94,8 @@ WRITEABLE = ["C", "Fortran", "every third", "reversed", "transposed", "unaligned
     start=STARTS,
     n=st.integers(0, 150),
 )
+@example(seed=1, path=[], index=2**32 + 5, p=0.3, start=0, n=150)
+@example(seed=1, path=[], index=2**64 - 1, p=0.5, start=2**40 + 7, n=150)
 def test_decisions_are_those_of_the_promise(seed, path, index, p, start, n):
     draw = Stream(seed, path).at(index)
     keep = keep_mask(n, p, rng=draw, start=start)
