@@ -393,15 +393,16 @@ def test_the_mean_over_draws_is_x(p):
 @pytest.mark.parametrize("shared", [(), (0,), (1,), (2,), (0, 2), (0, 1, 2)], ids=str)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("offset", [0, 1, 3])
-def test_storing_past_the_caches_changes_nothing(dtype, shared, offset):
+@pytest.mark.parametrize("p", [0.3, 0.5, 0.125])  # eight planes, one, three
+def test_storing_past_the_caches_changes_nothing(dtype, shared, offset, p):
     buffer = np.random.default_rng(0).normal(size=7 * 60 * 50 + offset).astype(dtype)
     x = buffer[offset:].reshape(7, 60, 50)  # also with a y that begins inside a cache line
     y = np.empty_like(buffer)[offset:].reshape(x.shape)
     draw = dropcore.Stream(3).at(0)
-    plain, mask = dropcore.dropout(x, 0.3, training=True, rng=draw, shared_axes=shared)
+    plain, mask = dropcore.dropout(x, p, training=True, rng=draw, shared_axes=shared)
     before = nontemporal.set_nontemporal_from(0)
     try:
-        streamed, _ = dropcore.dropout(x, 0.3, training=True, rng=draw, shared_axes=shared, out=y)
+        streamed, _ = dropcore.dropout(x, p, training=True, rng=draw, shared_axes=shared, out=y)
         gradient = mask.backward(x)
     finally:
         nontemporal.set_nontemporal_from(before)

@@ -15,7 +15,7 @@ import pytest
 from dropcore._core import dispatch
 
 DTYPES = 4
-FENCES = DTYPES * len(("forward_plan", "select", "repeat", "tile"))
+KERNELS = ("forward_plan", "forward_shard", "select", "repeat", "tile")
 
 X86 = platform.machine() in ("x86_64", "AMD64") and "v3" in dispatch.isas_built()
 if not X86 or not shutil.which("objdump"):
@@ -30,9 +30,13 @@ def code(request):
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def test_each_way_out_of_a_kernel_has_a_fence(code):
-    assert len(re.findall(r"\tsfence", code)) >= FENCES
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_each_way_out_of_a_kernel_has_a_fence(code, kernel):
+    bodies = re.findall(rf"_kernels_v4_{kernel}>:\n(.*?)(?:\n\n|\Z)", code, re.DOTALL)
+    assert len(bodies) == DTYPES
+    for body in bodies:
+        assert "\tsfence" in body
 
 
 def test_there_are_non_temporal_stores(code):
-    assert len(re.findall(r"\tv?movnt", code)) >= FENCES
+    assert len(re.findall(r"\tv?movnt", code)) >= DTYPES * len(KERNELS)
