@@ -8,6 +8,20 @@ import dropcore
 
 SEED = 20
 
+# How the elements of a tensor can lie in memory.
+LAYOUTS = {
+    "C order": lambda x: x,
+    "last two axes swapped": lambda x: x.transpose(-1, -2).contiguous().transpose(-1, -2),
+    "channels last": lambda x: x.movedim(1, -1).contiguous().movedim(-1, 1),
+    "reversed axes": lambda x: x.permute(*reversed(range(x.dim()))),
+    "with gaps": lambda x: torch.stack([x, x], -1).flatten(-2)[..., ::2],
+    "with wide gaps": lambda x: (
+        torch.stack([x] * 3, 0)[1].unsqueeze(-1).expand(*x.shape, 2)[..., 0]
+    ),
+    "gaps between rows": lambda x: torch.cat([x, x], -1)[..., : x.shape[-1]],
+    "one for all": lambda x: x[..., :1].expand(x.shape),
+}
+
 
 def next_draw(stream):
     """The draw of the stream's key that the call after ``torch.manual_seed(SEED)`` takes."""

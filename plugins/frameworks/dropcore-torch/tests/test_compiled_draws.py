@@ -10,14 +10,14 @@ import copy
 import numpy as np
 import pytest
 import torch
-from dropcore_torch import Dropout, convert
+from dropcore_torch import Dropout, convert, paths
 from dropcore_torch.functional import draw_as_tensor, draw_of_seed, dropout
 from expected import core, same_bits
 from torch import nn
 
 import dropcore
 
-STEPS = 12
+STEPS = 24  # half of them on each path
 STREAM = dropcore.Stream(7)
 BACKENDS = ["eager", "aot_eager", "inductor"]
 # Warnings of the default compiler.
@@ -28,12 +28,14 @@ pytestmark = [
 
 
 @pytest.fixture(autouse=True)
-def _fresh():
+def _fresh(built_node):
+    before = paths.in_use()
     torch._dynamo.reset()
     # The default compiler draws its integers as they are drawn line by line.
     with torch._inductor.config.patch(fallback_random=True):
         yield
     torch._dynamo.reset()
+    paths.use(before)
 
 
 def with_rng(x, rng):
@@ -46,6 +48,7 @@ def assert_same_draws(plain, fast, arguments, before=lambda step: None):
     for step in range(STEPS):
         results = []
         before(step)
+        paths.use(("node", "function")[step % 2])
         for function in plain, fast:
             torch.manual_seed(step)
             x = torch.ones(200, requires_grad=True)
@@ -69,7 +72,7 @@ ARGUMENTS = {
     "children": lambda i: dropcore.Stream(1, path=("layer", i)),
     "integers": lambda i: 100 + i,
     "integers of numpy": lambda i: np.int64(i),
-    "large integers": lambda i: 2**70 + i // 4,
+    "large integers": lambda i: 2**70 + i // 6,
     "unsigned integers": lambda i: np.uint8(200 + i),
     "draws as tensors": lambda i: draw_as_tensor(STREAM.at(i)),
     "seeds in a tensor": lambda i: draw_of_seed(torch.tensor([i, -i])),

@@ -12,6 +12,7 @@ import pytest
 import torch
 from dropcore_torch import node, paths
 from dropcore_torch.functional import dropout
+from expected import LAYOUTS
 
 import dropcore
 
@@ -71,7 +72,7 @@ def test_paths_that_are_none(monkeypatch):
     [
         lambda patch: patch.setattr(torch, "__version__", "9.9"),
         lambda patch: patch.setattr(dropcore, "__version__", "9.9"),
-        lambda patch: patch.setattr(node, "SOURCE", Path(__file__)),
+        lambda patch: patch.setattr(node, "SOURCES", Path(__file__).parent),
     ],
 )
 def test_each_version_has_a_build_of_its_own(change, monkeypatch):
@@ -153,18 +154,6 @@ def test_a_build_that_is_interrupted(compiler):
 
 # ------------------------------------------------------------------ the same by both
 
-LAYOUTS = {
-    "C order": lambda x: x,
-    "last two axes swapped": lambda x: x.transpose(-1, -2).contiguous().transpose(-1, -2),
-    "channels last": lambda x: x.movedim(1, -1).contiguous().movedim(-1, 1),
-    "reversed axes": lambda x: x.permute(*reversed(range(x.dim()))),
-    "with gaps": lambda x: torch.stack([x, x], -1).flatten(-2)[..., ::2],
-    "with wide gaps": lambda x: (
-        torch.stack([x] * 3, 0)[1].unsqueeze(-1).expand(*x.shape, 2)[..., 0]
-    ),
-    "gaps between rows": lambda x: torch.cat([x, x], -1)[..., : x.shape[-1]],
-    "one for all": lambda x: x[..., :1].expand(x.shape),
-}
 OPTIONS = {
     "standard": {},
     "alpha": {"variant": "alpha"},

@@ -24,6 +24,21 @@ def test_a_step_is_measured(model, capsys):
     assert "share" in foot
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the compiler's own
+def test_what_is_compiled_is_measured(capsys):
+    options = ["--compile", "--layers", "1", "--width", "8", "--batch", "2", "--rounds", "3"]
+    step.main([*options, "--calls", "2"])
+    head, _, *rows, _ = capsys.readouterr().out.splitlines()
+    assert head.endswith("compiled")
+    assert [row[:14].strip() for row in rows] == ["no dropout", "dropcore", "PyTorch"]
+    step.main(["--compile", "--function", "100", "--rounds", "3"])
+    whole, call = capsys.readouterr().out.splitlines()
+    assert "times as fast" in whole
+    assert "one call: dropcore::planned.out" in call
+    with pytest.raises(SystemExit):
+        step.main(["--compile", "--model", "bert"])
+
+
 def test_the_function_is_measured(capsys):
     step.main(["--function", "100", "200", "--rounds", "3"])
     lines = capsys.readouterr().out.splitlines()

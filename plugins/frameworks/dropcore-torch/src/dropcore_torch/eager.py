@@ -46,9 +46,9 @@ class Call:
     ) -> None:
         self.p, self.training, self.rule, self.draw, self.store = p, training, rule, draw, store
 
-    def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
-        """Compute y."""
-        y = memory.empty_like(inputs[0])
+    def forward(self, inputs: tuple[Tensor, ...], out: Tensor | None = None) -> Tensor:
+        """Compute y, in `out` where it is given."""
+        y = memory.empty_like(inputs[0]) if out is None else out
         arrays = [array_of(each) for each in inputs]
         named: dict[str, Any] = dict(zip(self.rule.inputs[1:], arrays[1:], strict=True))
         self.mask: dropcore.Mask | None

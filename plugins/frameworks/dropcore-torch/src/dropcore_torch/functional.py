@@ -325,6 +325,8 @@ def _computed(
     if in_transform():
         keep, numbers = operator.decide(key, index, x.shape, p, rule.text)
         return transforms.select(x, keep, numbers)
+    if training and rule.planned:
+        return operator.planned(x, key, index, p, rule.text)
     return operator.dropout(list(inputs), key, index, p, training, rule.text)
 
 

@@ -1,6 +1,6 @@
 """Builds and loads the node in C++.
 
-PyTorch's own extension builder compiles `node.cpp` against the installed PyTorch, in a process of
+PyTorch's own extension builder compiles `native` against the installed PyTorch, in a process of
 its own. The build is stored in PyTorch's folder for extensions. Its name has a hash of the source
 and of the versions: each version has a file of its own, which all processes of a user share. The
 file is moved to this place when it is complete. So an interrupted build leaves no file there, and
@@ -30,7 +30,7 @@ import torch
 import dropcore
 from dropcore_torch.private import extensions_folder
 
-SOURCE = Path(__file__).with_name("node.cpp")
+SOURCES = Path(__file__).with_name("native")
 NAME = "_node"
 
 # Without ninja: there is only one file to compile.
@@ -53,8 +53,9 @@ setup(
 def build_path() -> Path:
     """The path of the build for this PyTorch, Python and dropcore, whether or not it exists."""
     include = Path(dropcore.get_include(), "dropcore", "dropcore.h")
-    made_of = hashlib.sha256(SOURCE.read_bytes())
-    made_of.update(include.read_bytes())
+    made_of = hashlib.sha256(include.read_bytes())
+    for file in sorted(SOURCES.glob("*.[ch]*")):
+        made_of.update(file.read_bytes())
     for version in (torch.__version__, torch.version.git_version, dropcore.__version__):
         made_of.update(f"{version}\n".encode())
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
@@ -77,7 +78,7 @@ def build() -> Path:
     target = build_path()
     with tempfile.TemporaryDirectory(prefix="dropcore-torch-") as name:
         folder = Path(name)
-        shutil.copy(SOURCE, folder)
+        shutil.copytree(SOURCES, folder, dirs_exist_ok=True)
         (folder / "setup.py").write_text(
             SETUP.format(
                 name=NAME,

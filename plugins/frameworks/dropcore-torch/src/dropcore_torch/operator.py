@@ -1,22 +1,98 @@
 """Dropout as operators of PyTorch's, for `torch.compile` and whoever else traces.
 
-``dropcore::dropout`` and ``dropcore::dropout_backward`` are functions of their arguments
-alone: key and draw index come in as tensors, so the index is drawn outside, and seen by
-whatever replays a graph. Of a variant whose gradient is linear in dy no input is kept for
-backward. ``dropcore::decide`` gives the decisions alone, for `transforms`.
+They are functions of their arguments alone: key and draw index come in as tensors, so the index is
+drawn outside, and seen by whatever replays a graph. ``dropcore::planned`` and
+``dropcore::planned_backward`` are for training by a plan, as all built-in variants work: of plain
+tensors they are computed by `operators.h`, where the node is used. Their ``out`` forms write where
+the default compiler has planned it. ``dropcore::dropout`` and ``dropcore::dropout_backward`` are
+for all other variants, and for inference. Of a variant whose gradient is linear in dy no input is
+kept for backward. ``dropcore::decide`` gives the decisions alone, for `transforms`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from dropcore_torch import eager
+from dropcore_torch.inductor import tell_compiler
 from dropcore_torch.rule import rule_from
 from dropcore_torch.source import draw_at
+
+# -------------------------------------------------------------------------- by a plan
+
+STRIDES = (torch.Tag.needs_fixed_stride_order,)  # y lies as x does
+
+
+def output_by_plan(
+    x: Tensor, key: Tensor, index: Tensor, p: float, rule: str, out: Tensor | None = None
+) -> Tensor:
+    """Compute y, in `out` where it is given."""
+    return _call(key, index, p, True, rule).forward((x,), out)
+
+
+def gradient_by_plan(
+    dy: Tensor, key: Tensor, index: Tensor, p: float, rule: str, out: Tensor | None = None
+) -> Tensor:
+    """Compute dx, in `out` where it is given."""
+    call = _call(key, index, p, True, rule)
+    call.remake(tuple(dy.shape))
+    (dx,) = call.backward(dy)
+    return dx if out is None else out.copy_(dx)
+
+
+@torch.library.custom_op("dropcore::planned", mutates_args=(), tags=STRIDES)
+def planned(x: Tensor, key: Tensor, index: Tensor, p: float, rule: str) -> Tensor:
+    """Compute y in training."""
+    return output_by_plan(x, key, index, p, rule)
+
+
+@torch.library.custom_op("dropcore::planned_backward", mutates_args=(), tags=STRIDES)
+def planned_backward(dy: Tensor, key: Tensor, index: Tensor, p: float, rule: str) -> Tensor:
+    """Compute the gradient of x."""
+    return gradient_by_plan(dy, key, index, p, rule)
+
+
+def _like(x: Tensor, *_: Any) -> Tensor:
+    tell_compiler()  # it asks for this before all else
+    return torch.empty_like(x)
+
+
+def _save_draw(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    _, key, index, *ctx.rest = inputs
+    ctx.save_for_backward(key, index)
+
+
+def _planned_gradient(ctx: Any, dy: Tensor) -> tuple[Any, ...]:
+    # Each element has a factor of its own, so the rule for a second derivative is the same.
+    return planned_backward(dy, *ctx.saved_tensors, *ctx.rest), None, None, None, None
+
+
+for each in (planned, planned_backward):
+    each.register_fake(_like)
+    each.register_autograd(_planned_gradient, setup_context=_save_draw)
+
+_LIBRARY = torch.library.Library("dropcore", "FRAGMENT")
+
+
+def _register_out(name: str, x: str, compute: Callable[..., Tensor]) -> None:
+    def into(*arguments: Any, out: Tensor) -> Tensor:
+        compute(*arguments, out)
+        return out
+
+    rest = "Tensor key, Tensor index, float p, str rule, *, Tensor(a!) out"
+    _LIBRARY.define(f"{name}.out(Tensor {x}, {rest}) -> Tensor(a!)")
+    _LIBRARY.impl(f"{name}.out", torch.compiler.disable(into), "CompositeExplicitAutograd")
+    torch.library.register_fake(f"dropcore::{name}.out", lambda *_, out: out, lib=_LIBRARY)
+
+
+_register_out("planned", "x", output_by_plan)
+_register_out("planned_backward", "dy", gradient_by_plan)
+
+# ---------------------------------------------------------------------- any variant
 
 
 @torch.library.custom_op("dropcore::dropout", mutates_args=(), device_types="cpu")

@@ -1,8 +1,8 @@
 """Chooses the node in C++ or the Function in Python for plain tensors, for the whole process.
 
-"function" is `_standard`, an autograd.Function, which is always available. "node" is `node.cpp`, a
-node of PyTorch's graph in C++, if it was built. It passes all tensors that are not plain to
-`_standard`. Both give the same bits.
+"function" is `_standard`, an autograd.Function, which is always available. "node" is `native`, a
+node of PyTorch's graph in C++, if it was built, with kernels for the operators of compiled graphs.
+It passes all tensors that are not plain to Python. Both give the same bits.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ def use(path: Path) -> None:
     if path == "node" and not _is_loaded():
         raise LookupError("the node is not built: call dropcore_torch.build_node()")
     _path = path
+    if _node is not None:
+        _node.serve_compilers(path == "node")
     _choose()
 
 

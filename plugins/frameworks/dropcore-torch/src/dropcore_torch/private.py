@@ -1,6 +1,6 @@
 """All uses of PyTorch's undocumented interfaces in this package.
 
-One exception is `node.cpp`, which is compiled against the installed PyTorch.
+One exception is `native`, which is compiled against the installed PyTorch.
 
 These interfaces were tested with PyTorch 2.13. If a name is missing in another version, the import
 of the package fails here, not a training step later.
@@ -9,6 +9,7 @@ of the package fails here, not a training step later.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -69,6 +70,70 @@ def forget_dispatch(operators: Iterable[Any]) -> None:
     """Clear the cache of PyTorch's Python dispatcher for these operators."""
     for operator in operators:
         operator._dispatch_cache.clear()
+
+
+# --------------------------------------------------------------- the default compiler
+
+
+class DefaultCompiler:
+    """The hooks of torch._inductor.
+
+    Attributes
+    ----------
+    CallFunction, KeywordArg : callable
+        Nodes of a graph pattern.
+    lowerings : dict
+        Functions that lower an operator; if one returns None, the compiler lowers it itself.
+    """
+
+    def __init__(self, modules: dict[str, Any]) -> None:
+        self._matcher = modules["torch._inductor.pattern_matcher"]
+        self.CallFunction = self._matcher.CallFunction
+        self.KeywordArg = self._matcher.KeywordArg
+        # They are applied to the joint graph, before it is split into forward and backward pass.
+        self._patterns = modules["torch._inductor.fx_passes.joint_graph"].pass_patterns[0]
+        self.lowerings: dict[Any, Any] = modules["torch._inductor.lowering"].user_lowerings
+        self._ir = modules["torch._inductor.ir"]
+        self._graph = modules["torch._inductor.virtualized"].V
+        self._sizes = modules["torch._inductor.utils"].convert_shape_to_inductor
+
+    def register_pattern(self, pattern: Any, check: Callable[[Any], bool]) -> Callable[..., Any]:
+        """A decorator for the function that replaces each match that `check` accepts."""
+        at = {"pass_dict": self._patterns, "extra_check": check}
+        return self._matcher.register_graph_pattern(pattern, **at)
+
+    def into_planned_memory(self, operator: Any, out: Any, arguments: tuple[Any, ...]) -> Any:
+        """Lower an operator to its `out` overload, whose output the compiler allocates.
+
+        None if the graph becomes C++ code, or if a number among the arguments is symbolic.
+        """
+        graph, ir = self._graph.graph, self._ir
+        if graph.cpp_wrapper:
+            return None
+        with graph.fake_mode:
+            y, tensors, numbers, *_ = ir.FallbackKernel.process_kernel(operator, *arguments)
+        if not all(isinstance(each, float | str) for each in numbers):
+            return None
+        sizes, strides = self._sizes(y.shape), self._sizes(y.stride())
+        layout = ir.FixedLayout(device=y.device, dtype=y.dtype, size=sizes, stride=strides)
+        name = f"torch.ops.{out.namespace}.{out._opname}.{out._overloadname}"
+        return ir.TensorBox.create(
+            ir.ExternKernelOut(
+                layout=layout,
+                inputs=tensors,
+                constant_args=numbers,
+                python_kernel_name=name,
+                op_overload=out,
+            )
+        )
+
+
+def default_compiler() -> DefaultCompiler | None:
+    """Its hooks; None if it is not loaded (loading takes long), or if this version lacks one."""
+    try:
+        return DefaultCompiler(sys.modules)
+    except (KeyError, AttributeError):
+        return None
 
 
 # ---------------------------------------------------------------- what a tensor is

@@ -6,6 +6,8 @@ writes the same memory as dropout; with dropcore's modules after `convert`; and 
 modules. The forms take turns, each for some steps in a row as in training, so that changes of the
 machine's speed affect all of them. The cost of dropout is the time minus that of the step without
 dropout. The second and the third form are lower limits for this cost.
+With ``--compile``, torch.compile compiles the steps without dropout, with dropcore's modules and
+with PyTorch's.
 """
 
 from __future__ import annotations
@@ -20,9 +22,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+import dropcore
 import dropcore_torch
 from dropcore_torch import real
+from dropcore_torch.functional import draw_as_tensor
 from dropcore_torch.models import MODELS
+from dropcore_torch.rule import rule_of
 
 Step = Callable[[], object]
 
@@ -88,6 +93,13 @@ def steps_of(options: argparse.Namespace) -> dict[str, Step]:
 
     converted = build(options, dropout)
     dropcore_torch.convert(converted)
+    if options.compile:
+        models = {
+            "no dropout": build(options, None),
+            "dropcore": converted,
+            "PyTorch": build(options, dropout),
+        }
+        return {name: _step(model, x, labels, torch.compile) for name, model in models.items()}
     models = {
         "no dropout": build(options, None),
         "empty Function": build(options, EmptyFunction),
@@ -98,8 +110,9 @@ def steps_of(options: argparse.Namespace) -> dict[str, Step]:
     return {name: _step(model, x, labels) for name, model in models.items()}
 
 
-def _step(model: nn.Module, x: Tensor, labels: Tensor) -> Step:
+def _step(model: nn.Module, x: Tensor, labels: Tensor, compiled: Any = lambda m: m) -> Step:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    model = compiled(model)
 
     def step() -> None:
         optimizer.zero_grad()
@@ -109,19 +122,33 @@ def _step(model: nn.Module, x: Tensor, labels: Tensor) -> Step:
     return step
 
 
-def functions_of(elements: int, p: float) -> dict[str, Step]:
+def functions_of(elements: int, p: float, compiled: Any = lambda f: f) -> dict[str, Step]:
     """Forward calls of the function alone, on a float32 tensor."""
     x = torch.randn(elements)
+    ours = compiled(lambda x: dropcore_torch.functional.dropout(x, p, True))
+    theirs = compiled(lambda x: F.dropout(x, p, True))
+    return {"dropcore": lambda: ours(x), "PyTorch": lambda: theirs(x)}
+
+
+def operators_of(elements: int, p: float) -> dict[str, Step]:
+    """Calls of dropcore's operators in compiled graphs, and of PyTorch's multiplication."""
+    x, y = torch.randn(2, elements).unbind()
+    draw = draw_as_tensor(dropcore.Stream(0).at(0))
+    own, given = torch.ops.dropcore, (x, draw[:4], draw[4], p, rule_of("standard", {}).text)
+    multiply, factor = torch.ops.aten.mul.out, torch.tensor(1.5)
     return {
-        "dropcore": lambda: dropcore_torch.functional.dropout(x, p, True),
-        "PyTorch": lambda: F.dropout(x, p, True),
+        "dropcore::planned.out": lambda: own.planned.out(*given, out=y),
+        "dropcore::planned_backward.out": lambda: own.planned_backward.out(*given, out=y),
+        "aten::mul.out": lambda: multiply(x, factor, out=y),
     }
 
 
 # ---------------------------------------------------------------------- measurement
 
 
-def measure(steps: dict[str, Step], rounds: int, calls: int) -> dict[str, list[float]]:
+def measure(
+    steps: dict[str, Step], rounds: int, calls: int, clock: real.Clock = time.perf_counter
+) -> dict[str, list[float]]:
     """Seconds of each step. In each round a step runs several times in a row.
 
     The first half of a row and the first rounds do not count: the caches then still have data of
@@ -132,10 +159,10 @@ def measure(steps: dict[str, Step], rounds: int, calls: int) -> dict[str, list[f
     for turn in range(warm + rounds):
         for name, step in steps.items():
             for call in range(calls):
-                begin = time.perf_counter()
+                begin = clock()
                 step()
                 if turn >= warm and call >= calls // 2:
-                    seconds[name].append(time.perf_counter() - begin)
+                    seconds[name].append(clock() - begin)
     return seconds
 
 
@@ -184,10 +211,16 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--calls", type=int, default=10, help="steps in a row in each turn")
     whole.add_argument("--threads", type=int, nargs="+", default=[1], help="of PyTorch")
     whole.add_argument(
+        "--compile",
+        action="store_true",
+        help="compiled by torch.compile, whose first call takes half a minute; of functions the "
+        "operators that compiled graphs call, too",
+    )
+    whole.add_argument(
         "--clock",
         choices=real.CLOCKS,
         default="wall",
-        help="of the models of others; that of the process, on one thread, does not see neighbours",
+        help="of steps; that of the process, on one thread, does not see neighbours",
     )
     whole.add_argument(
         "--function",
@@ -203,6 +236,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and print."""
     options = parser().parse_args(arguments)
     if set(options.model) <= set(MODELS) and not options.function:
+        if options.compile:
+            parser().error("--compile is for perceptron, encoder and functions")
         often = options.rounds, options.calls
         clock = real.CLOCKS[options.clock]
         real.show(options.model, options.threads, options.p, *often, clock)
@@ -223,9 +258,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def show_functions(options: argparse.Namespace) -> None:
     """Print a line for each size."""
     for elements in options.function:
-        calls = max(options.calls, (1 << 22) // elements)
-        seconds = measure(functions_of(elements, options.p), options.rounds, calls)
+        calls = max(options.calls, min(1000, (1 << 22) // elements))
+        compiled = {"compiled": torch.compile} if options.compile else {}
+        steps = functions_of(elements, options.p, **compiled)
+        seconds = measure(steps, options.rounds, calls)
         print(f"{elements} elements, p = {options.p}: {ratios(seconds)}")
+        if options.compile:
+            seconds = measure(operators_of(elements, options.p), options.rounds, calls)
+            least = (f"{name} {min(each) * 1e6:.1f} us" for name, each in seconds.items())
+            print(f"{elements} elements, one call: {', '.join(least)}")
 
 
 def show_steps(options: argparse.Namespace) -> None:
@@ -234,9 +275,10 @@ def show_steps(options: argparse.Namespace) -> None:
     print(
         f"{options.model}, {shape} of width {options.width}, batch {options.batch}, "
         f"p = {options.p}, {options.threads} thread(s), {options.rounds} rounds of "
-        f"{options.calls} steps"
+        f"{options.calls} steps{', compiled' * options.compile}"
     )
-    print(table(measure(steps_of(options), options.rounds, options.calls)))
+    clock = real.CLOCKS[options.clock]
+    print(table(measure(steps_of(options), options.rounds, options.calls, clock)))
     print("over: over the step without dropout; share: dropout's, of the step, by the medians")
 
 
