@@ -16,10 +16,11 @@ The code that handles a call, in this order:
 - ``functional.py`` passes tensors that dropcore does not support to PyTorch's own dropout
   (``others.py``), calls within ``torch.func`` to ``transforms.py``, and calls from compilers and
   tracers to ``operator.py``;
-- ``paths.py`` computes all other calls: by the node in C++ (``node.py``, ``native``), or by the Function
-  in Python (``_standard.pyx``; ``eager.py`` for variants that are not built in);
-- ``operator.py`` has the operators of compiled graphs, and ``inductor.py`` what PyTorch's default
-  compiler makes of them.
+- ``paths.py`` computes all other calls: by the node in C++ (``node.py``, ``native``), or by the
+  Function in Python (``_standard.pyx``; ``eager.py`` for variants that are not built in).
+
+Compiled graphs call the operators of ``operator.py``; ``inductor.py`` adapts them to PyTorch's
+default compiler.
 
 ``source.py`` makes the draws. ``private.py`` has all uses of PyTorch's private interfaces. For
 `convert`, ``suspects.py`` finds the modules that are not swapped. For `audit`, ``watch.py`` records

@@ -1,14 +1,14 @@
-"""What PyTorch's default compiler is told about the operators that work by a plan.
+"""Adapts the operators `planned` and `planned_backward` to PyTorch's default compiler.
 
-A. Where they write: to memory of the compiler's plan, by their `out` forms. An operator that
-   allocates gets memory that is aligned as PyTorch's is, but that the plan knows nothing of.
+A. They are lowered to their `out` overloads. So the compiler allocates the outputs, aligned, and
+   its memory plan can reuse buffers for them.
 
-B. Dropout's gradient behind relu needs no operator. Relu's gradient needs to know where x <= 0, and
-   the compiler keeps that for the backward pass: a bool for each element, which its code for the
-   CPU writes and reads one by one. That takes fifty times as long as dropout. But y = dropout(x)
-   is kept for the layer that follows, and says the same: what was dropped has the gradient 0, and
-   of what was kept y <= 0 exactly where x <= 0. Elsewhere dx is scale dy. So that is what goes into
-   the graph, as one loop of the backward pass.
+B. The gradient of dropout(relu(h)) becomes one loop without an operator. For the gradient of relu
+   the compiler saves the mask x <= 0, one bool for each element. On the CPU its code stores these
+   bools one by one, which takes fifty times as long as dropout. But y = dropout(x) is saved anyway
+   if a linear layer follows, and it has the same information: the gradient is 0 where x was
+   dropped, and where x was kept, y <= 0 if and only if x <= 0. So the gradient of relu and dropout
+   together is 0 where y <= 0, and scale dy elsewhere.
 """
 
 from __future__ import annotations
@@ -22,51 +22,52 @@ from torch import Tensor
 from dropcore_torch.private import DefaultCompiler, default_compiler
 from dropcore_torch.rule import rule_from
 
-SCALING = ("standard", "spatial")  # what is kept is multiplied, the rest becomes 0; p says all
+# Variants with y = scale x where x is kept and 0 where it is dropped; the scale depends on p alone.
+SCALING = ("standard", "spatial")
 
-_is_told = False
+_is_adapted = False
 
 
-def tell_compiler() -> None:
-    """Tell it, where it is loaded, once."""
-    global _is_told
-    if _is_told or (compiler := default_compiler()) is None:
+def adapt_compiler() -> None:
+    """Register both with the compiler, once, when it is loaded."""
+    global _is_adapted
+    if _is_adapted or (compiler := default_compiler()) is None:
         return
-    _is_told = True
+    _is_adapted = True
     own = torch.ops.dropcore
     for packet in (own.planned, own.planned_backward):
-        compiler.lowerings[packet.default] = _writing(packet, compiler)
-    _register_gradient_behind_relu(compiler)
+        compiler.lowerings[packet.default] = _lowering(packet, compiler)
+    _register_gradient_after_relu(compiler)
 
 
-# ------------------------------------------------------------------------- where they write
+# -------------------------------------------------------------------------- out overloads
 
 
-def _writing(packet: Any, compiler: DefaultCompiler) -> Callable[..., Any]:
+def _lowering(packet: Any, compiler: DefaultCompiler) -> Callable[..., Any]:
     def lower(*arguments: Any) -> Any:
         return compiler.into_planned_memory(packet.default, packet.out, arguments)
 
     return lower
 
 
-# ---------------------------------------------------------------------- behind relu
+# --------------------------------------------------------------------- dropout after relu
 
 
-def _register_gradient_behind_relu(compiler: DefaultCompiler) -> None:
+def _register_gradient_after_relu(compiler: DefaultCompiler) -> None:
     call, name = compiler.CallFunction, compiler.KeywordArg
     aten, own = torch.ops.aten, torch.ops.dropcore
     arguments = [name(each) for each in ("dy", "key", "index", "p", "rule")]
-    behind_relu = call(
+    after_relu = call(
         aten.where.self,
         call(aten.le.Scalar, name("x"), 0),
         name("zero"),
         call(own.planned_backward.default, *arguments),
     )
-    compiler.register_pattern(behind_relu, _is_gradient_behind_relu)(_gradient_behind_relu)
+    compiler.register_pattern(after_relu, _is_gradient_after_relu)(_gradient_after_relu)
 
 
 def _output_of(x: Any, key: Any, index: Any, p: float, rule: str) -> Any:
-    # Dropout of x by that draw, in the same graph.
+    # The node y = dropout(x) with the same draw.
     for node in x.users:
         same = node.target is torch.ops.dropcore.planned.default
         if same and node.args == (x, key, index, p, rule):
@@ -74,7 +75,7 @@ def _output_of(x: Any, key: Any, index: Any, p: float, rule: str) -> Any:
     return None
 
 
-def _is_gradient_behind_relu(match: Any) -> bool:
+def _is_gradient_after_relu(match: Any) -> bool:
     given = dict(match.kwargs)
     zero, dy = given.pop("zero"), given.pop("dy")
     is_zero = getattr(zero, "target", None) is torch.ops.aten.full.default and zero.args[1] == 0
@@ -87,7 +88,7 @@ def _is_gradient_behind_relu(match: Any) -> bool:
     )
 
 
-def _gradient_behind_relu(
+def _gradient_after_relu(
     match: Any, *, x: Any, zero: Any, dy: Any, key: Any, index: Any, p: float, rule: str
 ) -> None:
     rank = x.meta["val"].dim()

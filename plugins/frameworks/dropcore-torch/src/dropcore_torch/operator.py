@@ -1,12 +1,13 @@
 """Dropout as operators of PyTorch's, for `torch.compile` and whoever else traces.
 
-They are functions of their arguments alone: key and draw index come in as tensors, so the index is
-drawn outside, and seen by whatever replays a graph. ``dropcore::planned`` and
-``dropcore::planned_backward`` are for training by a plan, as all built-in variants work: of plain
-tensors they are computed by `operators.h`, where the node is used. Their ``out`` forms write where
-the default compiler has planned it. ``dropcore::dropout`` and ``dropcore::dropout_backward`` are
-for all other variants, and for inference. Of a variant whose gradient is linear in dy no input is
-kept for backward. ``dropcore::decide`` gives the decisions alone, for `transforms`.
+Their result depends on their arguments alone: key and draw index are tensors, so the index is drawn
+outside, and seen by whatever replays a graph. ``dropcore::planned`` and
+``dropcore::planned_backward`` are for variants that work by a plan, in training, as all built-in
+ones do. For plain tensors they run in C++ (`native/operators.h`), if the node is used. Their
+``out`` overloads are for memory plans of compilers. ``dropcore::dropout`` and
+``dropcore::dropout_backward`` are for all other variants, and for inference. They keep no input for
+backward if the gradient of the variant is linear in dy. ``dropcore::decide`` gives the decisions
+alone, for `transforms`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor
 
 from dropcore_torch import eager
-from dropcore_torch.inductor import tell_compiler
+from dropcore_torch.inductor import adapt_compiler
 from dropcore_torch.rule import rule_from
 from dropcore_torch.source import draw_at
 
@@ -57,7 +58,7 @@ def planned_backward(dy: Tensor, key: Tensor, index: Tensor, p: float, rule: str
 
 
 def _like(x: Tensor, *_: Any) -> Tensor:
-    tell_compiler()  # it asks for this before all else
+    adapt_compiler()  # compilers call this function before they lower the operator
     return torch.empty_like(x)
 
 

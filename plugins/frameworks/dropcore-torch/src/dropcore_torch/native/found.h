@@ -1,4 +1,4 @@
-// Python's objects, and what is looked up through them: once, then it is known.
+// Python objects, and tables of what was looked up in Python: plans and draws.
 
 #pragma once
 

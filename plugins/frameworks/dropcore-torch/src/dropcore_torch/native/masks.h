@@ -1,7 +1,7 @@
-// Masks of tensors: which tensors are plain, and dropout of their elements by a plan.
+// Which tensors are plain, and dropout of their elements by a plan. No function here uses Python.
 //
-// Tensors with gaps are copied, piece by piece, to where the output will be, and computed there
-// while the piece is in the first cache.
+// Tensors with gaps are copied to the output, piece by piece. Each piece is computed there while
+// it is in the L1 cache.
 
 #pragma once
 

@@ -247,7 +247,7 @@ PyMethodDef functions[] = {
     {"dropout", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(dropout)), METH_FASTCALL,
      "As `_standard.dropout`, and by it where a tensor is not plain."},
     {"serve_compilers", serve_compilers, METH_O,
-     "Be the kernels of the operators that compilers call, or no longer."},
+     "Register the kernels for the operators of compiled graphs, or remove them."},
     {nullptr, nullptr, 0, nullptr},
 };
 

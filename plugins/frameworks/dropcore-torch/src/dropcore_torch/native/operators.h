@@ -1,6 +1,7 @@
-// The operators of `operator.py` that compiled graphs call, for plain tensors: `planned` and
-// `planned_backward`, which allocate, and their `out` forms, which write where a compiler has
-// planned it. The kernels run without the GIL; of Python they ask what they meet for the first time.
+// Kernels for the operators that compiled graphs call (`operator.py`), for plain tensors: `planned`
+// and `planned_backward` allocate their output, the `out` overloads write to memory of the caller.
+// They run without the GIL, and take it only for a rule, shape or key that they see for the first
+// time, for large outputs, and for calls that Python must compute.
 
 #pragma once
 
@@ -17,7 +18,7 @@
 
 namespace dropcore_torch {
 
-// What an operator is told beside the tensor.
+// The arguments of an operator besides the tensor.
 struct Told {
     const Tensor &key, &index;
     double p;
@@ -27,7 +28,7 @@ struct Told {
 
 inline PyObject *rule_of(const c10::string_view text)
 {
-    static std::unordered_map<std::string, PyObject *> rules;  // owned; as many as graphs name
+    static std::unordered_map<std::string, PyObject *> rules;  // owned references; never freed
     const std::string name(text.data(), text.size());
     {
         std::lock_guard<std::mutex> lock(known_lock);
@@ -62,7 +63,7 @@ inline dropcore_draw draw_of(const Tensor &key, const Tensor &index)
     return draw;
 }
 
-// False where that is Python's to do.
+// False if Python must compute the call.
 inline bool find_mask(const Tensor &x, const Told &told, Mask *mask)
 {
     if (!is_plain(x) || !are_words(told.key, 4) || !are_words(told.index, 1))
@@ -102,7 +103,7 @@ inline void fill(const Mask &mask, const Told &told, const Tensor &x, bool dense
     run(mask, &plan, x, dense, true, bits, y);
 }
 
-// By the kernels in Python; y is undefined where they are to allocate it.
+// Calls the kernel in Python. If y is undefined, the kernel allocates it.
 inline Tensor elsewhere(const Tensor &x, const Told &told, const Tensor &y)
 {
     WithGIL gil;
@@ -147,7 +148,7 @@ inline Tensor &into(const Tensor &x, const Told &told, Tensor &y)
     return y;
 }
 
-// ------------------------------------------------------------------ as they are called
+// ----------------------------------------------------------------- the four operators
 
 inline Tensor planned(
     const Tensor &x, const Tensor &key, const Tensor &index, double p, c10::string_view rule)
@@ -175,7 +176,8 @@ inline Tensor &planned_backward_out(
     return into(dy, {key, index, p, rule, true}, out);
 }
 
-// Beside the kernels in Python, which PyTorch calls where there are none for the CPU alone.
+// Registers these kernels for the CPU, or removes them. The kernels in Python are registered for all
+// devices (CompositeExplicitAutograd), and are called if there is none for the CPU.
 inline PyObject *serve_compilers(PyObject *, PyObject *yes)
 {
     HANDLE_TH_ERRORS
