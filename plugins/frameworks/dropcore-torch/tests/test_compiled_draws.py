@@ -270,7 +270,7 @@ def test_variants_as_objects(backend):
         fullgraph=True,
     )
     x = torch.ones(6, 5, 4)
-    for step in range(STEPS):
+    for step in range(STEPS // 2):  # a graph for each
         variant = dropcore.get_variant("spatial", channel_axis=step % 3)  # freed after the call
         if variant.batch_axis == variant.channel_axis:
             variant = dropcore.get_variant("alpha", fixed_mean=step / 8)
