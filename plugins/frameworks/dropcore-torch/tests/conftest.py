@@ -27,3 +27,4 @@ def as_before(monkeypatch):
     """After the test, clear the record of blocks: with it, later compiled graphs would split."""
     for module, name in ((situation, "_of_parts"), (paths, "_of_parts"), (paths, "dropout")):
         monkeypatch.setattr(module, name, getattr(module, name))
+    monkeypatch.setattr(situation, "_numbered", {**situation._numbered})
