@@ -3,7 +3,7 @@
 #   make demo      train networks on real data, with and without dropout
 #   make lab       a page in the browser: build a network, train it, see its masks
 #   make test-quick   the tests of masks, gradients, variants and errors: two minutes
-#   make test      lint and run all tests
+#   make test      lint, and run the tests of the core and of the variants: ten minutes
 #   make docs      the documentation as a site, in out/docs
 #   make coverage  list the lines that no test runs
 #   make wheel     the core's wheel, in dist: all packages here install from it

@@ -6,7 +6,7 @@
     dropblock   a block is dropped from each seed on; the rest is scaled by what is kept
     gaussian    Box and Muller's normal numbers, of pairs of the draw's words
 
-Decisions are bools, True where kept, of the mask's own shape.
+Decisions are bools, True where kept, of shape keep.shape.
 """
 
 import itertools

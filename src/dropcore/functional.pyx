@@ -63,8 +63,7 @@ def dropout(
         The kind of dropout; `dropcore.variant_names` lists the installed ones.
     out : numpy.ndarray, optional
         The array for y: x itself, or an array with the shape and dtype of x that shares no memory
-        with x. If `out` and x have the same strides without gaps, nothing is copied, whatever the
-        order of the axes in memory.
+        with x. Nothing is copied if both are dense and have equal strides.
     store : {"bits", "draw"}, default: "bits"
         What the mask of a planned variant keeps for backward: one bit for each decision, or only
         the draw, from which backward makes the bits again. Gradients are the same to the bit. The
@@ -82,8 +81,7 @@ def dropout(
     Returns
     -------
     y : numpy.ndarray
-        `out`, or a new array in C order. It shares memory with x only if `out` does, also in
-        inference.
+        `out`, or a new array in C order. Never a view of x, also in inference, unless `out` is x.
     mask : Mask
         ``mask.backward(dy)`` is the gradient.
 

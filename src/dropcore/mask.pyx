@@ -2,7 +2,7 @@
 #
 # A. A Mask holds the decisions, and computes nothing itself. It is immutable once it is made.
 # B. A Runner runs one variant. Each kind of variant has a module in runners/ that registers its
-#    class of Runner here. Only `runner_of` asks for the kind of a variant.
+#    class of Runner here. Only `runner_of` chooses one by the kind of a variant.
 # C. A pickled Mask has its variant with the options, the draw, and the arrays that a free variant
 #    saved. Bits are pickled only if there is no draw to make them from.
 
@@ -34,7 +34,7 @@ cpdef double p_for(object variant, object p) except? -1.0:
 # -------------------------------------------------------------------- runners
 
 cdef class Runner:
-    # x and dy were checked before, and have the mask's shape if there is a mask. `others` (further
+    # x and dy were checked before, and fit `mask.shape` if there is one. `others` (further
     # inputs) and `out` are not checked yet. Each kind overrides the methods that it supports.
 
     def __cinit__(self, variant):
@@ -45,8 +45,8 @@ cdef class Runner:
     cdef tuple drop(
         self, cnp.ndarray x, tuple others, double p, object out, object rng, bint store, tuple shard
     ):
-        # Returns y and its mask; `shard` may be None. The draw is taken after all checks, in
-        # planned variants also after all allocations: only later code of a variant can fail.
+        # Returns y and its mask; `shard` may be None. The draw is taken after all checks. Planned
+        # variants take it after all allocations too, so nothing can fail after it.
         raise NotImplementedError
 
     cdef object again(self, Mask mask, cnp.ndarray x, tuple others, object out):
@@ -58,7 +58,7 @@ cdef class Runner:
         raise NotImplementedError
 
     cdef cnp.ndarray decisions(self, Mask mask):
-        # Returns the packed decisions, in the mask's own shape: the mask's array or a new one.
+        # Returns the packed decisions, in C order of keep.shape: the mask's array or a new one.
         raise TypeError(f"variant must be one with keep decisions, not {self.variant.name!r}")
 
     cdef tuple mask_shape(self, Mask mask):
@@ -224,7 +224,7 @@ cdef class Mask:
         ----------
         *inputs : array_like
             x, and further inputs in the order of ``variant.inputs``, each of the
-            mask's shape and of a dtype that `dropout` takes.
+            shape of x in the forward pass (`shape`), and of a dtype that `dropout` takes.
         out : numpy.ndarray, optional
             As for `dropout`.
 
@@ -252,7 +252,7 @@ cdef class Mask:
         Parameters
         ----------
         dy : array_like
-            Of the mask's shape, and of a dtype that `dropout` takes.
+            Of the shape of x, and of a dtype that `dropout` takes.
         out : numpy.ndarray, optional
             As for `dropout`; `out` may be dy itself. Only for a variant with one input.
 

@@ -74,8 +74,8 @@ def stream_of(rng):
     Returns
     -------
     Stream or None
-        None for None. None stands for the stream of the process, which is replaced in a forked
-        child, so it is not returned as an object. Pass the None on as ``rng=``.
+        None for None; pass it on as ``rng=``. It stands for the stream of the process, which a
+        forked child replaces.
 
     Raises
     ------

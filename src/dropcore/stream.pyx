@@ -4,9 +4,9 @@
 #    never change the draws of another.
 # B. A draw index is taken under the stream's lock, as the last step that can fail. So no index is
 #    given twice, and a refused call takes no index.
-# C. The lock is a critical section of the object: a lock in free-threaded Python, nothing with the
-#    GIL. The code inside never waits and never lets Python switch threads. CPython stops all other
-#    threads before a fork, and not inside such code, so the lock is free in the child.
+# C. With the GIL no lock is needed. In free-threaded Python each Stream has one: its critical
+#    section. The code inside never waits and never lets Python switch threads. CPython never forks
+#    while another thread holds the lock, so the lock is free in the child.
 # D. Streams are saved as JSON, and pickled by the same dict.
 
 cimport cython

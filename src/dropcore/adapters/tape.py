@@ -137,7 +137,7 @@ def dropout(  # type: ignore[misc]  # there is no result of a wrong call
     Raises
     ------
     TypeError, ValueError, LookupError, OverflowError
-        As `dropcore.dropout`. No draw is taken if it raises.
+        As `dropcore.dropout`, which says when a draw is taken.
 
     Notes
     -----

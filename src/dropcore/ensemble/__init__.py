@@ -1,8 +1,9 @@
 """Ensembles: a network with dropout is a set of sub-networks that share weights.
 
 Each draw of the masks selects a sub-network. One pass in inference mode approximates the mean over
-all of them. `mc_predict` estimates the error of that from a sample of sub-networks. `subnetworks`
-computes it exactly, for small models.
+all of them. `mc_predict` runs a sample of sub-networks, and returns their predictions with mean and
+standard deviation. `subnetworks` runs all of a small model, and compares their means with the pass
+in inference mode.
 
 - Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 15
   (2014), sections 1 and 7.5.

@@ -124,7 +124,8 @@ def subnetworks(
     decisions in each call. Many sub-networks run in one pass, as additional rows.
 
     The one pass equals the arithmetic mean if all layers are linear and dropout keeps the mean.
-    All variants but alpha keep it for p below 1. The one pass equals the normalised geometric mean
+    A variant keeps it if its `expectation` is x: of the built-in ones all but alpha, for p below 1.
+    The one pass equals the normalised geometric mean
     if one linear layer and softmax or sigmoid follow dropout (Baldi and Sadowski 2013). Otherwise
     the one pass is an approximation of both, and the gaps are its errors.
 

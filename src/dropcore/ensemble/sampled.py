@@ -76,8 +76,8 @@ def mc_predict(
     samples : int
         How many sub-networks, at least 2.
     rng : optional
-        As for `dropcore.dropout`. One draw determines all samples. The same int or Draw gives
-        the same sub-networks, also for `x` in pieces or another `x`.
+        As for `dropcore.dropout`, but None makes a new Stream. One draw determines all samples. The
+        same int or Draw gives the same sub-networks, also for `x` in pieces or another `x`.
     output : {"softmax", "sigmoid"}, optional
         Applied to the model's output before averaging.
 
