@@ -450,3 +450,14 @@ def test_a_constant_of_minus_zero_is_stored_as_it_is(dtype):
         y[:] = 1
         function("select", dtype)(bits, plain(x), plain(y), 2.0, 0.0, -0.0)
         same(y, right)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_nan_of_any_bits_stays_a_nan(dtype):
+    # Rounded as a number, it would overflow to minus zero.
+    every_bit = float(np.uint64(2**63 - 1).view(np.float64))
+    x = plain(np.ones(N, getattr(ml_dtypes, dtype) if dtype == "bfloat16" else dtype))
+    y = np.zeros_like(x)
+    function("forward_plan", dtype)(DRAW, 0.5, x, y, every_bit, 0.0, every_bit)
+    named = y.view(getattr(ml_dtypes, dtype) if dtype == "bfloat16" else dtype)
+    assert np.isnan(named.astype(np.float64)).all()
