@@ -96,7 +96,7 @@ class ForgottenReturn(Feature):
 
 @told(
     "plan raises TypeError: scale of a Plan must be a real number, the same for all elements, "
-    "not an array of float64 of shape (6, 10); what differs between elements takes a FreeVariant"
+    "not an array of float64 of shape (6, 10); for per-element values write a FreeVariant"
 )
 class ScaleOfEachElement(Feature):
     def plan(self, p, shape):

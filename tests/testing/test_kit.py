@@ -122,7 +122,7 @@ def test_a_misshapen_variant_is_told_so_and_nothing_else(variant, says):
     assert [line.split()[:2] for line in lines] == [["structure", "failed:"]]
     line = re.sub(r" \(in \w+, misshapen_variants.py, line \d+\)$", "", lines[0])
     assert line.endswith(says)
-    assert summary == f"not run, since they need this one to pass: {len(CHECKS) - 1} more"
+    assert summary == f"not run, because structure failed: {len(CHECKS) - 1} more"
 
 
 def test_structure_runs_first_wherever_it_is_named():

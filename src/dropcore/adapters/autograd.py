@@ -1,7 +1,7 @@
 """Dropout as a module of `dropcore.autograd`; the function is in `tape`.
 
-This file and `tape` know only that a variant takes arrays and returns a Mask. A new variant needs
-no change here.
+This file and `tape` compute no dropout: they pass arrays to `dropcore.functional`, which returns y
+and a Mask. A new variant needs no change here.
 """
 
 from __future__ import annotations
@@ -125,8 +125,8 @@ class Dropout(Layer, Module):
         """Restore a state that `get_extra_state` returned; the next draw follows it.
 
         If the module's stream has the saved seed and path, its position is set, for every module
-        that shares it. Otherwise the module gets a new stream. Modules that shared a stream
-        before share the new one.
+        that shares it. Otherwise the module gets a new stream. If modules shared the old stream,
+        they share its replacement.
 
         Raises
         ------

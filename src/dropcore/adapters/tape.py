@@ -178,7 +178,7 @@ def on_tape(
     if options:  # the variant's options, or further inputs
         if "out" in options:
             given = type(options["out"]).__name__
-            raise TypeError(f"out must be left out, not {given}: the tape needs x as it was")
+            raise TypeError(f"out must be omitted, not {given}: the tape needs x unchanged")
         arrays = {name: o.data if isinstance(o, Tensor) else o for name, o in options.items()}
     out = None if reusable is None else reusable.like(x.data)
     y, mask = functional.dropout_by_position(

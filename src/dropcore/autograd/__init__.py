@@ -22,11 +22,14 @@ Decisions:
     the engine computes first derivatives only: a gradient is a plain array with no history.
 (b) float32 and float64 only. A Python number takes the dtype of the tensor with which it is
     computed.
-(c) Broadcasting is undone, and dtypes are matched, in one place for every rule (``tape._fit``).
-(d) A rule may overwrite its gradient argument if that is writeable: then no other reference to
-    the array exists (``gradients.py``). A gradient with other references is passed read-only. A
-    rule may return its argument, a view of it or an array of its own without a copy: the engine
-    never writes to an array that is still referenced elsewhere.
+(c) Broadcasting is undone, and dtypes are matched, in one place for every rule (``Node.fit``).
+(d) A rule gets its gradient argument writeable or read-only, and returns arrays without copying:
+
+    - writeable: no other reference to the array exists (``gradients.py``), and the rule may
+      overwrite it;
+    - read-only: other references exist;
+    - result: the argument, a view of it, or an array of the rule's own. The engine never writes
+      to an array that is still referenced elsewhere.
 (e) The tape holds rules, and through them the arrays that they need, but not the results. A result
     that neither a rule nor the user needs is freed during the forward pass.
 (f) The tape is not consumed: `backward` may run again, and memory is freed with the last

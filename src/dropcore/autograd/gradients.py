@@ -7,7 +7,7 @@ keep an array that it returned, a parameter may have got the same gradient, or t
 
 - a gradient that the caller passed is not owned;
 - a sum that was computed here is owned;
-- a result of a rule is owned if it has its own memory and its list holds the only reference.
+- a result of a rule is owned if it has its own memory and only the list of results refers to it.
   Python's reference count shows this. It includes views and buffers, because these refer to their
   array. It does not include weak references;
 - a gradient that was converted or summed to fit (`Receiver.fit`) is not owned, until a second one

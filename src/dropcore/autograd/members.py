@@ -70,7 +70,7 @@ def _name(attribute: str, keys: tuple[Any, ...]) -> str:
             )
         if not isinstance(key, str | Integral) or not str(key) or "." in str(key):
             raise ValueError(
-                f"keys of {attribute} must be integers or text without dots, not {key!r}: they are "
-                "in names. An attribute that begins with an underscore is private"
+                f"keys of {attribute} must be integers or text without dots, not {key!r}: keys "
+                "become part of names; to exclude the attribute, begin its name with an underscore"
             )
     return ".".join([attribute, *map(str, keys)])

@@ -1,9 +1,9 @@
-"""Protocols of Python and NumPy on a tensor's values, without a gradient: as an array, or an error.
+"""Protocols of Python and NumPy on a tensor's values, without a gradient.
 
-A protocol that is missing here raises: Python itself does that for ``x // 2``, ``round(x)`` or
-``x[0] = 1``. For some protocols Python has a default that differs from NumPy's behaviour: equality,
-truth, hashing, iteration, ``+=``. These are defined here. The table in
-``tests/autograd/test_protocols.py`` has them all.
+They act as on an array, or raise. A protocol that is missing here raises: Python itself does that
+for ``x // 2``, ``round(x)`` or ``x[0] = 1``. For some protocols Python has a default that differs
+from NumPy's behaviour: equality, truth, hashing, iteration, ``+=``. These are defined here. The
+table in ``tests/autograd/test_protocols.py`` has them all.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ _OF_VALUES: set[Any] = {
 }
 _OF_SHAPES: set[Any] = {np.shape, np.ndim, np.size}
 _ELSEWHERE = (
-    "for values without a gradient pass x.data; with one, dropcore.autograd has functions and "
-    "Tensor has methods"
+    "for values without a gradient pass x.data; if you need a gradient, use a function of "
+    "dropcore.autograd or a method of Tensor"
 )
 
 

@@ -74,7 +74,7 @@ class Stateful:
         with ExitStack() as undo:
             for name, (owner, before, set_value) in values.items():  # setting may raise
                 undo.callback(set_value, before)
-                # Undone first: the attributes get the same objects as before; others may hold them.
+                # Runs before the callback above; restores the same objects: others may hold them.
                 undo.callback(vars(owner).update, dict(vars(owner)))
                 try:
                     set_value(state[name])

@@ -95,7 +95,7 @@ class Node:
         self.keeper: ref[Keeper] | None = None  # the tensor whose .grad is set
 
     def backward(self, gradient: Array) -> None:
-        """Add the gradient at each node below that has a keeper to its keeper's ``.grad``."""
+        """For this node and each ancestor with a keeper: add its gradient to ``keeper.grad``."""
         gradients = Gradients(self, gradient)
         for node in _children_first(self):
             dy = gradients.pop(node)
@@ -150,7 +150,7 @@ class Node:
 
 
 def _children_first(root: Node) -> list[Node]:
-    """Return all that `root` needs gradients for, each node before its parents.
+    """Return `root` and all its ancestors, children before parents.
 
     A node is deeper than its parents, so nodes are sorted by depth. Nodes of equal depth keep the
     order in which they are found, so that sums are the same in every run. The search does not

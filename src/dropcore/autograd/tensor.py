@@ -113,7 +113,7 @@ class Tensor(ArrayProtocols):
         Parameters
         ----------
         gradient : array, optional
-            The gradient at this tensor, of its shape; of a tensor of one element, 1 if left out.
+            Of this tensor's shape. May be omitted for a tensor of one element; it is then 1.
 
         Raises
         ------

@@ -20,8 +20,8 @@ Rule = Callable[[Tensor], Tensor]
 class Means:
     """The functions whose means are taken.
 
-    The mean of `value` is the arithmetic mean. `back` of the mean of `logarithm` is the
-    (normalised) geometric mean.
+    With the outputs y of the sub-networks, ``arithmetic = mean(value(y))``, and
+    ``geometric = back(mean(logarithm(y)))``, normalised for "softmax" and "sigmoid".
     """
 
     value: Rule
@@ -85,7 +85,7 @@ def dropout_answered(
         what = "dropout as a function" if call.module is None else f"{call.module!r}"
         raise ValueError(
             f"dropout must be a module of the model, not {what} that module {running[-1]!r} calls: "
-            "make it an attribute, or an item of a list, tuple or dict that is one"
+            "store a Dropout as self.drop, or in a list, tuple or dict attribute"
         )
 
     with intercepted(model, call), answered(refuse):

@@ -63,9 +63,9 @@ def mc_predict(
 ) -> Prediction:
     """Predict with sampled sub-networks: dropout on, everything else in inference mode.
 
-    Each sample is one sub-network for all rows of `x`: in every dropout module each row is dropped
-    by the same decisions, as if it were the only row. So the samples of a row depend neither on
-    the other rows nor on their order.
+    Each sample is one sub-network for all rows of `x`: in every dropout module all rows share one
+    mask, that of a single row. So the samples of a row depend neither on the other rows nor on
+    their order.
 
     Parameters
     ----------
@@ -89,8 +89,9 @@ def mc_predict(
     Raises
     ------
     TypeError
-        If rows cannot share the decisions of a module's variant. They can for planned variants,
-        for those that decide each row separately, and for those with the mean scope "tensor".
+        If rows cannot share the decisions of a module's variant. They can share those of planned
+        variants, of variants that decide each row separately, and of variants with the mean scope
+        "tensor".
     ValueError
         If the model has no dropout module, if it runs dropout that is not one of its modules (a
         function, or a module from elsewhere), or if an argument is out of range.
@@ -175,8 +176,8 @@ def _check_shares(name: str, module: Dropout, shape: tuple[int, ...]) -> None:
         return
     if variant.independent_unit((2, *shape[1:]))[0] != 2:
         raise TypeError(
-            f"the variant of module {name!r} must decide each row along axis 0 by itself, not like "
-            f"{variant!r}: rows cannot share its decisions"
+            f"the variant of module {name!r} must decide each row along axis 0 separately, not "
+            f"{variant!r}, which decides rows together: mc_predict needs one mask for all rows"
         )
 
 

@@ -100,10 +100,10 @@ def advise(
     The mistakes are: dropout on the outputs; element-wise dropout behind a convolution; dropout in
     front of batch normalisation; two dropouts in a row; dropout on a parameter; p of 0.5 or more
     on the input, p above 0.7, p of 1; the same p in three modules or more; alpha dropout without
-    selu, and selu with dropout that does not keep its moments; fewer than about a thousand rows; a
-    model in training mode while predicting; dropout that `eval` does not reach; modules without a
-    stream, whose masks a resumed training does not continue; modules that share a stream. Modules
-    with p = 0 are ignored.
+    selu, and selu followed by a variant that changes mean and variance; fewer than about a thousand
+    rows; a model in training mode while predicting; dropout that `eval` does not reach; modules
+    without a stream, whose masks a resumed training does not continue; modules that share a
+    stream. Modules with p = 0 are ignored.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from dropcore.autograd import Flatten, Module
 from dropcore.findings.flow import Flow, Step, sequential_flow, traced_flow
 
 OWN = (Module.__module__, Flatten.__module__, Dropout.__module__)
-"""The Python modules whose classes call only their own children."""
+"""The Python modules whose classes never call dropout as a function."""
 
 
 class Lacking(Exception):

@@ -230,7 +230,7 @@ class _Trace:
     def way_to(self, tensors: list[Tensor]) -> tuple[tuple[int, ...], bool]:
         """The steps that `tensors` depend on, and whether they depend on the model's input.
 
-        Both count only without a step or a parameter in between.
+        The search stops at steps and at parameters.
         """
         found: set[int] = set()
         seen: set[Node | None] = {None}

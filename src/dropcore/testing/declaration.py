@@ -64,8 +64,8 @@ def _dataclass(variant: Variant) -> None:
         for name, annotation in inspect.get_annotations(parent).items():
             _claim(
                 name in fields or "ClassVar" in str(annotation),
-                f"{name} is annotated in {parent.__name__}, and no option: "
-                "a dataclass decorator is missing, or ClassVar",
+                f"{name} is annotated in {parent.__name__} but is not a field: "
+                "add @dataclass(frozen=True), or ClassVar",
             )
     unlisted = sorted(set(vars(variant)) - fields)
     _claim(not unlisted, f"attributes {unlisted} are no options")

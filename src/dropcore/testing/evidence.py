@@ -113,8 +113,8 @@ class Evidence:
         self.add(
             both.size,
             min(p, 1.0),
-            f"{name(at)}: in common in {both[at]:.0f} of {n} draws, "
-            f"{left[at] * right[at] / n:.1f} if they were independent",
+            f"{name(at)}: both True in {both[at]:.0f} of {n} draws; "
+            f"{left[at] * right[at] / n:.1f} are expected if they are independent",
         )
 
 

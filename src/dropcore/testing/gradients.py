@@ -33,9 +33,9 @@ def gradient(subject: Subject) -> None:
 def inference(subject: Subject) -> None:
     """Inference computes what training gives on average: `expectation`, or `kept_moments`.
 
-    The mean is compared at the declared `mean_scope`. A variant that keeps the moments of x, not x
-    itself, must keep them in inference too. For p = 1, where y in training does not depend on x,
-    inference must be finite.
+    The mean is compared at the declared `mean_scope`. A variant that states `kept_moments` must
+    keep them in inference too. For p = 1, where y in training does not depend on x, inference must
+    be finite.
     """
     evidence, judged = Evidence(), False
     for p in (*subject.p_values, *subject.ends()):

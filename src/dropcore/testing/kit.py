@@ -75,7 +75,7 @@ def check_variant(
         says = f"{len(report.bad)} of {len(outcomes)} checks say that it is wrong"
         not_run = len(names) - len(outcomes)
         if not_run:
-            says = f"not run, since they need this one to pass: {not_run} more"
+            says = f"not run, because {FIRST} failed: {not_run} more"
         raise AssertionError(f"{title}\n{wrong}\n{says}")
     return report
 

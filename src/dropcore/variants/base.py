@@ -36,7 +36,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Shape = tuple[int, ...]
 
 MAX_AXES = 64  # the most axes that a NumPy array can have
-PLAIN = "None, a bool, an integer, a finite real number, a str or a tuple of those"  # JSON can hold
+# What JSON can store.
+PLAIN = "None, a bool, an integer, a finite real number, a str or a tuple of those"
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Plan:
             if not isinstance(value, Real):
                 raise TypeError(
                     f"{name} of a Plan must be a real number, the same for all elements, "
-                    f"not {described(value)}; what differs between elements takes a FreeVariant"
+                    f"not {described(value)}; for per-element values write a FreeVariant"
                 )
 
 
@@ -137,9 +138,10 @@ class Variant:
         return training or self.has_default_inference
 
     def independent_unit(self, shape: Shape) -> Shape:
-        """Shape of the array of units; each unit has an independent decision.
+        """How many units with independent decisions there are along each axis of `shape`.
 
-        It broadcasts to `shape`. By default each element is a unit.
+        1: one unit covers the axis. By default each element is a unit. Example: in spatial
+        dropout, shape (8, 16, 32, 32) has units (8, 16, 1, 1).
         """
         return shape
 
@@ -156,7 +158,7 @@ class Variant:
         return None
 
     def kept_moments(self, p: float) -> tuple[float, float] | None:
-        """The mean and variance that y has if x is normal with the same; None: not stated."""
+        """(m, v) such that x ~ N(m, v) gives y the mean m and variance v; None: not stated."""
         return None
 
     def infer(self, p: float, *inputs: Array) -> Array:
@@ -209,7 +211,10 @@ class FreeVariant(Variant):
     """A variant that computes forward and backward itself."""
 
     def takes_shard(self, training: bool) -> bool:
-        """False: elements may depend on each other; raw words are taken by whole-array position."""
+        """False: elements may depend on each other.
+
+        Raw words do too: word j belongs to element j of the whole array.
+        """
         return False
 
     def drop_rate(self, p: float, shape: Shape) -> float | None:

@@ -29,9 +29,10 @@ def variance_shift(model: Sequential, x: NDArray[Any]) -> float:
     Returns
     -------
     float
-        The variance in training divided by the variance in inference, on the rows of x: the median
-        over the channels, of the normalisation for which it is farthest from 1; nan if there is no
-        normalisation. Afterwards the model is in inference mode, with its old state.
+        For each normalisation, the median over its channels of the variance in training divided by
+        the variance in inference, on the rows of x. Of these the one farthest from 1 is returned,
+        and nan if there is no normalisation. Afterwards the model is in inference mode, with its
+        old state.
     """
     if not any(isinstance(module, BatchNorm) for module in model):
         return float("nan")

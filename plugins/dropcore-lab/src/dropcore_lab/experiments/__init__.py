@@ -63,9 +63,9 @@ class Experiment:
     def run(self, args: argparse.Namespace) -> int:
         """Run the experiment and print the measurements; the result is the exit status.
 
-        The picture goes to the directory `args.out`. If packages are missing, options contradict
-        each other, or the directory is not writable, one line on standard error says so, and the
-        status is 1. After an interruption the status is 130.
+        The picture goes to the directory `args.out`. An error is printed as one line on standard
+        error, and the status is 1: packages are missing, options contradict each other, or the
+        directory is not writable. After an interruption the status is 130.
         """
         missing = extras.missing()
         if missing:

@@ -2,7 +2,7 @@
 
 First one training step with all its numbers (`churn_steps`), then whole trainings at several p.
 Five invented rows cannot show how well a network predicts for new customers. One figure gives a
-hint: each network is also trained without each of the rows, and then tested on that row.
+hint, the leave-one-out loss: for each row, a network is trained without it and tested on it.
 """
 
 from __future__ import annotations
@@ -284,7 +284,7 @@ def _draw_network(axes: Axes, step: Step, row: int) -> None:
 
 
 def _look(keep: bool, hidden: float) -> str:
-    """The style of a hidden unit: dropped, kept with relu output 0, or kept and active."""
+    """Return "dropped", "zero" (kept, but relu gave 0) or "kept"."""
     if not keep:
         return "dropped"
     return "kept" if hidden else "zero"

@@ -44,7 +44,7 @@ class Step:
     Attributes
     ----------
     draw : str
-        The address of the mask.
+        The draw of the mask, as text: seed, path and index.
     keep : bool array, shape (5, 4)
     before, hidden, dropped : arrays, shape (5, 4)
         Before relu, after relu, and after dropout.
@@ -176,11 +176,11 @@ def _show_backward(out: Console, step: Step, lr: float) -> None:
             (name, _number(at[0]), *map(_number, units))
             for name, at, units in zip(CUSTOMERS, g["logit"], g["dropped"], strict=True)
         ],
-        caption="At the sum: (sigmoid - churned) / 5. At a unit: that x the unit's weight out.",
+        caption="At the sum: (sigmoid - churned) / 5. At a unit: that * the unit's weight out.",
         names=1,
     )
     by_customer = list(zip(CUSTOMERS, g["before"], strict=True))
-    caption = "The number above x 1 / (1 - p), or 0 where dropped, and 0 where relu was at 0."
+    caption = "The number above * 1 / (1 - p), or 0 where dropped, and 0 where relu was at 0."
     _units(out, "8. In front of dropout and relu", "customer", by_customer, caption)
     _units(
         out,
@@ -192,8 +192,8 @@ def _show_backward(out: Console, step: Step, lr: float) -> None:
             ("bias", g["bias1"]),
             ("out of the unit", g["weight2"][:, 0]),
         ],
-        "Sums over the customers: input x gradient of table 8; unit of table 5 x gradient at the "
-        f"sum.\nOutput bias: {g['bias2'][0]:.4f}. One step then takes {lr:g} x gradient from each.",
+        "Sums over the customers: input * gradient of table 8; unit of table 5 * gradient at the "
+        f"sum.\nOutput bias: {g['bias2'][0]:.4f}. One step then takes {lr:g} * gradient from each.",
     )
 
 

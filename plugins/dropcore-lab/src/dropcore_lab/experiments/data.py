@@ -136,7 +136,7 @@ def _load(name: str) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def _with_noise(truth: NDArray[Any], noise: float, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Replace each label with probability `noise`; all other labels are equally likely."""
+    """With probability `noise` replace a label by another one, each equally likely."""
     wrong = rng.random(len(truth)) < noise
     shift = rng.integers(1, DIGITS_CLASSES, len(truth))
     return np.where(wrong, (truth + shift) % DIGITS_CLASSES, truth)

@@ -76,7 +76,8 @@ class Measured:
     arithmetic, geometric : array, shape (seeds,)
         The distance of the one pass from the mean over all sub-networks.
     sampled : array, shape (seeds, counts)
-        The distance of the mean over each number of sampled sub-networks from the arithmetic mean.
+        The distance of the mean over n sampled sub-networks from the arithmetic mean, for each n
+        in the settings.
     losses : dict of str to array, shape (seeds,)
         Cross-entropy of "one pass", "sampled" (the most samples), "arithmetic", "geometric".
     """
@@ -172,7 +173,7 @@ def compare(config: Config, depth: int, p: float, seed: int) -> dict[str, Any]:
 
 
 def _means(samples: NDArray[Any], count: int) -> NDArray[Any]:
-    """Average over disjoint groups of `count` samples."""
+    """Split into groups of `count` samples; average each group."""
     times = len(samples) // count
     groups = samples[: times * count].reshape(times, count, *samples.shape[1:])
     means: NDArray[Any] = groups.mean(axis=1, dtype=np.float64)

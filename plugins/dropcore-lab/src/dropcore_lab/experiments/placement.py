@@ -113,7 +113,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.one("p", options.probability, "P", "probability that an element is dropped")
     add.seeds()
     add.digits()
-    add.one("channels", options.whole(1), "N", "of the first convolution; the second has twice")
+    add.one("channels", options.whole(1), "N", "channels of convolution 1; 2 has twice as many")
     add.training()
     add.one("timed", options.whole(1), "N", "steps timed with dropout, and without")
     add.output("placement.png")

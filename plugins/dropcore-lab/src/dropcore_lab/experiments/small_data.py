@@ -86,7 +86,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add, count = options.Options(parser, Config()), options.whole(1)
     why = f"there are {data.DIGITS_ROWS}, and a tenth must validate"
     limit = options.whole(1, data.DIGITS_ROWS - data.DIGITS_ROWS // 10, why=why)
-    add.many("rows", limit, "N", "training rows; those that no set has validate", options.ascending)
+    add.many(
+        "rows",
+        limit,
+        "N",
+        "training rows; rows outside all training sets validate",
+        options.ascending,
+    )
     add.rates(options.probability, "probabilities that a hidden unit is dropped")
     add.many("decays", options.positive, "DECAY", "strengths of weight decay", options.ascending)
     add.seeds()
@@ -197,7 +203,7 @@ def _helped(method: Method, measured: Measured) -> str:
 
 
 def _stops(method: Method, measured: Measured) -> str:
-    """The fewest rows at which dropout lowers the loss and raises the accuracy in every seed."""
+    """Name the smallest number of rows at which dropout helped in every seed."""
     helps = {
         rows: of[method].loss_change(of[NEITHER]).fell
         and of[method].accuracy_change(of[NEITHER]).rose

@@ -17,7 +17,7 @@ ONE_SEED = ["One seed cannot tell an effect from chance. --seeds 5 runs five, an
 
 
 FEWEST = 3
-"""From so many seeds on a verdict is given."""
+"""The fewest seeds for a verdict."""
 
 
 def preface(seeds: int) -> list[str]:
@@ -92,8 +92,8 @@ class Change:
     size : Spread
         Mean and spread of the differences, new minus old.
     up, down, seeds : int
-        The numbers of seeds in which the figure rose, and in which it fell, and the number of
-        seeds. A difference that is 0 in the printed digits does not count as either.
+        The number of seeds in which the figure rose, in which it fell, and of all seeds. A
+        difference that is 0 in the printed digits counts as neither.
     digits : int
         The printed digits of a difference.
     """

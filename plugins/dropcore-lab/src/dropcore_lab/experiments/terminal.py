@@ -91,9 +91,12 @@ def table(
 ) -> None:
     """Print a table, right-aligned except for the first `names` columns; one row may be bold.
 
-    A line is drawn below each of the rows `sections`. If the terminal is too narrow, heads are
-    wrapped. If this is not enough, deviations go below their means, and all name columns except the
-    first are wrapped. A table that is still too wide is printed as it is.
+    A line is drawn below each of the rows `sections`. In a terminal that is too narrow:
+
+    1. heads are wrapped;
+    2. if that is not enough, deviations also go below their means, and all name columns except
+       the first are wrapped;
+    3. a table that is still too wide is printed as it is.
     """
     rows = [list(row) for row in rows]
     wrapped = [_wrapped(head, column) for head, *column in zip(columns, *rows, strict=True)]

@@ -93,10 +93,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this experiment's options to `parser`."""
     add = options.Options(parser, Config())
     add.many("variants", installed, "NAME", "variants of dropout", options.once)
-    add.one("p", options.probability, "P", "probability that a variant drops what it drops")
+    add.one("p", options.probability, "P", "p of each variant")
     add.seeds()
     add.digits()
-    add.one("channels", options.whole(1), "N", "of both convolutions")
+    add.one("channels", options.whole(1), "N", "channels of each convolution")
     add.training()
     add.one("timed", options.whole(1), "N", "steps timed with dropout, and without")
     add.output("variants.png")
