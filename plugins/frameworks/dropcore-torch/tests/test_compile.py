@@ -16,6 +16,7 @@ from torch.utils.checkpoint import checkpoint
 
 import dropcore
 
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # its own import
 STREAM = dropcore.Stream(8)
 RULES = [
     ("standard", {}),

@@ -217,6 +217,23 @@ def test_a_checkpoint_computes_again_after_the_block(reentrant):
     assert all(map(torch.equal, *gradients))
 
 
+@pytest.mark.filterwarnings(OF_JIT)
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+def test_a_block_that_places_nothing_leaves_later_graphs_whole(backend):
+    torch._dynamo.reset()
+    with distributed.global_mask(DRAW):
+        functional.dropout(torch.ones(4), 0.5, True)
+    x = values((6, 4))
+    step = torch.compile(
+        lambda x, draw: functional.dropout(x, 0.5, True, rng=draw), backend=backend, fullgraph=True
+    )
+    for index in range(4):
+        draw = dropcore.Stream(42).at(index)
+        assert torch.equal(step(x, draw), functional.dropout(x, 0.5, True, rng=draw))
+    layer = Dropout(0.5, rng=DRAW)
+    assert torch.equal(torch.compile(layer, backend=backend, fullgraph=True)(x), layer(x))
+
+
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
 def test_compiled():
     torch._dynamo.reset()

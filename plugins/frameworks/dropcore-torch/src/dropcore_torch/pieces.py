@@ -50,6 +50,8 @@ def situation_of(x: Any, source: Source | Traced) -> Situation | None:
     A DTensor knows it. All ranks must have the same draw, which outside of a block is sure of a
     Draw alone.
     """
+    if is_dynamo_compiling() and not may_be_part(x, source):
+        return None  # the seed cannot be read in a graph
     found = situation.current()
     if is_dtensor(x):
         return Situation() if found is None and source.index is not None else found
