@@ -1,7 +1,7 @@
-"""Arrays that are not in C order, beside a copy of the same arrays.
+"""Arrays that are not in C order, compared with a copy of the same arrays.
 
-`out` has the strides of x. Where x is dense in another order of its axes, the kernels work in the
-order of memory and nothing is copied. Where x has gaps, it is copied, and so is the result.
+`out` has the strides of x. If x is dense with its axes in another order, the kernels work in memory
+order and nothing is copied. If x has gaps, x is copied before the kernel, and the result after it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cases import COPYTO, Array, Buffers, Row
 class Layout:
     """A view of an array in C order."""
 
-    shape: tuple[int, ...]  # of the array
+    shape: tuple[int, ...]  # of the array in C order
     view: Callable[[Array], Array]
 
 
@@ -38,7 +38,7 @@ OPERATIONS = {"forward": cases.forward, "backward from bits": cases.backward_fro
 
 
 def rows() -> Iterator[Row]:
-    """Layout by layout."""
+    """For each layout: the copy, then the operations."""
     for detail, layout in LAYOUTS.items():
         n = layout.view(np.empty(layout.shape, bool)).size
         yield Row("layouts", COPYTO, n, detail=detail, always=True)
@@ -48,7 +48,7 @@ def rows() -> Iterator[Row]:
 
 @lru_cache(maxsize=1)
 def laid_out(detail: str) -> Buffers:
-    """Lay x and y out as the views; the rows of one layout share them."""
+    """Buffers whose x and y have a layout; all rows of that layout use the same buffers."""
     layout = LAYOUTS[detail]
     b = Buffers(layout.shape)
     b.x, b.y = layout.view(b.x), layout.view(b.y)
@@ -57,6 +57,6 @@ def laid_out(detail: str) -> Buffers:
 
 @pytest.mark.parametrize("row", list(rows()), ids=str)
 def bench(row: Row, timed) -> None:
-    """One operation on warm arrays."""
+    """Time one operation; the arrays are already in the cache, if they fit."""
     b = laid_out(row.detail)
     timed(row, cases.copyto(b) if row.name == COPYTO else OPERATIONS[row.name](b, row.p))

@@ -1,4 +1,4 @@
-"""Forward and backward beside libxsmm's, where its shared library is named (see `libxsmm.py`)."""
+"""Forward and backward, compared with libxsmm if its shared library is set (see `libxsmm.py`)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OWN = {"forward": cases.forward, "backward from bits": cases.backward_from_bits}
 
 
 def rows() -> Iterator[Row]:
-    """Dtype by dtype, size by size: the roof line, then ours and theirs."""
+    """For each dtype and size: the copy as the limit, then dropcore and libxsmm."""
     for dtype in COMPARED:
         for n in SIZES:
             yield Row("libxsmm", COPYTO, n, dtype)
@@ -31,7 +31,7 @@ def rows() -> Iterator[Row]:
 
 @cache
 def library() -> libxsmm.Library:
-    """Loaded once; without it there are no rows."""
+    """The shared library, loaded once; the benchmark is skipped without it."""
     if not os.environ.get(libxsmm.VARIABLE):
         pytest.skip(f"{libxsmm.VARIABLE} names no shared library")
     return libxsmm.Library(dispatch.isa)
@@ -39,7 +39,7 @@ def library() -> libxsmm.Library:
 
 @pytest.mark.parametrize("row", list(rows()), ids=str)
 def bench(row: Row, timed, buffers) -> None:
-    """The same buffers for both; each has bits of its own."""
+    """Both libraries use the same x and y; each has its own bits."""
     theirs = library()
     b = buffers(row.n, row.dtype)
     bits = np.zeros(row.n // 8, np.uint8)

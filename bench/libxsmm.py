@@ -1,7 +1,9 @@
-"""Dropout as libxsmm compiles it at run time: a generator of its own, a bit for each decision.
+"""Dropout by kernels that libxsmm compiles at run time.
 
-libxsmm is in no package index. Build it (`make STATIC=0`), and name its shared library in the
-environment variable DROPCORE_BENCH_LIBXSMM. A call goes through ctypes, which takes about as long
+libxsmm has its own random generator, and stores one bit for each decision.
+
+libxsmm is in no package index. Build it (`make STATIC=0`), and set the environment variable
+DROPCORE_BENCH_LIBXSMM to the path of its shared library. A call through ctypes takes about as long
 as a call of dropcore from Python.
 """
 
@@ -17,12 +19,12 @@ import numpy.typing as npt
 Array = npt.NDArray[np.generic]
 
 VARIABLE = "DROPCORE_BENCH_LIBXSMM"
-TARGETS = {"v3": "hsw"}  # the best that the processor has, unless named here
+TARGETS = {"v3": "hsw"}  # for other instruction sets, libxsmm chooses the best of the processor
 
 COMPARED = ("float32", "bfloat16")
 THEIRS = {"forward": "libxsmm's forward", "backward from bits": "libxsmm's backward"}
 
-# Values of enumerations in libxsmm_typedefs.h.
+# Values of enumerations in libxsmm_typedefs.h:
 DROPOUT, DROPOUT_INV = 25, 26
 BIT_MASK = 1
 DATATYPES = {"float32": 1, "bfloat16": 2, "float16": 3}
@@ -36,7 +38,7 @@ class Shape(ctypes.Structure):
 
 
 class Arguments(ctypes.Structure):
-    """``libxsmm_meltw_unary_param``: primary and secondary pointers; no others are used."""
+    """``libxsmm_meltw_unary_param``; only the first two pointers of each field are used."""
 
     _fields_ = [
         ("op", ctypes.c_void_p * 4),
@@ -46,11 +48,11 @@ class Arguments(ctypes.Structure):
 
 
 class Library:
-    """The shared library, and the state of its generator."""
+    """The shared library of libxsmm, and the state of its random generator."""
 
     def __init__(self, isa: str) -> None:
         if isa in TARGETS:
-            os.environ["LIBXSMM_TARGET"] = TARGETS[isa]  # read when it is loaded
+            os.environ["LIBXSMM_TARGET"] = TARGETS[isa]  # libxsmm reads it when it is loaded
         self._library = ctypes.CDLL(os.environ[VARIABLE])
         self._library.libxsmm_init()
         self._library.libxsmm_rng_create_extstate.restype = ctypes.c_void_p
@@ -59,11 +61,11 @@ class Library:
         self._state = self._library.libxsmm_rng_create_extstate(ctypes.c_uint(1))
 
     def forward(self, x: Array, y: Array, bits: Array, p: float) -> Callable[[], None]:
-        """Y and the bits of x."""
+        """Return a call that computes y and the bits from x."""
         return self._call(DROPOUT, x, y, bits, p)
 
     def backward(self, dy: Array, dx: Array, bits: Array, p: float) -> Callable[[], None]:
-        """Dx of dy and the bits."""
+        """Return a call that computes dx from dy and the bits."""
         return self._call(DROPOUT_INV, dy, dx, bits, p)
 
     def _call(self, kind: int, x: Array, y: Array, bits: Array, p: float) -> Callable[[], None]:

@@ -1,11 +1,11 @@
 """Where non-temporal stores pay.
 
 Prints the time with non-temporal stores over the time with ordinary ones, alone and with a reader
-of y behind it. `DROPCORE_ISA` chooses the instruction set. Below 1, non-temporal stores are faster.
+of y after it. `DROPCORE_ISA` chooses the instruction set. Below 1, non-temporal stores are faster.
 
-The two kinds are measured in blocks of calls, and the first two calls of a block are not timed:
-a call with ordinary stores right after one with non-temporal stores would pay for the lines that
-those removed from the cache.
+The two kinds are measured in alternating blocks of calls. Non-temporal stores remove lines of y
+from the cache. The next call with ordinary stores must load these lines again, which takes longer.
+So the first two calls of each block are not timed.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ OPERATIONS = {
     "forward, p = 0.5": lambda b: cases.forward(b, 0.5),
     "backward": lambda b: cases.backward_from_bits(b, 0.1),
 }
-CALLS = 4  # timed, of a block
-TURNS = 3  # blocks of each kind, at least
+CALLS = 4  # timed calls in a block
+TURNS = 3  # least number of blocks of each kind
 
 
 def readers(b: Buffers) -> dict[str, Call]:
-    """What follows: nothing, or one more pass over y. bfloat16 is read as integers."""
+    """What runs after the call: nothing, or a pass over y. bfloat16 is read as integers."""
     y = b.y.view(np.uint16) if b.y.itemsize == 2 else b.y
     z, zero = np.ones_like(y), y.dtype.type(0)
     total = np.bitwise_or if y.itemsize == 2 else np.add
@@ -44,7 +44,7 @@ def readers(b: Buffers) -> dict[str, Call]:
 
 
 def block(call: Call, then: Call) -> Iterator[float]:
-    """Times of calls that follow two of the same kind."""
+    """Times of a block of calls, after two calls that are not timed."""
     for turn in range(2 + CALLS):
         began = time.perf_counter()
         call()
@@ -54,7 +54,7 @@ def block(call: Call, then: Call) -> Iterator[float]:
 
 
 def ratio(call: Call, then: Call, seconds: float) -> float:
-    """The least time with non-temporal stores over the least time with ordinary ones."""
+    """The least time with non-temporal stores, divided by the least time with ordinary stores."""
     best = dict.fromkeys(KINDS, float("inf"))
     until, turn = time.perf_counter() + seconds, 0
     while turn < TURNS or time.perf_counter() < until:

@@ -1,8 +1,8 @@
 """One training run on four engines: NumPy, ranks of PyTorch, and Dask workers, with the same masks.
 
-A perceptron with one hidden layer learns handwritten digits. Each step has a draw, and each engine
-makes its parts of that draw's mask. So all of them drop the same units in the same step, and their
-losses differ by the rounding of sums alone.
+A perceptron with one hidden layer learns handwritten digits. Each step has its own draw, and each
+process computes its part of the mask of that draw. So all engines drop the same units in each step,
+and only the rounding of sums makes their losses differ.
 """
 
 import tempfile
@@ -17,15 +17,15 @@ from sklearn.datasets import load_digits
 import dropcore
 
 P, STEPS, RATE = 0.5, 20, 0.5
-BATCH, HIDDEN, CLASSES = 120, 64, 10  # a batch is shared by 1, 2 or 4
+BATCH, HIDDEN, CLASSES = 120, 64, 10  # 1, 2 or 4 processes share a batch
 STREAM = dropcore.Stream(42, path=("hidden",))
 
 
 class Run(NamedTuple):
-    """What a run gives: a loss of each step, what it kept, and the weights at the end."""
+    """The results of a run: losses and decisions of each step, and the weights at the end."""
 
     losses: np.ndarray  # (STEPS,)
-    keep: np.ndarray  # (STEPS, BATCH, HIDDEN)
+    keep: np.ndarray  # (STEPS, BATCH, HIDDEN), True for kept units
     weights: list[np.ndarray]
 
 
@@ -33,14 +33,14 @@ all_digits = lru_cache(load_digits)
 
 
 def batch_of(step):
-    """Pixels and, one in each row, the label."""
+    """The pixels of a step's samples, and their labels as one-hot rows."""
     digits = all_digits()
     rows = np.random.default_rng([1, step]).permutation(len(digits.data))[:BATCH]
     return digits.data[rows] / 16, np.eye(CLASSES)[digits.target[rows]]
 
 
 def first_weights():
-    """The weights in which all runs begin."""
+    """The initial weights of all runs."""
     rng = np.random.default_rng(0)
     return [
         rng.normal(scale=0.2, size=(64, HIDDEN)),
@@ -52,7 +52,7 @@ def first_weights():
 
 
 def step_of(x, target, weights, drop):
-    """Loss, gradients and mask of a step, for arrays of NumPy and of Dask."""
+    """Loss, gradients and mask of one step, for NumPy arrays and Dask arrays."""
     hidden = np.tanh(x @ weights[0])
     dropped, mask = drop(hidden)
     scores = np.exp(dropped @ weights[1])
@@ -64,7 +64,7 @@ def step_of(x, target, weights, drop):
 
 
 def with_numpy():
-    """The run on one process."""
+    """The run in NumPy, on one process."""
     weights, losses, kept = first_weights(), [], []
     for step in range(STEPS):
 
@@ -79,7 +79,7 @@ def with_numpy():
 
 
 def with_dask(workers):
-    """The run on processes of Dask, with chunks that differ from step to step."""
+    """The run on Dask worker processes, with other chunks in each step."""
     import dask.array as da
     import dropcore_dask
     from distributed import Client, LocalCluster
@@ -97,7 +97,7 @@ def with_dask(workers):
                 return dropcore_dask.dropout(hidden, P, training=True, rng=STREAM.at(step))
 
             x, target = (da.from_array(each, chunks=(60 - step, -1)) for each in batch_of(step))
-            first = da.from_array(weights[0], chunks=(-1, 40))  # hidden units are cut, too
+            first = da.from_array(weights[0], chunks=(-1, 40))  # the hidden units are cut as well
             second = da.from_array(weights[1], chunks=(40, -1))
             loss, gradients, mask = step_of(x, target, [first, second], drop)
             loss, *gradients, keep = client.compute(
@@ -117,14 +117,14 @@ def with_torch(ranks):
     from torch.multiprocessing import spawn
 
     with tempfile.TemporaryDirectory() as folder:
-        spawn(train_rank, (ranks, folder), ranks)  # an error of one ends all
+        spawn(train_rank, (ranks, folder), ranks)  # an error in one process ends all
         parts = [np.load(Path(folder) / f"{rank}.npz") for rank in range(ranks)]
         keep = np.concatenate([part["keep"] for part in parts], axis=1)
         return Run(parts[0]["losses"], keep, [parts[0]["first"], parts[0]["second"]])
 
 
 def train_rank(rank, ranks, folder):
-    """What one process does: it has some samples of each batch, and all weights."""
+    """Train on one rank, which has a part of each batch and all weights."""
     import torch
     from torch import distributed as dist
     from torch.nn.parallel import DistributedDataParallel
@@ -146,19 +146,19 @@ def train_rank(rank, ranks, folder):
         scores, dropped = model(x, STREAM.at(step), ((BATCH, HIDDEN), (mine.start, 0)))
         loss = torch.nn.functional.cross_entropy(scores, target)
         optimizer.zero_grad()
-        loss.backward()  # gradients become their means over the ranks
+        loss.backward()  # DistributedDataParallel averages the gradients over the ranks
         optimizer.step()
         mean = loss.detach().clone()
         dist.all_reduce(mean)
         losses.append(mean.item() / ranks)
-        kept.append((dropped != 0).numpy())  # tanh(x) is 0 nowhere
+        kept.append((dropped != 0).numpy())  # a kept tanh(x) is never 0 here
     first, second = (each.detach().numpy().T for each in model.parameters())
     np.savez(f"{folder}/{rank}.npz", losses=losses, keep=kept, first=first, second=second)
     dist.destroy_process_group()
 
 
 def network():
-    """The same perceptron as a module, whose dropout takes draw and shard as arguments."""
+    """The same perceptron as a module; draw and shard are arguments of its forward."""
     import torch
     from dropcore_torch import distributed
     from torch import nn
@@ -190,7 +190,7 @@ RUNS = {
 
 
 def main():
-    """Run all, and print how they differ."""
+    """Run all engines, and print how each differs from NumPy."""
     expected = with_numpy()
     print(f"{'':18}first loss    last loss    largest difference    decisions that differ")
     for name, run in RUNS.items():

@@ -1,7 +1,7 @@
-"""A fuzz target: the functions of Python, with arguments of all kinds, right and wrong.
+"""A fuzz target: the Python functions, with valid and invalid arguments of all kinds.
 
-Whatever comes, a call gives what it promises or raises one of the documented errors, and then
-neither x nor out nor the stream has changed. A crash is what the sanitizer reports.
+For all arguments, a call returns a correct result or raises one of the documented errors. After an
+error, x, out and the stream are unchanged. The sanitizer reports invalid memory access as a crash.
 """
 
 import array
@@ -27,15 +27,15 @@ BASE = np.random.default_rng(1).normal(size=6000)
 SOURCES = [None, None, np.random.SeedSequence(4), np.random.default_rng(5), np.random.PCG64(6)]
 SOURCES += ["a", 1.5, True, np.random.RandomState(1)]
 DRAW = dropcore.Stream(1).at(0)
-SPARE = 16  # bytes before and behind what an array is cut from
+SPARE = 16  # bytes before and after each array, in the same memory
 
 
 class Sub(np.ndarray):
-    """A subclass of arrays."""
+    """A subclass of ndarray."""
 
 
 def shape(give):
-    """A shape of up to six axes, mostly short, some empty."""
+    """A shape of up to six axes. Most axes are short, and some are empty."""
     axes = give.ConsumeIntInRange(0, 6)
     most = 9 if give.ConsumeBool() else 3
     lengths = [give.ConsumeIntInRange(0, most) for _ in range(axes)]
@@ -47,7 +47,7 @@ def shape(give):
 
 
 def numbers(give, of, dtype):
-    """An array of a shape, lying in memory in one of many ways."""
+    """An array of shape `of`, with one of many memory layouts."""
     way = give.ConsumeIntInRange(0, 10)
     n = math.prod(of)
     size = np.dtype(dtype).itemsize
@@ -74,7 +74,7 @@ def numbers(give, of, dtype):
 
 
 def any_array(give, of=None):
-    """An array of any dtype; or what is none."""
+    """An array of any dtype, or an object that is not an array."""
     of = shape(give) if of is None else of
     kind = give.ConsumeIntInRange(0, 15)
     if kind == 15:
@@ -88,7 +88,7 @@ def any_array(give, of=None):
 
 
 def any_out(give, x):
-    """None, x itself, a part of its memory, or another array."""
+    """A value for out: None, x itself, a view of x, or another array."""
     way = give.ConsumeIntInRange(0, 6)
     if way < 2 or not isinstance(x, np.ndarray):
         return None
@@ -102,7 +102,7 @@ def any_out(give, x):
 
 
 def any_rng(give):
-    """A source of draws; or what is none."""
+    """A source of draws, or an object that is not one."""
     way = give.ConsumeIntInRange(0, 8)
     if way < 3:
         return dropcore.Stream(give.ConsumeIntInRange(0, 9))
@@ -114,14 +114,14 @@ def any_rng(give):
 
 
 def any_p(give):
-    """A rate; or what is none."""
+    """A probability, or a value that is not one."""
     if give.ConsumeBool():
         return give.PickValueInList(list(RATES))
     return give.ConsumeProbability()
 
 
 def axes(give):
-    """What may be passed for axes."""
+    """A value for an argument that takes axes."""
     some = [give.ConsumeIntInRange(-7, 7) for _ in range(give.ConsumeIntInRange(0, 4))]
     return give.PickValueInList([tuple(some), some, some[0] if some else (), None, "0", 1.0])
 
@@ -145,7 +145,7 @@ def options(give):
 
 
 def any_shard(give, lengths):
-    """None; a larger array and where a block of it begins, which may not fit; or what is none."""
+    """A value for shard: None, a valid shard, a shard that does not fit, or another object."""
     if give.ConsumeIntInRange(0, 3) or not isinstance(lengths, tuple):
         return None
     most = 2**63 if give.ConsumeIntInRange(0, 7) == 0 else 5
@@ -157,7 +157,7 @@ def any_shard(give, lengths):
 
 
 def dropout(give):
-    """The function, then all that its mask can do."""
+    """Call dropout, then a method of its mask."""
     x, rng = any_array(give), any_rng(give)
     out, p, named = any_out(give, x), any_p(give), options(give)
     arrays = [each for each in (x, out) if isinstance(each, np.ndarray)]
@@ -180,7 +180,7 @@ def dropout(give):
 
 
 def after(give, mask):
-    """What a mask can do, with arrays that may not fit."""
+    """Call a method of a mask, with arrays that may not fit."""
     dy = any_array(give, mask.shape if give.ConsumeBool() else None)
     way = give.ConsumeIntInRange(0, 4)
     try:
@@ -202,7 +202,7 @@ def after(give, mask):
 
 
 def keep_mask(give):
-    """Decisions alone."""
+    """Call keep_mask."""
     start = give.ConsumeIntInRange(-1, 2**63) if give.ConsumeBool() else 0
     of = give.PickValueInList([shape(give), give.ConsumeIntInRange(-2, 3000), [2**40, 2**40], "a"])
     packed, shard = give.ConsumeBool(), any_shard(give, of)
@@ -210,7 +210,7 @@ def keep_mask(give):
 
 
 def from_keep(give):
-    """A mask of decisions that are brought."""
+    """Make a mask of given decisions, then call one of its methods."""
     of = shape(give)
     keep = numbers(give, of, np.float64) > 0 if give.ConsumeBool() else any_array(give)
     whole = give.PickValueInList([None, of, shape(give)])
@@ -218,7 +218,7 @@ def from_keep(give):
 
 
 def any_buffer(give, n):
-    """What `dropcore.core` takes; or what it does not."""
+    """A buffer that `dropcore.core` accepts, or an object that it must refuse."""
     kind = give.ConsumeIntInRange(0, 9)
     if kind < 4:
         return np.ones(n, DTYPES[kind] if kind < 3 else np.uint16)
@@ -232,7 +232,7 @@ def any_buffer(give, n):
 
 
 def block(give, n):
-    """A block of n elements, or nearly; it may not fit; or what is none."""
+    """A shard of about n elements; its arguments may be invalid."""
     width = give.ConsumeIntInRange(1, 9)
     lengths = (n // width, width) if give.ConsumeBool() else (n,)
     whole, offsets = any_shard(give, lengths) or (lengths, (0,) * len(lengths))
@@ -240,7 +240,7 @@ def block(give, n):
 
 
 def buffers(give):
-    """The core over buffers."""
+    """Call a function of `dropcore.core`."""
     n = give.ConsumeIntInRange(0, 300)
     x = any_buffer(give, n)
     y = x if give.ConsumeBool() else any_buffer(give, n)
@@ -273,7 +273,7 @@ TARGETS = (dropout, dropout, dropout, keep_mask, from_keep, buffers, buffers)
 
 
 def one(data):
-    """Run one of them."""
+    """Run one target; atheris calls this function with each input."""
     give = atheris.FuzzedDataProvider(data)
     with np.errstate(all="ignore"):
         try:

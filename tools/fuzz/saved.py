@@ -1,7 +1,7 @@
-"""A fuzz target: texts, states, records and pickles that were saved and then broken.
+"""A fuzz target: saved texts, states, records and pickles, with random changes.
 
-What is read is refused with a documented error, or it says what was saved and can be used. A crash
-is what the sanitizer reports.
+A changed input is refused with a documented error, or it gives an object that agrees with the input
+and can be used. The sanitizer reports invalid memory access as a crash.
 """
 
 import copy
@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 from unplanned_variants import Half, Noise, Scaled
 
 REFUSED = (TypeError, ValueError, OverflowError)
-MOST = 10**5  # elements of an array that is made to use a mask
+MOST = 10**5  # largest number of elements of an array that is made to use a mask
 X = np.ones((3, 4))
 DRAW = Stream(1).at(2**40)
 STREAM = Stream(5, ("a", 3))
@@ -36,7 +36,7 @@ BITS = np.zeros(2, np.uint8)
 
 
 def masks():
-    """Masks of every kind of variant, of training and of inference."""
+    """Masks of every kind of variant, in training and in inference."""
     for variant in ("standard", "alpha", Half(), Noise(), Scaled()):
         yield dropcore.dropout(X, 0.5, training=True, rng=DRAW, variant=variant)[1]
     yield dropcore.dropout(X, 0.5, training=True, rng=DRAW, shared_axes=(1,))[1]
@@ -56,7 +56,7 @@ SMALL += ["standard", "alpha", [], {}, [0], [3, 4], [2**40, 2**40], {"a": 1}, "\
 
 
 def spliced(give, whole, some):
-    """A text or bytes with a few parts replaced, by `some(give)` or by a part of the whole."""
+    """Replace a few parts of a text or of bytes, by `some(give)` or by another part of it."""
     for _ in range(give.ConsumeIntInRange(1, 3)):
         at = give.ConsumeIntInRange(0, len(whole))
         length = give.ConsumeIntInRange(0, 9)
@@ -77,7 +77,7 @@ def some_bytes(give):
 
 
 def places(value, path=()):
-    """The path to each value within a value of JSON."""
+    """The path to each value inside a JSON value."""
     yield path
     inner = enumerate(value) if isinstance(value, list) else ()
     for key, each in value.items() if isinstance(value, dict) else inner:
@@ -85,7 +85,7 @@ def places(value, path=()):
 
 
 def some_value(give):
-    """A value of JSON."""
+    """A JSON value."""
     if give.ConsumeIntInRange(0, 3):
         return copy.deepcopy(give.PickValueInList(list(SMALL)))
     return give.PickValueInList([
@@ -94,7 +94,7 @@ def some_value(give):
 
 
 def changed(give, value):
-    """A copy with some values replaced, left out or added."""
+    """A copy of a JSON value, with some values replaced, removed or added."""
     value = copy.deepcopy(value)
     for _ in range(give.ConsumeIntInRange(1, 3)):
         paths = list(places(value))
@@ -115,7 +115,7 @@ def changed(give, value):
 
 
 def broken(give, goods):
-    """A value of JSON that was saved, then changed as a value or as a text."""
+    """One of the valid JSON values, changed as a value or as a text."""
     good = goods[give.ConsumeIntInRange(0, len(goods) - 1)]
     if give.ConsumeBool():
         return changed(give, good)
@@ -129,7 +129,7 @@ def broken(give, goods):
 
 
 def text(give):
-    """A text is a draw in one form alone."""
+    """Each draw has exactly one text: a text that is parsed is printed unchanged."""
     good = give.PickValueInList(list(TEXTS))
     written = spliced(give, good, some_text)
     try:
@@ -139,7 +139,7 @@ def text(give):
 
 
 def state(give):
-    """A state makes its stream; refused, it changes none."""
+    """A state is accepted and gives its stream, or it is refused and changes no stream."""
     value, held = broken(give, STATES), Stream(3, ("held",))
     before = held.state
     try:
@@ -157,7 +157,7 @@ def state(give):
 
 
 def record(give):
-    """A record makes its mask."""
+    """A record is refused, or gives its mask."""
     value = broken(give, RECORDS)
     try:
         mask = Mask.from_record(value)
@@ -169,12 +169,12 @@ def record(give):
 
 
 class Unpickler(pickle.Unpickler):
-    """Finds what a good pickle names, and nothing else: what is broken calls nothing else."""
+    """Loads only the names of valid pickles, so a changed pickle cannot call anything else."""
 
-    found = None  # names, while good pickles are read
+    found = None  # the names in a pickle, while valid pickles are read
 
     def find_class(self, module, name):
-        """Return what is named."""
+        """Return the named object, if a valid pickle has that name."""
         if Unpickler.found is not None:
             Unpickler.found.add((module, name))
         elif (module, name) not in NAMES:
@@ -183,7 +183,7 @@ class Unpickler(pickle.Unpickler):
 
 
 def pickles():
-    """Pickles that hold nothing of NumPy's: the state of a dtype, if broken, crashes NumPy."""
+    """Pickles without NumPy objects, because a changed state of a dtype crashes NumPy itself."""
     for thing in (DRAW, STREAM, Dropout(0.5, rng=3), *MASKS):
         for protocol in range(2, 6):
             Unpickler.found, whole = set(), pickle.dumps(thing, protocol)
@@ -201,12 +201,12 @@ for whole, names in pickles():
 
 
 def unpickle(give):
-    """Broken bytes are refused somehow, or make something that can be used."""
+    """Changed bytes raise any exception, or give an object that can be used."""
     whole = PICKLES[give.ConsumeIntInRange(0, len(PICKLES) - 1)]
     try:
         made = Unpickler(io.BytesIO(spliced(give, whole, some_bytes))).load()
     except Exception:
-        return  # of any kind: the bytes may call a good function with anything
+        return  # of any type: the bytes may call a known function with any arguments
     use(made)
 
 
@@ -224,7 +224,7 @@ ARGUMENTS = [
 
 
 def rebuild(give):
-    """What a pickle of a mask calls, with anything."""
+    """Call the function that a pickle of a mask calls, with any arguments."""
     arguments = [list(some)[give.ConsumeIntInRange(0, len(some) - 1)] for some in ARGUMENTS]
     try:
         mask = _rebuild(*arguments)
@@ -232,12 +232,12 @@ def rebuild(give):
         return
     assert isinstance(mask, Mask)
     if mask.training and mask.draw is not None:
-        assert mask.draw == DRAW  # and not what lay in memory
+        assert mask.draw == DRAW  # not uninitialised memory
     use(mask)
 
 
 def ones(shape):
-    """An array of a mask's shape, if that is not too large."""
+    """An array of ones, of at most MOST elements."""
     if math.prod(shape) > MOST:
         raise MemoryError
     return np.ones(shape)
@@ -257,7 +257,7 @@ USES = (
 
 
 def use(thing):
-    """Whatever it is now; any exception is an answer."""
+    """Apply all USES to an object; every exception is accepted, a crash is not."""
     for work in USES:
         with suppress(Exception):
             work(thing)
@@ -267,7 +267,7 @@ TARGETS = (text, state, state, record, record, unpickle, unpickle, rebuild)
 
 
 def one(data):
-    """Run one of them."""
+    """Run one target; atheris calls this function with each input."""
     give = atheris.FuzzedDataProvider(data)
     with np.errstate(all="ignore"):
         TARGETS[give.ConsumeIntInRange(0, len(TARGETS) - 1)](give)

@@ -1,8 +1,8 @@
-"""A fuzz target: the functions of C, with arguments that their contract allows.
+"""A fuzz target: the C functions, with arguments that their contract allows.
 
-Each array is as long as it has to be and no longer, so the sanitizer sees what is read or written
-past it. What one way computes, another must compute too: decisions made and used at once, and
-decisions made first, in two pieces.
+Each array has exactly the necessary length, so the sanitizer finds reads and writes past its end.
+Two ways to compute a result must agree: decisions that are computed and used in one call, and
+decisions that are computed first, or in two pieces.
 """
 
 import ctypes
@@ -35,17 +35,17 @@ BASE[::97], BASE[::89], BASE[::83] = np.inf, np.nan, -np.inf
 
 
 def bytes_for(bits):
-    """How many bytes hold so many bits."""
+    """The number of bytes for a number of bits."""
     return (bits + 7) // 8
 
 
 def same(a, b):
-    """The same bytes."""
+    """Whether two arrays have the same bytes."""
     return a.tobytes() == b.tobytes()
 
 
 class Case:
-    """A draw, a rate, a place and an array."""
+    """The arguments of most functions: a draw, p, the place of the first element, and an array."""
 
     def __init__(self, give):
         self.name = give.PickValueInList(list(DTYPES))
@@ -64,25 +64,25 @@ class Case:
         nontemporal.set_nontemporal_from(0 if give.ConsumeBool() else 2**40)
 
     def array(self, give):
-        """An array that begins at any element of a line, and ends where its memory does."""
+        """An array that begins anywhere in a cache line, and ends at the end of its memory."""
         skip = give.ConsumeIntInRange(0, 16)
         memory = np.empty(self.n + skip, self.dtype)
         memory[skip:] = BASE[: self.n].astype(self.dtype)
         return memory[skip:]
 
     def call(self, function, *arguments):
-        """A function of this dtype."""
+        """Call the function of this case's dtype."""
         getattr(TABLE, f"{function}_{self.name}")(*arguments)
 
     def decisions(self, start, n):
-        """Packed decisions."""
+        """Packed decisions for `n` elements from `start` on."""
         bits = np.empty(bytes_for(n), np.uint8)
         TABLE.keep_bits(self.draw, self.p, start, n, address(bits))
         return bits
 
 
 def forward(give):
-    """Decisions made and used at once, and the same by bits."""
+    """One call that decides and computes gives the same as decisions followed by their use."""
     case = Case(give)
     n, x, y, z = case.n, case.x, case.array(give), case.array(give)
     bits = np.empty(bytes_for(n), np.uint8) if give.ConsumeBool() else None
@@ -105,7 +105,7 @@ def forward(give):
 
 
 def pieces(give):
-    """Decisions in two pieces are those of the whole."""
+    """Decisions in two pieces equal the decisions in one piece."""
     case = Case(give)
     whole = np.unpackbits(case.decisions(case.start, case.n), count=case.n, bitorder="little")
     cut = give.ConsumeIntInRange(0, case.n)
@@ -115,7 +115,7 @@ def pieces(give):
 
 
 def shared(give):
-    """Decisions that hold for several elements, by bits from any place on."""
+    """Decisions that several elements share equal repeated decisions; the bits begin anywhere."""
     case = Case(give)
     first = give.ConsumeIntInRange(0, 70)
     times = give.ConsumeIntInRange(1, max(1, case.n))
@@ -133,7 +133,7 @@ def shared(give):
 
 
 def layouts(give):
-    """Decisions that lie over memory in any order of the axes."""
+    """Decisions are applied to the right elements for every memory order of the axes."""
     case = Case(give)
     lengths = [give.ConsumeIntInRange(1, 40) for _ in range(give.ConsumeIntInRange(1, 4))]
     while np.prod(lengths) > max(case.n, 1):
@@ -168,7 +168,7 @@ def layouts(give):
 
 
 def words(give):
-    """Raw words in two pieces."""
+    """Raw words in two pieces equal the words in one piece."""
     case = Case(give)
     n = case.n // 8
     whole, start = np.empty(n, np.uint64), min(case.start, 2**63 - n)
@@ -181,7 +181,7 @@ def words(give):
 
 
 def shards(give):
-    """A block of a larger array, from any of its elements on, is cut from the whole mask."""
+    """The decisions of a block equal those that are cut from the whole mask."""
     case = Case(give)
     whole, offset, length = [], [], []
     for _ in range(give.ConsumeIntInRange(0, 4)):
@@ -224,7 +224,7 @@ def shards(give):
 
 
 def paths(give):
-    """A path of C leads where that of Python does."""
+    """The C functions for paths give the same draw as a Stream with that path."""
     path, draw = KeyPath(), Draw()
     index, at = give.ConsumeIntInRange(0, 2**64 - 1), ctypes.byref(path)
     seed = give.ConsumeIntInRange(0, 2**64 - 1)
@@ -253,7 +253,7 @@ TARGETS = (forward, forward, pieces, shared, shared, layouts, words, shards, sha
 
 
 def one(data):
-    """Run one of them."""
+    """Run one target; atheris calls this function with each input."""
     give = atheris.FuzzedDataProvider(data)
     with np.errstate(all="ignore"):
         TARGETS[give.ConsumeIntInRange(0, len(TARGETS) - 1)](give)

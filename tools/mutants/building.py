@@ -1,7 +1,8 @@
-"""Where faults are planted: a copy of the working tree, built and installed.
+"""The copy of the working tree in which faults are planted: build, install and restore it.
 
 One build directory is built incrementally, and installed into the environment that runs this file.
-What came out is kept. So it is built once, and each fault is built alone.
+The state without a fault is kept. So the whole tree is built once. Each fault then needs only an
+incremental build, and is undone by restoring the kept state.
 """
 
 import json
@@ -22,16 +23,16 @@ SITE = Path(sysconfig.get_path("platlib"))
 
 
 class BadRow(Exception):
-    """A row of the list that cannot be planted."""
+    """A row of the list whose fault cannot be planted."""
 
 
 def loaded(path):
-    """What a file of JSON holds; nothing if it is not there."""
+    """The content of a JSON file; empty if there is no such file."""
     return json.loads(path.read_text("utf-8")) if path.is_file() else {}
 
 
 def save(path, value):
-    """Write a file of JSON."""
+    """Write a JSON file."""
     path.write_text(json.dumps(value, indent=1), "utf-8")
 
 
@@ -39,7 +40,7 @@ def save(path, value):
 
 
 def copy_tree():
-    """Bring the copy of the working tree up to date; returns the names of what changed in it."""
+    """Bring the copy of the working tree up to date; return the names of the changed files."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=True,
@@ -52,7 +53,7 @@ def copy_tree():
     for name in names:
         copy, content = TREE / name, (ROOT / name).read_bytes()
         if name == "src/dropcore/meson.build":
-            content = content.replace(b"'-O3'", b"'-O1'")  # in half the time, no slower tests
+            content = content.replace(b"'-O3'", b"'-O1'")  # halves the build time, no slower tests
         if not copy.is_file() or copy.read_bytes() != content:
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(content)
@@ -61,7 +62,7 @@ def copy_tree():
 
 
 def part_of(name):
-    """Which package a file belongs to: "core", a plugin's folder, or None."""
+    """The package of a file: "core", a plugin's folder, or None."""
     found = re.match(r"plugins/\w+/dropcore-\w+(?=/)", name)
     if found:
         return found.group()
@@ -72,7 +73,7 @@ def part_of(name):
 
 
 def command(arguments, **options):
-    """Run a command; raise BadRow with what it said, if it fails."""
+    """Run a command; if it fails, raise BadRow with the end of its output."""
     done = subprocess.run(list(map(str, arguments)), capture_output=True, text=True, **options)
     if done.returncode:
         said = (done.stdout + done.stderr).strip()
@@ -81,7 +82,7 @@ def command(arguments, **options):
 
 @cache
 def default_isa():
-    """The instruction set that is used here."""
+    """The instruction set that dropcore chooses on this machine."""
     code = "from dropcore._core import dispatch; print(dispatch.isa)"
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True
@@ -89,7 +90,7 @@ def default_isa():
 
 
 def build_whole(wanted, changed):
-    """Build those of the wanted packages that changed since they were built; keep what came out."""
+    """Build the wanted packages that changed since their last build; keep the result."""
     stale = {*loaded(STALE), *changed}
     save(STALE, sorted(stale))
     now = {part for part in stale if part == "core" or part in wanted}
@@ -100,21 +101,21 @@ def build_whole(wanted, changed):
 
 
 def undo():
-    """Put back what was there before a fault was planted, which is quicker than to build it."""
+    """Restore the kept state, without a fault. This is faster than a build."""
     for place, kept in kept_places():
         if kept.is_dir():
             bring(kept, place)
 
 
 def kept_places():
-    """Each folder that is built or installed, and where its state without a fault is kept."""
+    """Each built or installed folder, and the folder that keeps its state without a fault."""
     yield BUILD, KEPT / "build"
     for place in SITE.glob("dropcore*"):
         yield place, KEPT / place.name
 
 
 def bring(source, target):
-    """Make a folder as another, with the times by which ninja sees what is up to date."""
+    """Copy changed files to `target`, with their times: ninja compares times to find changes."""
     names = {name: (source / name).stat() for name in files_in(source)}
     for name in files_in(target) - names.keys():
         (target / name).unlink()
@@ -127,7 +128,7 @@ def bring(source, target):
 
 
 def files_in(folder):
-    """Names of the files below a folder, without those that Python makes again by itself."""
+    """Names of the files below a folder, without the bytecode caches of Python."""
     paths = (path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)) for path in paths if "__pycache__" not in path.parts}
 

@@ -1,5 +1,5 @@
-# The checks of one argument of an exported function, or of two. A check that fails prints a line:
-# the function, the argument, its value and what is accepted.
+# Checks of the arguments of exported functions. Each looks at one argument, or at two. A check that
+# fails prints one line with the function, the argument, its value and the accepted values.
 
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint64_t
@@ -45,7 +45,7 @@ cdef inline bint needed(
 cdef inline bint probability(const char* f, double p) noexcept nogil:
     if 0 <= p <= 1:
         return True
-    if p != p:  # of either sign
+    if p != p:  # nan of either sign
         fprintf(stderr, "dropcore: %s: p must be in [0, 1], not nan\n", f)
     else:
         fprintf(stderr, "dropcore: %s: p must be in [0, 1], not %g\n", f, p)
@@ -90,7 +90,8 @@ cdef inline bint reaches(
     return False
 
 
-# What `layout_of` and `shard_of` refuse is all zeros, which no layout and no shard is.
+# If `layout_of` or `shard_of` refuses its arguments, the structure is all zeros. No valid layout
+# and no valid shard is all zeros.
 
 cdef inline bint layout_was_made(const char* f, const dropcore_layout* layout) noexcept nogil:
     if layout.loops or layout.steps:

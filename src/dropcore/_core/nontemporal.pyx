@@ -1,17 +1,17 @@
-# From which size on a kernel uses non-temporal stores.
+# The threshold: the size of x and y together from which a kernel uses non-temporal stores.
 #
-# A. While x and y stay in the cache, ordinary stores are better: the next reader of y finds it
-#    there. Past the cache, non-temporal stores are better: a line of y is not read before it is
-#    written. The size is that from which dropout followed by a sum or a maximum of y takes less
-#    time with them. Dropout alone would gain from a smaller size.
-# B. On AMD a few cores, a complex, share one cache, and one core can use all of it. The size is
-#    three quarters of it. There one thread saturates the memory, so up to twice that the ordinary
-#    stores of several threads are faster.
-# C. Elsewhere the last-level cache is spread over a mesh. The system states the size for the whole
-#    socket, up to 300 MiB, and the size is 32 MiB at most. An AMD system that states more than any
-#    complex has is a virtual machine that adds up several.
+# A. If x and y fit the cache, ordinary stores are faster, because the next reader of y finds y in
+#    the cache. If they do not fit, non-temporal stores are faster, because no line of y is read
+#    before it is written. The threshold is chosen for dropout followed by a sum or a maximum of y.
+#    For dropout alone, a smaller threshold would be faster.
+# B. On AMD the cores of a complex share one cache, and one core can use all of it. The threshold is
+#    three quarters of this cache. One thread already saturates the memory there. So for several
+#    threads ordinary stores are faster up to twice the threshold.
+# C. Elsewhere the last-level cache is spread over a mesh. The system states its size for the whole
+#    socket, up to 300 MiB, so the threshold is limited to 32 MiB. The same limit holds if an AMD
+#    system states more than any complex has: it is a virtual machine that adds up several caches.
 #
-# bench/nontemporal.py measures it.
+# bench/nontemporal.py measures where the threshold lies.
 
 import os
 
@@ -31,7 +31,7 @@ NEVER = PY_SSIZE_T_MAX
 
 
 def default_from(Py_ssize_t cache, bint amd):
-    """Return from how many bytes on, of x and y together, non-temporal stores are used.
+    """Return the threshold for a processor: a number of bytes of x and y together.
 
     `cache` is the size of the last-level cache as the system states it, or 0.
     """
@@ -64,16 +64,14 @@ if not dispatch.has_nontemporal:
 
 
 def get_nontemporal_from():
-    """Return from how many bytes on, of x and y together, they are used; None stands for never."""
+    """Return the threshold, in bytes of x and y together; None if such stores are never used."""
     return None if nontemporal_from == NEVER else nontemporal_from
 
 
 def set_nontemporal_from(Py_ssize_t nbytes):
-    """Set from how many bytes on, of x and y together, a kernel uses non-temporal stores.
+    """Set the threshold, in bytes of x and y together, and return the old one.
 
-    Returns the old number.
-
-    For tests and measurements: the bits are the same for any number.
+    For tests and measurements. The results are the same for any threshold.
     """
     global nontemporal_from
     before = nontemporal_from

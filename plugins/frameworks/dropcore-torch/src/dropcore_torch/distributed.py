@@ -1,8 +1,8 @@
-"""Training on several ranks: one mask for all of them, or one for each, by choice.
+"""Training on several ranks: one mask for all ranks together, or a separate mask for each.
 
 A decision depends only on the place of its element in the whole tensor. So a rank that knows the
-place of its part makes its part of the mask, and no rank sends anything. A DTensor knows the place;
-of a plain tensor, as `DistributedDataParallel` and FSDP have it, the caller says it.
+place of its part computes its part of the mask, and no rank sends anything. A DTensor knows its
+place. For a plain tensor, as in `DistributedDataParallel` and FSDP, the caller states the place.
 """
 
 from __future__ import annotations
@@ -28,44 +28,45 @@ Axes = Mapping[int, tuple[int, Where]]
 
 
 def global_mask(draw: dropcore.Draw, axes: Axes | None = None) -> AbstractContextManager[None]:
-    """Let all ranks make their parts of the same masks, in a ``with`` block.
+    """Let all ranks compute their parts of the same masks, in a ``with`` block.
 
-    In the block all modules and functions of this package take their draws from `draw`, call
-    after call. Ranks that make the same calls get the same masks, as does one process that has
-    the whole. A DTensor gets its part of the mask by its placements; a plain tensor gets the part
-    that `axes` says.
+    In the block all modules and functions of this package derive their draws from `draw`, in the
+    order of the calls. Ranks that make the same calls get parts of the same masks. One process
+    that has the whole tensor gets these masks, too. A DTensor gets the part that its placements
+    state; a plain tensor gets the part that `axes` states.
 
     Parameters
     ----------
     draw : Draw
         The same on all ranks, and another one for each step: ``stream.at(step)``.
     axes : dict of int to (int, where), optional
-        Of each axis that is cut: the length of the whole, and where this rank's part is. `where`
-        is the offset of a block; or a range, or a list of ranges, in the order of the elements.
-        ``{0: (64, 16)}`` is samples 16 and following of a batch of 64. For a DTensor, it says the
-        same of the DTensor as a whole. It holds for every tensor that is dropped in the block;
-        `cut` says it of some.
+        For each axis that is cut: the length of the whole, and the places of this rank's part.
+        `where` is the offset of a block, or a range, or a list of ranges in the order of the
+        elements. ``{0: (64, 16)}`` means: samples from number 16 on, of a batch of 64. For a
+        DTensor, the places are those of the whole DTensor in a still larger tensor. `axes` holds
+        for every dropout call in the block; `cut` changes it for some calls.
 
     Returns
     -------
     context manager
-        It seeds PyTorch's generator of the CPU by `draw`, and puts its state back at the end. It
-        holds for all threads of the process.
+        On entry PyTorch's CPU generator is seeded from `draw`; at the end its state is restored.
+        The block holds for all threads of the process.
 
     Raises
     ------
     TypeError, ValueError
-        If `draw` is not a Draw, or `axes` not of that form. In the block, if a tensor does not
-        have such an axis, or has another number of elements there.
+        If `draw` is not a Draw, or `axes` does not have that form. In the block, if a tensor has no
+        such axis, or the number of its elements there does not fit `where`.
     RuntimeError
         In the block, if ``torch.manual_seed`` was called there.
     NotImplementedError
-        In the block, for what has no mask of many ranks: attention of DTensors, torch.func.
+        In the block, for functions that cannot use one mask on many ranks: attention of DTensors,
+        and torch.func.
 
     Notes
     -----
-    Ranks must make the same random calls on the CPU in the block, in the same order. A checkpoint
-    may compute again after the block: it gets the same masks, and the same places.
+    In the block, all ranks must make the same random calls on the CPU, in the same order. A
+    checkpoint may compute again after the block: its calls get the same masks and places.
 
     Examples
     --------
@@ -85,25 +86,25 @@ def global_mask(draw: dropcore.Draw, axes: Axes | None = None) -> AbstractContex
 
 
 def rank_masks(draw: dropcore.Draw, rank: int | None = None) -> AbstractContextManager[None]:
-    """Let each rank drop by itself, in a ``with`` block: another mask on each.
+    """Give each rank its own masks, in a ``with`` block.
 
     Parameters
     ----------
     draw : Draw
         The same on all ranks, and another one for each step: ``stream.at(step)``.
     rank : int, optional
-        By default that of the process, in its default group.
+        By default, the rank of the process in its default group.
 
     Returns
     -------
     context manager
-        As that of `global_mask`.
+        As for `global_mask`.
 
     Raises
     ------
     TypeError, ValueError
-        If `draw` is not a Draw, or `rank` is no integer >= 0. In the block, for a DTensor that is
-        replicated, whose copies would differ.
+        If `draw` is not a Draw, or `rank` is not an integer >= 0. In the block, for a replicated
+        DTensor, because its copies would differ.
 
     Examples
     --------
@@ -135,26 +136,26 @@ def _block(draw: dropcore.Draw, name: str, of: Situation) -> AbstractContextMana
 
 
 def cut(axes: Mapping[int, tuple[int, Where] | None]) -> AbstractContextManager[None]:
-    """Say of some calls how their tensors are cut, within `global_mask`.
+    """Change `axes` for some calls in a `global_mask` block.
 
-    Attention whose heads are spread over ranks is cut along the heads, while all other layers of
-    the model have the sequence there.
+    An example is attention whose heads are spread over the ranks. Its tensors are cut along the
+    axis of the heads, while the tensors of all other layers are cut along the sequence.
 
     Parameters
     ----------
     axes : dict of int to (int, where) or None
-        As of `global_mask`; they are added to its own, and replace those of the same axis. None:
-        the axis is not cut here.
+        As for `global_mask`. These axes are added to those of `global_mask`; for an axis that is in
+        both, this value holds. None: the axis is not cut here.
 
     Returns
     -------
     context manager
-        Outside of `global_mask` it changes nothing, so a model may have it in its code.
+        Outside of `global_mask` it has no effect, so the code of a model may always use it.
 
     Raises
     ------
     TypeError, ValueError
-        As of `global_mask`.
+        As for `global_mask`.
 
     Examples
     --------
@@ -183,39 +184,41 @@ def dropout(
     variant: str | dropcore.Variant = "standard",
     **options: Any,
 ) -> Tensor:
-    """Drop elements of what a rank has of a tensor, by the mask of the whole.
+    """Apply dropout to the part of a tensor that a rank has, with the mask of the whole.
 
     Parameters
     ----------
     input : torch.Tensor
-        A DTensor on the CPU, of any placements; a plain tensor, which is the whole or what
-        `shard` says. Partial placements are reduced first.
+        A DTensor on the CPU, of any placements; or a plain tensor, which is the whole, or the part
+        that `shard` states. Partial placements are reduced first.
     p, training, inplace
-        As of `functional.dropout`.
+        As for `functional.dropout`.
     rng : Draw
         The same on all ranks.
     shard : (global_shape, offsets), optional
-        Where `input` lies in the whole. An offset may be a range or a list of ranges instead, as
-        for `global_mask`. Of a DTensor, where it lies as a whole.
+        Where `input` lies in the whole. Instead of an offset, a range or a list of ranges is
+        accepted, as for `global_mask`. For a DTensor: where the whole DTensor lies.
     variant : str or dropcore.Variant, default: "standard"
         Any planned or deciding variant.
     **options
-        The variant's own.
+        Options of the variant.
 
     Returns
     -------
     torch.Tensor
-        As `functional.dropout`; a DTensor of `input`'s placements.
+        As `functional.dropout` returns. For a DTensor, a DTensor of the same placements, except
+        that Partial has become Replicate.
 
     Raises
     ------
     TypeError, ValueError, LookupError
-        If `rng` is not a Draw, `shard` does not fit, or as `functional.dropout` raises.
+        If `rng` is not a Draw, if `shard` does not fit, and for all reasons of
+        `functional.dropout`.
 
     Notes
     -----
-    Nothing is kept for the backward pass but the draw and the places: the world may have another
-    size by then.
+    For the backward pass only the draw and the places are saved, so the number of ranks may change
+    before it.
 
     Examples
     --------

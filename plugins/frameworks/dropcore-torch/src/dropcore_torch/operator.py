@@ -1,13 +1,15 @@
-"""Dropout as operators of PyTorch's, for `torch.compile` and whoever else traces.
+"""Dropout as PyTorch operators, for `torch.compile` and other tracers.
 
-Their result depends on their arguments alone: key and draw index are tensors, so the index is drawn
-outside, and seen by whatever replays a graph. ``dropcore::planned`` and
-``dropcore::planned_backward`` are for variants that work by a plan, in training, as all built-in
-ones do. For plain tensors they run in C++ (`native/operators.h`), if the node is used. Their
-``out`` overloads are for memory plans of compilers. ``dropcore::dropout`` and
-``dropcore::dropout_backward`` are for all other variants, and for inference. They keep no input for
-backward if the gradient of the variant is linear in dy. ``dropcore::decide`` gives the decisions
-alone, for `transforms`.
+The result of an operator depends only on its arguments. The key and the draw index are tensors. So
+the index is drawn outside of the operator, and a replay of the graph can pass another index.
+
+``dropcore::planned`` and ``dropcore::planned_backward`` are for planned variants in training. All
+built-in variants are planned. For plain tensors these operators run in C++ (`native/operators.h`),
+if the node is used. Compilers that plan memory use the ``out`` overloads.
+
+``dropcore::dropout`` and ``dropcore::dropout_backward`` are for all other variants, and for
+inference. They save no input for backward if the gradient of the variant is linear in dy alone.
+``dropcore::decide`` computes only the decisions, for `transforms`.
 """
 
 from __future__ import annotations
@@ -25,20 +27,20 @@ from dropcore_torch.source import draw_at
 
 # -------------------------------------------------------------------------- by a plan
 
-STRIDES = (torch.Tag.needs_fixed_stride_order,)  # y lies as x does
+STRIDES = (torch.Tag.needs_fixed_stride_order,)  # y has the strides of x
 
 
 def output_by_plan(
     x: Tensor, key: Tensor, index: Tensor, p: float, rule: str, out: Tensor | None = None
 ) -> Tensor:
-    """Compute y, in `out` where it is given."""
+    """Compute y, in `out` if that is given."""
     return _call(key, index, p, True, rule).forward((x,), out)
 
 
 def gradient_by_plan(
     dy: Tensor, key: Tensor, index: Tensor, p: float, rule: str, out: Tensor | None = None
 ) -> Tensor:
-    """Compute dx, in `out` where it is given."""
+    """Compute dx, in `out` if that is given."""
     call = _call(key, index, p, True, rule)
     call.remake(tuple(dy.shape))
     (dx,) = call.backward(dy)
@@ -68,7 +70,7 @@ def _save_draw(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 
 def _planned_gradient(ctx: Any, dy: Tensor) -> tuple[Any, ...]:
-    # Each element has a factor of its own, so the rule for a second derivative is the same.
+    # Each element of dy is multiplied by its own factor, so a second derivative has the same rule.
     return planned_backward(dy, *ctx.saved_tensors, *ctx.rest), None, None, None, None
 
 
@@ -119,7 +121,7 @@ def dropout_backward(
     training: bool,
     rule: str,
 ) -> list[Tensor]:
-    """Compute the gradient of each input; `inputs` are those of a variant that saves them."""
+    """Compute the gradient of each input; `inputs` is empty if the variant saves no inputs."""
     call = _call(key, index, p, training, rule)
     if inputs:
         call.forward(tuple(inputs))
@@ -167,8 +169,8 @@ def _save_for_second(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) ->
 
 
 def _second_backward(ctx: Any, gradients: list[Tensor]) -> tuple[Any, ...]:
-    # Where the gradient is linear in dy alone, each element has a factor of its own, so the
-    # rule is the same once more.
+    # If the gradient is linear in dy alone, each element of dy is multiplied by its own factor.
+    # So the second derivative has the same rule.
     if not ctx.rule.decides:
         raise NotImplementedError(
             f"variant {ctx.rule.variant.name!r} has a first derivative only: its backward "
@@ -190,7 +192,7 @@ dropout_backward.register_autograd(_second_backward, setup_context=_save_for_sec
 def decide(
     key: Tensor, index: Tensor, shape: Sequence[int], p: float, rule: str
 ) -> tuple[Tensor, Tensor]:
-    """Give what is kept, as bools of `shape`, and the float64 numbers of `rule.Factors`."""
+    """Return the decisions (True: kept) as bools of `shape`, and `rule.Factors` as float64."""
     call = _call(key, index, p, True, rule)
     call.remake(tuple(shape))
     return call.decisions()
@@ -213,7 +215,7 @@ def _(
     p: float,
     rule: str,
 ) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
-    # Of ``randomness="different"``: an index for each.
+    # ``randomness="different"``: each element of the batch has its own index.
     keys, indices = (
         [each] * info.batch_size if axis is None else each.unbind(axis)
         for each, axis in ((key, in_dims[0]), (index, in_dims[1]))

@@ -1,7 +1,8 @@
-"""Dropout of what one rank has of a larger tensor: a DTensor, or blocks of an array.
+"""Dropout of a part of a larger tensor: of a DTensor, or of blocks of an array.
 
-Each block gets its part of the mask of the whole. Only the draw and the places are kept for the
-backward pass: the mask is made again, wherever and whenever that is.
+Each block gets its part of the mask of the whole tensor. For the backward pass only the draw and
+the places are saved, and the mask is computed again. So backward may run later, and in another
+world.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ Array: TypeAlias = NDArray[np.generic]
 
 
 def is_dtensor(x: Any) -> bool:
-    """Whether it is one; `torch.distributed.tensor` is imported where there are any."""
+    """Whether `x` is a DTensor. `torch.distributed.tensor` is imported wherever DTensors exist."""
     if type(x) in PLAIN:
         return False
     module = sys.modules.get("torch.distributed.tensor")
@@ -45,10 +46,10 @@ def is_dtensor(x: Any) -> bool:
 
 
 def situation_of(x: Any, source: Source | Traced) -> Situation | None:
-    """What says which part of a mask x gets; None where x is all there is.
+    """The situation that says which part of a mask `x` gets; None if `x` gets a whole mask.
 
-    A DTensor knows it. All ranks must have the same draw, which outside of a block is sure of a
-    Draw alone.
+    A DTensor itself knows its part, but all ranks must use the same draw. Outside of a block only
+    a Draw ensures this.
     """
     if is_dynamo_compiling() and not may_be_part(x, source):
         return None  # the seed cannot be read in a graph
@@ -61,7 +62,7 @@ def situation_of(x: Any, source: Source | Traced) -> Situation | None:
 
 
 def may_be_part(x: Any, source: Source | Traced) -> bool:
-    """Whether `situation_of` gives one; in a graph, where nobody knows yet, whether it may."""
+    """Whether `situation_of` returns a situation; while a graph is traced, whether it may."""
     if is_dynamo_compiling():
         if is_dtensor(x):
             return source.index is not None or situation.are_known()
@@ -77,7 +78,7 @@ def dropout(
     source: Source | Traced,
     of: Situation,
 ) -> Tensor:
-    """Drop what this rank has.
+    """Apply dropout to the part that this rank has.
 
     Raises
     ------
@@ -116,7 +117,7 @@ def _of_tensor(x: Tensor, p: float, rule: Rule, source: Source, of: Situation) -
 def _of_dtensor(x: Any, p: float, rule: Rule, source: Source, of: Situation) -> Tensor:
     if x.device.type != "cpu":
         raise NotImplementedError(f"input must be a DTensor on the CPU, not on {x.device}")
-    if any(each.is_partial() for each in x.placements):  # summed first, as PyTorch's own does
+    if any(each.is_partial() for each in x.placements):  # sum first, as PyTorch's dropout does
         replicate = sys.modules["torch.distributed.tensor"].Replicate()
         x = x.redistribute(placements=[replicate if e.is_partial() else e for e in x.placements])
     draw = source.draw()
@@ -137,7 +138,7 @@ def _check_not_replicated(x: Any) -> None:
 
 
 def places_of(x: Any) -> list[Runs]:
-    """Which elements this rank has of a DTensor, along each axis."""
+    """The places of this rank's elements in a DTensor, along each axis."""
     places: list[Runs] = [((0, n),) for n in x.shape]
     coordinate = x.device_mesh.get_coordinate()
     if coordinate is None:
@@ -147,7 +148,7 @@ def places_of(x: Any) -> list[Runs]:
             continue
         if not hasattr(each, "dim"):
             raise TypeError(f"input must have placements Shard, Replicate or Partial, not {each}")
-        # What a view makes of a cut axis: a part of each of several parts.
+        # A view may merge a cut axis with the axis before it. Then a rank has a piece of each part.
         parts = getattr(each, "split_factor", 1)
         cut = [chunk(places[each.dim], parts, part) for part in range(parts)]
         places[each.dim] = merged(chunk(part, size, rank) for part in cut)
@@ -164,7 +165,8 @@ def places_of(x: Any) -> list[Runs]:
 def _placed(
     of: Situation, shape: tuple[int, ...], places: list[Runs]
 ) -> tuple[tuple[int, ...], list[Runs]]:
-    # Shape of the whole and the places there, of what has `places` in a tensor of `shape`.
+    # The shape of the whole, and the places in the whole, for elements at `places` in a tensor of
+    # `shape`.
     whole, found = list(shape), list(places)
     for axis, each in of_rank(of.axes, len(shape)).items():
         whole[axis] = each.whole
@@ -175,7 +177,7 @@ def _placed(
 class Pieces:
     """One call: its draw, the blocks of this rank with their places in the whole, and their masks.
 
-    A mask is its draw and its place. Bits are made where they are needed.
+    A mask stores its draw and its place. Its bits are computed when they are needed.
     """
 
     def __init__(
@@ -186,7 +188,7 @@ class Pieces:
         self.masks: list[dropcore.Mask] = []
 
     def forward(self, x: Any) -> Any:
-        """Compute y, and know the masks from then on."""
+        """Compute y, and store the masks."""
         return self._of_each(x, self._forward)
 
     def backward(self, dy: Any) -> Any:
@@ -221,7 +223,7 @@ class Pieces:
 
 
 def like_dtensor(x: Any, local: Tensor) -> Tensor:
-    """A DTensor that is cut as x is."""
+    """A DTensor of `local`, with the mesh, placements and shape of `x`."""
     return type(x).from_local(
         local, x.device_mesh, x.placements, run_check=False, shape=x.shape, stride=x.stride()
     )
@@ -234,7 +236,8 @@ def _apply(x: Tensor, pieces: Pieces) -> Tensor:
 
 
 class _Linear(Function):
-    # The gradient of `forward` and of `backward` is `backward`, which is linear in dy.
+    # The gradient of `pieces.forward` is `pieces.backward`. That is linear in dy, so its own
+    # gradient is `pieces.backward` again.
     @staticmethod
     def forward(ctx: Any, x: Any, pieces: Pieces, compute: Callable[[Any], Any]) -> Any:
         ctx.pieces = pieces
@@ -256,5 +259,5 @@ class _Linear(Function):
 
 
 def _cut_alike(cut: Any, dy: Any) -> Any:
-    # A gradient comes cut in a way of its own.
+    # A gradient may have other placements than x.
     return dy if cut is None or dy.placements == cut[1] else dy.redistribute(*cut)

@@ -1,8 +1,8 @@
 """Places along an axis: which elements of a longer axis a tensor has, in the tensor's order.
 
-They are runs of neighbours, each from a start to a stop. One run is a block, as `shard=` of
-`dropcore.dropout` has it. Several are what context parallelism gives a rank (the first and the
-last part of a sequence, say), or a sampler that deals samples out one by one.
+The places are runs of neighbours, each from a start to a stop. One run is a block, as in `shard=`
+of `dropcore.dropout`. Several runs come from context parallelism (a rank has the first and the last
+part of a sequence, for example), or from a sampler that gives samples to the ranks in turn.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple, TypeAlias
 
-Runs: TypeAlias = tuple[tuple[int, int], ...]  # start and stop of each
+Runs: TypeAlias = tuple[tuple[int, int], ...]  # the start and the stop of each run
 Where: TypeAlias = int | range | Sequence[range]
 
 WHERE = "an offset, a range, or a list of ranges"
@@ -24,11 +24,11 @@ class Axis(NamedTuple):
     Attributes
     ----------
     whole : int
-        The length of the larger one.
+        The length of the axis in the larger tensor.
     first : int or None
-        The offset of a block, which is as long as the tensor is.
+        The offset, if the tensor is one block. The block is as long as the tensor.
     runs : Runs
-        All places, where there is no offset.
+        All places, if `first` is None.
     """
 
     whole: int
@@ -41,7 +41,7 @@ class Axis(NamedTuple):
         Raises
         ------
         ValueError
-            If it has more or fewer elements than places.
+            If the number of elements is not the number of places, or a block ends past the axis.
         """
         if self.first is not None:
             if self.first + length > self.whole:
@@ -59,12 +59,12 @@ class Axis(NamedTuple):
 
 
 def axis_from(name: str, whole: Any, where: Any) -> Axis:
-    """Read what an argument says of an axis.
+    """Convert what the argument `name` gives for one axis.
 
     Raises
     ------
     TypeError, ValueError
-        If `whole` is no length, or `where` does not lie within it.
+        If `whole` is not a length, or `where` has places outside of it.
     """
     whole = _integer(whole, f"{name} must have integers for lengths, not {whole!r}")
     if whole < 0:
@@ -85,7 +85,7 @@ def axis_from(name: str, whole: Any, where: Any) -> Axis:
 
 
 def axes_from(name: str, axes: Any, none: bool = False) -> dict[int, Any]:
-    """Read a mapping from axes to (length, where), or to None where that is allowed."""
+    """Convert a mapping from axes to (length, where); `none`: a value may also be None."""
     if not isinstance(axes, Mapping):
         raise TypeError(f"{name} must map axes to (length, where), not {axes!r}")
     found: dict[int, Axis | None] = {}
@@ -101,12 +101,12 @@ def axes_from(name: str, axes: Any, none: bool = False) -> dict[int, Any]:
 
 
 def of_rank(axes: Mapping[int, Axis], rank: int) -> dict[int, Axis]:
-    """The axes of a tensor of `rank` axes, counted from the first.
+    """Replace negative axis numbers, for a tensor with `rank` axes.
 
     Raises
     ------
     ValueError
-        If it has no such axis, or one is there twice.
+        If the tensor has no such axis, or two numbers name the same axis.
     """
     found: dict[int, Axis] = {}
     for axis, each in axes.items():
@@ -138,7 +138,7 @@ def _integer(value: Any, message: str) -> int:
 
 
 def merged(runs: Iterable[Iterable[tuple[int, int]]]) -> Runs:
-    """Runs one after the other; neighbours become one, empty ones none."""
+    """Join runs in order: adjacent runs become one, and empty runs are left out."""
     found: list[tuple[int, int]] = []
     for part in runs:
         for start, stop in part:
@@ -152,12 +152,12 @@ def merged(runs: Iterable[Iterable[tuple[int, int]]]) -> Runs:
 
 
 def length_of(runs: Runs) -> int:
-    """How many places there are."""
+    """The number of places."""
     return sum(stop - start for start, stop in runs)
 
 
 def between(runs: Runs, first: int, last: int) -> Runs:
-    """The places from the one numbered `first` to the one before `last`."""
+    """The places number `first` to `last` - 1, counted in the order of the runs."""
     found, begin = [], 0
     for start, stop in runs:
         end = begin + stop - start
@@ -168,19 +168,19 @@ def between(runs: Runs, first: int, last: int) -> Runs:
 
 
 def within(outer: Runs, inner: Runs) -> Runs:
-    """The places in the whole of what has places `inner` in a part, which has places `outer`."""
+    """Convert places `inner` of a part to places of the whole. The part has places `outer`."""
     return merged(between(outer, start, stop) for start, stop in inner)
 
 
 def chunk(runs: Runs, parts: int, part: int) -> Runs:
-    """One of the parts into which `torch.chunk` cuts: all as long as the first, but the last."""
+    """One part of a cut by `torch.chunk`: all parts are equally long, the last may be shorter."""
     length = length_of(runs)
     size = -(-length // parts)
     return between(runs, min(part * size, length), min((part + 1) * size, length))
 
 
 def blocks_of(axes: Sequence[Runs]) -> Iterator[tuple[tuple[slice, ...], tuple[int, ...]]]:
-    """Each block of a tensor whose axes have these places: where it is there, and in the whole."""
+    """Each block of a tensor with these places: slices of the tensor, and offsets in the whole."""
     cuts = []
     for runs in axes:
         begin, cut = 0, []

@@ -1,9 +1,9 @@
-"""Whether a call is within `distributed.global_mask` or `rank_masks`, and what that says.
+"""The situation of a call: what the `global_mask` or `rank_masks` block around the call states.
 
-What they say is needed once more where a checkpoint computes a part of the forward pass again,
-which may be after the block has ended. What a checkpoint puts back then is the state of PyTorch's
-generator. So the generator's seed says which situation it is: its low 32 bits are those of the
-draw, and PyTorch's generator uses no others; the high ones are the situation's number.
+A checkpoint computes a part of the forward pass again, perhaps after the block has ended, and needs
+the same situation then. A checkpoint restores the state of PyTorch's generator. So the seed of the
+generator names the situation. The low 32 bits of the seed come from the draw, and PyTorch's
+generator uses only these. The high 32 bits are the number of the situation.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ import torch
 import dropcore
 from dropcore_torch.runs import Axis
 
-REMEMBERED = 1 << 16  # situations; those that were used last
+REMEMBERED = 1 << 16  # situations; those entered longest ago are forgotten
 
 _numbered: dict[int, Situation] = {}
-_open: list[Situation] = []  # the blocks that the process is in
-_cuts: list[Mapping[int, Axis | None]] = []  # of `cut`, within them
-_of_parts = False  # whether there has been one of parts
+_open: list[Situation] = []  # the situations of the open blocks
+_cuts: list[Mapping[int, Axis | None]] = []  # the arguments of the open `cut` blocks
+_of_parts = False  # whether any situation so far had parts of tensors
 
 
 @dataclass(frozen=True)
 class Situation:
-    """What one block says of all calls in it."""
+    """The settings of one block, for all calls in it."""
 
     axes: Mapping[int, Axis] = field(default_factory=dict)
-    each_rank: bool = False  # drops by itself
+    each_rank: bool = False  # each rank has its own mask
 
     def number(self) -> int:
         """A number of 32 bits, never 0."""
@@ -44,22 +44,22 @@ def _number(text: str) -> int:
 
 
 def are_known() -> bool:
-    """Whether the process has been in one."""
+    """Whether the process has been in any block so far."""
     return bool(_numbered)
 
 
 def know_parts() -> bool:
-    """Whether the process has been in one of parts of tensors: a graph cannot ask for more."""
+    """Whether any block or cut so far had parts of tensors. A graph cannot find out more."""
     return _of_parts
 
 
 def current() -> Situation | None:
-    """The situation of a call that is made now.
+    """The situation of the current call, if the call is in one.
 
     Raises
     ------
     RuntimeError
-        In a block where something else seeded PyTorch's generator.
+        In a block, if other code has seeded PyTorch's generator.
     """
     if not _numbered:
         return None
@@ -83,7 +83,7 @@ def current() -> Situation | None:
 
 @contextmanager
 def block(draw: dropcore.Draw, name: str, situation: Situation) -> Iterator[None]:
-    """Seed PyTorch's generator by a draw, and say what calls are to do; afterwards, put it back."""
+    """Set the situation of the calls in a block, by the seed of PyTorch's generator."""
     global _of_parts
     _of_parts = _of_parts or bool(situation.axes)
     number = situation.number()
@@ -106,7 +106,7 @@ def block(draw: dropcore.Draw, name: str, situation: Situation) -> Iterator[None
 
 @contextmanager
 def cut(axes: Mapping[int, Axis | None]) -> Iterator[None]:
-    """Say it of further axes, within a block."""
+    """Add axes to the situation of the calls in a block, or replace some."""
     global _of_parts
     _of_parts = True
     _cuts.append(axes)
@@ -117,7 +117,7 @@ def cut(axes: Mapping[int, Axis | None]) -> Iterator[None]:
 
 
 def refuse(what: str, instead: str) -> None:
-    """Raise where the call that is made now is in a situation.
+    """Raise if the current call is in a situation.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def refuse(what: str, instead: str) -> None:
 
 
 def check_draw(name: str, draw: Any) -> None:
-    """Raise unless it is a Draw."""
+    """Raise unless `draw` is a Draw."""
     if not isinstance(draw, dropcore.Draw):
         raise TypeError(
             f"{name} must be a Draw, not {draw!r}: pass the same Draw on all ranks, such as "

@@ -1,4 +1,4 @@
-"""Processes that train together, started and stopped by the tests; nothing here waits for ever."""
+"""Processes that train together. Tests start and stop them, and every wait has a time limit."""
 
 import multiprocessing
 import os
@@ -9,15 +9,15 @@ from datetime import timedelta
 import torch
 from torch import distributed as dist
 
-TIME_OUT = 60  # seconds, of a collective and of a call
+TIME_OUT = 60  # seconds, for one collective operation; a call may take twice as long
 
-# Each process is a fork of one that has imported PyTorch and has not used it.
+# Each rank is forked from a server process that has imported PyTorch and has not used it yet.
 context = multiprocessing.get_context("forkserver")
 context.set_forkserver_preload(["torch", "torch.distributed.tensor.parallel", "dropcore_torch"])
 
 
 class Ranks:
-    """`world` processes of one gloo group."""
+    """A gloo group of `world` processes."""
 
     def __init__(self, world, folder, time_out=TIME_OUT):
         self.world, self.time_out = world, time_out
@@ -42,14 +42,14 @@ class Ranks:
             process.join()
 
     def run(self, function, *arguments):
-        """What each rank's call returns, by rank; an error of one is an error here."""
+        """Call a function on all ranks; return the results by rank. A failed call raises."""
         outcomes = self.outcomes(function, *arguments)
         for rank, (failed, outcome) in enumerate(outcomes):
             assert not failed, f"rank {rank} of {self.world}: {outcome}"
         return [outcome for _, outcome in outcomes]
 
     def outcomes(self, function, *arguments):
-        """Whether each rank's call failed, and what it returned or raised."""
+        """Call a function on all ranks; return (failed, result or error text) of each rank."""
         for pipe in self.pipes:
             pipe.send((function, arguments))
         end = time.monotonic() + 2 * self.time_out
@@ -66,7 +66,7 @@ def receive(pipe, seconds):
 
 
 def serve(pipe, rank, world, store, time_out):
-    """Call what comes, until the process is killed."""
+    """Receive calls and run them, until the process is killed."""
     torch.set_num_threads(1)
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
     dist.init_process_group(

@@ -1,4 +1,4 @@
-"""One mask on many ranks: what N processes do is what one does, to the bit."""
+"""One mask on many ranks: the results of N processes equal those of one process, to the bit."""
 
 import re
 import time
@@ -35,7 +35,7 @@ def alike(first, *others):
 
 CUTS = [
     ((37, 50), 0.1, torch.float32, {}),
-    ((5, 2), 0.5, torch.float64, {"shared_axes": 1}),  # some of 8 ranks have nothing
+    ((5, 2), 0.5, torch.float64, {"shared_axes": 1}),  # with 8 ranks, some have no elements
     ((3, 9, 4), 0.3, torch.bfloat16, {"shared_axes": (0, 2)}),
     ((6, 4, 7), 0.5, torch.float16, {"variant": "alpha"}),
     ((4, 5, 6), 0.5, torch.float32, {"variant": "spatial", "channel_axis": 1}),
@@ -88,7 +88,7 @@ MODULES = ["Dropout", "Dropout2d", "AlphaDropout", "FeatureAlphaDropout"]
 
 
 def test_modules_in_a_block(ranks):
-    """And p = 0 takes a draw, too: all masks after it are those of one process."""
+    """All masks equal those of one process, also after p = 0, which takes a draw, too."""
     import dropcore_torch
 
     expected = []
@@ -161,7 +161,7 @@ def test_data_parallel(ranks, wrap):
     for rank, (ours, found) in enumerate(ranks.run(work.data_parallel, wrap, 2)):
         for y, expected in zip(ours, outputs, strict=True):
             assert alike(expected[rank :: ranks.world], y)
-        if ranks.world == 3 and wrap == "ddp":  # which multiplies by 1 / 3
+        if ranks.world == 3 and wrap == "ddp":  # DDP multiplies by 1 / 3, which is rounded
             torch.testing.assert_close(found, gradients)
         else:
             assert all(map(alike, gradients, found))
@@ -215,7 +215,7 @@ def test_fewer_ranks_for_backward_than_for_forward(world, tmp_path):
 
 
 def test_a_rank_that_dies(tmp_path):
-    """The others get gloo's error, and nothing waits longer than its time-out."""
+    """The other ranks get an error of gloo, and no rank waits longer than its time-out."""
     time_out = 5
     with Ranks(3, tmp_path, time_out) as ranks:
         begin = time.monotonic()

@@ -1,4 +1,4 @@
-"""The example of one run on several engines: the same masks at every step, and the same losses."""
+"""The example `same_run`: all engines have the same masks at every step, and the same losses."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ pytest.importorskip("sklearn")
 FOLDER = Path(__file__).parents[5] / "examples" / "same_run"
 if not FOLDER.is_dir():
     pytest.skip("the example is not beside the tests", allow_module_level=True)
-sys.path.insert(0, str(FOLDER))  # for the processes, too
+sys.path.insert(0, str(FOLDER))  # the worker processes inherit this path
 
 import same_run  # noqa: E402
 
@@ -28,7 +28,7 @@ def test_the_run_is_one_that_learns(expected):
     assert abs(expected.keep.mean() - same_run.P) < 0.01
 
 
-@pytest.mark.filterwarnings("ignore")  # what the engines' own threads and sockets say at their end
+@pytest.mark.filterwarnings("ignore")  # threads and sockets of the engines warn when they end
 @pytest.mark.parametrize("name", [name for name in same_run.RUNS if name != "NumPy"])
 def test_every_engine(name, expected):
     found = same_run.RUNS[name]()

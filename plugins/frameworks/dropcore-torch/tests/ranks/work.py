@@ -1,4 +1,4 @@
-"""What the processes of `processes.Ranks` run; all of them import it."""
+"""Functions that the tests run on every rank of `processes.Ranks`."""
 
 import itertools
 import os
@@ -38,12 +38,12 @@ def values(shape, seed=0, dtype=torch.float32):
 
 
 def integers(shape, seed=0):
-    """Small ones: their sums and products are exact, in whatever order they are added."""
+    """Small integers: sums of their products are exact in every order."""
     return torch.randint(-4, 5, shape, generator=torch.Generator().manual_seed(seed)).float()
 
 
 def meshes():
-    """All meshes of this many ranks."""
+    """All meshes for this number of ranks."""
     return [init_device_mesh("cpu", shape) for shape in MESHES[dist.get_world_size()]]
 
 
@@ -51,7 +51,7 @@ def meshes():
 
 
 def every_placement(shape, p, dtype, how):
-    """Of each mesh and placement: y and the gradient, put together, and what is odd."""
+    """For each mesh and placement: the whole y, the whole gradient, and a list of faults."""
     found = {}
     for mesh in meshes():
         if mesh.ndim + len(shape) > 5:
@@ -77,7 +77,7 @@ def every_placement(shape, p, dtype, how):
 
 
 def partial_sums(p):
-    """Dropout of what is still to be summed over the ranks."""
+    """Dropout of a DTensor with a Partial placement, whose sum over the ranks is pending."""
     (mesh, *_) = meshes()
     x = DTensor.from_local(integers((6, 10), dist.get_rank()), mesh, [Partial()])
     x.requires_grad_()
@@ -88,7 +88,7 @@ def partial_sums(p):
 
 
 def of_views():
-    """A view of a cut axis: each rank has several parts of the axis that comes of it."""
+    """Dropout of a view that merges a cut axis: each rank has several parts of the merged axis."""
     (mesh, *_) = meshes()
     x = values((4, 16, 6))
     cut = distribute_tensor(x, mesh, [Shard(1)])
@@ -98,7 +98,7 @@ def of_views():
 
 
 def of_what_is_still_sent():
-    """A sum over the ranks, which PyTorch gives before it is there, in no block."""
+    """Dropout of an asynchronous sum over the ranks that may be incomplete, outside of a block."""
     (mesh, *_) = meshes()
     x = DTensor.from_local(integers((6, 10), dist.get_rank()), mesh, [Partial()])
     x = x.requires_grad_().redistribute(mesh, [Replicate()], async_op=True).to_local()
@@ -111,7 +111,7 @@ def of_what_is_still_sent():
 
 
 def second_derivatives():
-    """Gradient of a gradient, and forward mode, of a cut tensor."""
+    """The gradient of a cut tensor, and the gradient of that gradient."""
     (mesh, *_) = meshes()
     x = distribute_tensor(values((7, 5)), mesh, [Shard(0)]).requires_grad_()
     y = functional.dropout(x, 0.5, True, rng=DRAW)
@@ -121,7 +121,7 @@ def second_derivatives():
 
 
 def modules_on_dtensors(names):
-    """What modules of the package give of cut tensors in a block, one after the other."""
+    """Outputs of modules of this package for cut tensors, in one block."""
     (mesh, *_) = meshes()
     import dropcore_torch
 
@@ -135,7 +135,7 @@ def modules_on_dtensors(names):
 
 
 def compiled_on_dtensors():
-    """The same for a compiled module, in a block and with a Draw; and in place."""
+    """Outputs of a compiled module in a block and with a Draw, and of a module in place."""
     (mesh, *_) = meshes()
     x = distribute_tensor(values((9, 4)), mesh, [Shard(0)])
     with distributed.global_mask(DRAW):
@@ -146,7 +146,7 @@ def compiled_on_dtensors():
 
 
 def installed_on_dtensors():
-    """PyTorch's own function on a cut tensor, while dropcore is installed."""
+    """The function of PyTorch on a cut tensor, inside `dropcore_torch.installed`."""
     import dropcore_torch
 
     (mesh, *_) = meshes()
@@ -156,7 +156,7 @@ def installed_on_dtensors():
 
 
 def of_each_rank():
-    """Whether the copies of a replicated tensor are refused, and what a cut one becomes."""
+    """The output for a cut tensor, and the error for a replicated tensor."""
     (mesh, *_) = meshes()
     with distributed.rank_masks(DRAW):
         y = Dropout(0.5)(distribute_tensor(torch.ones(64, 16), mesh, [Shard(0)]))
@@ -168,7 +168,7 @@ def of_each_rank():
 
 
 def uneven_from_local():
-    """A DTensor whose global shape says another cut than its tensors have."""
+    """The error for a DTensor whose local tensors do not fit its global shape."""
     (mesh, *_) = meshes()
     local = torch.ones(9, 4)
     x = DTensor.from_local(local, mesh, [Shard(0)], shape=(8, 4), stride=(4, 1))
@@ -185,7 +185,7 @@ SAMPLES, WIDTH, HIDDEN = 24, 8, 48
 
 
 def network(p=0.5):
-    """Two layers of integers, with dropout between and after them."""
+    """Two layers with integer weights, with dropout after each layer."""
     model = nn.Sequential(
         nn.Linear(WIDTH, HIDDEN),
         nn.ReLU(),
@@ -201,7 +201,7 @@ def network(p=0.5):
 
 
 def gradients(model):
-    """Those of all parameters, whole."""
+    """The whole gradients of all parameters."""
     return [
         each.grad.full_tensor() if isinstance(each.grad, DTensor) else each.grad
         for each in model.parameters()
@@ -209,7 +209,7 @@ def gradients(model):
 
 
 def alone(steps=1):
-    """Outputs and gradients of steps on one process that has all samples."""
+    """Outputs and gradients of some steps on one process that has all samples."""
     model, outputs = network(), []
     for step in range(steps):
         with distributed.global_mask(dropcore.Stream(1).at(step)):
@@ -220,12 +220,12 @@ def alone(steps=1):
 
 
 def tensor_parallel(outputs_are_local, seed=0):
-    """One step with columns and rows of the weights on different ranks."""
+    """One step in which the weights are cut by columns or by rows."""
     (mesh, *_) = meshes()
     model = network()
     cut = Shard(-1)
     plan = {"0": ColwiseParallel(use_local_output=outputs_are_local), "3": RowwiseParallel()}
-    if outputs_are_local:  # the module is told how its tensors are cut
+    if outputs_are_local:  # the plan tells the module how its tensors are cut
         plan["2"] = PrepareModuleInputOutput(
             input_layouts=(cut,),
             desired_input_layouts=(cut,),
@@ -241,7 +241,7 @@ def tensor_parallel(outputs_are_local, seed=0):
 
 
 def sequence_parallel():
-    """Dropout of a sequence that is cut, as PyTorch's SequenceParallel gives it to a module."""
+    """Dropout in a module under SequenceParallel, which cuts the sequence."""
     (mesh, *_) = meshes()
     drop = parallelize_module(Dropout(0.5, rng=3), mesh, SequenceParallel(sequence_dim=1))
     with distributed.global_mask(DRAW):
@@ -250,7 +250,7 @@ def sequence_parallel():
 
 
 def data_parallel(wrap, steps=1):
-    """Steps in which each rank has some samples: outputs of this rank, and all gradients."""
+    """Steps in which each rank has a part of the samples: its outputs, and all gradients."""
     rank, world = dist.get_rank(), dist.get_world_size()
     model, outputs = network(), []
     if wrap == "ddp":
@@ -259,19 +259,19 @@ def data_parallel(wrap, steps=1):
         for layer in (model[0], model[3]):
             fully_shard(layer, mesh=meshes()[0])
         trained = fully_shard(model, mesh=meshes()[0])
-    mine = range(rank, SAMPLES, world)  # as DistributedSampler deals them out
+    mine = range(rank, SAMPLES, world)  # the order of DistributedSampler
     for step in range(steps):
         x = integers((SAMPLES, WIDTH), step)[list(mine)]
         with distributed.global_mask(dropcore.Stream(1).at(step), {0: (SAMPLES, mine)}):
             y = trained(x)
             weights = integers((SAMPLES, WIDTH), 90)[list(mine)]
-            (y * weights * world).sum().backward()  # the wrappers divide by their number
+            (y * weights * world).sum().backward()  # the wrappers divide by the number of ranks
         outputs.append(y.detach())
     return outputs, gradients(model)
 
 
 def two_dimensional():
-    """Samples over one axis of the mesh, columns of the weights over the other."""
+    """One step in which one axis of the mesh cuts the samples, and the other cuts the weights."""
     mesh = init_device_mesh("cpu", (2, dist.get_world_size() // 2), mesh_dim_names=("dp", "tp"))
     model = network()
     parallelize_module(
@@ -289,7 +289,7 @@ def two_dimensional():
 
 
 def rank_masks():
-    """What a layer keeps on this rank, in two steps and once more in the first."""
+    """Decisions of a layer on this rank in steps 0 and 1, and in step 0 again."""
     drop, kept = Dropout(0.5, rng=1), []
     for step in (0, 1, 0):
         with distributed.rank_masks(dropcore.Stream(1).at(step)):
@@ -298,7 +298,7 @@ def rank_masks():
 
 
 def zigzag(length):
-    """The parts of a sequence that a rank has where causal attention is shared out evenly."""
+    """The two parts of a sequence on this rank, cut so that all ranks do equal causal attention."""
     rank, world = dist.get_rank(), dist.get_world_size()
     ends = [length * part // (2 * world) for part in range(2 * world + 1)]
     other = 2 * world - 1 - rank
@@ -306,7 +306,7 @@ def zigzag(length):
 
 
 def context_parallel(length):
-    """y and the gradient of this rank's parts of a sequence, and where they are."""
+    """y, the gradient and the places of this rank's parts of a sequence."""
     places = zigzag(length)
     mine = [place for part in places for place in part]
     x = values((3, length, 5))[:, mine].requires_grad_()
@@ -320,7 +320,7 @@ def context_parallel(length):
 
 
 def another_world(store):
-    """Forward with all ranks, backward with half of them, in a group of their own."""
+    """Forward in a group of all ranks; backward after half of the ranks formed a new group."""
     rank, world = dist.get_rank(), dist.get_world_size()
     x = values((SAMPLES, WIDTH))[rank::world].clone().requires_grad_()
     with distributed.global_mask(DRAW, {0: (SAMPLES, range(rank, SAMPLES, world))}):
@@ -335,7 +335,7 @@ def another_world(store):
 
 
 def one_dies():
-    """A step in which a rank is killed before the gradients are added."""
+    """A step in which one rank is killed before the gradients are summed."""
     rank, world = dist.get_rank(), dist.get_world_size()
     model = DistributedDataParallel(network())
     with distributed.global_mask(DRAW, {0: (SAMPLES, range(rank, SAMPLES, world))}):

@@ -1,4 +1,4 @@
-// Python objects, and tables of what was looked up in Python: plans and draws.
+// Python objects, and tables of the plans and draws that Python code has computed.
 
 #pragma once
 
@@ -20,7 +20,7 @@
 
 namespace dropcore_torch {
 
-// Python objects: from `_standard`, except the names of attributes.
+// Objects of the module `_standard`, then names of attributes, then numbers.
 inline struct {
     PyObject *dropout, *gradient_of, *plan_numbers, *draw_of_key, *large_like, *get_num_threads,
         *rule_from;
@@ -84,7 +84,7 @@ inline Tensor tensor_of(PyObject *object)
 
 inline std::mutex known_lock;  // guards the two tables below; never held while Python code runs
 
-struct Asked {  // the key: a rule at one p and shape
+struct Asked {  // the key of `plans`: a rule at one p and shape
     PyObject *rule;
     double p;
     std::vector<int64_t> shape;
@@ -105,7 +105,7 @@ struct Hash {
 };
 
 inline std::unordered_map<Asked, Plan, Hash> plans;  // holds a reference to each rule
-inline std::unordered_map<std::string, dropcore_draw> draws;  // the first of each key, by its hex digits
+inline std::unordered_map<std::string, dropcore_draw> draws;  // the first draw of each key (hex digits)
 constexpr size_t KNOWN = 1024;
 
 // False if `_standard` must compute this variant or shape.
@@ -148,7 +148,7 @@ inline bool find_plan(const Tensor &x, double p, PyObject *rule, Plan *plan)
     return true;
 }
 
-// The first draw of a key, which is named by 64 hex digits.
+// The first draw of a key. `text` is the key as 64 hex digits.
 inline dropcore_draw draw_of_key(const std::string &text)
 {
     {

@@ -1,7 +1,7 @@
 // Which tensors are plain, and dropout of their elements by a plan. No function here uses Python.
 //
-// Tensors with gaps are copied to the output, piece by piece. Each piece is computed there while
-// it is in the L1 cache.
+// A tensor with gaps is copied to the output piece by piece. Each piece is computed in the output
+// while it is in the L1 cache.
 
 #pragma once
 
@@ -23,8 +23,8 @@ namespace dropcore_torch {
 using at::Tensor;
 
 constexpr int AXES = 64;
-constexpr int64_t PIECE = 4096;           // elements of a tensor with gaps that are copied at a time
-constexpr int64_t SHARED_WORK = 1 << 20;  // elements: from here on dropcore may use several threads
+constexpr int64_t PIECE = 4096;           // elements of a tensor with gaps, copied at a time
+constexpr int64_t SHARED_WORK = 1 << 20;  // elements; from here on dropcore may use several threads
 
 inline const dropcore_api *api;
 
@@ -251,8 +251,8 @@ public:
     }
 };
 
-// Computes y from x. `dense`: x has y's strides. `bits` is written if `decide`, otherwise read. It may
-// be NULL if no bits are kept and each element has a decision of its own.
+// Computes y from x. `dense`: x has y's strides. `bits` is written if `decide`, otherwise
+// read. `bits` may be NULL if no bits are kept and no decisions are shared.
 template <typename Element>
 void compute(
     const Kernels<Element> &kernels, const Mask &mask, const dropcore_plan *plan, const Tensor &x,

@@ -1,9 +1,11 @@
-// Dropout by a plan, for plain tensors on the CPU, as a node of PyTorch's graph. It does the same as
-// `_standard`, and is used if this file was compiled against the installed PyTorch.
+// Dropout by a plan, for plain tensors on the CPU, as a node of PyTorch's graph. The results equal
+// those of `_standard`. The node is used if this file was compiled against the installed PyTorch.
 //
-// A. What is not plain is `_standard`'s: `dropout` calls its function with the same arguments, and
-//    the node's backward pass its `gradient_of`. Here there is no second rule for any of it.
-// B. The bits are a saved variable of PyTorch's: freed with the graph, and seen by hooks.
+// A. All other tensors are left to `_standard`: `dropout` calls its function with the same
+//    arguments, and the backward pass of the node calls its `gradient_of`. No rule for such tensors
+//    is repeated here.
+// B. The bits are a saved variable of PyTorch. So PyTorch frees them with the graph, and hooks on
+//    saved tensors see them.
 
 #include <Python.h>
 
@@ -29,11 +31,11 @@ namespace dropcore_torch {
 using torch::autograd::Node;
 using torch::autograd::variable_list;
 
-constexpr int64_t SMALL = 4096;  // elements; for fewer the GIL is kept
+constexpr int64_t SMALL = 4096;  // elements; a call with fewer keeps the GIL
 
 // -------------------------------------------------------------------------- the node
 
-// dx from `_standard`, whose rules can be differentiated, if the node cannot compute it.
+// Computes dx by `_standard` if the node cannot. That computation can be differentiated.
 Tensor gradient_elsewhere(const Mask &mask, const Tensor &dy, const Tensor &bits)
 {
     WithGIL gil;
@@ -83,7 +85,7 @@ struct DropoutBackward final : Node {
 private:
     static Tensor memory_for(const Tensor &dy, bool dense)
     {
-        if (!dense)  // then dx is in C order
+        if (!dense)  // the result is in C order
             return at::empty(dy.sizes(), dy.options());
         if (dy.numel() * static_cast<int64_t>(dy.element_size()) < python.large_bytes)
             return like(dy, true);
