@@ -52,7 +52,7 @@ SMALL = [None, True, False, 0, 1, -1, 2**63, 2**64 - 1, 2**64, 0.5, math.nan, ma
 SMALL += ["standard", "alpha", [], {}, [0], [3, 4], [2**40, 2**40], {"a": 1}, "\udc80", 1e308]
 
 
-# ----------------------------------------------------------------- what is broken
+# --------------------------------------------------------- how inputs are changed
 
 
 def spliced(give, whole, some):
@@ -125,7 +125,7 @@ def broken(give, goods):
         return None
 
 
-# ------------------------------------------------------------------ what reads it
+# ------------------------------------------------------- functions that read them
 
 
 def text(give):

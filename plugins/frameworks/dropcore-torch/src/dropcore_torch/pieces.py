@@ -1,8 +1,8 @@
 """Dropout of a part of a larger tensor: of a DTensor, or of blocks of an array.
 
 Each block gets its part of the mask of the whole tensor. For the backward pass only the draw and
-the places are saved, and the mask is computed again. So backward may run later, and in another
-world.
+the places are saved, and the mask is computed again. So backward may run later, and with
+another number of ranks.
 """
 
 from __future__ import annotations

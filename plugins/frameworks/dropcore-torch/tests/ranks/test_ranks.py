@@ -198,7 +198,7 @@ def test_a_mask_for_each_rank(ranks):
         assert torch.equal(Dropout(0.5, rng=1)(torch.ones(1000)) != 0, found[-1][0])
 
 
-# ------------------------------------------------------------------------- what breaks
+# --------------------------------------------------------------------- ranks that stop
 
 
 @pytest.mark.parametrize("world", [4])

@@ -316,7 +316,7 @@ def context_parallel(length):
     return y.detach(), x.grad, mine
 
 
-# ------------------------------------------------------------------------- what breaks
+# --------------------------------------------------------------------- ranks that stop
 
 
 def another_world(store):
