@@ -1,5 +1,4 @@
 from libc.stdint cimport uint8_t, uint64_t
-from libc.string cimport memset
 
 from dropcore._core.table cimport DrawAddress, Dtype, Layout, Plan, Shard
 
@@ -42,12 +41,23 @@ cdef struct Work:
 
 
 cdef inline Work new_work(Operation operation, Py_ssize_t n) noexcept nogil:
+    # Field by field: GCC makes `rep stos` of a memset of the whole struct, which took 40 ns on Zen 4.
+    # The caller sets the other fields that its operation reads.
     cdef Work w
-    memset(&w, 0, sizeof(w))
     w.operation = operation
+    w.start = 0
+    w.shard = NULL
+    w.bits_in = NULL
+    w.bits_out = NULL
+    w.first = 0
     w.n = n
     w.times = 1
+    w.layout = NULL
+    w.step = 0
     w.steps = 1
+    w.itemsize = 0
+    w.x = NULL
+    w.y = NULL
     return w
 
 
