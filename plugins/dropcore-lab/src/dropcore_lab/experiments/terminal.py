@@ -175,6 +175,7 @@ def show(out: Console, what: RenderableType, **options: Any) -> None:
     with out.capture() as captured:
         out.print(what, **options)
     out.file.write(BLANKS.sub(r"\1", captured.get()))
+    out.file.flush()  # as `print` of a Console does: a pipe's reader sees each line at once
 
 
 BLANKS = re.compile(r" +((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
