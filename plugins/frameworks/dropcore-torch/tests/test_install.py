@@ -437,8 +437,10 @@ def test_blocks_within_blocks():
 
 def test_threads_that_install_and_drop_at_once():
     errors, dropped = [], []
+    start = threading.Barrier(4)
 
     def toggle():
+        start.wait()
         try:
             for _ in range(30):
                 with installed():
@@ -447,9 +449,10 @@ def test_threads_that_install_and_drop_at_once():
             errors.append(error)
 
     def drop():
+        start.wait()
         try:
             x = torch.ones(100, requires_grad=True)
-            while any(each.is_alive() for each in threads[:2]):
+            while not dropped or any(each.is_alive() for each in threads[:2]):
                 y = F.dropout(x, 0.5)
                 assert torch.equal(torch.autograd.grad(y.sum(), x)[0], y)
                 dropped.append(None)
