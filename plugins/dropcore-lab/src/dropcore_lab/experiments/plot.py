@@ -76,6 +76,15 @@ def shades(name: str, count: int) -> list[Any]:
     return list(colormaps[name](np.linspace(0.5, 0.9, count)))
 
 
+def _deviations(
+    values: NDArray[Any], within: tuple[float, float]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """One standard deviation over seeds below and above the mean, cut at the limits."""
+    mean, deviation = values.mean(axis=0), values.std(axis=0, ddof=1)
+    low, high = np.clip((mean - deviation, mean + deviation), *within)
+    return low, high
+
+
 def curve(
     axes: Axes,
     x: NDArray[Any],
@@ -97,8 +106,7 @@ def curve(
         axes.set_xticks(x)
     if len(values) == 1:
         return
-    deviation = values.std(axis=0, ddof=1)
-    low, high = np.clip((mean - deviation, mean + deviation), *within)
+    low, high = _deviations(values, within)
     colour = style.get("color")
     if alone:
         axes.vlines(x, low, high, color=colour, alpha=0.4, linewidth=3)
@@ -124,8 +132,7 @@ def points(
     look: dict[str, Any] = {"marker": "o", "markersize": 5, "linewidth": 1.5}
     axes.plot(x, mean, label=label, **(look | style))
     if len(values) > 1:
-        deviation = values.std(axis=0, ddof=1)
-        low, high = np.clip((mean - deviation, mean + deviation), *within)
+        low, high = _deviations(values, within)
         axes.vlines(x, low, high, color=style.get("color"), alpha=0.6, linewidth=1.5)
 
 
