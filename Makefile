@@ -127,13 +127,13 @@ lab: $(VENV)/demo.stamp
 test: lint pytest test-plugins
 
 # The tests that find most mistakes in a short time.
-QUICK := $(addprefix tests/,test_golden.py test_mask.py test_stream.py test_functional.py \
+QUICK_TESTS := $(addprefix tests/,test_golden.py test_mask.py test_stream.py test_functional.py \
     test_layouts.py test_bad_calls.py test_hard_cases.py test_plugins.py test_structure.py variants adapters \
     autograd/test_gradients.py autograd/test_nn.py)
 
 test-quick: $(VENV)/test.stamp
 	$(SAY) 'A part of the tests of the core: at most two minutes'
-	$(BIN)/python -m pytest -q -m 'not large' $(QUICK)
+	$(BIN)/python -m pytest -q -m 'not large' $(QUICK_TESTS)
 
 lint: lint-text lint-types
 
