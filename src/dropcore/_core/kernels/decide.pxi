@@ -152,8 +152,8 @@ cdef inline uint32_t one_of(lanes words) noexcept nogil:
 
 cdef inline uint32_t fold_lanes(
     const lanes* s, int lane, int planes, const uint32_t* clear,  # IN: words of the cipher
-    uint32_t* keep,  # OUT: of the group's 256 // planes keep words, those of these lanes
-    Ties* ties,  # OUT, at eight planes: the same for ties
+    uint32_t* keep,  # OUT: room for the group's 256 // planes keep words; writes those of the lanes
+    Ties* ties,  # OUT, at eight planes: writes the ties of the lanes
 ) noexcept nogil:
     # Returns a bit map of the words that have ties.
     cdef lanes kept, tied

@@ -4,7 +4,8 @@
 # A. float16 and bfloat16 are computed in float32 and rounded once, to nearest even. The rounding is
 #    done with integers: the processor's conversions to bfloat16 flush subnormal numbers to zero.
 #    Its conversions to float16 (F16C) do not, so they are used where the processor has them. The
-#    machine's own functions do 32 elements at once: GCC does not make vectors of these loops.
+#    functions in machine/ compute 32 elements at once, because GCC does not vectorise a loop over
+#    `widen` and `narrow`.
 # B. All 32 values are computed as if kept, into a local array. It cannot alias x or y, so the
 #    compiler makes a vector loop even if y is x. Then each value or the constant is stored. So the
 #    product of a dropped element is not used: nan and inf in x do not reach y.
@@ -17,7 +18,7 @@ cdef extern from "machine.h":
         unsigned short bits
     ctypedef struct bfloat16 "dropcore_bfloat16":
         unsigned short bits
-    const bint HAS_HALVES "DROPCORE_HAS_HALVES"  # the next two
+    const bint HAS_HALVES "DROPCORE_HAS_HALVES"  # whether the next two functions exist
     void affine_bfloats "dropcore_affine_bfloats" (
         const bfloat16*, float, float, bint, bfloat16*
     ) noexcept nogil

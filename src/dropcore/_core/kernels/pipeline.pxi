@@ -9,9 +9,9 @@
 # A. Why: the cipher's rounds are latency-bound. The select does not depend on them, so it fills the
 #    gaps. The processor does not overlap the two by itself: a group has more instructions than its
 #    reorder buffer. Branch mispredictions of the ties overlap with the cipher's last rounds.
-# B. A group has 32 keep words. One run of the cipher has 32 quarter rounds and makes WIDTH blocks,
-#    so a group of 16 blocks needs 16 / WIDTH runs. So the elements of one keep word are selected
-#    after every (16 / WIDTH)-th quarter round: after each one, if a register has sixteen lanes.
+# B. A group has 32 keep words. One run of the cipher has 32 calls of `select_at` and makes WIDTH
+#    blocks, so a group of 16 blocks needs 16 / WIDTH runs. So every (16 / WIDTH)-th call selects
+#    the elements of one keep word: each call does, if a register has sixteen lanes.
 #    (The elements of half a word cannot be selected at a time: GCC unrolls such loops before it
 #    vectorises them.)
 # C. If y does not begin at a cache line, the select is shifted so that it stores whole lines. It
@@ -50,7 +50,7 @@ cdef inline void select_at(
     const element* x,  # IN: 1024 elements
     element* y,  # OUT, may be x
 ) noexcept nogil:
-    # Called after quarter round `turn` of a group; every (16 / WIDTH)-th call selects a word.
+    # Call number `turn` for a group; every (16 / WIDTH)-th call selects a word.
     cdef int apart = LANES // <int> WIDTH
     cdef int word = turn // apart
     if turn % apart == 0:
@@ -64,9 +64,10 @@ cdef inline void encipher_and_select(
     const element* x,  # IN: 1024 elements
     element* y,  # OUT, may be x
 ) noexcept nogil:
-    # As `encipher_lanes`, with a call of `select_at` after each quarter round. The first double
-    # round is separate: three of its quarter rounds are in `begun`. The eight quarter rounds of a
-    # double round are written out: constant indices keep the state in registers.
+    # As `encipher_lanes`, with 32 calls of `select_at` between the quarter rounds. Of the first
+    # double round only five quarter rounds are left, since three are in `begun`; so two calls
+    # follow each of its diagonals. In the other double rounds one call follows each quarter round.
+    # The eight quarter rounds are written out: constant indices keep the state in registers.
     cdef int double_round
     begin_lanes(blocks, counter, s)
     diagonal(s, 0)

@@ -2,7 +2,8 @@
 #
 # A. A row of the output, along its last axis, has bits of the mask that are neighbours (stride 1),
 #    the same bit (stride 0), or bits that are a larger stride apart. In the third case blocks of 32
-#    by 32 bits are transposed; a source word runs along the mask's last axis.
+#    by 32 bits are transposed; a source word holds 32 neighbours along the axis whose stride in the
+#    mask is 1.
 # B. Small blocks are copied bit by bit: transposing a block costs as much as copying fifty bits.
 
 cdef enum:

@@ -6,8 +6,8 @@
 #include "machine/vectors.h"
 #include "machine/bfloat.h"
 
-/* 32 float16, widened, times scale, plus shift, rounded to nearest even: as in f16c.h. One store, as
-   wide as the load to come. */
+/* 32 float16, widened, times scale, plus shift, rounded to nearest even: as in f16c.h. One
+   store, as wide as the later load in dropcore_choose: store-to-load forwarding needs this. */
 static inline __m256i dropcore_affine_16_halves(
     const dropcore_float16 *x, float scale, float shift, int linear)
 {

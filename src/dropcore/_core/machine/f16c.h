@@ -14,7 +14,7 @@ static inline __m128i dropcore_affine_8_halves(
 static inline void dropcore_affine_halves(
     const dropcore_float16 *x, float scale, float shift, int linear, dropcore_float16 *y)
 {
-    /* Store-to-load forwarding needs stores as wide as the later loads. */
+    /* Store-to-load forwarding needs stores as wide as the later loads in dropcore_choose. */
     for (int k = 0; k < 32; k += 16)
         _mm256_storeu_si256((__m256i *)(void *)(y + k), _mm256_setr_m128i(
             dropcore_affine_8_halves(x + k, scale, shift, linear),

@@ -20,7 +20,8 @@ static inline dropcore_lanes dropcore_numbered(uint32_t first)
     return numbers + first;
 }
 
-/* 32 half elements at once: machine/bfloat.h, and machine/half.h or a file for a conversion. */
+/* Functions for 32 half elements at once exist. bfloat.h has the one for bfloat16; half.h, f16c.h or
+   avx512.h has the one for float16. */
 #define DROPCORE_HAS_HALVES 1
 
 /* A row of a block's state. */
