@@ -218,6 +218,13 @@ def test_an_expected_failure_that_passes_is_a_failure():
         check_variant("standard", expected_failures={"dtypes": "only float32"})
 
 
+def test_an_expected_failure_that_is_skipped_is_a_failure():
+    with pytest.raises(
+        AssertionError, match=r"zero_d +skipped unexpectedly: expected to fail: no channels; .*axis"
+    ):
+        check_variant("spatial", channel_axis=1, expected_failures={"zero_d": "no channels"})
+
+
 def test_expected_failures_have_names_and_reasons():
     with pytest.raises(
         ValueError, match="names of checks, not 'gradients': structure, declaration, "

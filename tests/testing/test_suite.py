@@ -45,6 +45,11 @@ class TestStrict(VariantSuite):
     variant = "standard"
     expected_failures = {"dtypes": "only float32"}
 
+class TestSkipped(VariantSuite):
+    variant = "spatial"
+    options = {"channel_axis": 1}
+    expected_failures = {"kept_moments": "no formula"}
+
 class TestMisshapen(VariantSuite):
     variant = NoPlan()
 """
@@ -75,6 +80,8 @@ def test_failures_and_expected_failures(tmp_path):
     assert "XFAIL test_mine.py::TestExpected::test_inference - scales twice" in said
     assert "PASSED test_mine.py::TestExpected::test_gradient" in said
     assert "FAILED test_mine.py::TestStrict::test_dtypes - [XPASS(strict)] only float32" in said
+    skipped = "test_kept_moments - Failed: skipped, but expected to fail (no formula): "
+    assert f"FAILED test_mine.py::TestSkipped::{skipped}" in said
     assert "FAILED test_mine.py::TestMisshapen::test_structure - Failed: NoPlan must" in said
     assert "PASSED test_mine.py::TestMisshapen" not in said
     assert said.count("FAILED test_mine.py::TestMisshapen") == 1

@@ -48,8 +48,8 @@ def check_variant(
     Raises
     ------
     AssertionError
-        If a check fails that is not expected to fail, or a check passes that is expected to fail.
-        The message lists all such checks. If "structure" fails, no other check is run.
+        If a check fails that is not expected to fail, or a check is expected to fail and passes or
+        is skipped. The message lists all such checks. If "structure" fails, no other check is run.
     ValueError, TypeError, LookupError
         If an argument is wrong, there is no such variant, or it accepts none of the default shapes.
 
@@ -95,7 +95,9 @@ def _outcome(name: str, check: Check, subject: Subject, reason: str | None) -> O
     try:
         check(subject)
     except Skipped as why:
-        return Outcome(name, "skipped", str(why))
+        if reason is None:
+            return Outcome(name, "skipped", str(why))
+        return Outcome(name, "skipped unexpectedly", f"expected to fail: {reason}; {why}")
     except AssertionError as error:
         message = str(error)
     except Exception as error:

@@ -6,8 +6,15 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-Result = Literal["passed", "failed", "skipped", "failed as expected", "passed unexpectedly"]
-BAD: tuple[Result, ...] = ("failed", "passed unexpectedly")
+Result = Literal[
+    "passed",
+    "failed",
+    "skipped",
+    "failed as expected",
+    "passed unexpectedly",
+    "skipped unexpectedly",
+]
+BAD: tuple[Result, ...] = ("failed", "passed unexpectedly", "skipped unexpectedly")
 
 
 @dataclass(frozen=True)
@@ -18,7 +25,9 @@ class Outcome:
     ----------
     name : str
         The name of the check.
-    result : {"passed", "failed", "skipped", "failed as expected", "passed unexpectedly"}
+    result : str
+        "passed", "failed" or "skipped"; of a check that is expected to fail: "failed as expected",
+        "passed unexpectedly" or "skipped unexpectedly".
     message : str
         Why it failed or was skipped, or why it was expected to fail.
     """

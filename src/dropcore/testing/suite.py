@@ -36,7 +36,8 @@ class VariantSuite:
     p_values, shapes
         As for `check_variant`.
     expected_failures : dict of str to str, default: {}
-        Names of checks that must fail, with the reason for each. These tests are strict xfails.
+        Names of checks that must fail, with the reason for each. Such a test fails if its check
+        passes or is skipped; otherwise pytest reports it as xfailed.
 
     Raises
     ------
@@ -127,6 +128,12 @@ def _fail(error: Exception) -> NoReturn:
     pytest.fail(f"{kind}{error}", pytrace=False)
 
 
+def _expect(reason: str | None, request: pytest.FixtureRequest) -> None:
+    # After the check, since a skip must not count as the expected failure.
+    if reason is not None:
+        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+
+
 def _test(name: str, check: Check) -> Callable[[VariantSuite, pytest.FixtureRequest], None]:
     def test(self: VariantSuite, request: pytest.FixtureRequest) -> None:
         __tracebackhide__ = True
@@ -136,14 +143,17 @@ def _test(name: str, check: Check) -> Callable[[VariantSuite, pytest.FixtureRequ
             _fail(error)
         if name != FIRST and self._misshapen():
             pytest.skip(f"test_{FIRST} fails: {self._misshapen()}")
-        if name in self.expected_failures:
-            request.applymarker(pytest.mark.xfail(reason=self.expected_failures[name], strict=True))
+        reason = self.expected_failures.get(name)
         try:
             check(subject)
         except Skipped as why:
-            pytest.skip(str(why))
+            if reason is None:
+                pytest.skip(str(why))
+            pytest.fail(f"skipped, but expected to fail ({reason}): {why}", pytrace=False)
         except Exception as error:
+            _expect(reason, request)
             _fail(error)
+        _expect(reason, request)
 
     test.__name__ = f"test_{name}"
     test.__qualname__ = f"VariantSuite.test_{name}"
