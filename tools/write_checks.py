@@ -14,7 +14,7 @@ STRUCTS = tuple(struct.name for struct in interface.STRUCTS)
 
 
 def checked() -> Iterator[tuple[Block, Function]]:
-    """The functions that can get a wrong argument and cannot raise."""
+    """The functions that can get a wrong argument and cannot raise. `draw_of` raises by itself."""
     for block in interface.BLOCKS:
         for function in block.functions:
             if function.exported and function.arguments and function.where.endswith(".api"):

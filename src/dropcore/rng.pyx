@@ -5,6 +5,9 @@ import os
 
 import numpy as np
 
+from libc.stddef cimport size_t
+from libc.stdint cimport uint64_t
+
 from dropcore._core.arguments cimport integer_of
 from dropcore._core.table cimport DrawAddress
 from dropcore.draw cimport Draw
@@ -118,5 +121,11 @@ cdef DrawAddress take_draw(object rng) except *:
 
 
 cdef int dropcore_draw_of(object rng, DrawAddress* draw) except -1:
+    # Checks the pointer also without DROPCORE_CHECKS, since this function can raise.
+    if draw == NULL or <size_t> draw % sizeof(uint64_t):
+        raise ValueError(
+            f"draw must be {sizeof(DrawAddress)} bytes of memory aligned to {sizeof(uint64_t)} "
+            f"bytes, not at {<size_t> draw:#x}"
+        )
     draw[0] = take_draw(rng)
     return 0

@@ -102,6 +102,15 @@ def test_draw_of_takes_what_dropout_takes(rng, expected):
     assert bytes(made) == bytes(interface.draw_of(expected))
 
 
+def test_draw_of_refuses_a_pointer_that_is_null_or_not_aligned():
+    stream, memory = dropcore.Stream(42), (ctypes.c_uint64 * 6)()
+    for place in (None, ctypes.addressof(memory) + 4):
+        with pytest.raises(ValueError, match="draw must be 40 bytes of memory aligned to 8 bytes"):
+            TABLE.draw_of(stream, place)
+    assert stream.position == 0
+    assert not any(memory)
+
+
 def test_draw_of_takes_the_next_draw_of_a_stream():
     stream, made = dropcore.Stream(3), Draw()
     for index in range(3):
