@@ -1,6 +1,6 @@
 # The bodies of functions.pyx: each acquires and checks its buffers, then runs a kernel.
 #
-# A. A buffer is acquired once, with its format. Lengths are checked by the same functions as for
+# A. Each buffer is acquired once, with its format. Lengths are checked by the same functions as for
 #    Cython callers (refusals.pxd). Typed memoryviews would cost three times as much here, and
 #    their errors do not name the argument.
 # B. `execute` runs the kernel, as for arrays: for large buffers without the GIL, and on several
@@ -215,14 +215,12 @@ cdef int drop_by_draw(
 
 
 cdef int select_by_bits(
-    Operation operation, int named, Buffer x, Buffer y, object bits, Plan plan, object first,
+    Operation operation, int named, Buffer x, Buffer y, Buffer packed, Plan plan, object first,
     object decisions, object times,
 ) except -1:
     cdef Py_ssize_t n = x.length(), length = n, repeats = 1
-    cdef Buffer packed
     cdef Work w = new_work(operation, n)
     set_arrays(&w, x, y, named)
-    packed = bytes_taken(bits, False)
     w.first = place("first", first)
     w.plan = plan
     if operation != SELECT:
@@ -246,7 +244,7 @@ cdef int backward_of(int named, object draw, object p, dy, dx, bits, start) exce
     check_draws(rate, place("start", start), source.length())
     packed = bytes_taken(bits, False)
     check_bits(packed.length(), source.length())
-    return select_by_bits(SELECT, named, source, target, bits, plan, 0, None, None)
+    return select_by_bits(SELECT, named, source, target, packed, plan, 0, None, None)
 
 
 cdef int forward_of(int named, object draw, object p, x, y, bits, start) except -1:
@@ -268,7 +266,7 @@ cdef int forward_plan_of(
 
 cdef int select_of(int named, bits, x, y, scale, shift, drop, first) except -1:
     return select_by_bits(
-        SELECT, named, taken("x", x, False), taken("y", y, True), bits,
+        SELECT, named, taken("x", x, False), taken("y", y, True), bytes_taken(bits, False),
         plan_of(scale, shift, drop), first, None, None,
     )
 
@@ -277,6 +275,6 @@ cdef int shared_of(
     Operation operation, int named, bits, decisions, times, x, y, scale, shift, drop, first
 ) except -1:
     return select_by_bits(
-        operation, named, taken("x", x, False), taken("y", y, True), bits,
+        operation, named, taken("x", x, False), taken("y", y, True), bytes_taken(bits, False),
         plan_of(scale, shift, drop), first, decisions, times,
     )
