@@ -1,4 +1,4 @@
-"""The program ``dropcore``; neither Ctrl+C while it imports nor a wrong setting is a traceback.
+"""The program ``dropcore``. Ctrl+C during the import, or a wrong setting, prints no traceback.
 
 `dropcore.cli` could not be this module: Python imports all of `dropcore`, with NumPy, before it.
 """

@@ -3,8 +3,8 @@
 `python tools/write_interface.py` (`make interface`) generates the declarations from this table, in
 the files that `FILES` there lists, each between two marks. A test fails if a file is stale.
 
-A new exported function needs an entry in the last block, and a kernel. If existing kernels can
-do its work, it has a body in `_core/api.pyx` instead of a kernel.
+A new exported function needs an entry in the last block or in a new block after it (see `BLOCKS`),
+and a kernel. If existing kernels can do its work, it has a body in `_core/api.pyx` instead.
 """
 
 from __future__ import annotations
@@ -249,9 +249,10 @@ BLOCKS = (
                 "dropcore_layout* layout,  # OUT",
                 "The layout of an array of at most 64 axes. `stride`: in elements, by axis; NULL "
                 "for C order. Bit a of `shared` says that decisions are shared along axis a. "
-                "Returns 1, or 0 if the array has gaps, elements that share memory, a negative "
-                "stride or length, or 2^63 elements or more, or if `shared` names an axis that the "
-                "array does not have. All fields of the layout are 0 then.",
+                "Returns 1. Returns 0, with all fields of the layout 0, if the array has gaps, "
+                "elements that share memory, a negative length, a negative stride of an axis "
+                "longer than 1, or 2^63 elements or more (an axis of length 0 counts as 1), or if "
+                "`shared` names an axis that the array does not have.",
                 result="int32_t",
                 may_be_null=("stride",),
             ),
@@ -341,7 +342,8 @@ BLOCKS = (
                 "draw_of",
                 "object rng,\ndropcore_draw* draw,  # OUT",
                 "Needs the GIL. The draw for the `rng=` of dropcore.dropout; a Stream gives its "
-                "next draw. Returns 0, or -1 with a Python exception set.",
+                "next draw. Returns 0, or -1 with a Python exception set, also if `draw` is NULL "
+                "or not aligned.",
                 result="int",
                 where="dropcore.rng",
             ),
@@ -357,9 +359,10 @@ BLOCKS = (
                 "dropcore_shard* shard,  # OUT",
                 "The block of these lengths that begins at `offset` in an array of lengths "
                 "`whole`, of at most 64 axes. Bit a of `shared` says that decisions are shared "
-                "along axis a. Returns 1, or 0 if the block is not within the whole array, the "
-                "whole array has 2^63 elements or more, or `shared` names an axis that it does not "
-                "have. All fields of the shard are 0 then.",
+                "along axis a. Returns 1. Returns 0, with all fields of the shard 0, if the block "
+                "is not within the whole array, if the whole array has 2^63 elements or more (an "
+                "axis of length 0 counts as 1), or if `shared` names an axis that the whole array "
+                "does not have.",
                 result="int32_t",
             ),
             Function(

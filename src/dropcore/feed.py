@@ -19,7 +19,7 @@ from dropcore.stream import Stream
 
 Bytes = NDArray[np.uint8]
 
-PIECE = 2**24  # decisions that are made at a time; of words, 2**18
+PIECE = 2**24  # decisions in one piece; a piece of raw words has as many bits: 2**18 words
 SIDE_BY_SIDE = 1024  # draws, or streams, whose words are interleaved
 
 

@@ -1,5 +1,6 @@
-# The functions `dropout` and `keep_mask`. They check every argument except `out`, then call `drop`
-# of the variant's Runner, which checks `out`.
+# The functions `dropout` and `keep_mask`. `dropout` checks x, p, training, the variant with its
+# options, store, rng and shard. Then it calls `drop` of the variant's Runner, which checks `out`
+# and the further inputs of a free variant. `keep_mask` makes decisions alone, without a Runner.
 
 cimport numpy as cnp
 
@@ -73,7 +74,7 @@ def dropout(
         x is a block of a larger array: `global_shape` is the shape of that array, and `offsets`
         says, for each axis, where the block begins. With the same draw, all blocks get their parts
         of one mask. Put together, the blocks of y and dx equal those of the whole array, however
-        it is cut. `rng` must then be a Draw, an int or a SeedSequence.
+        it is cut. In training `rng` must then be a Draw, an int or a SeedSequence.
     **options
         The options of the variant, such as ``shared_axes`` for "standard", and its further
         inputs by name.
@@ -99,9 +100,10 @@ def dropout(
     Notes
     -----
     A thread can flush subnormal numbers to zero, for example after ``torch.set_flush_denormal``,
-    or in a program with a library that was built for fast mathematics. Then a kept element of
-    float32, float64 or bfloat16 becomes 0 if x or y is subnormal, as in all arithmetic of that
-    thread. float16 does not change. Decisions and all other elements stay the same to the bit.
+    or in a program with a library that was built for fast mathematics. Then x times the scale is 0
+    if x or this product is subnormal, as in all arithmetic of that thread. So a kept element of
+    float32, float64 or bfloat16 becomes 0, or the shift of a variant that adds one, such as
+    "alpha". float16 does not change. Decisions and all other elements stay the same to the bit.
 
     With `shard`, the cost of a planned variant depends on the block's size, not on the whole
     array's. A deciding variant decides for the whole array, and keeps the decisions of the block. A

@@ -2,11 +2,13 @@
 #
 # A. A stream's key depends only on its seed and its path (_core/keys.pyx). So draws from one stream
 #    never change the draws of another.
-# B. A draw index is taken under the stream's lock, as the last step that can fail. So no index is
-#    given twice, and a refused call takes no index.
-# C. With the GIL no lock is needed. In free-threaded Python each Stream has one: its critical
-#    section. The code inside never waits and never lets Python switch threads. CPython never forks
-#    while another thread holds the lock, so the lock is free in the child.
+# B. A call takes a draw index after it has checked its arguments. So a refused call takes no index.
+#    With the index taken, a planned variant cannot fail. The code of a deciding or free variant
+#    runs later: if it raises, the index is used up.
+# C. No index is given twice. With the GIL no lock is needed: Python cannot switch threads while
+#    `take` runs. In free-threaded Python each Stream has a lock: its critical section. The code
+#    inside never waits and never lets Python switch threads. CPython never forks while another
+#    thread holds the lock, so the lock is free in the child.
 # D. Streams are saved as JSON, and pickled by the same dict.
 
 cimport cython

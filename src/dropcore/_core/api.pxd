@@ -83,10 +83,10 @@ cdef double dropcore_scale(double p) noexcept nogil
 # ---------------------------------------------------------------------- layouts
 
 # The layout of an array of at most 64 axes. `stride`: in elements, by axis; NULL for C
-# order. Bit a of `shared` says that decisions are shared along axis a. Returns 1, or 0 if
-# the array has gaps, elements that share memory, a negative stride or length, or 2^63
-# elements or more, or if `shared` names an axis that the array does not have. All fields of
-# the layout are 0 then.
+# order. Bit a of `shared` says that decisions are shared along axis a. Returns 1. Returns
+# 0, with all fields of the layout 0, if the array has gaps, elements that share memory, a
+# negative length, a negative stride of an axis longer than 1, or 2^63 elements or more (an
+# axis of length 0 counts as 1), or if `shared` names an axis that the array does not have.
 cdef int32_t dropcore_layout_of(
     int axes, const Py_ssize_t* length, const Py_ssize_t* stride, uint64_t shared,
     dropcore_layout* layout,  # OUT
@@ -255,9 +255,10 @@ cdef void dropcore_select_layout_bfloat16(
 # ----------------------------------------------------------------------- shards
 
 # The block of these lengths that begins at `offset` in an array of lengths `whole`, of at
-# most 64 axes. Bit a of `shared` says that decisions are shared along axis a. Returns 1, or
-# 0 if the block is not within the whole array, the whole array has 2^63 elements or more,
-# or `shared` names an axis that it does not have. All fields of the shard are 0 then.
+# most 64 axes. Bit a of `shared` says that decisions are shared along axis a. Returns 1.
+# Returns 0, with all fields of the shard 0, if the block is not within the whole array, if
+# the whole array has 2^63 elements or more (an axis of length 0 counts as 1), or if
+# `shared` names an axis that the whole array does not have.
 cdef int32_t dropcore_shard_of(
     int axes, const Py_ssize_t* whole, const Py_ssize_t* offset,
     const Py_ssize_t* length, uint64_t shared,

@@ -19,7 +19,8 @@ from dropcore._core.shard cimport find_shard, set_neighbours
 cnp.import_array()
 
 cdef enum:
-    FEW = 64  # elements of one call in the loop: with fewer, the bits are written in order
+    FEW = 64  # elements of one call in the loop: with fewer, the bits are first written out, one
+    # for each element, in the order of memory
 
 
 cdef int in_memory(

@@ -5,8 +5,9 @@
 #    before it is written. The threshold is chosen for dropout followed by a sum or a maximum of y.
 #    For dropout alone, a smaller threshold would be faster.
 # B. On AMD the cores of a complex share one cache, and one core can use all of it. The threshold is
-#    three quarters of this cache. One thread already saturates the memory there. So for several
-#    threads ordinary stores are faster up to twice the threshold.
+#    three quarters of this cache. There one thread with non-temporal stores already saturates the
+#    memory, so more threads gain nothing from them. For several threads the threshold is therefore
+#    twice as high (`for_several`). A threshold that the user sets holds for any number of threads.
 # C. Elsewhere the last-level cache is spread over a mesh. The system states its size for the whole
 #    socket, up to 300 MiB, so the threshold is limited to 32 MiB. The same limit holds if an AMD
 #    system states more than any complex has: it is a virtual machine that adds up several caches.

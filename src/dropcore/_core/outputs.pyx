@@ -18,9 +18,9 @@ cdef cnp.ndarray empty_like(cnp.ndarray array):
 
 
 cdef bint _repeats_elements(cnp.ndarray array):
-    # Whether two elements may have the same address. In the order of increasing strides, they
-    # cannot if the stride of each axis is at least the number of bytes that the axes before it
-    # span.
+    # Whether two elements may have the same address. The axes are sorted by increasing stride. No
+    # two elements have the same address if each stride is at least the number of bytes that the
+    # axes before it span.
     cdef object a = array
     cdef object reach = a.itemsize
     if a.size == 0:

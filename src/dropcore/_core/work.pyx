@@ -1,9 +1,12 @@
 # A call of a kernel, run here or shared out over threads.
 #
 # A. A Work describes a call, with all its arguments. It can be cut into pieces for threads. If each
-#    element has a decision of its own, cuts are at multiples of 8192 elements: there a group of
-#    decisions ends for every p, so no block of the cipher is computed twice. Otherwise a cut is
-#    between any two steps of the layout, decisions (repeat) or rows (tile).
+#    element has a decision of its own, a cut is at a multiple of 8192 elements, counted from the
+#    first element of the Work. If `start` is a multiple of the group (1024 to 8192 decisions), a
+#    group ends at each cut, so no block of the cipher is computed twice. With another `start`, or
+#    with rows of a shard, the group at a cut is computed twice. Where elements share decisions, a
+#    cut is between two steps of the layout. If there is one step, it is between two decisions
+#    (repeat) or two rows (tile).
 # B. A call for a small array keeps the GIL: releasing the GIL costs as much time as the call.
 
 cimport cython

@@ -1,9 +1,10 @@
 # The compiled core over typed memoryviews: `from dropcore.core cimport forward`. docs/core.md
 # explains it.
 #
-# A. The functions are inline. They check p, `start`, the lengths, the alignment and the overlap of
-#    x and y, then call the exported functions over pointers. They allocate nothing and keep no
-#    pointer. They run without the GIL and take it only to raise an error.
+# A. The functions are inline. They check p, `start`, `first`, the lengths and the alignment. They
+#    also check that x and y do not overlap in part, and that bits share no memory with x or y. Then
+#    they call the exported functions over pointers. They allocate nothing and keep no pointer. They
+#    run without the GIL and take it only to raise an error.
 # B. float and double share a name. float16 and bfloat16 are both passed as uint16_t, so their
 #    functions have the dtype in the name.
 # C. In functions without `first`, bits have exactly (n + 7) // 8 bytes for n elements. In functions

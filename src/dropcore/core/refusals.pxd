@@ -61,7 +61,8 @@ cdef inline int check_shared(
 
 
 cdef inline bint share_memory(size_t a, size_t a_bytes, size_t b, size_t b_bytes) noexcept nogil:
-    # Neither is empty: one begins within the other. A difference below 0 is a large size_t.
+    # Whether two ranges overlap, neither of which is empty: one then begins within the other. A
+    # negative difference wraps to a large size_t.
     return a - b < b_bytes or b - a < a_bytes
 
 
@@ -69,8 +70,9 @@ cdef inline int check_bits_apart(
     const char* x_name, const char* y_name, const void* x, const void* y, size_t nbytes,
     const uint8_t* bits, uint64_t first, Py_ssize_t n,
 ) except -1 nogil:
-    # Bits in y would be overwritten before they are read, or overwrite elements; so would bits that
-    # are written in x. Of a window, only its own bytes count. `bits` may be NULL.
+    # Bits that are read must not lie in y, which overwrites them. Bits that are written must not
+    # lie in x or y, whose elements they would overwrite. If the call reads a window of the bits,
+    # only the bytes of the window count. `bits` may be NULL.
     cdef size_t begin = <size_t> bits + <size_t> (first >> 3)
     cdef size_t bits_bytes = ((first & 7) + <uint64_t> n + 7) >> 3
     if bits != NULL and nbytes and (

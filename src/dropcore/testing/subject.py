@@ -11,7 +11,7 @@ from dropcore.plugins import get_variant
 from dropcore.testing.case import STREAM, Case
 from dropcore.variants.base import DecidingVariant, PlannedVariant, Shape, Variant
 
-P_VALUES = (0.1, 0.37, 0.8)  # one of them has two digits: a variant may round p
+P_VALUES = (0.1, 0.37, 0.8)  # 0.37 has two digits: it finds a variant that rounds p
 RANGE = (0.05, 0.95)  # nearer to 0 and 1, many draws are identical
 SHAPES: tuple[Shape, ...] = ((60,), (6, 10), (2, 3, 12), (2, 3, 8, 8))
 
