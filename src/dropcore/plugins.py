@@ -135,7 +135,7 @@ class Registry:
                 plugin.state, plugin.error = "failed", f"registered by {origins}"
             raise LookupError(
                 f"variant {name!r} is registered by {origins}: uninstall one, "
-                "or choose with DROPCORE_PLUGINS"
+                "or leave it out of DROPCORE_PLUGINS"
             )
         return first
 

@@ -106,8 +106,8 @@ cdef class Stream:
 
     Notes
     -----
-    **Compatibility guarantee.** A seed, a path and a draw index give the same mask for ever:
-    on every machine, in every release with the same `dropcore.STREAM_VERSION`. Changing one
+    **Compatibility guarantee.** A seed, a path and a draw index give the same mask on every
+    machine, in every release with the same `dropcore.STREAM_VERSION`. Changing one
     bit of one mask is a breaking release with another version. docs/mask-stream.md defines
     the bits. With the seed None each Stream has another seed.
 
@@ -196,7 +196,7 @@ cdef class Stream:
         return draw_of(address)
 
     def child(self, part):
-        """The stream whose path has `part` added; each call with the same part returns one object.
+        """The stream whose path has `part` added; equal parts give the same object.
 
         Parameters
         ----------

@@ -122,7 +122,7 @@ class Dropout(Layer, Module):
         return None if self.rng is None else self.rng.state
 
     def set_extra_state(self, state: dict[str, Any] | str) -> None:
-        """Restore a state that `get_extra_state` returned; the next draw follows it.
+        """Restore a state that `get_extra_state` returned: the next draw is at its position.
 
         If the module's stream has the saved seed and path, its position is set, for every module
         that shares it. Otherwise the module gets a new stream. If modules shared the old stream,
@@ -160,8 +160,8 @@ def seed(model: Module, rng: RNGLike) -> None:
     model : Module
         A module in several places gets the stream of its first name.
     rng : Stream, int, SeedSequence, Generator or BitGenerator
-        A Stream is used as it is; from anything else a Stream is made. A child that was
-        already drawn from continues at its position.
+        A Stream is used as it is; from anything else a Stream is made. If draws were already taken
+        from a child stream, it continues at its position.
 
     Raises
     ------

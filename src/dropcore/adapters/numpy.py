@@ -58,9 +58,9 @@ class Dropout(Layer):
 
     Notes
     -----
-    Each call makes one mask, for one `backward`. A call waits until its `backward` has run, or
-    until `train` or `eval` is called. `backward` without `mask` works only if exactly one call
-    waits, and it is the last one. Otherwise pass the call's mask.
+    Each call makes one mask, for one `backward`. A call is open until its `backward` has run, or
+    until `train` or `eval` is called. `backward` without `mask` works only if the last call is the
+    only open one. Otherwise pass the call's mask.
 
     Examples
     --------
@@ -144,7 +144,7 @@ class Dropout(Layer):
         dy : array_like
         mask : Mask, optional
             The layer's `mask` after the forward call to which this backward belongs. It can be
-            left out if only that call waits for its backward.
+            left out if that call is the last one and the only open one.
         out : numpy.ndarray, optional
             As for `Mask.backward`.
 
@@ -155,7 +155,7 @@ class Dropout(Layer):
         Raises
         ------
         RuntimeError
-            If `mask` is left out and no call waits, or more than one does.
+            If `mask` is left out, and the last call is not the only open one.
         """
         if mask is None:
             if self._calls != 1 or self._last_is_done or self.mask is None:

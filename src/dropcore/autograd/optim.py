@@ -26,7 +26,8 @@ class Optimizer(Stateful):
     Raises
     ------
     TypeError
-        If something is not a tensor that requires a gradient, or was computed from others.
+        If a parameter is not a tensor, does not require a gradient, or was computed from other
+        tensors.
     ValueError
         If there are no parameters, one comes twice, or a number is out of range.
     """

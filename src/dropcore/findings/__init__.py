@@ -111,8 +111,8 @@ def advise(
         With `dropcore.adapters.autograd.Dropout` modules.
     x : Tensor or array_like, optional
         A few rows of input. They show the order of modules in a model that is not a
-        `Sequential`, and how far dropout shifts the variance that batch normalisation sees, and
-        which modules call dropout as a function.
+        `Sequential`, how far dropout shifts the variance that batch normalisation sees, and which
+        modules call dropout as a function.
     n_samples : int, optional
         How many rows the model is trained on.
     predicting : bool, default: False
@@ -132,8 +132,10 @@ def advise(
 
     Notes
     -----
-    The model is not changed: `x` runs through it in inference mode, and no draw is taken from its
-    streams. Activations that are functions, not modules, are not seen. A finding is no proof:
+    The model is not changed, and no draw is taken from its streams. `x` runs through it in
+    inference mode. For each dropout in front of a batch normalisation, `x` runs through it nine
+    times more: once in inference mode, and eight times with this dropout on, by draws of another
+    stream. Activations that are functions, not modules, are not seen. A finding is no proof:
     compare the loss on held-out rows.
 
     Examples

@@ -46,7 +46,7 @@ def _on_outputs(facts: Facts) -> Found:
                 (step.name,),
                 f"Nothing with parameters follows. Outputs are dropped with p = {module.p:g} in "
                 "training, and no later layer can correct the dropped values.",
-                "Move it in front of the last layer with parameters, or take it out.",
+                "Move the dropout in front of the last layer with parameters, or take it out.",
                 "",
             )
 
@@ -58,8 +58,9 @@ def _behind_convolution(facts: Facts) -> Found:
             if isinstance(before.module, Conv2d) and _is_per_pixel(step, module):
                 yield (
                     (step.name,),
-                    f"It drops single elements of the maps of {before.name!r}. Neighbouring "
-                    "elements of a map are similar, so a dropped element can be guessed from them.",
+                    f"The module drops single elements of the maps of {before.name!r}. "
+                    "Neighbouring elements of a map are similar, so a dropped element can be "
+                    "guessed from them.",
                     'Drop whole channels: variant="spatial", channel_axis=1.',
                     "Tompson et al. 2015, CVPR, section 3.2",
                 )
@@ -127,8 +128,9 @@ def _high_p(facts: Facts) -> Found:
         if HIGH_P < module.p < 1:
             yield (
                 (name,),
-                f"p = {module.p:g} leaves {100 * (1 - module.p):.3g} % of its input. p is the "
-                "probability of being dropped; some libraries and papers state that of being kept.",
+                f"With p = {module.p:g} the module keeps {100 * (1 - module.p):.3g} % of its "
+                "input. p is the probability of being dropped; some libraries and papers give the "
+                "probability of being kept instead.",
                 "Check that p is not the probability of being kept. Usual are 0.2 for inputs, and "
                 "at most 0.5 for hidden layers.",
                 f"{SRIVASTAVA}, section 7.3 and appendix A.4",
@@ -140,7 +142,7 @@ def _drops_all(facts: Facts) -> Found:
         if module.p == 1:
             yield (
                 (name,),
-                "In training nothing of its input gets through, and no gradient comes back.",
+                "In training nothing of the input gets through, and no gradient comes back.",
                 "p is the probability of being dropped: p = 0 switches dropout off.",
                 "",
             )
@@ -152,8 +154,8 @@ def _high_p_on_input(facts: Facts) -> Found:
         if INPUT_P <= module.p < 1 and flow.is_on_input(step):
             yield (
                 (step.name,),
-                f"It drops the model's input with p = {module.p:g}. No other unit can replace a "
-                "lost input. p = 0.5 is usual for hidden layers, not for inputs.",
+                f"The module drops the model's input with p = {module.p:g}. No other unit can "
+                "replace a lost input. p = 0.5 is usual for hidden layers, not for inputs.",
                 "Usual for inputs is p = 0.2 or less.",
                 f"{SRIVASTAVA}, appendix A.4",
             )
@@ -167,7 +169,8 @@ def _in_a_row(facts: Facts) -> Found:
             p = 1 - (1 - before.module.p) * (1 - module.p)
             yield (
                 tuple(dict.fromkeys([before.name, step.name])),
-                f"Nothing is learned in between: together they drop an element with p = {p:.3g}.",
+                "No layer between these dropouts learns. Together they drop an element with "
+                f"p = {p:.3g}.",
                 "Keep one of them, with the intended p.",
                 "",
             )
@@ -185,8 +188,8 @@ def _on_parameters(facts: Facts) -> Found:
         if step.of_parameters:
             yield (
                 (step.name,),
-                "It drops elements of a parameter. This is DropConnect. Here all rows of a batch "
-                "share one mask; in the paper each row has its own.",
+                "The module drops elements of a parameter. This is DropConnect. Here all rows of a "
+                "batch share one mask; in the paper each row has its own.",
                 "If units should be dropped, apply dropout to the input of the layer.",
                 "Wan et al. 2013, ICML",
             )
@@ -197,9 +200,9 @@ def _one_p(facts: Facts) -> Found:
     if len(facts.dropouts) >= SEVERAL and len(rates) == 1:
         yield (
             facts.names,
-            f"All have p = {rates.pop():g}. The best p depends on the width of a layer, and inputs "
-            "need a smaller one than hidden layers. The same p everywhere is often a default that "
-            "nobody chose.",
+            f"All these modules have p = {rates.pop():g}. The best p depends on the width of a "
+            "layer, and inputs need a smaller one than hidden layers. The same p everywhere is "
+            "often a default that nobody chose.",
             "Try a smaller p near the inputs and in narrow layers, a larger one in wide ones.",
             f"{SRIVASTAVA}, appendix A.4",
         )
@@ -212,9 +215,9 @@ def _alpha_without_selu(facts: Facts) -> Found:
         if isinstance(module.variant, Alpha) and not _follows_selu(flow, step, has_selu):
             yield (
                 (step.name,),
-                "It sets dropped elements to the lower limit of selu, and rescales to keep mean "
-                "and variance. After another activation this value has no meaning.",
-                'Put it behind a SELU, or use variant="standard".',
+                "Alpha dropout sets dropped elements to the lower limit of selu, and rescales to "
+                "keep mean and variance. After another activation this limit has no meaning.",
+                'Put the dropout behind a SELU, or use variant="standard".',
                 "Klambauer et al. 2017, NeurIPS",
             )
 
@@ -270,7 +273,8 @@ def _training_while_predicting(facts: Facts) -> Found:
     if names:
         yield (
             tuple(dict.fromkeys(names)),
-            "They are in training mode, so predictions are random or depend on the other rows.",
+            "These modules are in training mode, so predictions are random or depend on the other "
+            "rows.",
             "Call model.eval() first. For a spread of predictions: dropcore.ensemble.mc_predict.",
             "",
         )
@@ -283,8 +287,8 @@ def _not_reached(facts: Facts) -> Found:
             what = "calls dropout" if call.module is None else f"calls {call.module!r}"
             yield (
                 (name,),
-                f"It {what}, which model.eval() does not reach, so predictions are random.",
-                "Make it a Dropout module of the model, or pass training=self.training.",
+                f"The module {what}, which model.eval() does not reach, so predictions are random.",
+                "Make this dropout a Dropout module of the model, or pass training=self.training.",
                 "",
             )
     facts.needs_x_for_functions()
@@ -295,8 +299,8 @@ def _without_stream(facts: Facts) -> Found:
     if names and (facts.resuming or len(names) < len(facts.dropouts)):
         yield (
             names,
-            "Its masks come from the stream of the process, which state_dict() does not hold. A "
-            "training that is resumed goes on with other masks.",
+            "The masks of these modules come from the stream of the process, which state_dict() "
+            "does not hold. A training that is resumed goes on with other masks.",
             "Give each module a stream: dropcore.adapters.autograd.seed(model, 42), in the "
             "program that saves and in the one that resumes.",
             "",
@@ -312,10 +316,14 @@ def _one_stream(facts: Facts) -> Found:
             continue
         if a is b and isinstance(a, Stream):
             why = (
-                "They take turns on one stream: change or remove one, and the other's masks change."
+                "These two modules take turns on one stream. To change or remove one changes the "
+                "masks of the other."
             )
         elif a == b or _address(a) == _address(b):
-            why = "They draw from the same place: what they drop is not independent."
+            why = (
+                "These two modules draw from the same place of a stream, so their decisions are "
+                "not independent."
+            )
         else:
             continue
         remedy = "Give each a stream of its own: dropcore.adapters.autograd.seed(model, rng)."

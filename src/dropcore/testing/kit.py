@@ -30,15 +30,15 @@ def check_variant(
     p_values : sequence of float, default: (0.1, 0.37, 0.8)
         Values of p to try, in [0.05, 0.95]; 0 and 1 have checks of their own.
     shapes : sequence of tuple of int, optional
-        Shapes of x. The variant must accept them all; tens to hundreds of elements are enough. By
-        default some shapes of one to four axes are used, those for which the variant does not raise
-        ValueError.
+        Shapes of x. If you give them, the variant must accept all of them; tens to hundreds of
+        elements are enough. By default shapes of one to four axes are tried; a shape that the
+        variant refuses with a ValueError is left out.
     checks : sequence of str, optional
         Names of the checks to run; by default all of `CHECKS`.
     expected_failures : dict of str to str, optional
         Names of checks that must fail, with the reason for each.
     **options
-        Options of a variant that is given by name.
+        Options of the variant, only if `variant` is a name.
 
     Returns
     -------

@@ -32,7 +32,7 @@ class VariantSuite:
     variant : str or Variant
         A name, or the variant itself, which need not be registered.
     options : dict, default: {}
-        Options of a variant that is given by name.
+        Options of the variant, only if `variant` is a name.
     p_values, shapes
         As for `check_variant`.
     expected_failures : dict of str to str, default: {}
@@ -42,9 +42,8 @@ class VariantSuite:
     Raises
     ------
     TypeError, ValueError
-        When a class is derived, if it has another attribute, which would have no effect, or if a
-        value is not what is accepted. Methods, fixtures and names that begin with an underscore
-        are its own.
+        When a subclass is defined: if it has an attribute that is not listed above, or a value that
+        is not accepted. Methods, fixtures and names with a leading underscore are allowed.
 
     Examples
     --------

@@ -1,5 +1,7 @@
 """Alpha dropout: keeps the mean and the variance, for networks with selu.
 
+Networks with selu keep mean and variance from layer to layer, so alpha dropout keeps both.
+
     a' = -1.7580993408473766 = -lambda * alpha, selu's limit at minus infinity,  q = 1 - p
     A = sqrt(nu / (q * ((a' - mu)^2 * p + nu))),  B = mu - A * (q * mu + p * a')
     y = A * x + B where kept, A * a' + B where dropped;  dx = A * dy where kept
@@ -32,7 +34,7 @@ SELU_LIMIT = -1.7580993408473766
 
 @dataclass(frozen=True, kw_only=True)
 class Alpha(PlannedVariant):
-    """Dropped elements become selu's lower limit; the output keeps mean and variance.
+    """Dropped elements become selu's lower limit, then all are rescaled: mean and variance stay.
 
     Parameters
     ----------
@@ -41,8 +43,8 @@ class Alpha(PlannedVariant):
     fixed_var : float, default: 1.0
         The variance of the input, above 0. The output has the same variance.
     shared_axes : int or tuple of int, default: ()
-        Axes along which all elements share one decision. Share all axes but batch and
-        channel to drop whole features.
+        Axes along which all elements share one decision. To drop whole features, share all axes
+        except batch and channel.
 
     Examples
     --------

@@ -104,7 +104,8 @@ class Variant:
         whole tensor, or nowhere (None).
     """
 
-    # A subclass gives these without an annotation: of an annotated one a dataclass makes an option.
+    # A subclass sets these without an annotation, or with ClassVar. With another annotation the
+    # dataclass would make options of them.
     name: ClassVar[str]
     inputs: ClassVar[tuple[str, ...]] = ("x",)
     p_domain: ClassVar[Literal["[0, 1]", "[0, 1)", "(0, 1]", "(0, 1)"]] = "[0, 1]"
@@ -119,8 +120,8 @@ class Variant:
             if name in reserved | {"name"} and "ClassVar" not in str(annotation):
                 raise TypeError(
                     f"{name} of class {cls.__name__} must have no annotation, or ClassVar, not "
-                    f"{inspect.formatannotation(annotation)!r}: of an annotated name a dataclass "
-                    "makes an option"
+                    f"{inspect.formatannotation(annotation)!r}, of which a dataclass would make an "
+                    "option"
                 )
 
     def options(self) -> dict[str, Any]:
@@ -213,7 +214,7 @@ class FreeVariant(Variant):
     def takes_shard(self, training: bool) -> bool:
         """False: elements may depend on each other.
 
-        Raw words do too: word j belongs to element j of the whole array.
+        Raw words also depend on the place: word j belongs to element j of the whole array.
         """
         return False
 
