@@ -40,6 +40,10 @@ def test_the_example_of_many_ranks():
     exec(EXAMPLES[5], {})
 
 
+def test_the_example_of_monte_carlo():
+    exec(EXAMPLES[6], {})
+
+
 def test_the_example_of_attention():
     exec(EXAMPLES[3], {})
 

@@ -65,8 +65,9 @@ def global_mask(draw: dropcore.Draw, axes: Axes | None = None) -> AbstractContex
 
     Notes
     -----
-    In the block, all ranks must make the same random calls on the CPU, in the same order. A
-    checkpoint may compute again after the block: its calls get the same masks and places.
+    In the block, all ranks must make the same random calls on the CPU, in the same order.
+    Activation checkpointing may run the forward again after the block ends: its calls get the same
+    masks and places.
 
     Examples
     --------

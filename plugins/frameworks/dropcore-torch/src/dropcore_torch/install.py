@@ -19,7 +19,7 @@ __all__ = ["install", "installed", "is_installed", "uninstall"]
 
 
 def install() -> None:
-    """Let dropcore compute all of PyTorch's dropout on the CPU.
+    """Let dropcore compute PyTorch's dropout on the CPU, with the exceptions in the notes.
 
     Kernels are registered for the operators ``dropout``, ``alpha_dropout``, ``feature_dropout``,
     ``feature_alpha_dropout``, their in-place forms, ``native_dropout``, and
@@ -44,8 +44,10 @@ def install() -> None:
     modules keep their keys.
 
     PyTorch still computes other devices, layouts and dtypes, subclasses with code of their own,
-    ``torch.func``, calls within a mode that sees operators, tracing, and compiled code, because a
-    compiled graph can be used after `uninstall`. For compiled models use `convert`.
+    ``torch.func``, calls within a mode that sees operators, and code of the default compiler of
+    ``torch.compile``. A graph that is traced or compiled keeps PyTorch's operators, because it can
+    be used after `uninstall`. If it calls these operators when it runs, as with
+    ``backend="aot_eager"``, dropcore computes them. For compiled models use `convert`.
 
     A call that another thread has begun continues with the kernel that it found.
 

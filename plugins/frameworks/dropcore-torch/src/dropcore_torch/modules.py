@@ -158,7 +158,7 @@ class Dropout(_Module, nn.Dropout):
 
 
 class AlphaDropout(_Module, nn.AlphaDropout):
-    """Dropped elements become selu's lower limit; mean and variance are kept."""
+    """Alpha dropout: dropped elements become a constant; mean and variance are kept."""
 
     own_variant = "alpha"
     takes_inplace = False
@@ -240,7 +240,7 @@ class Dropout3d(_Channels, nn.Dropout3d):
 
 
 class FeatureAlphaDropout(_Channels, nn.FeatureAlphaDropout):
-    """Whole channels of (N, C, ...) become selu's lower limit."""
+    """Alpha dropout of whole channels of (N, C, ...)."""
 
     own_variant = "alpha"
     takes_inplace = False

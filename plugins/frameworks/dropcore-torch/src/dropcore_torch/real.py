@@ -129,7 +129,8 @@ def kept_bytes(model: nn.Module, inputs: Inputs) -> int:
 def table(rows: Sequence[Row]) -> str:
     """Rows as a table in Markdown."""
     lines = [
-        f"| model, threads | {' | '.join(HEAD)} | left of PyTorch's cost by convert, install "
+        f"| model, threads | {' | '.join(HEAD)} | share of PyTorch's dropout cost "
+        "that remains with convert, install "
         "| kept for backward, MiB: no dropout, PyTorch, convert, install |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]

@@ -59,9 +59,10 @@ def why_doubtful(parent: nn.Module | None, part: str, module: nn.Module) -> str:
     if not re.search(rf"\bself\.{re.escape(part)}\.p\b", source):
         return ""
     called = re.search(rf"\bself\.{re.escape(part)}\(", source)
+    name = type(parent).__name__
     return (
-        f"{type(parent).__name__} reads its p{'' if called else ' and does not call it'}; "
-        "what it drops by a function stays PyTorch's"
+        f"{name} reads the p of this module{'' if called else ' but never calls the module'}; "
+        f"if {name} drops by a function, PyTorch computes that"
     )
 
 
