@@ -174,8 +174,8 @@ NORM = Card(
     "Before batch normalisation",
     "Batch normalisation learns a variance in training and divides by it in inference. With "
     "dropout in front of it, is the variance of its input higher in training or in inference?",
-    "p = 0.5 in front of a normalisation in one run, behind the last one in the other. 1 means: "
-    "the same variance.",
+    "p = 0.5 in front of a normalisation in one run, behind the last one in the other. The ratio "
+    "is training variance / inference variance; 1 means equal.",
     {
         "higher": "Higher in training.",
         "lower": "Lower in training.",
@@ -195,8 +195,8 @@ NORM = Card(
     ("in front of a normalisation", "behind the last one"),
     (SHIFT, VALIDATION),
     (
-        Comparison((0, SHIFT), (None, SHIFT), "In front: variance in training over in inference"),
-        Comparison((1, SHIFT), (None, SHIFT), "Behind: variance in training over in inference"),
+        Comparison((0, SHIFT), (None, SHIFT), "In front: the ratio, against 1,"),
+        Comparison((1, SHIFT), (None, SHIFT), "Behind: the ratio, against 1,"),
         Comparison((0, VALIDATION), (1, VALIDATION), "Validation loss in front, against behind,"),
     ),
 )

@@ -68,7 +68,7 @@ FIGURES: dict[str, Callable[[Training, int], float]] = {
     "validation loss, dropout left on": _left_on,
     "lowest validation loss on the way": _lowest,
     "validation accuracy (%)": _accuracy,
-    "variance in training / in inference": _shift,
+    "training variance / inference variance": _shift,
 }
 TRAINING, VALIDATION, LEFT_ON, LOWEST, ACCURACY, SHIFT = FIGURES
 

@@ -97,7 +97,7 @@ PRESETS = (
     Preset(
         "churn",
         "Churn, 2-4-1",
-        "The network of the tutorials: five customers, four hidden units.",
+        "A network like those in many tutorials: two inputs, four hidden units, five customers.",
         {
             "data": {"name": "churn"},
             "layers": hidden(4, 0.5, count=1),

@@ -61,7 +61,7 @@ def test_options_are_read_without_loading_the_optional_packages():
         (["--hidden", "8", "x"], "whole number >= 1, not 'x'"),
         (
             ["--rows", "1797"],
-            "1 to 1796 .there are 1797, and one must validate., not '1797'",
+            "1 to 1796 .there are 1797, and at least one is needed for validation., not '1797'",
         ),
         (["--seeds", "0"], "whole number 1 to 1000, not '0'"),
         (["--lr", "inf"], "number above 0, not 'inf'"),

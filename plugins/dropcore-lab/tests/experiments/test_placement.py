@@ -129,7 +129,7 @@ def test_words_follow_the_figures():
     assert text.count("Validation got worse.") == 1
     assert "before both norms (batch normalisation), against standard, after" not in text
     assert "two dropouts in standard, before both norms, and one in standard, after" in text
-    assert "One p is not one strength" in text
+    assert "The same p does not mean the same strength" in text
 
 
 def test_the_same_seeds_give_the_same_figures(nowhere):

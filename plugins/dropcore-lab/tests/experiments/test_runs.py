@@ -26,7 +26,7 @@ def test_every_experiment_is_run_here():
 def test_a_run_says_what_was_measured_and_writes_a_picture(name, run):
     printed, picture = run(name, TINY[name])
     assert "What this run shows" in printed
-    assert "2 seeds are too few to tell an effect from chance" in printed
+    assert "2 seeds are too few for a verdict" in printed
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert picture.stat().st_size > 20_000
     assert str(picture) in printed

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from dropcore_lab.experiments import data, engine, small_data
 from dropcore_lab.experiments.figures import Figures
-from dropcore_lab.experiments.small_data import NEITHER, Method
+from dropcore_lab.experiments.small_data import PLAIN, Method
 
 DROPOUT, DECAY = Method(p=0.5), Method(decay=0.01)
 TINY = small_data.Config(
@@ -16,8 +16,8 @@ TINY = small_data.Config(
 
 def test_methods_have_names_and_come_once():
     config = small_data.Config(rates=(0.0, 0.5), decays=(0.01,))
-    assert config.methods == (NEITHER, DROPOUT, DECAY)
-    assert [str(method) for method in config.methods] == ["neither", "dropout 0.5", "decay 0.01"]
+    assert config.methods == (PLAIN, DROPOUT, DECAY)
+    assert [str(method) for method in config.methods] == ["plain", "dropout 0.5", "decay 0.01"]
 
 
 def test_every_number_of_rows_is_validated_on_the_same_rows(monkeypatch):
@@ -25,7 +25,7 @@ def test_every_number_of_rows_is_validated_on_the_same_rows(monkeypatch):
     splits = []
     monkeypatch.setattr(engine, "figures", lambda _, split: splits.append(split) or (0, 0, 0))
     for rows in TINY.rows:
-        small_data.train(TINY, rows, NEITHER, seed=1)
+        small_data.train(TINY, rows, PLAIN, seed=1)
     few, many = splits
     assert (len(few.train_x), len(many.train_x)) == (20, 60)
     np.testing.assert_array_equal(few.train_x, many.train_x[:20])
@@ -52,15 +52,15 @@ def test_every_network_takes_the_same_number_of_steps(monkeypatch):
 def test_decay_shrinks_weights_and_dropout_does_not_decay(monkeypatch):
     pytest.importorskip("sklearn")
     models = {}
-    for method in (NEITHER, DROPOUT, Method(decay=0.5)):
+    for method in (PLAIN, DROPOUT, Method(decay=0.5)):
         monkeypatch.setattr(
             engine, "figures", lambda model, _, m=method: models.update({m: model}) or (0, 0, 0)
         )
         small_data.train(replace(TINY, steps=50), 60, method, seed=1)
     sizes = {m: float(np.abs(models[m].linear1.weight.data).mean()) for m in models}
-    assert sizes[Method(decay=0.5)] < 0.9 * min(sizes[NEITHER], sizes[DROPOUT])
+    assert sizes[Method(decay=0.5)] < 0.9 * min(sizes[PLAIN], sizes[DROPOUT])
     assert [drop.p for drop in engine.dropouts(models[DROPOUT])] == [0.5]
-    assert [drop.p for drop in engine.dropouts(models[NEITHER])] == [0.0]
+    assert [drop.p for drop in engine.dropouts(models[PLAIN])] == [0.0]
 
 
 def _figures(val, accuracy):
@@ -76,18 +76,18 @@ MIXED = _figures([0.9, 1.2, 1.1], [0.9, 0.7, 0.9])
 def test_words_where_dropout_stops_helping():
     lines = small_data.conclusions(
         {
-            20: {NEITHER: OLD, DROPOUT: WORSE, DECAY: BETTER},
-            50: {NEITHER: OLD, DROPOUT: MIXED, DECAY: MIXED},
-            100: {NEITHER: OLD, DROPOUT: BETTER, DECAY: OLD},
+            20: {PLAIN: OLD, DROPOUT: WORSE, DECAY: BETTER},
+            50: {PLAIN: OLD, DROPOUT: MIXED, DECAY: MIXED},
+            100: {PLAIN: OLD, DROPOUT: BETTER, DECAY: OLD},
         }
     )[1:]
     assert lines[0] == (
-        "Dropout 0.5 against neither: validation loss lower in every seed at 100 rows; higher in "
-        "every seed at 20 rows; not clearly changed at 50 rows."
+        "Dropout 0.5 against plain training: validation loss lower in every seed at 100 rows; "
+        "higher in every seed at 20 rows; not clearly changed at 50 rows."
     )
     assert lines[2] == (
-        "Dropout 0.5 lowered loss and raised accuracy in every seed at 100 rows, and at none of "
-        "the fewer that were tried (20 and 50 rows)."
+        "Dropout 0.5 lowered loss and raised accuracy in every seed at 100 rows. With fewer "
+        "(20 and 50 rows) it did not."
     )
     assert lines[3].startswith("20 rows: ")
     assert lines[3].endswith("is higher by 0.20 ± 0.00.")
@@ -96,16 +96,16 @@ def test_words_where_dropout_stops_helping():
 
 
 def test_words_where_dropout_never_or_always_helps():
-    never = small_data.conclusions({20: {NEITHER: OLD, DROPOUT: WORSE}})
+    never = small_data.conclusions({20: {PLAIN: OLD, DROPOUT: WORSE}})
     assert never[-1] == (
         "For no number of rows did dropout 0.5 lower the loss and raise accuracy in every seed."
     )
-    always = small_data.conclusions({20: {NEITHER: OLD, DROPOUT: BETTER}})
+    always = small_data.conclusions({20: {PLAIN: OLD, DROPOUT: BETTER}})
     assert always[-1].endswith("in every seed at 20 rows, the fewest that were tried.")
 
 
 def test_words_of_a_training_that_diverged():
     bad = _figures([1.0, np.nan, 1.0], [0.8] * 3)
-    assert small_data.conclusions({20: {NEITHER: OLD, DROPOUT: bad}}) == [
+    assert small_data.conclusions({20: {PLAIN: OLD, DROPOUT: bad}}) == [
         "Training diverged at dropout 0.5, 20 rows: nothing can be compared."
     ]

@@ -93,7 +93,7 @@ def test_a_share_of_time_that_is_lost_in_the_noise_is_no_figure():
 @pytest.mark.parametrize("width", [60, 100])
 def test_the_progress_bar_fits_and_tells_no_time_that_it_does_not_know(width):
     out = rich_console.Console(file=io.StringIO(), width=width, force_terminal=True)
-    jobs = {"1400 rows, dropout 0.5, seed 9": 1, "1400 rows, neither, seed 0": 2}
+    jobs = {"1400 rows, dropout 0.5, seed 9": 1, "1400 rows, plain, seed 0": 2}
     assert list(terminal.each(out, jobs, quiet=False)) == [1, 2]
     printed = out.file.getvalue()
     assert "1400 rows, dropout 0.5, seed 9" in printed

@@ -136,7 +136,7 @@ DATASETS: dict[str, Dataset] = {
     ),
     "ten": Dataset(
         "Ten inputs",
-        "three of them say the class together, seven say nothing",
+        "three of them together determine the class; the other seven carry no information",
         sources.ten,
         shape=(10,),
         features=tuple(f"x{place}" for place in range(1, 11)),
@@ -144,7 +144,7 @@ DATASETS: dict[str, Dataset] = {
     ),
     "churn": Dataset(
         "Churn",
-        "the five customers of the tutorials: usage, tenure, and whether they left",
+        "five invented customers: usage, tenure, and whether they left",
         sources.churn,
         classes=("stays", "leaves"),
         features=("usage", "tenure"),

@@ -19,10 +19,10 @@ from dropcore_lab.experiments import extras, options, output
 
 EXPERIMENTS = {
     "rates": ("training and validation loss of one network at several rates of dropout", 30),
-    "churn": ("the network of the tutorials, two inputs and four hidden units, step by step", 15),
+    "churn": ("a 2-4-1 network: one training step with every number, then whole trainings", 15),
     "ensemble": ("inference in one pass against all the sub-networks that dropout trains", 15),
     "placement": ("where dropout stands in a convolutional network, and what it costs there", 20),
-    "variants": ("every installed variant of dropout, at the same p, in the same network", 20),
+    "variants": ("the installed variants that one network can use, at the same p", 20),
     "small-data": ("dropout against weight decay as the training rows get fewer", 40),
 }
 """The name of each experiment, which is also the name of its module; its summary; its time.

@@ -1,8 +1,9 @@
-"""The network of the tutorials: two inputs, four hidden units, one output, five customers.
+"""A 2-4-1 network like those in many tutorials: two inputs, four hidden units, one output.
 
-First one training step with all its numbers (`churn_steps`), then whole trainings at several p.
-Five invented rows cannot show how well a network predicts for new customers. One figure gives a
-hint, the leave-one-out loss: for each row, a network is trained without it and tested on it.
+The data are five invented customers. First one training step with all its numbers
+(`churn_steps`), then whole trainings at several p. Five invented rows cannot show how well a
+network predicts for new customers. One figure gives a hint, the leave-one-out loss: for each row, a
+network is trained without it and tested on it.
 """
 
 from __future__ import annotations
@@ -220,8 +221,8 @@ def _coin(measured: Mapping[float, Measured]) -> str:
     better = [f"{p:g}" for p, m in measured.items() if m.left_out.mean() < np.log(2)]
     found = f"at p = {', '.join(better)}" if better else "at no p"
     return (
-        f"Answering one half for every row left out has a loss of {np.log(2):.2f}; the networks' "
-        f"mean is below that {found}."
+        f"Predicting the probability 0.5 for every left-out row has a loss of {np.log(2):.2f}; the "
+        f"networks' mean is below that {found}."
     )
 
 

@@ -44,7 +44,7 @@ class Step:
     Attributes
     ----------
     draw : str
-        The draw of the mask, as text: seed, path and index.
+        The draw of the mask, as text: key and index.
     keep : bool array, shape (5, 4)
     before, hidden, dropped : arrays, shape (5, 4)
         Before relu, after relu, and after dropout.
@@ -160,8 +160,9 @@ def _show_forward(out: Console, step: Step) -> None:
             (name, *(_number(column[i, 0]) for column in columns))
             for i, name in enumerate(CUSTOMERS)
         ],
-        caption="Sum: of unit x its weight, and the bias. Loss: -log(sigmoid) if churned, else "
-        f"-log(1 - sigmoid); its mean is {step.loss:.4f}. The last column is inference.",
+        caption="Sum: each unit times its weight, added up, plus the bias. Loss: -log(sigmoid) if "
+        f"churned, else -log(1 - sigmoid); its mean is {step.loss:.4f}. The last column is "
+        "inference.",
         names=1,
     )
 

@@ -61,7 +61,7 @@ class Config:
         networks = ["-".join(map(str, self.sizes(depth))) for depth in self.depths]
         return (
             f"{terminal.count(self.rows, 'training row')}, "
-            f"{terminal.count(self.asked, 'further row')} asked for, "
+            f"predictions for {terminal.count(self.asked, 'further row')}, "
             f"{'networks' if len(networks) > 1 else 'network'} {', '.join(networks)}, "
             f"{terminal.count(len(self.seeds), 'seed')}"
         )
@@ -101,10 +101,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.one("units", few, "N", "hidden units, dealt out to the layers, each at least one")
     add.many("samples", count, "N", "how many sub-networks are sampled", numbers)
     add.seeds()
-    why = f"there are {data.TUMOURS_ROWS}, and one must be left to ask for"
+    why = f"there are {data.TUMOURS_ROWS}, and at least one is needed for predictions"
     rows = options.whole(2, data.TUMOURS_ROWS - 1, why=why)
-    add.one("rows", rows, "N", "training rows")
-    add.one("asked", count, "N", "further rows, for which the networks are asked")
+    add.one("rows", rows, "N", "number of training rows")
+    add.one("asked", count, "N", "number of further rows for which predictions are made")
     add.training()
     add.output("ensemble.png")
 

@@ -101,8 +101,11 @@ class Options:
 
     def digits(self) -> None:
         """Add ``--rows`` and ``--noise``."""
-        limit = whole(1, DIGITS_ROWS - 1, why=f"there are {DIGITS_ROWS}, and one must validate")
-        self.one("rows", limit, "N", "training rows; all others validate")
+        why = f"there are {DIGITS_ROWS}, and at least one is needed for validation"
+        limit = whole(1, DIGITS_ROWS - 1, why=why)
+        self.one(
+            "rows", limit, "N", "number of training rows; all other rows are used for validation"
+        )
         self.noise()
 
     def training(self) -> None:

@@ -1,8 +1,9 @@
 """Where does dropout belong? A convolutional network with dropout in one place after another.
 
 Two networks of two convolutions and a linear layer: one has batch normalisation between convolution
-and relu, the other has none. Each is trained without dropout, and with dropout in every place. A
-seed determines rows, wrong labels, initial weights and the order of the batches.
+and relu, the other has none. Each is trained without dropout. Then the network without batch
+normalisation is trained with dropout in four ways, and the other network in two (`PLACES`). A seed
+determines rows, wrong labels, initial weights and the order of the batches.
 
 The variance shift (see `dropcore_lab.variance`) is measured over all training rows.
 """
@@ -113,7 +114,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.one("p", options.probability, "P", "probability that an element is dropped")
     add.seeds()
     add.digits()
-    add.one("channels", options.whole(1), "N", "channels of convolution 1; 2 has twice as many")
+    add.one(
+        "channels",
+        options.whole(1),
+        "N",
+        "channels of the first convolution; twice as many in the second",
+    )
     add.training()
     add.one("timed", options.whole(1), "N", "steps timed with dropout, and without")
     add.output("placement.png")
@@ -217,9 +223,9 @@ def print_table(out: Console, config: Config, measured: Mapping[str, Measured]) 
         "What it costs",
         ("place", "where dropout is", "variance shift", "time share"),
         [(place, PLACES[place].name, *_costs(place, m)) for place, m in measured.items()],
-        caption="Variance shift: the variance that batch normalisation meets in training over "
-        "that in inference, once its running statistics have settled.\nTime share: the part of a "
-        "training step that dropout takes; too small: not above 0 in every seed.",
+        caption="Variance shift: training variance / inference variance of the inputs of batch "
+        "normalisation, once its running statistics have settled; 1 means equal.\nTime share: the "
+        f"part of a training step that dropout takes; {spread.TOO_SMALL}",
         names=2,
         sections=line,
     )
@@ -247,8 +253,9 @@ def conclusions(measured: Mapping[str, Measured]) -> list[str]:
     if {"spatial", "standard"} <= measured.keys():
         words = measured["spatial"].figures.against(measured["standard"].figures)
         lines.append(
-            f"{_label('spatial')}, against {PLACES['standard'].name}: {words} One p is not one "
-            "strength: to drop a whole map takes more away than to drop single pixels."
+            f"{_label('spatial')}, against {PLACES['standard'].name}: {words} The same p "
+            "does not mean the same strength: to drop a whole map takes away more than to drop "
+            "single pixels."
         )
     return [*lines, *_shifts(measured), *_limits(measured)]
 
@@ -318,7 +325,7 @@ def _draw_group(panels: Any, words: str, found: Mapping[str, Measured]) -> None:
     if words:
         shifts = np.array([m.shift for m in found.values()])
         plot.dots(panels[2], names, shifts, colours, shifts[0].mean())
-        plot.dress(panels[2], "Variance shift", where, "variance in training / in inference")
+        plot.dress(panels[2], "Variance shift", where, "training variance / inference variance")
     else:
         gaps = np.array([m.figures.gap for m in found.values()])
         plot.dots(panels[2], names, gaps, colours, gaps[0].mean())

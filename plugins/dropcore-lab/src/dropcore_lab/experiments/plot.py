@@ -48,7 +48,7 @@ def dots_key(seeds: int) -> str:
     """The explanation of dots, bars and dashes; one seed has no bars."""
     if seeds == 1:
         return "Dots: the one seed; dashes: without dropout."
-    return "Dots: one a seed; bars: their mean; dashes: the mean without dropout."
+    return "Dots: one dot for each seed; bars: their mean; dashes: the mean without dropout."
 
 
 def figure(width: float, height: float, title: str, footnote: str, key: str) -> Figure:

@@ -89,7 +89,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.many("hidden", count, "WIDTH", "widths of the hidden layers")
     add.digits()
     add.training()
-    add.choice("engine", tuple(ENGINES), "what trains; the figures differ by rounding")
+    add.choice(
+        "engine",
+        tuple(ENGINES),
+        "implementation of the training; results are equal except for rounding",
+    )
     add.output("rates.png")
 
 

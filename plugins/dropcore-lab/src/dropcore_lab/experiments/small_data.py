@@ -1,7 +1,7 @@
 """Dropout against weight decay as the training rows get fewer.
 
-One network of dense layers is trained with neither, with dropout, and with weight decay (a share of
-each weight is added to its gradient), on several numbers of rows. Every network takes the same
+One network of dense layers is trained plain, with dropout, and with weight decay (a share of each
+weight is added to its gradient), on several numbers of rows. Every network takes the same
 number of steps, so networks with fewer rows are not trained less. A seed determines rows, wrong
 labels, initial weights and the order of the batches; smaller sets of rows are parts of the larger
 ones.
@@ -38,10 +38,10 @@ class Method:
         """Name it."""
         if self.p:
             return f"dropout {self.p:g}"
-        return f"decay {self.decay:g}" if self.decay else "neither"
+        return f"decay {self.decay:g}" if self.decay else "plain"
 
 
-NEITHER = Method()
+PLAIN = Method()
 Measured = dict[int, dict[Method, Figures]]
 """The figures for each number of rows and method."""
 
@@ -62,9 +62,9 @@ class Config:
 
     @property
     def methods(self) -> tuple[Method, ...]:
-        """All ways to train; a rate or decay of 0 is the same as `NEITHER`."""
+        """All ways to train; a rate or decay of 0 is the same as `PLAIN`."""
         dropout = [Method(p=p) for p in self.rates]
-        return options.once([NEITHER, *dropout, *(Method(decay=decay) for decay in self.decays)])
+        return options.once([PLAIN, *dropout, *(Method(decay=decay) for decay in self.decays)])
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -84,13 +84,13 @@ class Config:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this experiment's options to `parser`."""
     add, count = options.Options(parser, Config()), options.whole(1)
-    why = f"there are {data.DIGITS_ROWS}, and a tenth must validate"
+    why = f"there are {data.DIGITS_ROWS}, and at least a tenth is needed for validation"
     limit = options.whole(1, data.DIGITS_ROWS - data.DIGITS_ROWS // 10, why=why)
     add.many(
         "rows",
         limit,
         "N",
-        "training rows; rows outside all training sets validate",
+        "numbers of training rows; rows outside all training sets are used for validation",
         options.ascending,
     )
     add.rates(options.probability, "probabilities that a hidden unit is dropped")
@@ -174,11 +174,11 @@ def conclusions(measured: Measured) -> list[str]:
     )
     if bad:
         return bad
-    seeds = len(first[NEITHER].val_loss)
+    seeds = len(first[PLAIN].val_loss)
     if seeds == 1:
         return spread.ONE_SEED
     lines = spread.preface(seeds)
-    methods = [method for method in first if method != NEITHER]
+    methods = [method for method in first if method != PLAIN]
     lines += [_helped(method, measured) for method in methods]
     lines += [_stops(method, measured) for method in methods if method.p]
     if any(m.p for m in methods) and any(m.decay for m in methods):
@@ -192,21 +192,20 @@ def conclusions(measured: Measured) -> list[str]:
 
 def _helped(method: Method, measured: Measured) -> str:
     """The numbers of rows at which the validation loss of every seed fell, or rose."""
-    changes = {rows: of[method].loss_change(of[NEITHER]) for rows, of in measured.items()}
+    changes = {rows: of[method].loss_change(of[PLAIN]) for rows, of in measured.items()}
     groups = {
         "lower in every seed": [rows for rows, c in changes.items() if c.fell],
         "higher in every seed": [rows for rows, c in changes.items() if c.rose],
         "not clearly changed": [rows for rows, c in changes.items() if not (c.fell or c.rose)],
     }
     found = [f"{words} at {_listed(rows)}" for words, rows in groups.items() if rows]
-    return f"{str(method).capitalize()} against neither: validation loss {'; '.join(found)}."
+    return f"{str(method).capitalize()} against plain training: validation loss {'; '.join(found)}."
 
 
 def _stops(method: Method, measured: Measured) -> str:
     """Name the smallest number of rows at which dropout helped in every seed."""
     helps = {
-        rows: of[method].loss_change(of[NEITHER]).fell
-        and of[method].accuracy_change(of[NEITHER]).rose
+        rows: of[method].loss_change(of[PLAIN]).fell and of[method].accuracy_change(of[PLAIN]).rose
         for rows, of in measured.items()
     }
     name = str(method).capitalize()
@@ -219,7 +218,7 @@ def _stops(method: Method, measured: Measured) -> str:
     text = f"{name} lowered loss and raised accuracy in every seed at {_listed([fewest])}"
     if not below:
         return f"{text}, the fewest that were tried."
-    return f"{text}, and at none of the fewer that were tried ({_listed(below)})."
+    return f"{text}. With fewer ({_listed(below)}) it did not."
 
 
 def _against_decay(rows: int, of: Mapping[Method, Figures]) -> str:
@@ -257,19 +256,23 @@ def draw(config: Config, measured: Measured, directory: Path) -> Path:
     ):
         of = [measured[n][method] for n in rows]
         losses = np.stack([f.val_loss for f in of], axis=1)
-        base = np.stack([measured[n][NEITHER].val_loss for n in rows], axis=1)
+        base = np.stack([measured[n][PLAIN].val_loss for n in rows], axis=1)
         accuracies = np.stack([f.val_accuracy for f in of], axis=1)
         style["label"] = str(method)
         x = plot.beside(rows, place, len(config.methods), log=True)
         plot.points(loss, x, losses, within=plot.POSITIVE, **style)
         plot.points(accuracy, x, accuracies, within=plot.SHARE, **style)
-        if method != NEITHER:
+        if method != PLAIN:
             percent = 100 * (losses / base - 1)
             plot.points(change, x, percent, within=(-100.0, np.inf), **style)
     change.axhline(0, color=plot.FAINT, linewidth=1)
     for axes, name, ylabel in (
         (loss, "Validation loss", "cross-entropy"),
-        (change, "Change of validation loss from neither", "change in % (below 0: it helps)"),
+        (
+            change,
+            "Change of validation loss from plain training",
+            "change in % (below 0: it helps)",
+        ),
         (accuracy, "Validation accuracy, against the true digits", "share right"),
     ):
         plot.dress(axes, name, ylabel, "training rows")
@@ -283,7 +286,7 @@ def draw(config: Config, measured: Measured, directory: Path) -> Path:
 
 
 def _styles(methods: tuple[Method, ...]) -> list[dict[str, Any]]:
-    """Dropout in blue, decay in dashed orange, neither in grey; stronger settings are darker."""
+    """Dropout in blue, decay in dashed orange, plain in grey; stronger settings are darker."""
     rates = [m for m in methods if m.p]
     decays = [m for m in methods if m.decay]
     blues, oranges = plot.shades("Blues", len(rates)), plot.shades("Oranges", len(decays))

@@ -2,7 +2,8 @@
 
 Runs with the same seed have the same rows, labels, initial weights and order of the batches.
 Therefore two settings are compared within each seed. A change is called clear only if every seed
-shows it in the printed digits. One seed alone shows nothing.
+shows it in the printed digits. One seed alone shows nothing. Two seeds show differences, but give
+no verdict: see `FEWEST`.
 """
 
 from __future__ import annotations
@@ -19,20 +20,22 @@ ONE_SEED = ["One seed cannot tell an effect from chance. --seeds 5 runs five, an
 FEWEST = 3
 """The fewest seeds for a verdict."""
 
+TOO_SMALL = "'too small' means: in at least one seed the share is not above 0."
+"""The explanation of a `share` that is not written as a number."""
+
 
 def preface(seeds: int) -> list[str]:
     """Say how settings are compared, and whether the seeds are too few for a verdict.
 
     >>> preface(2)[1:]
-    ['2 seeds are too few to tell an effect from chance, so there is no verdict.']
+    ['2 seeds are too few for a verdict: the differences may be chance.']
     """
     lines = [
         "Settings are compared seed by seed. A difference has the form mean ± standard deviation "
         "of the differences."
     ]
     if seeds < FEWEST:
-        few = f"{seeds} seeds are too few to tell an effect from chance, so there is no verdict."
-        lines.append(few)
+        lines.append(f"{seeds} seeds are too few for a verdict: the differences may be chance.")
     return lines
 
 

@@ -1,9 +1,10 @@
-"""Every variant of dropout at the same p, in the same place of the same network.
+"""Variants of dropout at the same p, in the same place of the same network.
 
 The network has one residual block, ``x + dropout(relu(conv(x)))``, in which every kind of variant
-has something to drop: elements, channels, blocks, or the whole branch of a sample. A seed
-determines rows, wrong labels, initial weights and the order of the batches. The same p is not the
-same strength: the variants add different amounts of noise.
+has something to drop: elements, channels, blocks, or the whole branch of a sample. Installed
+variants that the network cannot use are left out, and named with the reason: zoneout, for example,
+needs a second input. A seed determines rows, wrong labels, initial weights and the order of the
+batches. The same p does not mean the same strength: the variants add different amounts of noise.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ REMARKS = {"alpha": "meant for selu; this network has relu"}
 
 @dataclass(frozen=True)
 class Config:
-    """The settings: variants (none: all installed ones), data and seeds."""
+    """The settings: variants (none: all that the network can use), data and seeds."""
 
     variants: tuple[str, ...] = ()
     p: float = 0.3
@@ -220,8 +221,7 @@ def print_table(
             (name, _remarks(variant), spread.share(measured[name].time_share))
             for name, variant in variants.items()
         ],
-        caption="Time share: the part of a training step that dropout takes; too small: not "
-        "above 0 in every seed.",
+        caption=f"Time share: the part of a training step that dropout takes; {spread.TOO_SMALL}",
         names=2,
     )
 
