@@ -132,7 +132,7 @@ def rank_masks(draw: dropcore.Draw, rank: int | None = None) -> AbstractContextM
 
 
 def _block(draw: dropcore.Draw, name: str, of: Situation) -> AbstractContextManager[None]:
-    paths.expect_parts()
+    paths.expect_blocks()
     return situation.block(draw, name, of)
 
 

@@ -23,7 +23,7 @@ SWITCH = "DROPCORE_TORCH_NODE"
 
 dropout: Callable[..., Any] = _standard.dropout
 _path: Path = "function"
-_of_parts = False  # whether x may be a part of a tensor that other ranks have, too
+_expects_blocks = False  # whether a call may be in a block of `distributed`
 _node: ModuleType | None = None
 
 
@@ -51,18 +51,21 @@ def in_use() -> Path:
     return _path
 
 
-def expect_parts() -> None:
-    """Ask at each call from now on whether x is a part of a tensor, which goes neither path."""
-    global _of_parts
-    if not _of_parts:
-        _of_parts = True
+def expect_blocks() -> None:
+    """Ask at each call from now on whether a block of `distributed` is around the call.
+
+    In such a block x may be a part of a tensor. Then the call uses neither path.
+    """
+    global _expects_blocks
+    if not _expects_blocks:
+        _expects_blocks = True
         _choose()
 
 
 def _choose() -> None:
     global dropout
     own = _standard.dropout if _path == "function" else _node.dropout
-    dropout = partial(_unless_part, own) if _of_parts else own
+    dropout = partial(_unless_part, own) if _expects_blocks else own
 
 
 def _unless_part(

@@ -87,12 +87,13 @@ def dropout(
     x = inputs[0]
     if not rule.variant.takes_shard(True):
         raise TypeError(
-            f"variant {rule.variant.name!r} is not taken for a part of a tensor: it may need "
-            "elements of other ranks. Planned and deciding variants are taken"
+            "variant must be planned or deciding for a part of a tensor, not "
+            f"{rule.variant.name!r}, which may need elements of other ranks"
         )
     if in_transform() or tracing_state() is not None or isinstance(source, Traced):
         raise NotImplementedError(
-            "a part of a tensor has no dropout in torch.func's transforms and in torch.jit.trace"
+            "dropout of a part of a tensor must be called outside of torch.func's transforms and "
+            "torch.jit.trace"
         )
     if x.dtype not in DTYPES:
         raise TypeError(f"input must be of float32, float64, float16 or bfloat16, not {x.dtype}")
@@ -248,8 +249,8 @@ class _Linear(Function):
     def backward(ctx: Any, dy: Any) -> tuple[Tensor | None, ...]:
         if transforms.are_in_the_way(dy):
             raise NotImplementedError(
-                "a part of a tensor has no derivatives in batches (vectorize, is_grads_batched): "
-                "take them one by one"
+                "derivatives of a part of a tensor must be computed one at a time, not in batches "
+                "(vectorize, is_grads_batched)"
             )
         return _Linear.apply(_cut_alike(ctx.cut, dy), ctx.pieces, ctx.pieces.backward), None, None
 

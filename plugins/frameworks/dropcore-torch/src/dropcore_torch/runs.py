@@ -111,9 +111,9 @@ def of_rank(axes: Mapping[int, Axis], rank: int) -> dict[int, Axis]:
     found: dict[int, Axis] = {}
     for axis, each in axes.items():
         if not -rank <= axis < rank:
-            raise ValueError(f"input must have an axis {axis}, not {rank} axes alone")
+            raise ValueError(f"axes must name axes of input, which has {rank}, not axis {axis}")
         if axis % rank in found:
-            raise ValueError(f"axes must name an axis once: {axis} is {axis % rank}")
+            raise ValueError(f"axes must name each axis once, not axis {axis % rank} twice")
         found[axis % rank] = each
     return found
 

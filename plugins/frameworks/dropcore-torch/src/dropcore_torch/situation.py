@@ -67,9 +67,9 @@ def current() -> Situation | None:
     if found is None:
         if _open:
             raise RuntimeError(
-                "dropout within global_mask or rank_masks needs the generator as they seeded it: "
-                "torch.manual_seed was called in the block, or a checkpoint computes again what "
-                "was computed before the block"
+                "PyTorch's generator must keep the seed that global_mask or rank_masks set, within "
+                "the block: torch.manual_seed was called there, or a checkpoint computes again "
+                "what was computed before the block"
             )
         return None
     if not _cuts:
@@ -125,7 +125,8 @@ def refuse(what: str, instead: str) -> None:
     """
     if current() is not None:
         raise NotImplementedError(
-            f"{what} has no mask of many ranks, within global_mask or rank_masks: {instead}"
+            f"{what} must be called outside of global_mask and rank_masks, which cannot give it "
+            f"the masks of many ranks: {instead}"
         )
 
 
