@@ -119,6 +119,20 @@ def test_dropcore_s_functions_and_variants():
         assert len(found(Through(call), X.requires_grad_(False))) == 2
 
 
+def test_dropout_of_a_part_of_a_tensor(as_before):
+    draw = dropcore.Stream(1).at(0)
+
+    def call(_, x):
+        x = dropcore_torch.distributed.dropout(x, 0.5, True, rng=draw)
+        places = (8, 3, 4), (6, 0, 0)
+        return dropcore_torch.distributed.dropout(x, 0.25, True, rng=draw, shard=places)
+
+    assert found(Through(call), X) == [
+        ("dropcore", "dropcore_torch.functional.dropout", "", 0.5, 24),
+        ("dropcore", "dropcore_torch.distributed.dropout", "", 0.25, 24),
+    ]
+
+
 # -------------------------------------------- what drops within attention and other layers
 
 

@@ -13,14 +13,16 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import handle_torch_function
 
 import dropcore
 from dropcore_torch import functional, paths, pieces, situation
 from dropcore_torch.others import check_input
-from dropcore_torch.rule import rule_of
+from dropcore_torch.private import function_mode_enabled
+from dropcore_torch.rule import Rule, rule_of
 from dropcore_torch.runs import Where, axes_from, axis_from
 from dropcore_torch.situation import Situation, check_draw
-from dropcore_torch.source import source_of
+from dropcore_torch.source import Source, is_compiling, source_of
 
 __all__ = ["cut", "dropout", "global_mask", "rank_masks"]
 
@@ -239,7 +241,16 @@ def dropout(
     if not training or (shard is None and not pieces.is_dtensor(input)):
         return functional.dropout(input, p, training, inplace, rng=rng, variant=variant, **options)
     of = Situation(_axes_of(shard, input.dim()))
-    return pieces.dropout((input,), functional.probability(p), inplace, rule, source, of)
+    return apply_to_part((input,), functional.probability(p), inplace, rule, source, of)
+
+
+def apply_to_part(
+    inputs: tuple[Tensor, ...], p: float, inplace: bool, rule: Rule, source: Source, of: Situation
+) -> Tensor:
+    """Dropout of a part, after everything that does not depend on the tensors was looked up."""
+    if not is_compiling() and function_mode_enabled():  # the mode sees it like PyTorch's functions
+        return handle_torch_function(apply_to_part, inputs, inputs, p, inplace, rule, source, of)
+    return pieces.dropout(inputs, p, inplace, rule, source, of)
 
 
 def _axes_of(shard: Any, rank: int) -> dict[int, Any]:

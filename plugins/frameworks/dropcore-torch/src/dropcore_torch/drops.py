@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dropcore_torch import functional
+from dropcore_torch import distributed, functional
 from dropcore_torch.attention import attend
 
 Dropped = tuple[float, int]  # p, or 0 if nothing is dropped; the number of elements
@@ -24,6 +24,7 @@ class Dropping:
     name: str
     read: Callable[..., Dropped]  # takes the arguments of the function
     whole: bool = False  # whether the function computes more than dropout
+    ours: bool = False
 
 
 # ------------------------------------------------------------------- dropout functions
@@ -45,6 +46,10 @@ def _read_operator(input: Tensor, p: float, train: bool | None) -> Dropped:
 
 def _read_ours(inputs: tuple[Tensor, ...], p: float, training: bool, *_: Any) -> Dropped:
     return _read(inputs[0], p, training)
+
+
+def _read_part(inputs: tuple[Tensor, ...], p: float, *_: Any) -> Dropped:
+    return _read(inputs[0], p)
 
 
 # ----------------------------------------------------- functions that drop within
@@ -89,8 +94,11 @@ def _rows(x: Tensor) -> int:
 # --------------------------------------------------------------------------- the table
 
 DROPPING: dict[Any, Dropping] = {
-    functional.apply: Dropping("dropcore_torch.functional.dropout", _read_ours),
-    attend: Dropping("dropcore_torch.functional.attention", _read_attention, whole=True),
+    functional.apply: Dropping("dropcore_torch.functional.dropout", _read_ours, ours=True),
+    distributed.apply_to_part: Dropping(
+        "dropcore_torch.distributed.dropout", _read_part, ours=True
+    ),
+    attend: Dropping("dropcore_torch.functional.attention", _read_attention, whole=True, ours=True),
     torch.native_dropout: Dropping("torch.native_dropout", _read_operator),
     F.scaled_dot_product_attention: Dropping(
         "torch.nn.functional.scaled_dot_product_attention", _read_attention, whole=True

@@ -20,8 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from dropcore_torch import functional, kernels
-from dropcore_torch.attention import attend
+from dropcore_torch import kernels
 from dropcore_torch.classes import OURS, PYTORCHS, name_of
 from dropcore_torch.drops import DROPPING, Dropping
 from dropcore_torch.private import (
@@ -90,16 +89,15 @@ class Watch:
         with _Operators(self), _Functions(self):
             yield
 
-    def dropped(self, dropping: Dropping, function: Any, p: float, elements: int) -> Call:
+    def dropped(self, dropping: Dropping, p: float, elements: int) -> Call:
         """Record a call of a function that drops."""
         name, module, where = self._caller()
         self.seen.add(name)
-        ours = function in (functional.apply, attend)
-        known = PYTORCHS if ours else OURS
+        known = PYTORCHS if dropping.ours else OURS
         what = dropping.name
         if type(module) in known:
-            what = name_of(type(module)) if ours else f"torch.nn.{type(module).__name__}"
-        by = "dropcore" if ours else "PyTorch"
+            what = name_of(type(module)) if dropping.ours else f"torch.nn.{type(module).__name__}"
+        by = "dropcore" if dropping.ours else "PyTorch"
         call = Call(by, what, name, where, p, elements, dropping.whole, self.in_backward)
         self.calls.append(call)
         return call
@@ -148,7 +146,7 @@ class _Functions(TorchFunctionMode):
             p, elements = 0.0, 0
         if not (p > 0 and elements):
             return function(*arguments, **named)
-        call = self.watch.dropped(dropping, function, p, elements)
+        call = self.watch.dropped(dropping, p, elements)
         first, served = sequence_number(), kernels.served
         with _without_operators():
             begin = time.perf_counter()
@@ -204,7 +202,7 @@ class _Operators(kernels.Onlooker):
         """Record a call that Python code did not make, but TorchScript or C++."""
         if not (p > 0 and elements):
             return kernel()
-        call = self.watch.dropped(DROPPING[operator], operator, p, elements)
+        call = self.watch.dropped(DROPPING[operator], p, elements)
         call.by = "dropcore"
         first, begin = sequence_number(), time.perf_counter()
         y = kernel()
@@ -220,7 +218,7 @@ class _Operators(kernels.Onlooker):
         y = operator(*arguments, **named)
         if kernels.served > served and operator is _NATIVE:  # TorchScript calls it
             dropping = DROPPING[torch.native_dropout]
-            call = self.watch.dropped(dropping, operator, *dropping.read(*arguments))
+            call = self.watch.dropped(dropping, *dropping.read(*arguments))
             call.by, call.seconds = "dropcore", time.perf_counter() - begin
         elif torch.Tag.nondeterministic_seeded in operator.tags and _draws(
             operator, arguments, named
