@@ -151,6 +151,23 @@ def test_every_function_over_every_kind_of_buffer(make, dtype):
         assert content(found) == y.tobytes()
 
 
+def test_backward_acquires_the_bits_once():
+    memory = np.full(1, 0b1010, np.uint8)
+
+    class Bits:
+        acquired = 0
+
+        @property
+        def __array_interface__(self):
+            Bits.acquired += 1
+            return memory.__array_interface__
+
+    core.select(Bits(), np.ones(8), np.zeros(8), 1.0)
+    once, Bits.acquired = Bits.acquired, 0
+    core.backward(DRAW, 0.5, np.ones(8), np.zeros(8), Bits())
+    assert Bits.acquired == once
+
+
 def by_plan(x, keep):
     """What becomes of x by ALPHA, in float32 for the half types."""
     scale, shift, drop = ALPHA

@@ -1,7 +1,7 @@
-"""One training step of the 2-4-1 network with every number, to follow with a pocket calculator.
+"""One training step of the 2-4-1 network with every intermediate number.
 
-Inputs and initial weights have one digit, so that the other numbers can be computed by hand. The
-numbers are computed in float64, and printed with four digits.
+Inputs and initial weights have one digit, so that the other numbers can be checked with a pocket
+calculator. The numbers are computed in float64, and printed with four digits.
 """
 
 from __future__ import annotations
