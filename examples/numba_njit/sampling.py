@@ -1,4 +1,4 @@
-"""Dropout inside numba's compiled functions: a prediction and its spread, from many sub-networks.
+"""Dropout inside numba's compiled functions: mean and deviation of a prediction by sub-networks.
 
 A function of dropcore is an address and a signature. To numba a pointer is an integer: it takes
 `array.ctypes.data`, and 0 for NULL; a draw is five 64-bit words, a path 25.

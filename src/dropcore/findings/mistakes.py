@@ -275,7 +275,8 @@ def _training_while_predicting(facts: Facts) -> Found:
             tuple(dict.fromkeys(names)),
             "These modules are in training mode, so predictions are random or depend on the other "
             "rows.",
-            "Call model.eval() first. For a spread of predictions: dropcore.ensemble.mc_predict.",
+            "Call model.eval() first. dropcore.ensemble.mc_predict gives predictions with a "
+            "standard deviation.",
             "",
         )
     facts.needs_x_for_functions()
