@@ -68,7 +68,7 @@ cdef void forward_plan(
         return
     nontemporal = nontemporal and can_go_nontemporal(y)
     decider(draw, p, start + n, &d)
-    joined = d.planes != 8  # at eight planes at most three stages come here
+    joined = d.planes != 8  # at eight planes at most three stages come here: too few to join
     while word < end:
         groups = (n - done) // DECISIONS
         if d.planes == 8 and word % GROUP_WORDS == 0 and groups > 1:

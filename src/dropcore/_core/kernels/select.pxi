@@ -6,9 +6,9 @@
 #    a line is not read before it is written, and other data stay in the caches. The address of such
 #    a store must be a multiple of 64; the shift to cache lines ensures this. x is prefetched only
 #    together with non-temporal stores: with ordinary stores a prefetch costs more than it saves.
-# C. Two successive stages of one array share a cache line of y. The first stage leaves the
-#    beginning of that line (`leads`), and the second stores all of it (`follows`). Completing a
-#    line after a non-temporal store of its first half would force a read from memory.
+# C. Two successive stages of one array share a cache line of y. The first stage does not store its
+#    elements of that line (`leads`); the second stage stores the whole line (`follows`). Completing
+#    a line after a non-temporal store of its first half would force a read from memory.
 
 cdef inline int ahead_of(const element* y) noexcept nogil:
     # How many elements of y come before its first whole cache line.

@@ -56,8 +56,8 @@ cdef void select(
 
 
 cdef inline Py_ssize_t whole_words(Py_ssize_t count, Py_ssize_t length) noexcept nogil:
-    # `count`; rounded down to a multiple of 32 if it is 32 or more and count * length is no
-    # multiple of 32.
+    # Returns `count`, but rounds it down to a multiple of 32 if it is 32 or more and
+    # count * length is no multiple of 32.
     return count & ~<Py_ssize_t> 31 if count >= 32 and count * length & 31 else count
 
 

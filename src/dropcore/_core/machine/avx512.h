@@ -6,8 +6,7 @@
 #include "machine/vectors.h"
 #include "machine/bfloat.h"
 
-/* 32 float16, widened, times scale, plus shift, rounded to nearest even: as in f16c.h. One
-   store, as wide as the later load in dropcore_choose: store-to-load forwarding needs this. */
+/* 16 float16, widened, times scale, plus shift, rounded to nearest even: as in f16c.h. */
 static inline __m256i dropcore_affine_16_halves(
     const dropcore_float16 *x, float scale, float shift, int linear)
 {
@@ -18,6 +17,8 @@ static inline __m256i dropcore_affine_16_halves(
     return _mm512_cvtps_ph(value, _MM_FROUND_TO_NEAREST_INT);
 }
 
+/* The same for 32 float16. One store, as wide as the later load in dropcore_choose: store-to-load
+   forwarding needs this. */
 static inline void dropcore_affine_halves(
     const dropcore_float16 *x, float scale, float shift, int linear, dropcore_float16 *y)
 {

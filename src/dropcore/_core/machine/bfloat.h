@@ -1,8 +1,9 @@
 /* 32 bfloat16, widened, times scale, plus shift, rounded to nearest even. A word of a register is
    two of them: each half is computed as a float in the upper half of a word of its own, so nothing
    is shuffled. */
-/* linear: scale is not nan (is_linear in select.pxi). So a nan is that of x, or the one that the
-   processor makes of 0 times inf. The lower half of both is 0, so they round to themselves. */
+/* If `linear` is set, the scale is not nan (is_linear in select.pxi). So if a product is nan, it is
+   the nan of x, or the nan that the processor makes of 0 times inf. The lower half of both is 0, so
+   rounding does not change them. */
 static inline dropcore_lanes dropcore_affine_words(
     dropcore_lanes bits, float scale, float shift, int linear)
 {

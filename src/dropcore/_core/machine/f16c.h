@@ -1,4 +1,4 @@
-/* 32 halves, widened, times scale, plus shift, rounded to nearest even. The bits are those of the
+/* 8 float16, widened, times scale, plus shift, rounded to nearest even. The bits are those of the
    integer form also where a thread flushes subnormals: the widening conversion ignores
    denormals-are-zero, the narrowing one ignores flush-to-zero. */
 static inline __m128i dropcore_affine_8_halves(
