@@ -1,6 +1,6 @@
 """Test the mask stream for randomness: `make check-random`.
 
-    python tools/randomness/check.py [--hour] [--counts N]
+    python tools/randomness/check.py [--hour] [--counts N] [--only PART ...]
 
 The short run takes about five minutes, the long one about an hour on two cores. A test fails at a
 p-value below 10^-6 or above 1 - 10^-6, or at five standard errors. A p-value below 10^-4 is called
@@ -36,7 +36,8 @@ LONG = {
     "masks --p 0.003": (100, 101),
     "ties": (0, 100, 101),
 }
-LEAST_RAW = 32 * 10**9  # bytes of the raw stream that the long run reads
+PARTS = ("counts", *LONG, "words")
+LEAST_RAW = 32 * 10**9  # bytes of the raw stream that the long run reads, in its part "words"
 
 
 class Tally:
@@ -73,18 +74,26 @@ def main():
     parser.add_argument(
         "--counts", type=float, default=1e10, metavar="N", help="elements of a count"
     )
+    parser.add_argument(
+        "--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART",
+        help=f"parts of the run: {', '.join(PARTS)}",
+    )  # fmt: skip
     args = parser.parse_args()
     batteries.need("dieharder", "ent")
     began, tally, read = time.monotonic(), Tally(), {}
-    tally.z_scores(counts.run(int(args.counts)))
+    if "counts" in args.only:
+        tally.z_scores(counts.run(int(args.counts)))
     for kind, tests in (LONG if args.hour else SHORT).items():
+        if kind not in args.only:
+            continue
         words, feed = kind.split(), batteries.Feed()
         tally.p_values(batteries.ent(feed, words))
         tally.p_values(batteries.dieharder(feed, words, tests))
         read[kind] = feed.bytes
-    if args.hour:
-        tally.z_scores(counts.raw_words(max(0, LEAST_RAW - read["raw"])))
-        read["raw"] = max(read["raw"], LEAST_RAW)
+    if args.hour and "words" in args.only:
+        rest = max(0, LEAST_RAW - read.get("raw", 0))
+        tally.z_scores(counts.raw_words(rest))
+        read["raw"] = read.get("raw", 0) + rest
     for kind, size in read.items():
         print(f"read of {kind}: {size / 1e9:.2f} GB")
     print(f"{time.monotonic() - began:.0f} s")
