@@ -92,8 +92,9 @@ $(DIST)/wheel.stamp: $(SOURCE) constraints.txt | $(BIN)/python
 
 wheel: $(DIST)/wheel.stamp
 	@ls $(DIST)/dropcore-*.whl
-	@echo 'In any environment of this Python: pip install --find-links $(DIST) dropcore'
-	@echo 'and packages of plugins/ likewise: pip install --find-links $(DIST) ./plugins/variants/dropcore-zoneout'
+	@echo 'In any environment of this Python: pip install $(DIST)/dropcore-*.whl'
+	@echo 'If dropcore is there already: pip install --no-deps --force-reinstall $(DIST)/dropcore-*.whl'
+	@echo 'Packages of plugins/: pip install --find-links $(DIST) ./plugins/variants/dropcore-zoneout'
 
 # Without --force-reinstall, pip does not install a wheel of the installed version.
 $(VENV)/core.stamp: $(DIST)/wheel.stamp

@@ -94,6 +94,9 @@ def view_function(function: Function, ending: str, element: str, dtypes: tuple[D
     if "scale" in names:
         lines.append("cdef dropcore_plan plan")
         lines += [f"plan.{field} = {field}" for field in ("scale", "shift", "drop")]
+    if names[0] == "bits":
+        lines.append('check_view(b"bits", bits is None)')
+    lines.append(f'check_views(b"{source}", {source} is None, b"{target}", {target} is None)')
     lines += argument_checks(names)
     given = (
         f'b"{source}", b"{target}", &{source}[0], n, &{target}[0], {target}.shape[0], '

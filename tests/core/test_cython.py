@@ -133,6 +133,10 @@ def test_errors_of_shards_name_the_argument(views):
     refused(forward(x=x[1:], y=y[1:]), ValueError, "^x must have 600 elements, not 599")
     refused(forward(y=y[1:]), ValueError, "^y must have 600 elements, not 599")
     refused(forward(bits=bits[1:]), ValueError, "^bits must have 75 bytes, not 74")
+    refused(forward(y=None), TypeError, "^y must be a memoryview, not None")
+    refused(
+        lambda: views.keep_shard(DRAW, 0.5, *BLOCK, None), TypeError, "^bits must be a memoryview"
+    )
     refused(forward(bits=y.view(np.uint8)[:75]), ValueError, "^bits must share no memory with x")
     for n in (600, 20):
         with pytest.raises(ValueError, match=r"^shard must have no shared axes in"):
@@ -165,6 +169,13 @@ def test_errors_name_the_argument(views):
     refused(forward(p=float("nan")), ValueError, r"^p must be in \[0, 1\]")
     refused(forward(y=y[1:]), ValueError, "^y must have 16 elements, not 15")
     refused(forward(bits=bits[1:]), ValueError, "^bits must have 2 bytes, not 1")
+    refused(forward(x=None), TypeError, "^x must be a memoryview, not None")
+    refused(forward(y=None), TypeError, "^y must be a memoryview, not None")
+    refused(shared("select", bits=None), TypeError, "^bits must be a memoryview, not None")
+    refused(lambda: views.keep_bits(DRAW, 0.5, None, 0, 0), TypeError, "^bits must be a memoryview")
+    refused(
+        lambda: views.backward(DRAW, 0.5, x, None, None, 0), TypeError, "^dx must be a memoryview"
+    )
     refused(forward(start=2**63), OverflowError, r"^start \+ n must be at most 2\*\*63")
     refused(forward(x=memory[:16], y=memory[1:17]), ValueError, "^y must be x itself or share no")
     for given in (x, y):

@@ -1,10 +1,10 @@
 # The compiled core over typed memoryviews: `from dropcore.core cimport forward`. docs/core.md
 # explains it.
 #
-# A. The functions are inline. They check p, `start`, `first`, the lengths and the alignment. They
-#    also check that x and y do not overlap in part, and that bits share no memory with x or y. Then
-#    they call the exported functions over pointers. They allocate nothing and keep no pointer. They
-#    run without the GIL and take it only to raise an error.
+# A. The functions are inline. They check p, `start`, `first`, the lengths and the alignment, and
+#    that only `bits=` may be None. They also check that x and y do not overlap in part, and that
+#    bits share no memory with x or y. Then they call the exported functions over pointers. They
+#    allocate nothing and keep no pointer. They run without the GIL and take it only for an error.
 # B. float and double share a name. float16 and bfloat16 are both passed as uint16_t, so their
 #    functions have the dtype in the name.
 # C. In functions without `first`, bits have exactly (n + 7) // 8 bytes for n elements. In functions
@@ -16,7 +16,8 @@ from libc.stdint cimport uint8_t, uint16_t, uint64_t
 
 from dropcore._core.api cimport dropcore_draw, dropcore_keep_bits, dropcore_plan
 from dropcore.core.refusals cimport (
-    check_arrays, check_bits, check_draws, check_shared, check_window,
+    check_arrays, check_bits, check_draws, check_shared, check_view, check_views,
+    check_window,
 )
 
 # written by tools/write_interface.py: imports
@@ -39,6 +40,7 @@ from dropcore.core.shard_views cimport (
 cdef inline int keep_bits(
     const dropcore_draw* draw, double p, uint8_t[::1] bits, Py_ssize_t n, uint64_t start=0,
 ) except -1 nogil:
+    check_view(b"bits", bits is None)
     check_draws(p, start, n)
     check_bits(bits.shape[0], n)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
@@ -52,6 +54,7 @@ cdef inline int forward(
     uint8_t[::1] bits=None, uint64_t start=0,
 ) except -1 nogil:
     cdef Py_ssize_t n = x.shape[0]
+    check_views(b"x", x is None, b"y", y is None)
     check_draws(p, start, n)
     if bits is not None:
         check_bits(bits.shape[0], n)
@@ -69,6 +72,7 @@ cdef inline int forward_float16(
     uint8_t[::1] bits=None, uint64_t start=0,
 ) except -1 nogil:
     cdef Py_ssize_t n = x.shape[0]
+    check_views(b"x", x is None, b"y", y is None)
     check_draws(p, start, n)
     if bits is not None:
         check_bits(bits.shape[0], n)
@@ -83,6 +87,7 @@ cdef inline int forward_bfloat16(
     uint8_t[::1] bits=None, uint64_t start=0,
 ) except -1 nogil:
     cdef Py_ssize_t n = x.shape[0]
+    check_views(b"x", x is None, b"y", y is None)
     check_draws(p, start, n)
     if bits is not None:
         check_bits(bits.shape[0], n)
@@ -97,6 +102,7 @@ cdef inline int backward(
     const uint8_t[::1] bits=None, uint64_t start=0,
 ) except -1 nogil:
     cdef Py_ssize_t n = dy.shape[0]
+    check_views(b"dy", dy is None, b"dx", dx is None)
     check_draws(p, start, n)
     if bits is not None:
         check_bits(bits.shape[0], n)
@@ -114,6 +120,7 @@ cdef inline int backward_float16(
     const uint8_t[::1] bits=None, uint64_t start=0,
 ) except -1 nogil:
     cdef Py_ssize_t n = dy.shape[0]
+    check_views(b"dy", dy is None, b"dx", dx is None)
     check_draws(p, start, n)
     if bits is not None:
         check_bits(bits.shape[0], n)
@@ -128,6 +135,7 @@ cdef inline int backward_bfloat16(
     const uint8_t[::1] bits=None, uint64_t start=0,
 ) except -1 nogil:
     cdef Py_ssize_t n = dy.shape[0]
+    check_views(b"dy", dy is None, b"dx", dx is None)
     check_draws(p, start, n)
     if bits is not None:
         check_bits(bits.shape[0], n)
@@ -146,6 +154,7 @@ cdef inline int forward_plan(
     plan.scale = scale
     plan.shift = shift
     plan.drop = drop
+    check_views(b"x", x is None, b"y", y is None)
     check_draws(p, start, n)
     if bits is not None:
         check_bits(bits.shape[0], n)
@@ -167,6 +176,7 @@ cdef inline int forward_plan_float16(
     plan.scale = scale
     plan.shift = shift
     plan.drop = drop
+    check_views(b"x", x is None, b"y", y is None)
     check_draws(p, start, n)
     if bits is not None:
         check_bits(bits.shape[0], n)
@@ -185,6 +195,7 @@ cdef inline int forward_plan_bfloat16(
     plan.scale = scale
     plan.shift = shift
     plan.drop = drop
+    check_views(b"x", x is None, b"y", y is None)
     check_draws(p, start, n)
     if bits is not None:
         check_bits(bits.shape[0], n)
@@ -203,6 +214,8 @@ cdef inline int select(
     plan.scale = scale
     plan.shift = shift
     plan.drop = drop
+    check_view(b"bits", bits is None)
+    check_views(b"x", x is None, b"y", y is None)
     check_window(bits.shape[0], first, n)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
         check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]), &bits[0], first, n)
@@ -222,6 +235,8 @@ cdef inline int select_float16(
     plan.scale = scale
     plan.shift = shift
     plan.drop = drop
+    check_view(b"bits", bits is None)
+    check_views(b"x", x is None, b"y", y is None)
     check_window(bits.shape[0], first, n)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
         check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]), &bits[0], first, n)
@@ -238,6 +253,8 @@ cdef inline int select_bfloat16(
     plan.scale = scale
     plan.shift = shift
     plan.drop = drop
+    check_view(b"bits", bits is None)
+    check_views(b"x", x is None, b"y", y is None)
     check_window(bits.shape[0], first, n)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
         check_arrays(b"x", b"y", &x[0], n, &y[0], y.shape[0], sizeof(x[0]), &bits[0], first, n)
@@ -254,6 +271,8 @@ cdef inline int repeat(
     plan.scale = scale
     plan.shift = shift
     plan.drop = drop
+    check_view(b"bits", bits is None)
+    check_views(b"x", x is None, b"y", y is None)
     check_shared(decisions, times, n)
     check_window(bits.shape[0], first, decisions)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
@@ -276,6 +295,8 @@ cdef inline int repeat_float16(
     plan.scale = scale
     plan.shift = shift
     plan.drop = drop
+    check_view(b"bits", bits is None)
+    check_views(b"x", x is None, b"y", y is None)
     check_shared(decisions, times, n)
     check_window(bits.shape[0], first, decisions)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
@@ -295,6 +316,8 @@ cdef inline int repeat_bfloat16(
     plan.scale = scale
     plan.shift = shift
     plan.drop = drop
+    check_view(b"bits", bits is None)
+    check_views(b"x", x is None, b"y", y is None)
     check_shared(decisions, times, n)
     check_window(bits.shape[0], first, decisions)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
@@ -314,6 +337,8 @@ cdef inline int tile(
     plan.scale = scale
     plan.shift = shift
     plan.drop = drop
+    check_view(b"bits", bits is None)
+    check_views(b"x", x is None, b"y", y is None)
     check_shared(decisions, times, n)
     check_window(bits.shape[0], first, decisions)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
@@ -336,6 +361,8 @@ cdef inline int tile_float16(
     plan.scale = scale
     plan.shift = shift
     plan.drop = drop
+    check_view(b"bits", bits is None)
+    check_views(b"x", x is None, b"y", y is None)
     check_shared(decisions, times, n)
     check_window(bits.shape[0], first, decisions)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
@@ -355,6 +382,8 @@ cdef inline int tile_bfloat16(
     plan.scale = scale
     plan.shift = shift
     plan.drop = drop
+    check_view(b"bits", bits is None)
+    check_views(b"x", x is None, b"y", y is None)
     check_shared(decisions, times, n)
     check_window(bits.shape[0], first, decisions)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):

@@ -4,6 +4,7 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, uint8_t, uint64_t
 
+cdef int refuse_none(const char* name) except -1 nogil
 cdef int refuse_p(double p) except -1 nogil
 cdef int refuse_place(const char* name, uint64_t place, Py_ssize_t n) except -1 nogil
 cdef int refuse_length(
@@ -14,6 +15,17 @@ cdef int refuse_alignment(const char* name, size_t address, size_t itemsize) exc
 cdef int refuse_overlap(const char* x_name, const char* y_name) except -1 nogil
 cdef int refuse_bits(const char* x_name, const char* y_name) except -1 nogil
 cdef int refuse_shared_shard() except -1 nogil
+
+
+cdef inline int check_view(const char* name, bint is_none) except -1 nogil:
+    # Cython takes None for a memoryview, and gives it the length 0.
+    return refuse_none(name) if is_none else 0
+
+
+cdef inline int check_views(
+    const char* x_name, bint no_x, const char* y_name, bint no_y,
+) except -1 nogil:
+    return refuse_none(x_name if no_x else y_name) if no_x or no_y else 0
 
 
 cdef inline int check_draws(double p, uint64_t start, Py_ssize_t n) except -1 nogil:

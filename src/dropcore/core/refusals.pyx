@@ -2,6 +2,11 @@
 # is written.
 
 
+cdef int refuse_none(const char* name) except -1 nogil:
+    with gil:
+        raise TypeError(f"{name.decode()} must be a memoryview, not None")
+
+
 cdef int refuse_p(double p) except -1 nogil:
     with gil:
         raise ValueError(

@@ -8,7 +8,8 @@ from dropcore._core.api cimport (
     dropcore_draw, dropcore_keep_shard, dropcore_plan, dropcore_shard, dropcore_shard_decisions,
 )
 from dropcore.core.refusals cimport (
-    check_arrays, check_bits, check_draws, check_elements, check_unshared,
+    check_arrays, check_bits, check_draws, check_elements, check_unshared, check_view,
+    check_views,
 )
 
 # written by tools/write_interface.py: imports
@@ -23,6 +24,7 @@ cdef inline int keep_shard(
     const dropcore_draw* draw, double p, const dropcore_shard* shard, uint8_t[::1] bits,
 ) except -1 nogil:
     cdef Py_ssize_t n = dropcore_shard_decisions(shard)
+    check_view(b"bits", bits is None)
     check_draws(p, 0, n)
     check_bits(bits.shape[0], n)
     with cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False):
@@ -40,6 +42,7 @@ cdef inline int forward_shard(
     plan.scale = scale
     plan.shift = shift
     plan.drop = drop
+    check_views(b"x", x is None, b"y", y is None)
     check_draws(p, 0, n)
     check_unshared(shard.shared)
     check_elements(dropcore_shard_decisions(shard), n)
@@ -63,6 +66,7 @@ cdef inline int forward_shard_float16(
     plan.scale = scale
     plan.shift = shift
     plan.drop = drop
+    check_views(b"x", x is None, b"y", y is None)
     check_draws(p, 0, n)
     check_unshared(shard.shared)
     check_elements(dropcore_shard_decisions(shard), n)
@@ -83,6 +87,7 @@ cdef inline int forward_shard_bfloat16(
     plan.scale = scale
     plan.shift = shift
     plan.drop = drop
+    check_views(b"x", x is None, b"y", y is None)
     check_draws(p, 0, n)
     check_unshared(shard.shared)
     check_elements(dropcore_shard_decisions(shard), n)
