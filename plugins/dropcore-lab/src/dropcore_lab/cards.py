@@ -241,7 +241,8 @@ def _digits(rows: int) -> Json:
 SMALL = Card(
     "small-data",
     "Small data",
-    "400 digits to train on, and only 20. With 20, what does p = 0.5 do to the accuracy?",
+    "A network learns from 400 digits, and again from only 20. With 20, what does p = 0.5 do to "
+    "the accuracy?",
     "The same network without dropout and with p = 0.5, on many rows and on few.",
     {
         "higher": "It rises in every seed.",

@@ -86,7 +86,7 @@ PRESETS = (
     Preset(
         "overfit",
         "Overfitting, and dropout",
-        "60 noisy rows and two wide layers: one run without dropout, one with p = 0.5.",
+        "60 noisy rows and two layers of 16 units: one run without dropout, one with p = 0.5.",
         {
             "data": FEW_MOONS,
             "layers": hidden(16, 0.5),

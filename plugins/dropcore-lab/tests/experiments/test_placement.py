@@ -120,15 +120,15 @@ def test_words_follow_the_figures():
             }
         )
     )
-    assert "Standard, behind both relus, against none: gap narrower by 0.10 ± 0.00" in text
+    assert "Standard, after both relus, against none: gap narrower by 0.10 ± 0.00" in text
     assert "accuracy higher by 10.0 ± 0.0 points. Validation improved." in text
-    assert "Spatial, behind both relus, against standard, behind both relus: gap not" in text
+    assert "Spatial, after both relus, against standard, after both relus: gap not" in text
     assert "met 1.80 ± 0.00 times the variance that it met in inference: a shift in every" in text
     assert "met 1.02 ± 0.00 times the variance that it met in inference: no clear shift." in text
     assert "Standard, before both norms (batch normalisation), against none: gap wider" in text
     assert text.count("Validation got worse.") == 1
     assert "before both norms (batch normalisation), against standard, after" not in text
-    assert "two dropouts in standard, before both norms, and one in standard, after" in text
+    assert '"standard, before both norms" has two dropouts, "standard, after' in text
     assert "The same p does not mean the same strength" in text
 
 

@@ -61,7 +61,7 @@ class Dataset:
         return f"it needs {self.needs}: pip install {self.needs}"
 
 
-SEED = Integer(default=0, title="seed", help="another number, other rows")
+SEED = Integer(default=0, title="seed", help="another seed gives other rows")
 WRONG = Number(
     high=0.5,
     default=0,

@@ -60,7 +60,8 @@ class Measured:
     losses : array, shape (seeds, points)
         The loss on the five rows along the training, without dropout.
     right : array, shape (seeds,)
-        The number of the five rows that are on the right side of one half at the end.
+        How many of the five rows the network predicts correctly at the end: a probability above 0.5
+        for customers who left, below 0.5 for the others.
     left_out : array, shape (seeds,)
         The mean loss on a row without which the network was trained.
     silent : array, shape (seeds,)
@@ -221,8 +222,8 @@ def _coin(measured: Mapping[float, Measured]) -> str:
     better = [f"{p:g}" for p, m in measured.items() if m.left_out.mean() < np.log(2)]
     found = f"at p = {', '.join(better)}" if better else "at no p"
     return (
-        f"Predicting the probability 0.5 for every left-out row has a loss of {np.log(2):.2f}; the "
-        f"networks' mean is below that {found}."
+        f"Predicting the probability 0.5 for every left-out row has a loss of {np.log(2):.2f}. The "
+        f"mean loss of the networks is below this {found}."
     )
 
 

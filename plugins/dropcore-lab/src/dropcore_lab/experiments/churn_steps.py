@@ -194,7 +194,8 @@ def _show_backward(out: Console, step: Step, lr: float) -> None:
             ("out of the unit", g["weight2"][:, 0]),
         ],
         "Sums over the customers: input * gradient of table 8; unit of table 5 * gradient at the "
-        f"sum.\nOutput bias: {g['bias2'][0]:.4f}. One step then takes {lr:g} * gradient from each.",
+        f"sum.\nOutput bias: {g['bias2'][0]:.4f}. The step then subtracts {lr:g} * gradient from "
+        "each weight and bias.",
     )
 
 

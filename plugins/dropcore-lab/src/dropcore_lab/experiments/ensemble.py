@@ -52,7 +52,10 @@ class Config:
     lr: float = 0.02
 
     def sizes(self, depth: int) -> tuple[int, ...]:
-        """Features, hidden widths, classes; units that `depth` does not divide are not used."""
+        """Features, hidden widths, classes.
+
+        If `depth` does not divide the number of units, the remainder is not used.
+        """
         hidden = [max(self.units // depth, 1)] * depth
         return (data.TUMOURS_FEATURES, *hidden, data.TUMOURS_CLASSES)
 

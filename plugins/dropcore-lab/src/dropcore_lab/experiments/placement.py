@@ -1,4 +1,4 @@
-"""Where does dropout belong? A convolutional network with dropout in one place after another.
+"""Where dropout stands in a convolutional network, and what it costs there.
 
 Two networks of two convolutions and a linear layer: one has batch normalisation between convolution
 and relu, the other has none. Each is trained without dropout. Then the network without batch
@@ -51,9 +51,9 @@ class Place:
 
 PLACES = {
     "none": Place("no dropout"),
-    "standard": Place("standard, behind both relus", sites=("relu1", "relu2")),
-    "spatial": Place("spatial, behind both relus", sites=("relu1", "relu2"), variant="spatial"),
-    "dense": Place("standard, behind the last relu", sites=("relu2",)),
+    "standard": Place("standard, after both relus", sites=("relu1", "relu2")),
+    "spatial": Place("spatial, after both relus", sites=("relu1", "relu2"), variant="spatial"),
+    "dense": Place("standard, after the last relu", sites=("relu2",)),
     "output": Place("standard, on the output layer", sites=("last",)),
     "bn-none": Place("no dropout", True),
     "bn-before": Place("standard, before both norms", True, ("conv1", "conv2")),
@@ -267,8 +267,9 @@ def _limits(measured: Mapping[str, Measured]) -> list[str]:
     lines = ["A shift of the variance does not have to lower the accuracy of so small a network."]
     if "bn-after" in measured:
         lines.append(
-            f"There are two dropouts in {PLACES['bn-before'].name}, and one in "
-            f"{PLACES['bn-after'].name}: these two do not show which place is better."
+            f'The network "{PLACES["bn-before"].name}" has two dropouts, '
+            f'"{PLACES["bn-after"].name}" has one. So their figures do not show which place is '
+            "better."
         )
     return lines
 
