@@ -25,6 +25,8 @@ def test_the_examples_run_and_print_what_is_shown(capsys):
     assert len(re.findall(r"probability of class 0: 0\.\d\d ± 0\.\d\d\n", printed)) == 5
     assert names["prediction"].samples.shape == (100, 5, 2)
     assert (names["prediction"].std > 0).all()
+    assert names["samples"].shape == (100, 5, 2)
+    assert (names["std"] > 0).all()
 
 
 def test_every_mistake_is_listed():

@@ -17,6 +17,7 @@ def test_the_examples_run():
         exec(compile(block, "streams.md", "exec"), names)
     model, optimiser, _ = names["parts"]
     again, resumed, _ = names["resumed"]
-    assert model.state_dict()["2._extra_state"]["position"] == 4
-    assert again.state_dict()["2._extra_state"] == model.state_dict()["2._extra_state"]
+    assert model.state_dict()["drop._extra_state"]["path"] == ["drop"]
+    assert model.state_dict()["drop._extra_state"]["position"] == 4
+    assert again.state_dict()["drop._extra_state"] == model.state_dict()["drop._extra_state"]
     assert resumed.t == optimiser.t == 4

@@ -83,8 +83,8 @@ cdef class Draw:
         The draw index, in [0, 2**64).
     key_and_index : numpy.ndarray
         Key and index as a new array of five uint64. The first four hold the key: 8 bytes each,
-        in order, little-endian. The fifth is the index. Compilers of arrays, such as
-        ``torch.compile``, can take this array as an input of a graph. `from_key_and_index`
+        in order, little-endian. The fifth is the index. Compilers such as
+        ``torch.compile`` can take this array as an input of a graph. `from_key_and_index`
         makes the draw from it again.
 
     Examples

@@ -107,14 +107,14 @@ cdef class Stream:
     Notes
     -----
     **Compatibility guarantee.** A seed, a path and a draw index give the same mask on every
-    machine, in every release with the same `dropcore.STREAM_VERSION`. Changing one
-    bit of one mask is a breaking release with another version. docs/mask-stream.md defines
-    the bits. With the seed None each Stream has another seed.
+    machine, in every release with the same `dropcore.STREAM_VERSION`. A release that changes one
+    bit of one mask is a breaking release, with another version. docs/mask-stream.md defines the
+    bits. With the seed None each Stream has another seed.
 
     Any number of threads can take draws from one Stream at the same time: each call gets its own
     index. Copies and pickles have the position of the original. After a fork, parent and child
-    each continue from the same position, so both get the same draws: give each process a `child`
-    of its own. A fork is safe while other threads take draws.
+    each continue from the same position, so both get the same draws: give each process a stream
+    of its own, by `child`. A fork is safe while other threads take draws.
 
     Examples
     --------

@@ -2,9 +2,10 @@
 # functions for C, and docs/engines.md explains both.
 #
 # The functions take pointers and counts. They need no GIL, allocate nothing and report no errors.
-# No function is fused, no class is exported, no struct is passed by value, and callers use no field
-# of a struct, except those of `dropcore_plan`, which they fill. So the interface can grow without
-# breaking code that was compiled against it.
+# No function is fused, no class is exported, and no struct is passed by value. Callers use the
+# fields of `dropcore_plan`, which they fill. The inline functions of core/shard_views.pxd, which
+# are compiled into the caller, read `shared` of `dropcore_shard`. No other field is used outside.
+# So the interface can grow without breaking code that was compiled against it.
 #
 # n counts elements; `start` is the place of the first element in the whole mask, so a mask can be
 # made in pieces. Packed bits are (n+7)//8 bytes; bit i%8 of byte i//8 belongs to element i of the

@@ -1,6 +1,6 @@
-# The exported functions: thin calls through the table of kernels. tools/interface.py generates the
-# functions that call one kernel, and the forms for each dtype (api_functions.pxi). The bodies of
-# the other functions are here; those for elements take the dtype as an argument.
+# The exported functions: thin calls through the table of kernels. tools/write_interface.py
+# generates the functions that call one kernel, and the forms for each dtype (api_functions.pxi).
+# The bodies of the other functions are here; those for elements take the dtype as an argument.
 
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t

@@ -1,5 +1,5 @@
-# The checks of a call of an exported function, one for each: counts first, then the pointers that
-# need them.
+# For each exported function, one function that checks a call. Counts are checked before the
+# pointers whose check needs a count.
 
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint64_t

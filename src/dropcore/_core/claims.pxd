@@ -1,5 +1,5 @@
-# Checks of the arguments of exported functions. Each looks at one argument, or at two. A check that
-# fails prints one line with the function, the argument, its value and the accepted values.
+# Checks of the arguments of exported functions. A check that fails prints one line with the
+# function, the argument and what is accepted; for a number, also its value.
 
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint64_t

@@ -64,8 +64,8 @@ cdef void run_here(const Work* w) noexcept nogil:
 
 
 cdef Work cut(const Work* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
-    # The steps `begin` ... `end`-1 of the loop. With one step: the range `begin` ... `end`-1 of its
-    # n.
+    # If there are several steps: the steps `begin` ... `end`-1. If there is one: of its n
+    # decisions, rows or elements, those from `begin` to `end`-1.
     cdef Work piece = w[0]
     cdef Py_ssize_t skipped = begin * w.times * w.itemsize
     if w.steps > 1:

@@ -1,4 +1,5 @@
-# The bodies of functions.pyx: each acquires and checks its buffers, then runs a kernel.
+# The bodies of functions.pyx, except those for shards (shards.pyx): each acquires and checks its
+# buffers, then runs a kernel.
 #
 # A. Each buffer is acquired once, with its format. Lengths are checked by the same functions as for
 #    Cython callers (refusals.pxd). Typed memoryviews would cost three times as much here, and
@@ -27,8 +28,8 @@ from dropcore.draw cimport Draw
 
 import numbers
 
-# The attributes of objects without a buffer whose memory NumPy can share. NumPy would copy other
-# objects.
+# An object without a buffer that has one of these attributes can share its memory with NumPy. Other
+# objects are refused, because NumPy might copy them.
 cdef tuple SHARED = ("__array_interface__", "__array_struct__", "__dlpack__")
 
 

@@ -1,4 +1,4 @@
-# The core's functions for Python. Their bodies are in buffers.pyx.
+# The core's functions for Python. Their bodies are in buffers.pyx and shards.pyx.
 
 from dropcore._core.work cimport REPEAT, TILE
 from dropcore.core.buffers cimport (

@@ -131,8 +131,8 @@ def _high_p(facts: Facts) -> Found:
                 f"With p = {module.p:g} the module keeps {100 * (1 - module.p):.3g} % of its "
                 "input. p is the probability of being dropped; some libraries and papers give the "
                 "probability of being kept instead.",
-                "Check that p is not the probability of being kept. Usual are 0.2 for inputs, and "
-                "at most 0.5 for hidden layers.",
+                "Check that p is not the probability of being kept. Usual values are 0.2 for "
+                "inputs and at most 0.5 for hidden layers.",
                 f"{SRIVASTAVA}, section 7.3 and appendix A.4",
             )
 

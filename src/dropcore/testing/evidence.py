@@ -5,9 +5,9 @@ is compared with a level. Draws are fixed, so the verdict is the same in each ru
 that a correct variant fails is about `ERROR_RATE`.
 
 - Means: the z-score, which is the distance in standard errors. If it is large, the p-value comes
-  from the empirical likelihood ratio. For skewed data that is accurate far out in the tail, where
-  the normal distribution is not (Owen, "Empirical likelihood ratio confidence intervals for a
-  single functional", Biometrika 75 (1988)).
+  from the empirical likelihood ratio. For skewed data this p-value is accurate far out in the
+  tail; that of the normal distribution is not (Owen, "Empirical likelihood ratio confidence
+  intervals for a single functional", Biometrika 75 (1988)).
 - Overlaps: in how many of n draws two patterns are both True. If they are independent, this number
   has a hypergeometric distribution, exactly.
 """

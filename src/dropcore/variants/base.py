@@ -214,7 +214,8 @@ class FreeVariant(Variant):
     def takes_shard(self, training: bool) -> bool:
         """False: elements may depend on each other.
 
-        Raw words also depend on the place: word j belongs to element j of the whole array.
+        Also, raw words are counted from the beginning of the array: a block that calls `draw.words`
+        would get the words of other elements.
         """
         return False
 
