@@ -31,10 +31,10 @@ def rows_of(options: argparse.Namespace) -> Iterator[Row]:
     if options.variant is not None:
         names = list(dict.fromkeys(("standard", options.variant)))
     for name in ROOF_LINES:
-        yield Row("plugins", name, n, always=True)
+        yield Row("plugins", name, n, always=True, shape=options.shape)
     for variant in names:
         for name in ("forward", "backward"):
-            yield Row("plugins", name, n, p=0.1, detail=variant, always=True)
+            yield Row("plugins", name, n, p=0.1, detail=variant, always=True, shape=options.shape)
 
 
 def bench(row: Row, timed, buffers, request: pytest.FixtureRequest) -> None:

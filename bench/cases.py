@@ -48,6 +48,8 @@ class Row:
         Another property of a group or a row: a shape, a number of threads.
     always : bool
         Whether the row is part of a quick run whatever its size.
+    shape : tuple of int
+        That of the arrays, if the user chooses it.
     """
 
     suite: str
@@ -57,6 +59,7 @@ class Row:
     p: float | None = None
     detail: str = ""
     always: bool = False
+    shape: tuple[int, ...] = ()
 
     @property
     def quick(self) -> bool:
@@ -67,7 +70,8 @@ class Row:
     def group(self) -> str:
         """The group within which rows are compared: one subject on the same buffers."""
         layout = f" {self.detail}" if self.suite in OF_ONE_SHAPE else ""
-        return f"{self.suite}{layout} n={size_name(self.n)}-{self.dtype}"
+        shape = f" shape {'x'.join(map(str, self.shape))}" if self.shape else ""
+        return f"{self.suite}{layout}{shape} n={size_name(self.n)}-{self.dtype}"
 
     def __str__(self) -> str:
         """The name in a table of pytest-benchmark, 80 columns wide, and for `-k`."""

@@ -43,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=shape,
         default=(16, 16, 32, 32),
         metavar="N,N,...",
-        help="of the arrays in bench_plugins.py",
+        help="of the arrays in bench_plugins.py (default: 16,16,32,32)",
     )
 
 
@@ -80,6 +80,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Refuse a variant that cannot run. Pin a peer to one processor: not all can limit threads."""
     if config.option.variant is not None:
         refused(config.option)
+    elif config.option.option:
+        raise pytest.UsageError("--option must come with --variant, whose option it is")
     if config.option.peer != "numpy" and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
