@@ -332,10 +332,11 @@ def test_advice_says_which_why_and_what_to_do():
     for finding in advice.findings:
         assert finding.why.endswith(".")
         assert finding.remedy.endswith(".")
-        assert f"{', '.join(finding.modules)}: {finding.mistake}" in text
+        plural = "s" * (len(finding.modules) > 1)
+        assert f"\nmodule{plural} {', '.join(finding.modules)}: {finding.mistake}" in text
         assert finding.why in text
         assert finding.remedy in text
-    assert "(the model)" in str(advise(Dropout(0.9)))
+    assert "\n(the model): p above" in str(advise(Dropout(0.9)))
 
 
 @pytest.mark.parametrize(

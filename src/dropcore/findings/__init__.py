@@ -43,6 +43,8 @@ class Finding:
 
     def __str__(self) -> str:
         names = ", ".join(name or "(the model)" for name in self.modules)
+        if any(self.modules):  # a name may be a number, as in Sequential(Linear(2, 2), ...)
+            names = f"module{'s' * (len(self.modules) > 1)} {names}"
         source = f" [{self.source}]" if self.source else ""
         return f"{names}: {self.mistake}\n    why: {self.why}{source}\n    do:  {self.remedy}"
 
