@@ -163,6 +163,7 @@ def test_words_of_two_seeds_say_that_they_are_few():
     curves = {p: _curves([p] * 2, [1 + p] * 2, [0.5] * 2) for p in (0.0, 0.5)}
     lines = rates.conclusions(curves)
     assert lines[1].startswith("2 seeds are too few")
+    assert lines[1].endswith("what every seed shows may still be chance.")
     assert not re.search(r"Validation (improved|got worse)|underfit", " ".join(lines))
     of_three = {p: _curves([p] * 3, [1 + p] * 3, [0.5] * 3) for p in (0.0, 0.5)}
     assert "underfits" in " ".join(rates.conclusions(of_three))

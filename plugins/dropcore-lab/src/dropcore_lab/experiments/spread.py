@@ -28,14 +28,16 @@ def preface(seeds: int) -> list[str]:
     """Say how settings are compared, and whether the seeds are too few for a verdict.
 
     >>> preface(2)[1:]
-    ['2 seeds are too few for a verdict: the differences may be chance.']
+    ['2 seeds are too few for a verdict: what every seed shows may still be chance.']
     """
     lines = [
         "Settings are compared seed by seed. A difference has the form mean ± standard deviation "
         "of the differences."
     ]
     if seeds < FEWEST:
-        lines.append(f"{seeds} seeds are too few for a verdict: the differences may be chance.")
+        lines.append(
+            f"{seeds} seeds are too few for a verdict: what every seed shows may still be chance."
+        )
     return lines
 
 
