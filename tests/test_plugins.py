@@ -235,6 +235,83 @@ def test_an_unknown_name_says_what_is_close_and_what_is_installed():
     assert "standard" in str(info.value)
 
 
+TWO_OF_ONE_MODULE = (
+    GOOD
+    + """
+    @dataclass(frozen=True)
+    class Fourth(Mine):
+        name: ClassVar[str] = "fourth"
+"""
+).replace("register(Mine)", "register(Mine); register(Fourth)")
+
+
+def test_a_variant_without_an_entry_point_says_so(install):
+    module = install("mine", TWO_OF_ONE_MODULE, distribution="its-distribution")
+    registry = Registry()
+    with pytest.raises(LookupError, match="'fourth' is unknown"):
+        registry.variant_class("fourth")  # no plugin is imported for a name that it may not have
+    registry.variant_class("mine")
+    says = (
+        f"'fourth' has no entry point: {module} of its-distribution registers it.*"
+        f'fourth = "{module}" in .project.entry-points."dropcore.variants".; then install it again'
+    )
+    with pytest.raises(LookupError, match=says):
+        registry.variant_class("fourth")
+    assert "fourth" not in registry.names()
+
+
+def test_the_command_loads_plugins_to_find_a_variant_without_an_entry_point(
+    install, monkeypatch, capsys
+):
+    install("mine", TWO_OF_ONE_MODULE)
+    monkeypatch.setattr(plugins, "_registry", Registry())
+    assert cli.main(["variants", "fourth"]) == 1
+    said = capsys.readouterr().err
+    assert "'fourth' has no entry point" in said
+    assert "make plugins" not in said
+
+
+@pytest.mark.filterwarnings("ignore::dropcore.PluginWarning")
+def test_the_command_says_only_the_cause_where_a_plugin_fails_or_is_off(
+    install, monkeypatch, capsys
+):
+    install("broken", BROKEN["an import error"][0])
+    monkeypatch.setattr(plugins, "_registry", Registry())
+    assert cli.main(["variants", "broken"]) == 1
+    assert "make plugins" not in capsys.readouterr().err
+    monkeypatch.setenv("DROPCORE_PLUGINS", "")
+    monkeypatch.setattr(plugins, "_registry", Registry())
+    assert cli.main(["variants", "broken"]) == 1
+    said = capsys.readouterr().err
+    assert "switched off" in said
+    assert "make plugins" not in said
+
+
+SAYS_MORE = GOOD.replace(
+    '    name: ClassVar[str] = "{name}"',
+    '''    """Its summary takes
+        two lines.
+
+        And more.
+        """
+
+        name: ClassVar[str] = "{name}"''',
+)
+
+
+def test_the_command_shows_the_first_paragraph_of_a_docstring(install, monkeypatch, capsys):
+    install("wordy", SAYS_MORE)
+    install("silent", GOOD)
+    monkeypatch.setattr(plugins, "_registry", Registry())
+    for name, says in (("wordy", "wordy: Its summary takes two lines."), ("silent", "silent")):
+        assert cli.main(["variants", name]) == 0
+        assert capsys.readouterr().out.splitlines()[0] == says
+    assert cli.main(["variants"]) == 0
+    lines = [re.sub("  +", " | ", line) for line in capsys.readouterr().out.splitlines()]
+    assert "wordy | Its summary takes two lines." in lines
+    assert "silent" in lines
+
+
 def test_no_hook_runs_while_dropout_runs(install, monkeypatch):
     install("mine", GOOD)
     registry = Registry()
@@ -260,8 +337,8 @@ def test_the_command_lists_plugins_and_variants(install, monkeypatch, capsys):
     assert "factor: float, default 2.0" in capsys.readouterr().out
     assert cli.main(["variants"]) == 0
     listed = capsys.readouterr().out.splitlines()
-    assert {"mine", "standard"} <= set(listed)
-    assert "broken  (could not be loaded: dropcore plugins says why)" in listed
+    assert {"mine", "standard"} <= {line.split()[0] for line in listed}
+    assert "broken    (could not be loaded: dropcore plugins says why)" in listed
     assert cli.main(["variants", "nothing-like-it"]) == 1
     assert "unknown" in capsys.readouterr().err
     assert cli.main(["info"]) == 0
@@ -282,4 +359,6 @@ def test_the_module_is_the_command():
 def test_a_command_of_a_package_that_is_not_installed_names_the_package(argv, monkeypatch, capsys):
     monkeypatch.setattr(cli, "entry_points", lambda **_: ())
     assert cli.main(argv) == 1
-    assert "package dropcore-lab, which is not installed" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "package dropcore-lab, which is not installed" in said
+    assert "make wheel && pip install --find-links dist './plugins/dropcore-lab[" in said

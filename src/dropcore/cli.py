@@ -17,6 +17,7 @@ from dropcore import feed
 from dropcore._core import checks_on, dispatch, nontemporal, threads
 from dropcore._version import __version__
 from dropcore.plugins import BUILT_IN, PluginWarning, Registry, registry
+from dropcore.variants.base import Variant
 
 # Commands of other distributions, by name: a summary, and the name of the distribution. The command
 # is an entry point in the group "dropcore.commands": a function that takes the remaining arguments.
@@ -25,6 +26,9 @@ ELSEWHERE = {
     "lab": ("a page in the browser: build a network, train it, see its masks", "dropcore-lab"),
 }
 
+
+MORE = "More variants are in plugins/ of dropcore's repository: make plugins installs them."
+IN_A_CLONE = "make wheel && pip install --find-links dist './plugins/dropcore-lab[experiments]'"
 
 # The environment variables that dropcore reads.
 SETTINGS = (
@@ -80,23 +84,44 @@ def load_all(found: Registry) -> None:
                 found.variant_class(name)
 
 
+def summary(variant: type[Variant]) -> str:
+    """The first paragraph of the docstring, as one line; empty if there is no docstring."""
+    text = inspect.getdoc(variant) or ""
+    if text.startswith(f"{variant.__name__}("):  # a dataclass writes its signature there
+        return ""
+    return " ".join(text.partition("\n\n")[0].split())
+
+
+def _list_variants(found: Registry) -> None:
+    failed = {p.name for p in found.plugins() if p.state == "failed"} - set(BUILT_IN)
+    width = max(map(len, found.names()))
+    for name in found.names():
+        says = "(could not be loaded: dropcore plugins says why)"
+        if name not in failed:
+            says = summary(found.variant_class(name))
+        print(f"{name:{width}}  {says}".rstrip())
+
+
+def _described_variant(found: Registry, name: str) -> type[Variant]:
+    if name not in found.names():
+        load_all(found)  # a module may register the name without an entry point
+    return found.variant_class(name)
+
+
 def variants(args: argparse.Namespace) -> int:
     """Print all variants, or one with its options."""
     if args.name is None:
         load_all(registry())
-        failed = {p.name for p in registry().plugins() if p.state == "failed"} - set(BUILT_IN)
-        for name in registry().names():
-            why = "  (could not be loaded: dropcore plugins says why)" if name in failed else ""
-            print(f"{name}{why}")
+        _list_variants(registry())
         return 0
     try:
-        variant = registry().variant_class(args.name)
+        variant = _described_variant(registry(), args.name)
     except LookupError as error:
         print(error, file=sys.stderr)
-        more = "More variants are in plugins/ of dropcore's repository: make plugins installs them."
-        print(more, file=sys.stderr)
+        if not registry().knows(args.name):
+            print(MORE, file=sys.stderr)
         return 1
-    print(f"{variant.name}: {(inspect.getdoc(variant) or '').partition(chr(10))[0]}")
+    print(": ".join(filter(None, (variant.name, summary(variant)))))
     print(f"inputs: {', '.join(variant.inputs)}")
     print(f"p in {variant.p_domain}")
     options = dataclasses.fields(variant)
@@ -176,7 +201,7 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "variants",
         help="the variants, or one with its options",
-        description="List the names of the variants, or describe one: inputs, p, options.",
+        description="List the variants, or describe one: inputs, p, options.",
     )
     command.add_argument("name", nargs="?", help="of the variant to describe (default: list all)")
     command.set_defaults(run=variants)
@@ -217,7 +242,8 @@ def elsewhere(name: str, argv: Sequence[str]) -> int:
         return status
     _, distribution = ELSEWHERE[name]
     print(
-        f"dropcore {name} is part of the package {distribution}, which is not installed",
+        f"dropcore {name} is part of the package {distribution}, which is not installed. In a "
+        f"clone of dropcore: {IN_A_CLONE}",
         file=sys.stderr,
     )
     return 1

@@ -85,6 +85,7 @@ class Registry:
         self._lock = threading.RLock()
         self._classes: dict[str, type[Variant]] = {}
         self._failures: dict[tuple[str, str], Exception] = {}
+        self._without_entry: dict[str, Plugin] = {}  # names that a module registers besides
         self._plugins = list(self._scan())
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
@@ -108,6 +109,10 @@ class Registry:
     def names(self) -> list[str]:
         """Names of the available variants, sorted; no plugin is imported."""
         return sorted({plugin.name for plugin in self._plugins if plugin.state != "switched off"})
+
+    def knows(self, name: str) -> bool:
+        """Whether a plugin has this name: available, failed, switched off, or without an entry."""
+        return name in self._without_entry or any(name == each.name for each in self._plugins)
 
     def variant_class(self, name: str) -> type[Variant]:
         """The class registered as `name`. The first request imports its module."""
@@ -144,7 +149,16 @@ class Registry:
         hint = f"; did you mean {close[0]!r}?" if close else "."
         off = any(plugin.name == name for plugin in self._plugins)
         why = "switched off by DROPCORE_PLUGINS" if off else "unknown"
-        return f"variant {name!r} is {why}{hint} Installed: {', '.join(self.names())}"
+        said = f"variant {name!r} is {why}{hint} Installed: {', '.join(self.names())}"
+        source = self._without_entry.get(name)
+        if source is not None:
+            said = (
+                f"variant {name!r} has no entry point: {source.module} of {source.distribution} "
+                f'registers it. Its pyproject.toml must have {name} = "{source.module}" in '
+                f'[project.entry-points."{GROUP}"]; then install it again, also after pip install '
+                "-e, which reads pyproject.toml only then"
+            )
+        return said
 
     def _load(self, plugin: Plugin) -> type[Variant]:
         if plugin.name in BUILT_IN:  # a failure, such as an interrupt, is not remembered
@@ -189,6 +203,8 @@ class Registry:
                 f"{plugin.module} registers {', '.join(brought) or 'nothing'}, not {plugin.name!r}"
                 + ("" if brought else _hint(module))
             )
+        listed = {each.name for each in self._plugins}
+        self._without_entry.update((name, plugin) for name in brought if name not in listed)
         self._classes[plugin.name] = brought[plugin.name]
         plugin.state = "loaded"
         return brought[plugin.name]
