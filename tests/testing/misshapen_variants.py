@@ -76,16 +76,28 @@ class NothingPlaned(PlannedVariant):
         return Plan(scale=1.0)
 
 
-@told(
-    "independent_unit must give a shape of 1 lengths, each that of x, or 1 for an axis that a unit "
-    "spans, not (1, 1)"
+UNIT = (
+    "independent_unit must give a tuple with the length of each axis, or 1 for an axis along which "
+    "elements depend on each other, not "
 )
+
+
+@told(f"{UNIT}(1, 1)")
 @dataclass(frozen=True)
 class UnitOfAnotherRank(Feature):
     name = "unit-of-another-rank"
 
     def independent_unit(self, shape):
         return (1,) * (len(shape) + 1)
+
+
+@told(f"{UNIT}(30,)")
+@dataclass(frozen=True)
+class CountsPairs(Feature):
+    name = "counts-pairs"
+
+    def independent_unit(self, shape):
+        return ((shape[0] + 1) // 2, *shape[1:])
 
 
 @told("p=0.1, shape (60,): plan must give a dropcore.Plan, not None")
@@ -95,8 +107,8 @@ class ForgottenReturn(Feature):
 
 
 @told(
-    "plan raises TypeError: scale of a Plan must be a real number, the same for all elements, "
-    "not an array of float64 of shape (6, 10); for per-element values write a FreeVariant"
+    "plan(p, shape) raises TypeError: scale of a Plan must be a real number, the same for all "
+    "elements, not an array of float64 of shape (6, 10); for per-element values write a FreeVariant"
 )
 class ScaleOfEachElement(Feature):
     def plan(self, p, shape):
@@ -105,7 +117,10 @@ class ScaleOfEachElement(Feature):
         return Plan(scale=np.ones(shape), shared_axes=-1)
 
 
-@told("plan raises TypeError: ArgumentMissing.plan() takes 2 positional arguments but 3 were given")
+@told(
+    "plan(p, shape) raises TypeError: ArgumentMissing.plan() takes 2 positional arguments but 3 "
+    "were given"
+)
 class ArgumentMissing(Feature):
     def plan(self, p):
         return Plan(scale=self.factor)
@@ -142,6 +157,20 @@ class Unpaired(Standard):
 class SavesAnArray(Standard):
     def forward(self, draw, p, x):
         return super().forward(draw, p, x)[0], self.keep(draw, p, x.shape)
+
+
+@told(
+    "backward(draw, p, dy, saved[0], saved[1]) raises TypeError: SavedAsOne.backward() takes 5 "
+    "positional arguments but 6 were given"
+)
+class SavedAsOne(Standard):
+    def forward(self, draw, p, x):
+        keep = self.keep(draw, p, x.shape)
+        return self.select(keep, x, self.scale(p)), (keep, np.array(self.scale(p)))
+
+    def backward(self, draw, p, dy, saved):
+        keep, scale = saved
+        return self.select(keep, dy, scale)
 
 
 @told("forward must give an array of shape (60,), not an array of float64 of shape (59,)")

@@ -189,6 +189,22 @@ class SomeElements(Exact):
         return super().decide(draw, p, shape)
 
 
+@dataclass(frozen=True)
+class Rectified(Standard):
+    """Relu, then dropout: at x = 0 there is a kink. Right in `gradient`, if that is in [0, 1]."""
+
+    name = "test-rectified"
+
+    at_kink: float = 0.0
+
+    def forward(self, draw, p, x):
+        slope = np.where(x > 0, 1.0, np.where(x == 0, self.at_kink, 0.0)).astype(x.dtype)
+        return super().forward(draw, p, np.maximum(x, 0))[0], (slope,)
+
+    def backward(self, draw, p, dy, slope):
+        return super().backward(draw, p, dy * slope)
+
+
 RIGHT = [
     Standard(),
     Gaussian(),

@@ -6,7 +6,7 @@ import re
 import pytest
 from testing.impure_variants import LooksAtTheFirst, OptionWithoutHash, ViewOfX
 from testing.misshapen_variants import MISSHAPEN, NoPlan
-from testing.right_variants import RIGHT, Exact, SomeElements, Standard, another
+from testing.right_variants import RIGHT, Exact, Rectified, SomeElements, Standard, another
 from testing.unclear_variants import UNCLEAR
 from testing.wrong_variants import WRONG, IdentityForgotten, Multiplied, NoScale
 
@@ -47,7 +47,18 @@ def test_right_variants_of_every_kind_pass(variant):
     assert check_variant(variant).passed
 
 
+@pytest.mark.parametrize("at_kink", [0.0, 0.5, 1.0])
+def test_a_gradient_at_a_kink_is_right_between_its_two_slopes(at_kink):
+    assert check_variant(Rectified(at_kink), checks=["gradient"]).passed
+
+
 # ------------------------------------------------------------------ what is wrong
+
+
+@pytest.mark.parametrize("at_kink", [-0.5, 1.5])
+def test_a_gradient_at_a_kink_beyond_its_slopes_is_wrong(at_kink):
+    with pytest.raises(AssertionError, match="gradient of x: "):
+        check_variant(Rectified(at_kink), checks=["gradient"])
 
 
 def test_every_wrong_variant_differs():
@@ -236,6 +247,17 @@ def test_expected_failures_have_names_and_reasons():
         check_variant("standard", expected_failures=["gradient"])
 
 
+def test_an_expected_failure_is_among_the_checks():
+    with pytest.raises(
+        ValueError, match=r"must be among checks, \['gradient', 'store'\], not 'inference'"
+    ):
+        check_variant(
+            IdentityForgotten(),
+            checks=["gradient", "store"],
+            expected_failures={"inference": "scales in both modes"},
+        )
+
+
 # ----------------------------------------------------------- p, shapes, arguments
 
 
@@ -251,7 +273,9 @@ def test_a_variant_that_reads_no_usual_shape_needs_shapes():
 
 
 def test_shapes_that_are_given_have_to_be_read():
-    with pytest.raises(AssertionError, match=r"structure +failed: .*decide raises ValueError"):
+    with pytest.raises(
+        AssertionError, match=r"structure +failed: .*decide\(draw, p, shape\) raises ValueError"
+    ):
         check_variant(Exact(), shapes=[()])
 
 

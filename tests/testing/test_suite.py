@@ -105,11 +105,6 @@ class TestWrong(VariantSuite):
 class TestRaises(VariantSuite):
     variant = Raises()
 
-class TestNone(VariantSuite):
-    pass
-
-class TestUnknown(VariantSuite):
-    variant = "standart"
 """
 
 
@@ -121,8 +116,38 @@ def test_a_failure_shows_no_frame_of_the_kit(tmp_path):
     assert "moments.py" not in said
     assert "test_mine.py:10: AttributeError" in said  # the author's own line, where it raised
     assert "TestWrong::test_inference - Failed: p=0.1, shape (60,): y in inference" in said
-    assert "TestNone::test_inference - Failed: TypeError: TestNone.variant must be given" in said
-    assert "TestUnknown::test_inference - Failed: LookupError: variant 'standart' is unk" in said
+    assert "During handling" not in said
+    assert "All traceback entries are hidden" not in said
+
+
+WITHOUT_A_VARIANT = {
+    "pass": "TypeError: TestMine.variant must be given",
+    "variant = 'standart'": "LookupError: variant 'standart' is unknown",
+    "variant = 'standard'; options = {'shard_axes': 0}": "TypeError: options of variant 'standard'",
+    "variant = 'standard'; options = {'shared_axes': 'x'}": "TypeError: shared_axes must be an int",
+    "variant = 'standard'; options = {'shared_axes': 5}": "ValueError: shapes must be given",
+}
+
+
+def test_a_suite_without_a_right_variant_is_told_once_while_pytest_collects(tmp_path):
+    for number, attributes in enumerate(WITHOUT_A_VARIANT):
+        text = f"class TestMine(VariantSuite):\n    {attributes}\n"
+        text = f"from dropcore.testing import VariantSuite\n{text}"
+        (tmp_path / f"test_{number}.py").write_text(text, "utf-8")
+    said = pytest_says(tmp_path)
+    for number, says in enumerate(WITHOUT_A_VARIANT.values()):
+        assert f"E   {says}" in said
+        assert said.count(f"ERROR test_{number}.py") == 1
+    assert "suite.py" not in said
+    assert "plugins.py" not in said
+    assert "FAILED" not in said
+
+
+def test_a_base_of_suites_may_leave_options_to_them():
+    base = type("Base", (VariantSuite,), {"variant": "spatial"})
+    assert type("TestMine", (base,), {"options": {"channel_axis": 1}}).subject().variant
+    with pytest.raises(TypeError, match="channel_axis must be given for variant 'spatial'"):
+        type("TestMine", (base,), {})
 
 
 def suite(**attributes):

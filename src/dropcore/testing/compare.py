@@ -37,14 +37,17 @@ def same_bits(what: str, got: Any, expected: Any) -> None:
         raise AssertionError(message)
 
 
-def close(what: str, got: Array, expected: Array, rtol: float, atol: float) -> None:
-    """Fail unless two arrays are finite and equal within a tolerance."""
+def close(
+    what: str, got: Array, expected: Array, rtol: float, atol: float, *, cure: str = ""
+) -> None:
+    """Fail unless two arrays are finite and equal within a tolerance; `cure` ends the message."""
     if got.shape != expected.shape:
         raise AssertionError(f"{what}: shape {got.shape}, not {expected.shape}")
     got, expected = np.asarray(got, np.float64), np.asarray(expected, np.float64)
     fine = np.asarray(np.isfinite(got) & np.isclose(got, expected, rtol=rtol, atol=atol))
     if not fine.all():
-        raise AssertionError(f"{what}: {_first(~fine, got, expected)}")
+        end = f": {cure}" if cure else ""
+        raise AssertionError(f"{what}: {_first(~fine, got, expected)}{end}")
 
 
 def bits(array: Array) -> Array:

@@ -21,19 +21,21 @@ def p_zero(subject: Subject) -> None:
     """With p = 0 nothing is dropped: y is `expectation`, and gradients are those of inference."""
     if 0.0 not in subject.ends():
         raise Skipped(f"p = 0 is outside {subject.variant.p_domain}")
+    stated = f"with p = 0, y must be `expectation`, by default x; or {_exclude(subject, 0)}"
+    inferred = f"with p = 0, gradients must be those of inference; or {_exclude(subject, 0)}"
     for case in subject.at(0.0):
         inputs, dy = case.inputs(), case.weights()
         y, mask = case.run(inputs, STREAM.at(0))
         finite(f"{case}: y", y)
         if case.free is None and not mask.keep.all():
-            raise AssertionError(f"{case}: {int((~mask.keep).sum())} decisions drop")
+            raise AssertionError(f"{case}: p = 0 must keep all, not {_share(mask.keep)}")
         if case.variant.mean_scope is not None:
-            close(f"{case}: y", y, case.expectation(inputs), 1e-12, 1e-12)
+            close(f"{case}: y", y, case.expectation(inputs), 1e-12, 1e-12, cure=stated)
             expected = gradients(case.run(inputs, None)[1], dy)
             for name, dx, other in zip(
                 case.variant.inputs, gradients(mask, dy), expected, strict=True
             ):
-                close(f"{case}: gradient of {name}", dx, other, 1e-12, 1e-12)
+                close(f"{case}: gradient of {name}", dx, other, 1e-12, 1e-12, cure=inferred)
 
 
 def p_one(subject: Subject) -> None:
@@ -44,31 +46,40 @@ def p_one(subject: Subject) -> None:
     if 1.0 not in subject.ends():
         raise Skipped(f"p = 1 is outside {subject.variant.p_domain}")
     evidence = Evidence()
+    cure = f"1 / (1 - p) has no value there, dropcore.kept_scale(p) has; or {_exclude(subject, 1)}"
     for case in subject.at(1.0):
         inputs, dy = case.inputs(), case.weights()
-        y, mask = _at_one(case, inputs)
-        finite(f"{case}: y", y)
+        y, mask = _at_one(case, inputs, cure)
+        finite(f"{case}: y", y, cure=cure)
         if case.free is None and mask.keep.any():
-            raise AssertionError(f"{case}: {int(mask.keep.sum())} decisions keep")
+            raise AssertionError(f"{case}: p = 1 must drop all, not keep {_share(mask.keep)}")
         others = (case.inputs(seed=1)[0], *inputs[1:])
         what = f"{case}: x still comes through: y with another x"
         same_bits(what, mask.forward(*others), y)
         dx = gradients(mask, dy)
         for name, each in zip(case.variant.inputs, dx, strict=True):
-            finite(f"{case}: gradient of {name}", each)
+            finite(f"{case}: gradient of {name}", each, cure=cure)
         same_bits(f"{case}: gradient of x", dx[0], np.zeros_like(dx[0]))
         add_means(evidence, case)
     evidence.judge()
 
 
-def _at_one(case: Case, inputs: Sequence[Array]) -> tuple[Array, Mask]:
+def _at_one(case: Case, inputs: Sequence[Array], cure: str) -> tuple[Array, Mask]:
     try:
         return case.run(inputs, STREAM.at(0))
     except ZeroDivisionError as error:
-        raise AssertionError(
-            f"{case}: ZeroDivisionError{place(error)}: 1 / (1 - p) has no value there, "
-            'dropcore.kept_scale(p) has; or exclude p = 1 by p_domain = "[0, 1)"'
-        ) from error
+        raise AssertionError(f"{case}: ZeroDivisionError{place(error)}: {cure}") from error
+
+
+def _exclude(subject: Subject, end: int) -> str:
+    # The other end of the domain stays as it is declared.
+    domain = subject.variant.p_domain
+    rest = f"({domain[1:]}" if end == 0 else f"{domain[:-1]})"
+    return f'exclude p = {end} by p_domain = "{rest}"'
+
+
+def _share(decisions: Array) -> str:
+    return f"{int(decisions.sum())} of {decisions.size} decisions"
 
 
 def p_domain(subject: Subject) -> None:

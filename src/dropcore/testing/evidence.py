@@ -76,7 +76,7 @@ class Evidence:
             z.size,
             min(tails),
             f"{what}{_index(at)} has mean {samples.mean(0)[at]:.6g} in {n} draws, "
-            f"stated is {stated[at]:.6g}, {z[at]:.1f} standard errors away",
+            f"stated is {stated[at]:.6g}, {_away(z[at])}",
         )
 
     def sums(self, what: str, off: Array) -> None:
@@ -89,8 +89,7 @@ class Evidence:
         self.add(
             1,
             tail(off, z),
-            f"{what} is {off.mean():.3g} on average over {off.size} units, and not 0, "
-            f"{z:.1f} standard errors away",
+            f"{what} is {off.mean():.3g} on average over {off.size} units, and not 0, {_away(z)}",
         )
 
     def overlaps(
@@ -124,6 +123,11 @@ def _distance(off: Array, stated: Array) -> Array:
     return np.asarray(np.abs(off.mean(0)) / (error + ROUNDING * (1 + np.abs(stated))))
 
 
+def _away(z: float) -> str:
+    # Where all draws give nearly the same, the number itself says nothing.
+    return f"{f'{z:.1f}' if z < 1000 else 'more than 1000'} standard errors away"
+
+
 def tail(off: Array, z: float) -> float:
     """The two-sided p-value of the hypothesis that the numbers `off` have the mean 0.
 
@@ -142,11 +146,12 @@ def tail(off: Array, z: float) -> float:
     return float(2 * stats.norm.sf(math.sqrt(2 * float(np.log1p(t * x).sum()))))
 
 
-def finite(what: str, array: Array) -> None:
-    """Fail if a number is inf or nan."""
+def finite(what: str, array: Array, *, cure: str = "") -> None:
+    """Fail if a number is inf or nan; `cure` ends the message."""
     if not np.isfinite(array).all():
         at = _place(~np.isfinite(array))
-        raise AssertionError(f"{what} is {array[at]}{_index(at)}, for finite inputs")
+        end = f": {cure}" if cure else ""
+        raise AssertionError(f"{what} is {array[at]}{_index(at)}, for finite inputs{end}")
 
 
 def _place(array: Array) -> tuple[Any, ...]:

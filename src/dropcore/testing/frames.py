@@ -1,17 +1,23 @@
-"""Where an error comes from: the frames of a traceback that are the author's own."""
+"""Where an error comes from: the frames of a traceback that are the author's own.
+
+Frames of dropcore and of Python's standard library may lie before them: an error in another thread
+comes through `concurrent.futures`.
+"""
 
 from __future__ import annotations
 
+import sysconfig
 from pathlib import Path
 from types import TracebackType
 
-PACKAGE = str(Path(__file__).resolve().parents[1])
+PACKAGE = Path(__file__).resolve().parents[1]
+STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
 
 
 def own_frames(error: BaseException) -> TracebackType | None:
-    """The traceback from the first frame on that is not dropcore's; None if all are."""
+    """The traceback from the first frame on that is the author's; None if no frame is."""
     found = error.__traceback__
-    while found is not None and _is_ours(found.tb_frame.f_code.co_filename):
+    while found is not None and not _is_own(found.tb_frame.f_code.co_filename):
         found = found.tb_next
     return found
 
@@ -25,5 +31,8 @@ def place(error: BaseException) -> str:
     return f" (in {code.co_name}, {Path(code.co_filename).name}, line {found.tb_lineno})"
 
 
-def _is_ours(file: str) -> bool:
-    return file.endswith(".pyx") or str(Path(file).resolve()).startswith(PACKAGE)
+def _is_own(file: str) -> bool:
+    path = Path(file).resolve()
+    if file.endswith(".pyx") or path.is_relative_to(PACKAGE):
+        return False
+    return not path.is_relative_to(STANDARD) or "site-packages" in path.parts

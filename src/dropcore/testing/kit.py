@@ -51,7 +51,8 @@ def check_variant(
         If a check fails that is not expected to fail, or a check is expected to fail and passes or
         is skipped. The message lists all such checks. If "structure" fails, no other check is run.
     ValueError, TypeError, LookupError
-        If an argument is wrong, there is no such variant, or it accepts none of the default shapes.
+        If an argument is wrong, an expected failure is not among `checks`, there is no such
+        variant, or it accepts none of the default shapes.
 
     Examples
     --------
@@ -63,6 +64,9 @@ def check_variant(
     expected = reasons(expected_failures or {})
     known("checks", checks or ())
     names = list(CHECKS if checks is None else checks)
+    for name in expected:
+        if name not in names:
+            raise ValueError(f"expected_failures must be among checks, {names}, not {name!r}")
     subject = Subject(variant, options, p_values, shapes)
     outcomes = _outcomes(names, subject, expected)
     title = (

@@ -51,8 +51,8 @@ def _unit(case: Case) -> None:
     unit = _call(case, "independent_unit", {"shape": case.shape}, p=False)
     if not isinstance(unit, tuple) or not _broadcasts(unit, case.shape):
         raise AssertionError(
-            f"{case}: independent_unit must give a shape of {len(case.shape)} lengths, each that "
-            f"of x, or 1 for an axis that a unit spans, not {unit!r}"
+            f"{case}: independent_unit must give a tuple with the length of each axis, or 1 for an "
+            f"axis along which elements depend on each other, not {unit!r}"
         )
 
 
@@ -137,11 +137,12 @@ def _call(
         for what, each in arguments.items()
     }
     before = (STREAM.at(0),) * draw + (case.p,) * p
+    called = f"{name}({', '.join([*['draw'] * draw, *['p'] * p, *given])})"
     try:
         result = getattr(case.variant, name)(*before, *given.values())
     except Exception as error:
         raise AssertionError(
-            f"{case}: {name} raises {type(error).__name__}: {error}{place(error)}"
+            f"{case}: {called} raises {type(error).__name__}: {error}{place(error)}"
         ) from error
     for what, each in arguments.items():
         if isinstance(each, np.ndarray) and given[what].tobytes() != each.tobytes():

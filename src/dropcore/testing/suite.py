@@ -43,7 +43,11 @@ class VariantSuite:
     ------
     TypeError, ValueError
         When a subclass is defined: if it has an attribute that is not listed above, or a value that
-        is not accepted. Methods, fixtures and names with a leading underscore are allowed.
+        is not accepted. Methods, fixtures and names with a leading underscore are allowed. The
+        variant itself is made then if the name of the class begins with Test, as pytest collects
+        it: another class may be the base of several, and leave a part of this to them.
+    LookupError
+        Likewise, if there is no such variant.
 
     Examples
     --------
@@ -60,6 +64,7 @@ class VariantSuite:
     expected_failures: ClassVar[dict[str, str]] = {}
 
     def __init_subclass__(cls, **arguments: Any) -> None:
+        __tracebackhide__ = True
         super().__init_subclass__(**arguments)
         for name, value in vars(cls).items():
             if name not in SETTINGS and not _is_own(name, value):
@@ -71,10 +76,16 @@ class VariantSuite:
             checked_p_values(cls.p_values)
         if cls.shapes is not None:
             checked_shapes(cls.shapes)
+        if cls.__name__.startswith("Test"):
+            try:
+                cls.subject()
+            except Exception as error:  # told once, while pytest collects
+                raise error.with_traceback(own_frames(error))  # noqa: B904
 
     @classmethod
     def subject(cls) -> Subject:
         """The variant under test, made once for all tests of the class; it caches its samples."""
+        __tracebackhide__ = True
         if "_subject" not in cls.__dict__:
             if not hasattr(cls, "variant"):
                 raise TypeError(f"{cls.__name__}.variant must be given: a name, or a Variant")
@@ -118,13 +129,14 @@ def _unknown(name: str) -> str:
 
 
 def _fail(error: Exception) -> NoReturn:
-    # Without the frames of the kit: what remains is the author's own code, if it raised.
-    __tracebackhide__ = True
+    # Without the frames of the kit: what remains is the author's own code, if it raised. Where
+    # nothing remains, pytest prints no frame, and a line more if all frames are hidden.
     own = own_frames(error)
+    __tracebackhide__ = own is not None
     if own is not None:
         raise error.with_traceback(own)
     kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
-    pytest.fail(f"{kind}{error}", pytrace=False)
+    raise pytest.fail.Exception(f"{kind}{error}", pytrace=False) from None
 
 
 def _expect(reason: str | None, request: pytest.FixtureRequest) -> None:
@@ -148,7 +160,7 @@ def _test(name: str, check: Check) -> Callable[[VariantSuite, pytest.FixtureRequ
         except Skipped as why:
             if reason is None:
                 pytest.skip(str(why))
-            pytest.fail(f"skipped, but expected to fail ({reason}): {why}", pytrace=False)
+            _fail(AssertionError(f"skipped, but expected to fail ({reason}): {why}"))
         except Exception as error:
             _expect(reason, request)
             _fail(error)

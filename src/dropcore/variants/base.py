@@ -139,10 +139,10 @@ class Variant:
         return training or self.has_default_inference
 
     def independent_unit(self, shape: Shape) -> Shape:
-        """How many units with independent decisions there are along each axis of `shape`.
+        """The length of each axis of `shape`, or 1 where elements along it depend on each other.
 
-        1: one unit covers the axis. By default each element is a unit. Example: in spatial
-        dropout, shape (8, 16, 32, 32) has units (8, 16, 1, 1).
+        Also 1 if only some of them do, such as pairs of neighbours. By default all elements are
+        independent. Example: in spatial dropout, shape (8, 16, 32, 32) gives (8, 16, 1, 1).
         """
         return shape
 
