@@ -96,6 +96,7 @@ def test_the_typed_examples_are_strict(tmp_path):
     (typed,) = [text for text in EXAMPLES if "ClassVar[str]" in text]
     for kind in ("PlannedVariant", "DecidingVariant", "FreeVariant"):
         assert f"(dropcore.{kind}):" in typed
+    assert "def register_variants(register: " in typed
     program = tmp_path / "typed.py"
     program.write_text(typed, "utf-8")
     options = ["--strict", "--config-file", "", "--cache-dir", str(tmp_path / "cache")]
