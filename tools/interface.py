@@ -265,7 +265,7 @@ BLOCKS = (
             Function(
                 "layout_scratch",
                 "const dropcore_layout* layout",
-                "Bytes of scratch memory that `select_layout` needs; 0 if none.",
+                "Bytes of scratch memory, aligned to 4, that `select_layout` needs; 0 if none.",
                 result="Py_ssize_t",
             ),
         ),

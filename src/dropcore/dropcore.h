@@ -151,7 +151,7 @@ typedef struct dropcore_api {
         const Py_ssize_t *stride, uint64_t shared, dropcore_layout *layout);
     /* The number of decisions that `select_layout` reads; they are in C order. */
     Py_ssize_t (*layout_decisions)(const dropcore_layout *layout);
-    /* Bytes of scratch memory that `select_layout` needs; 0 if none. */
+    /* Bytes of scratch memory, aligned to 4, that `select_layout` needs; 0 if none. */
     Py_ssize_t (*layout_scratch)(const dropcore_layout *layout);
 
     DROPCORE_OF_DTYPE(float32, float)

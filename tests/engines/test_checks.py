@@ -139,6 +139,9 @@ def calls():
                 changed[names.index("scratch")] = name
                 says = f"{function}: scratch must share no memory with {name}$"
                 yield function, changed, says
+            changed = [*changed]
+            changed[names.index("scratch")] = "bits + 1"
+            yield function, changed, f"{function}: scratch must be aligned to 4 bytes"
         for name in ("layout", "shard"):
             kind = arguments[names.index(name)] if name in names else ""
             if kind.startswith("const"):

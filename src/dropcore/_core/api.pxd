@@ -96,7 +96,7 @@ cdef int32_t dropcore_layout_of(
 # The number of decisions that `select_layout` reads; they are in C order.
 cdef Py_ssize_t dropcore_layout_decisions(const dropcore_layout* layout) noexcept nogil
 
-# Bytes of scratch memory that `select_layout` needs; 0 if none.
+# Bytes of scratch memory, aligned to 4, that `select_layout` needs; 0 if none.
 cdef Py_ssize_t dropcore_layout_scratch(const dropcore_layout* layout) noexcept nogil
 
 # --------------------------------------------------------------- for each dtype
