@@ -84,7 +84,7 @@ $(BIN)/python:
 # The core is built once, as a wheel. Every environment here installs this wheel, and the packages under
 # plugins/ are built against it, like packages of other authors.
 $(DIST)/wheel.stamp: $(SOURCE) constraints.txt | $(BIN)/python
-	$(SAY) 'Building the wheel of the core, in $(DIST): about two minutes'
+	$(SAY) 'Building the wheel of the core, in $(DIST): about two minutes. An interrupted build begins again'
 	rm -f $(DIST)/dropcore-*.whl
 	$(BIN)/python tools/with_progress.py \
 	    $(BIN)/python -m pip --disable-pip-version-check --verbose wheel --no-deps --wheel-dir $(DIST) .
@@ -424,4 +424,4 @@ release-wheel: | $(BIN)/python
 	$(VENV)-release/bin/python tools/release/sbom.py out/release
 
 clean:
-	rm -rf $(VENV) $(VENV)-* build dist out
+	rm -rf $(VENV) $(VENV)-* build dist out .mesonpy-*

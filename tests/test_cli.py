@@ -100,12 +100,18 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="pipes and signals of
 
 @posix
 @pytest.mark.parametrize("words", [["info"], ["variants"], ["plugins"], ["stream", "raw"]])
-def test_a_reader_that_has_enough_is_no_error(words):
+def test_a_reader_that_has_enough_ends_the_command_quietly(words):
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run([*DROPCORE, *words], stdout=writer, stderr=subprocess.PIPE, timeout=60)
     os.close(writer)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (done.returncode, done.stderr) == (cli.NOT_READ, b"")
+
+
+def test_the_status_is_that_of_a_program_which_the_signal_ends():
+    assert cli.INTERRUPTED == 128 + signal.SIGINT
+    if hasattr(signal, "SIGPIPE"):
+        assert cli.NOT_READ == 128 + signal.SIGPIPE
 
 
 @posix

@@ -15,8 +15,19 @@ import sys
 print("  + ninja", flush=True)
 for step in range(1, 26):
     print(f"  [{step}/25] Compiling C object part{step}.o", flush=True)
+for file in range(1, 13):
+    print(f"  [{file}/12] {sys.prefix}/file{file}.py", flush=True)
 print("a warning", file=sys.stderr)
 sys.exit(int(sys.argv[1]))
+"""
+
+
+LOG = """\
+  compiling [10/25]
+  compiling [20/25]
+  compiling [25/25]
+  packing the wheel [10/12]
+  packing the wheel [12/12]
 """
 
 
@@ -27,7 +38,7 @@ def run(status, **arguments):
 
 def test_in_a_log_every_tenth_step_is_a_line():
     done = run(0, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, "  [10/25]\n  [20/25]\n  [25/25]\n")
+    assert (done.returncode, done.stdout) == (0, LOG)
 
 
 def test_a_failure_shows_everything_and_has_its_status():
@@ -48,6 +59,7 @@ def test_on_a_terminal_one_line_is_overwritten():
     said = os.read(master, 1 << 16).decode()
     os.close(master)
     assert done.returncode == 0
-    assert said.count("\r  [") == 25
-    assert "[7/25] Compiling C object part7.o" in said
+    assert said.count("\r  compiling [") == 25
+    assert said.count("\r  packing the wheel [") == 12
+    assert "compiling [7/25] Compiling C object part7.o" in said
     assert said.strip("\r\n").count("\n") == 0

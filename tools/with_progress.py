@@ -2,8 +2,9 @@
 
     python tools/with_progress.py COMMAND...
 
-ninja begins a line with `[12/87]` for each step. On a terminal the newest of them is shown on one
-line; elsewhere, as in a log, every tenth is printed. What else the command prints is shown only if
+ninja begins a line with `[12/87]` for each step, and meson-python, which then packs the wheel, one
+for each file. On a terminal the newest of these lines is shown on one line; elsewhere, as in a log,
+every tenth is printed. What else the command prints is shown only if
 it fails. The exit status is that of the command.
 """
 
@@ -13,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 STEP = re.compile(r"\[(\d+)/(\d+)\] (.*)")
 EVERY = 10
@@ -24,10 +26,12 @@ def shown(line: str, on_terminal: bool) -> str | None:
     if found is None:
         return None
     done, steps, what = int(found[1]), int(found[2]), found[3].strip()
+    phase = "packing the wheel" if Path(what).is_absolute() else "compiling"
+    count = f"  {phase} [{done}/{steps}]"
     if on_terminal:
         width = shutil.get_terminal_size().columns - 1
-        return f"\r{f'  [{done}/{steps}] {what}'[:width]:{width}}"
-    return f"  [{done}/{steps}]\n" if done % EVERY == 0 or done == steps else None
+        return f"\r{f'{count} {what}'[:width]:{width}}"
+    return f"{count}\n" if done % EVERY == 0 or done == steps else None
 
 
 def main(command: list[str]) -> int:

@@ -249,6 +249,10 @@ def elsewhere(name: str, argv: Sequence[str]) -> int:
     return 1
 
 
+NOT_READ = 141  # 128 + SIGPIPE: what shells report of a program that this signal ends
+INTERRUPTED = 130  # 128 + SIGINT
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     try:
@@ -258,9 +262,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(
             os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
         )  # Python flushes stdout at exit
-        return 0
+        return NOT_READ
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     return status
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from dropcore_lab import guided, presets, reading
 from dropcore_lab.cards import CARDS
+from dropcore_lab.experiments import spread
 from dropcore_lab.training import Training
 
 CLAIMS = {
@@ -61,7 +62,10 @@ def test_what_is_measured_is_what_the_card_was_made_to_show(name):
     assert len(progress) == card.seeds * len(card.specs)
     assert [p["done"] for p in progress] == list(range(len(progress)))
     assert len(message["arms"]) == len(card.arms)
-    assert len(message["sentences"]) == len(card.comparisons)
+    *sentences, rule = message["sentences"]
+    assert len(sentences) == len(card.comparisons)
+    assert rule == spread.rule(card.seeds)
+    assert card.seeds >= spread.FEWEST
     assert all(
         len(figure["values"]) == card.seeds for arm in message["arms"] for figure in arm["figures"]
     )
@@ -96,6 +100,18 @@ def test_sentences_say_what_was_measured():
     _, message, _ = done("p50")
     change = np.mean(figures("p50")[1][guided.VALIDATION] - figures("p50")[0][guided.VALIDATION])
     assert f"lower by {-change:.2f} ±" in message["sentences"][0]
+
+
+@pytest.mark.parametrize(("seeds", "told"), [(1, False), (spread.FEWEST, True)])
+def test_too_few_seeds_are_no_answer(seeds, told):
+    values = [0.5] * seeds, [1.0] * seeds
+    figures = [dict.fromkeys(CARDS["p50"].figures, each) for each in values]
+    curves = [{"training_off": [np.zeros(1)] * seeds} for _ in values]
+    found = guided.Measurements(figures, [0], curves)
+    _, message, _ = guided._summary(CARDS["p50"], "higher", found)
+    assert (message["answer"], message["right"]) == (("higher", True) if told else (None, None))
+    if not told:
+        assert message["sentences"] == [spread.too_few(seeds)]
 
 
 def test_curves_are_the_means_over_the_seeds():

@@ -225,7 +225,6 @@ SPATIAL = Card(
         Comparison((1, VALIDATION), (0, VALIDATION), "Validation loss of standard, against none,"),
         Comparison((2, VALIDATION), (0, VALIDATION), "Validation loss of spatial, against none,"),
     ),
-    seeds=3,
 )
 
 

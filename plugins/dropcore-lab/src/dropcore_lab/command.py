@@ -30,6 +30,8 @@ def main(argv: Sequence[str]) -> int:
         return 1
     try:
         asyncio.run(_serve(args.port, spec, args.browser))
+    except BrokenPipeError:  # the reader of the output has enough
+        raise
     except OSError as error:
         print(f"dropcore lab: port {args.port}: {error}", file=sys.stderr)
         return 1
@@ -86,10 +88,10 @@ async def _serve(port: int, spec: Spec | None, browser: bool) -> None:
         with contextlib.suppress(NotImplementedError):  # Windows: Ctrl+C raises instead
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     server = Server(port, spec)
-    print(f"The Lab is at {server.address}\nCtrl+C ends it.", flush=True)
-    if browser:
-        webbrowser.open(server.address)
     try:
+        print(f"The Lab is at {server.address}\nCtrl+C ends it.", flush=True)
+        if browser:
+            webbrowser.open(server.address)
         await stopped.wait()
     except asyncio.CancelledError:
         pass

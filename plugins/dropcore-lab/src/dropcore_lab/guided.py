@@ -1,7 +1,8 @@
 """Guided experiments: a question, a guess, several seeds, and the measurements.
 
-A card trains its arms for several seeds and compares figures seed by seed. Its first comparison
-answers the question; an answer is clear if every seed shows it. The cards are in ``cards.py``.
+A card trains its arms for several seeds and compares figures seed by seed, by the rule of the
+experiments (``experiments/spread.py``). Its first comparison answers the question. The cards are in
+``cards.py``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from dropcore.autograd import Tensor
 from dropcore_lab import build, passes
 from dropcore_lab.data import Array
+from dropcore_lab.experiments import spread
 from dropcore_lab.experiments.spread import Change, Spread
 from dropcore_lab.jobs import Job, Sent, result
 from dropcore_lab.measure import finite
@@ -119,7 +121,7 @@ class Card:
     arms: tuple[str, ...]
     figures: tuple[str, ...]
     comparisons: tuple[Comparison, ...]
-    seeds: int = 5
+    seeds: int = spread.FEWEST
 
     @property
     def reason(self) -> str | None:
@@ -207,16 +209,13 @@ def _summary(card: Card, guess: str | None, found: Measurements) -> Sent:
         "done": True,
         "guess": guess,
         "answer": answer,
-        "right": None if guess is None else guess == answer,
+        "right": None if guess is None or answer is None else guess == answer,
         "figures": list(card.figures),
         "arms": [
             {"label": label, "figures": [_described(values) for values in figures.values()]}
             for label, figures in zip(card.arms, found.figures, strict=True)
         ],
-        "sentences": [
-            _sentence(comparison, change)
-            for comparison, change in zip(card.comparisons, changes, strict=True)
-        ],
+        "sentences": _sentences(card, changes),
         "curves": {
             "steps": arrays.add(np.array(found.steps), "i4"),
             "arms": [
@@ -236,10 +235,22 @@ def _change(comparison: Comparison, found: Measurements) -> Change:
     return Change.between(old, new)
 
 
-def _answer(change: Change) -> str:
+def _answer(change: Change) -> str | None:
+    """The id of a choice; None if the seeds are too few to tell."""
+    if change.seeds < spread.FEWEST:
+        return None
     if change.rose:
         return "higher"
     return "lower" if change.fell else "unclear"
+
+
+def _sentences(card: Card, changes: list[Change]) -> list[str]:
+    """A sentence for each comparison, and the rule; too few seeds are not compared."""
+    seeds = changes[0].seeds
+    if seeds < spread.FEWEST:
+        return [spread.too_few(seeds)]
+    each = zip(card.comparisons, changes, strict=True)
+    return [*(_sentence(comparison, change) for comparison, change in each), spread.rule(seeds)]
 
 
 def _sentence(comparison: Comparison, change: Change) -> str:
@@ -249,9 +260,9 @@ def _sentence(comparison: Comparison, change: Change) -> str:
 
 
 def _described(values: list[float]) -> dict[str, Any]:
-    spread = Spread.of(values)
+    found = Spread.of(values)
     return {
-        "mean": finite(spread.mean),
-        "sd": finite(spread.deviation),
+        "mean": finite(found.mean),
+        "sd": finite(found.deviation),
         "values": [finite(value) for value in values],
     }

@@ -5,7 +5,7 @@ import io
 
 import pytest
 from dropcore_lab import experiments
-from dropcore_lab.experiments import plot
+from dropcore_lab.experiments import plot, spread
 
 
 @pytest.fixture(autouse=True)
@@ -13,6 +13,12 @@ def _no_terminal(monkeypatch):
     for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "200")  # so that no sentence is wrapped
+
+
+@pytest.fixture
+def three_are_enough(monkeypatch):
+    """Compare settings from three seeds on, so that invented figures are short."""
+    monkeypatch.setattr(spread, "FEWEST", 3)
 
 
 @pytest.fixture

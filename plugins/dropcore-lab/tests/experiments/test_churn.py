@@ -51,6 +51,14 @@ def test_the_step_is_printed_with_its_mask_and_address(run):
         assert f"{number:.4f}" in printed
 
 
+def test_no_number_of_the_step_is_minus_0(run):
+    printed, _ = run("churn", "--printed-p 0.25 --p 0 --seeds 1 --steps 1")
+    step = churn_steps.take(0.25, seed=0)
+    numbers = np.concatenate([array.ravel() for array in (step.logit, *step.gradients.values())])
+    assert (np.signbit(numbers) & (np.abs(numbers) < 5e-5)).any()  # a sign that may be printed
+    assert not re.search(r"-0(?![.\d])|-0\.0+(?!\d)", printed)
+
+
 def test_units_that_relu_put_to_0_do_not_look_like_kept_or_dropped_ones():
     looks = [churn._look(*unit) for unit in ((False, 0.3), (False, 0.0), (True, 0.0), (True, 0.3))]
     assert looks == ["dropped", "dropped", "zero", "kept"]
@@ -85,6 +93,7 @@ def _measured(loss, left_out, silent):
     )
 
 
+@pytest.mark.usefixtures("three_are_enough")
 def test_words_follow_the_figures():
     _, *lines = churn.conclusions(
         {
@@ -102,11 +111,13 @@ def test_words_follow_the_figures():
     ]
 
 
+@pytest.mark.usefixtures("three_are_enough")
 def test_words_where_rows_left_out_are_never_better_than_a_coin():
     lines = churn.conclusions({0.0: _measured([0.1] * 3, [0.8, 0.9, 1.0], [0.0] * 3)})
     assert lines[-1].endswith("The mean loss of the networks is below this at no p.")
 
 
+@pytest.mark.usefixtures("three_are_enough")
 def test_words_of_a_training_that_diverged():
     bad = _measured([0.1] * 3, [0.8, np.nan, 1.0], [0.0] * 3)
     assert churn.conclusions({0.0: bad}) == ["Training diverged at p = 0: nothing can be compared."]

@@ -33,7 +33,7 @@ def test_no_layer_is_left_without_units():
 
 def test_the_widths_are_those_that_are_made():
     assert "networks 30-2-2, 30-1-1-2, 30-1-1-1-2" in str(ensemble.Config(units=2))
-    assert "network 30-4-2, 1 seed" in str(TINY)
+    assert "network 30-4-2, seed 1" in str(TINY)
 
 
 def test_means_leave_over_what_does_not_divide():
@@ -65,6 +65,7 @@ def _measured(arithmetic, geometric, sampled=(0.5, 0.001), exact=0.1):
 CONFIG = ensemble.Config(rates=(0.1, 0.5), depths=(1, 2), samples=(1, 10), seeds=(0, 1, 2))
 
 
+@pytest.mark.usefixtures("three_are_enough")
 def test_words_follow_the_figures():
     lines = ensemble.conclusions(
         CONFIG,
@@ -95,6 +96,7 @@ def test_words_follow_the_figures():
     ]
 
 
+@pytest.mark.usefixtures("three_are_enough")
 def test_words_where_no_number_of_samples_is_enough():
     config = replace(CONFIG, rates=(0.5,), depths=(1,))
     far = _measured([0.01] * 3, [0.02] * 3, sampled=(0.5, 0.5))

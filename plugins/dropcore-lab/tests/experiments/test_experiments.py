@@ -64,6 +64,7 @@ def test_options_are_read_without_loading_the_optional_packages():
             "1 to 1796 .there are 1797, and at least one is needed for validation., not '1797'",
         ),
         (["--seeds", "0"], "whole number 1 to 1000, not '0'"),
+        (["--first-seed", "-1"], "whole number 0 to .*, not '-1'"),
         (["--lr", "inf"], "number above 0, not 'inf'"),
     ],
 )
@@ -90,6 +91,9 @@ def test_seeds_are_counted():
     assert _parse(["--seeds", "5"]).seeds == (0, 1, 2, 3, 4)
     assert _parse(["--seeds", "1"]).seeds == (0,)
     assert _parse([]).seeds == (0, 1, 2, 3, 4)
+    assert _parse(["--seeds", "2", "--first-seed", "7"]).seeds == (7, 8)
+    assert _parse(["--first-seed", "7", "--seeds", "2"]).seeds == (7, 8)
+    assert _parse(["--first-seed", "7"]).seeds == (7, 8, 9, 10, 11)
 
 
 @pytest.mark.parametrize("name", experiments.names())

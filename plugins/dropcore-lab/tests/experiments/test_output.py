@@ -8,6 +8,8 @@ import sys
 import pytest
 from dropcore_lab.experiments import command, extras, mlp, output, plot
 
+from dropcore import cli
+
 for module in extras.NEEDED:
     pytest.importorskip(module)
 
@@ -103,6 +105,33 @@ def test_an_interruption_of_the_training_is_one_line(tmp_path, capsys, monkeypat
     assert _run(tmp_path) == 130
     _one_line(capsys, "interrupted")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+@pytest.mark.parametrize("lines", [0, 1, 3])
+@pytest.mark.parametrize("name", ["rates", "churn"])
+def test_a_reader_that_has_enough_ends_it_quietly(name, lines, tmp_path):
+    own = ["--hidden", "8", "--epochs", "3"] if name == "rates" else ["--steps", "20"]
+    words = ["experiment", name, "--seeds", "2", *own, "--out", str(tmp_path)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-m", "dropcore", *words], **pipes) as running:
+        for _ in range(lines):
+            assert running.stdout.readline()
+        running.stdout.close()
+        said = running.stderr.read()
+        status = running.wait(timeout=60)
+    assert (status, said) == (cli.NOT_READ, b"")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+def test_the_lab_ends_quietly_if_nobody_reads_its_address():
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [sys.executable, "-m", "dropcore", "lab", "--no-browser"]
+    done = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, timeout=60)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (cli.NOT_READ, b"")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")

@@ -107,6 +107,7 @@ def _measured(val, accuracy, shift=np.nan):
     return placement.Measured(Figures.of(runs), np.full(3, shift), np.full(3, 0.05))
 
 
+@pytest.mark.usefixtures("three_are_enough")
 def test_words_follow_the_figures():
     text = "\n".join(
         placement.conclusions(

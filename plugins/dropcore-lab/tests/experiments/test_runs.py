@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from dropcore_lab import experiments
-from dropcore_lab.experiments import plot
+from dropcore_lab.experiments import plot, spread
 
 TINY = {
     "rates": "--p 0 0.5 --seeds 2 --rows 60 --hidden 16 12 --epochs 4 --batch 20",
@@ -26,11 +26,41 @@ def test_every_experiment_is_run_here():
 def test_a_run_says_what_was_measured_and_writes_a_picture(name, run):
     printed, picture = run(name, TINY[name])
     assert "What this run shows" in printed
-    assert "2 seeds are too few for a verdict" in printed
+    assert "2 seeds are too few to compare settings" in printed
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert picture.stat().st_size > 20_000
     assert str(picture) in printed
-    assert not re.search("Validation (improved|got worse)|No clear effect", printed)
+    assert len(_said(printed)) == 2  # the second line is the path of the picture
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_the_rule_stands_above_the_comparisons(name, run, figures):
+    printed, _ = run(name, f"{TINY[name]} --seeds {spread.FEWEST}")
+    words = " ".join(printed.split())
+    assert f"What this run shows - {spread.rule(spread.FEWEST)} - " in words
+    assert ("moved apart" in figures[0].get_supxlabel()) == (name in ("ensemble", "small-data"))
+    caption = figures[0]._supxlabel.get_window_extent()
+    assert caption.x1 <= figures[0].bbox.x1  # no line is cut
+    dots = name in ("churn", "placement", "variants")
+    assert ("dots of the same seed" in figures[0].get_supxlabel()) == dots
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_other_seeds_are_trained_and_named(name, run, figures):
+    zero, _ = run(name, TINY[name])
+    printed, _ = run(name, f"{TINY[name]} --first-seed 7")
+    captions = [f.get_supxlabel() for f in figures]
+    assert "seeds 0 to 1" in captions[0]
+    assert "seeds 7 to 8" in captions[1]
+    tables = [text.partition("What this run shows")[0] for text in (zero, printed)]
+    numbers = [re.findall(r"\d\.\d{2,}", table) for table in tables]
+    assert numbers[0] != numbers[1]
+
+
+def _said(printed):
+    """The conclusions, and the line with the path of the picture."""
+    said = printed.partition("What this run shows\n")[2].split("\n")
+    return [line for line in said if line.strip()]
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -45,8 +75,7 @@ def test_the_tables_fit_a_narrow_terminal(name, run, monkeypatch):
 @pytest.mark.parametrize("name", TINY)
 def test_one_seed_runs_and_is_judged_by_nothing(name, run, figures):
     printed, picture = run(name, f"{TINY[name]} --seeds 1")
-    said = printed.partition("What this run shows\n")[2].split("\n")
-    said = [line for line in said if line.strip()]
+    said = _said(printed)
     assert said[0].strip().startswith("- One seed cannot tell an effect from chance.")
     assert len(said) == 2  # the second line is the path of the picture
     assert picture.exists()
@@ -162,6 +191,14 @@ def test_panels_line_up(run, figures):
         assert (left.x0, left.x1) == pytest.approx((right.x0, right.x1), abs=0.002)
     assert len({axes.get_ylim() for axes in figures[2].axes}) == 1  # each row is one variant
     assert len({round(box.y0, 3) for box in variants}) == 1
+
+
+@pytest.mark.parametrize("epochs", [2, 4, 20])
+def test_epochs_are_whole_numbers(epochs, run, figures):
+    run("rates", f"{TINY['rates']} --epochs {epochs}")
+    for axes in figures[0].axes:
+        ticks = axes.get_xticks()
+        np.testing.assert_array_equal(ticks, ticks.round())
 
 
 def test_one_epoch_is_a_point(run, figures):

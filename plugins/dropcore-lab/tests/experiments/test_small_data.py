@@ -73,6 +73,7 @@ WORSE = _figures([1.1, 1.2, 1.3], [0.7, 0.7, 0.7])
 MIXED = _figures([0.9, 1.2, 1.1], [0.9, 0.7, 0.9])
 
 
+@pytest.mark.usefixtures("three_are_enough")
 def test_words_where_dropout_stops_helping():
     lines = small_data.conclusions(
         {
@@ -95,6 +96,7 @@ def test_words_where_dropout_stops_helping():
     assert "are chosen by the same validation rows that judge them" in lines[6]
 
 
+@pytest.mark.usefixtures("three_are_enough")
 def test_words_where_dropout_never_or_always_helps():
     never = small_data.conclusions({20: {PLAIN: OLD, DROPOUT: WORSE}})
     assert never[-1] == (
@@ -104,6 +106,7 @@ def test_words_where_dropout_never_or_always_helps():
     assert always[-1].endswith("in every seed at 20 rows, the fewest that were tried.")
 
 
+@pytest.mark.usefixtures("three_are_enough")
 def test_words_of_a_training_that_diverged():
     bad = _figures([1.0, np.nan, 1.0], [0.8] * 3)
     assert small_data.conclusions({20: {PLAIN: OLD, DROPOUT: bad}}) == [

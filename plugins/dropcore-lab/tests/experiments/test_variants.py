@@ -98,6 +98,7 @@ def _measured(val, accuracy):
     return variants.Measured(Figures.of(runs), np.full(3, 0.05))
 
 
+@pytest.mark.usefixtures("three_are_enough")
 def test_words_follow_the_figures():
     lines = variants.conclusions(
         {
@@ -119,6 +120,7 @@ def test_words_follow_the_figures():
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.usefixtures("three_are_enough")
 def test_words_of_a_training_that_diverged(bad):
     good, broken = _measured([1.0] * 3, [0.8] * 3), _measured([1.0, bad, 1.0], [0.8] * 3)
     assert variants.conclusions({"none": good, "standard": broken}) == [

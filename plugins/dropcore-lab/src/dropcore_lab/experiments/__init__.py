@@ -66,6 +66,12 @@ class Experiment:
         The picture goes to the directory `args.out`. An error is printed as one line on standard
         error, and the status is 1: packages are missing, options contradict each other, or the
         directory is not writable. After an interruption the status is 130.
+
+        Raises
+        ------
+        BrokenPipeError
+            If nobody reads the standard output any more. A picture that is not written yet is not
+            written.
         """
         missing = extras.missing()
         if missing:
@@ -75,6 +81,8 @@ class Experiment:
             return self._run(args)
         except KeyboardInterrupt:
             failure, status = "interrupted, no picture is written", 130
+        except BrokenPipeError:  # the reader of the output has enough
+            raise
         except (OSError, options.Refused) as error:
             failure, status = str(error), 1
         print(f"dropcore experiment {self.name}: {failure}", file=sys.stderr)

@@ -196,9 +196,9 @@ def conclusions(measured: Mapping[float, Measured]) -> list[str]:
         return [f"Training diverged at {', '.join(bad)}: nothing can be compared."]
     least, *others = sorted(measured)
     old = measured[least]
-    if len(old.right) == 1:
-        return spread.ONE_SEED
-    lines = spread.preface(len(old.right))
+    if len(old.right) < spread.FEWEST:
+        return spread.uncompared(len(old.right))
+    lines = [spread.rule(len(old.right))]
     for p in others:
         loss = Change.between(old.losses[:, -1], measured[p].losses[:, -1])
         left_out = Change.between(old.left_out, measured[p].left_out)
@@ -233,13 +233,13 @@ def draw(config: Config, step: Step, measured: Mapping[float, Measured], directo
         f"Five customers, 2-4-1 network: one step at p = {config.printed_p:g}, and trainings of "
         f"{terminal.count(config.steps, 'step')}"
     )
-    seeds = len(config.seeds)
     zero = "; dashed: kept, and 0 by relu" if (step.keep & (step.hidden == 0)).any() else ""
     footnote = (
         f"Above: what reaches the output in the step that is printed; crossed: dropped{zero}. "
-        f"Below: {terminal.count(seeds, 'seed')}, losses without dropout."
+        f"Below: {terminal.seeds(config.seeds)}, losses without dropout."
     )
-    key = f"{plot.curves_key(seeds)} {plot.dots_key(seeds)}"
+    count = len(config.seeds)
+    key = f"{plot.curves_key(count)}\n{plot.dots_key(count)}"
     fig = plot.figure(13, 8, title, footnote, key)
     grid = fig.add_gridspec(2, 1, height_ratios=[1, 1.1])
     above = grid[0].subgridspec(1, len(CUSTOMERS)).subplots(squeeze=False)[0]

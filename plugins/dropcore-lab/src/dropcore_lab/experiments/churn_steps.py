@@ -218,8 +218,8 @@ def _unit_names() -> list[str]:
 
 
 def _number(value: float) -> str:
-    return f"{value:g}" if value in (0, 1) else f"{value:.4f}"
+    return f"{value:zg}" if value in (0, 1) else f"{value:z.4f}"
 
 
 def _short(value: float) -> str:
-    return f"{value:.1f}"
+    return f"{value:z.1f}"

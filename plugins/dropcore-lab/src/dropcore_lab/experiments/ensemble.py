@@ -66,7 +66,7 @@ class Config:
             f"{terminal.count(self.rows, 'training row')}, "
             f"predictions for {terminal.count(self.asked, 'further row')}, "
             f"{'networks' if len(networks) > 1 else 'network'} {', '.join(networks)}, "
-            f"{terminal.count(len(self.seeds), 'seed')}"
+            f"{terminal.seeds(self.seeds)}"
         )
 
 
@@ -219,8 +219,9 @@ def print_tables(out: Console, config: Config, measured: Mapping[Setting, Measur
             for (depth, p), m in measured.items()
         ],
         caption="Distances of one pass from the exact means over all sub-networks. Beside them "
-        f"the distance of the mean over {samples} from the exact arithmetic mean. Samples needed: "
-        "the fewest whose mean is, on average, nearer to the arithmetic mean than one pass is.",
+        f"the distance of the mean over {samples} from the exact arithmetic mean. A distance is "
+        "the mean absolute difference over the rows. Samples needed: the fewest "
+        "whose mean is, on average, nearer to the arithmetic mean than one pass is.",
         sections=sections,
     )
     terminal.table(
@@ -241,9 +242,9 @@ def conclusions(config: Config, measured: Mapping[Setting, Measured]) -> list[st
     bad = [f"p = {p:g}" for (_, p), m in measured.items() if not np.isfinite(m.arithmetic).all()]
     if bad:
         return [f"Training diverged at {', '.join(bad)}: nothing can be compared."]
-    if len(config.seeds) == 1:
-        return spread.ONE_SEED
-    lines = spread.preface(len(config.seeds))
+    if len(config.seeds) < spread.FEWEST:
+        return spread.uncompared(len(config.seeds))
+    lines = [spread.rule(len(config.seeds))]
     lines += [_as_p_grows(depth, config.rates, measured) for depth in config.depths]
     lines += [_as_depth_grows(p, config.depths, measured) for p in config.rates]
     lines += [_which_mean(depth, config.rates, measured) for depth in config.depths]

@@ -22,6 +22,10 @@ def draw(config: Config, measured: Mapping[Setting, Measured], directory: Path) 
     """Write ``ensemble.png``: distances over p, sampling over its size, losses over p."""
     title = "One pass, sampled sub-networks and all sub-networks"
     key = plot.points_key(len(config.seeds))
+    if len(config.seeds) > 1:
+        key += " In the middle only means."
+    if len(config.depths) > 1:
+        key += f" {plot.APART}"
     fig = plot.figure(14, 6.0, title, f"Tumours: {config}.", key)
     distance, sampling, loss = fig.subplots(1, 3)
     colours = dict(zip(config.depths, cycle(plot.PALETTE), strict=False))

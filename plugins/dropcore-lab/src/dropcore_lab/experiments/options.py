@@ -12,6 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from dropcore_lab.experiments import spread
 from dropcore_lab.experiments.data import DIGITS_ROWS
 
 if TYPE_CHECKING:
@@ -85,14 +86,25 @@ class Options:
         self.many("rates", kind, "P", text, ascending, flag="p")
 
     def seeds(self) -> None:
-        """Add ``--seeds``, which takes their number."""
-        count = len(self._default.seeds)  # type: ignore[attr-defined]
+        """Add ``--seeds``, which takes their number, and ``--first-seed``."""
+        seeds = self._default.seeds  # type: ignore[attr-defined]
         self._parser.add_argument(
             "--seeds",
-            type=first_seeds,
-            default=first_seeds(str(count)),
+            type=whole(1, MOST_SEEDS),
+            default=seeds,
             metavar="N",
-            help=f"train everything N times, with the seeds 0 to N - 1 (default: {count})",
+            help="train everything N times, with the seeds K to K + N - 1; from "
+            f"{spread.FEWEST} seeds on the settings are compared (default: {len(seeds)})",
+            action=_Seeds,
+        )
+        self._parser.add_argument(
+            "--first-seed",
+            dest="seeds",
+            type=whole(0, 2**63 - MOST_SEEDS),
+            default=seeds,
+            metavar="K",
+            help=f"the first of these seeds (default: {seeds[0]})",
+            action=_Seeds,
         )
 
     def noise(self) -> None:
@@ -146,6 +158,25 @@ class _Tidied(argparse.Action):
         setattr(namespace, self.dest, self._tidy(values or ()))
 
 
+class _Seeds(argparse.Action):
+    """Stores the seeds as a tuple: ``--seeds`` sets how many, ``--first-seed`` the first."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        value: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Change one of the two, and keep the other."""
+        first, count = namespace.seeds[0], len(namespace.seeds)
+        if "--first-seed" in self.option_strings:
+            first = value
+        else:
+            count = value
+        namespace.seeds = tuple(range(first, first + count))
+
+
 def chosen(config: type[Config], args: argparse.Namespace) -> Config:
     """Make a configuration from the command line."""
     return config(**{field.name: getattr(args, field.name) for field in fields(config)})
@@ -185,15 +216,6 @@ def whole(least: int, most: int | None = None, *, why: str = "") -> Callable[[st
         return value
 
     return parse
-
-
-def first_seeds(text: str) -> tuple[int, ...]:
-    """Read the number of seeds, and list them.
-
-    >>> first_seeds("3")
-    (0, 1, 2)
-    """
-    return tuple(range(whole(1, MOST_SEEDS)(text)))
 
 
 def one_of(names: Iterable[str]) -> Callable[[str], str]:

@@ -83,7 +83,7 @@ class Config:
             f"p = {self.p:g}, {terminal.count(self.rows, 'training row')}, each label wrong with "
             f"probability {self.noise:g}, two convolutions ({self.channels} and "
             f"{2 * self.channels} channels), {terminal.count(self.epochs, 'epoch')}, "
-            f"{terminal.count(len(self.seeds), 'seed')}"
+            f"{terminal.seeds(self.seeds)}"
         )
 
 
@@ -243,9 +243,9 @@ def conclusions(measured: Mapping[str, Measured]) -> list[str]:
     if bad:
         return bad
     seeds = len(next(iter(measured.values())).shift)
-    if seeds == 1:
-        return spread.ONE_SEED
-    lines = spread.preface(seeds)
+    if seeds < spread.FEWEST:
+        return spread.uncompared(seeds)
+    lines = [spread.rule(seeds)]
     for place, m in measured.items():
         if PLACES[place].sites:
             old = measured[_baseline(place)]

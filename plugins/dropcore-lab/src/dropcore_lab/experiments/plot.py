@@ -44,11 +44,18 @@ def points_key(seeds: int) -> str:
     return "Points: mean over the seeds; vertical lines: one standard deviation either way."
 
 
+APART = "Points of one x are moved apart sideways."
+"""The explanation of `beside`."""
+
+
 def dots_key(seeds: int) -> str:
     """The explanation of dots, bars and dashes; one seed has no bars."""
     if seeds == 1:
         return "Dots: the one seed; dashes: without dropout."
-    return "Dots: one dot for each seed; bars: their mean; dashes: the mean without dropout."
+    return (
+        "Dots: one dot for each seed; bars: their mean; dashes: the mean without dropout. The "
+        "printed conclusions compare dots of the same seed."
+    )
 
 
 def figure(width: float, height: float, title: str, footnote: str, key: str) -> Figure:
@@ -104,6 +111,8 @@ def curve(
     axes.plot(x, mean, label=label, **(alone | style))
     if alone:
         axes.set_xticks(x)
+    else:
+        axes.locator_params(axis="x", integer=True)  # epochs or steps
     if len(values) == 1:
         return
     low, high = _deviations(values, within)

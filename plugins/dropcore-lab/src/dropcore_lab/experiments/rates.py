@@ -57,7 +57,7 @@ class Config:
         return (
             f"{terminal.count(self.rows, 'training row')}, each label wrong with probability "
             f"{self.noise:g}, network {'-'.join(map(str, self.sizes))}, "
-            f"{terminal.count(len(self.seeds), 'seed')}, {self.engine} engine"
+            f"{terminal.seeds(self.seeds)}, {self.engine} engine"
         )
 
 
@@ -186,9 +186,9 @@ def conclusions(curves: Mapping[float, Curves]) -> list[str]:
         return bad
     least, *others = sorted(last)
     seeds = len(last[least].val_loss)
-    if seeds == 1:
-        return spread.ONE_SEED
-    lines = spread.preface(seeds)
+    if seeds < spread.FEWEST:
+        return spread.uncompared(seeds)
+    lines = [spread.rule(seeds)]
     if others:
         lines.append(_gaps(last))
         lines += [f"p = {p:g} against {least:g}: {last[p].against(last[least])}" for p in others]
@@ -217,7 +217,7 @@ def _best_rate(last: Mapping[float, Figures]) -> list[str]:
         validation = last[p].loss_change(last[best])
         verb = " underfits" if training.rose and validation.rose else " does not clearly underfit"
         lines.append(
-            f"Against that, p = {p:g}{verb if training.seeds >= spread.FEWEST else ''}: training "
+            f"Against that, p = {p:g}{verb}: training "
             f"loss {training.text()}, validation loss {validation.text()}."
         )
     return lines

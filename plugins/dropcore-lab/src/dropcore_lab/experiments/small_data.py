@@ -77,7 +77,7 @@ class Config:
             f"each label wrong with probability {self.noise:g}, network "
             f"{'-'.join(map(str, self.sizes))}, "
             f"{terminal.count(self.steps, 'step')} of {terminal.count(self.batch, 'row')}, "
-            f"{terminal.count(len(self.seeds), 'seed')}"
+            f"{terminal.seeds(self.seeds)}"
         )
 
 
@@ -175,9 +175,9 @@ def conclusions(measured: Measured) -> list[str]:
     if bad:
         return bad
     seeds = len(first[PLAIN].val_loss)
-    if seeds == 1:
-        return spread.ONE_SEED
-    lines = spread.preface(seeds)
+    if seeds < spread.FEWEST:
+        return spread.uncompared(seeds)
+    lines = [spread.rule(seeds)]
     methods = [method for method in first if method != PLAIN]
     lines += [_helped(method, measured) for method in methods]
     lines += [_stops(method, measured) for method in methods if method.p]
@@ -248,6 +248,8 @@ def draw(config: Config, measured: Measured, directory: Path) -> Path:
     """Write ``small-data.png``: loss, change of loss and accuracy over the number of rows."""
     title = "Dropout against weight decay as the training rows get fewer"
     key = plot.points_key(len(config.seeds))
+    if len(config.methods) > 1:
+        key += f" {plot.APART}"
     fig = plot.figure(14, 6.0, title, f"Handwritten digits: {config}.", key)
     loss, change, accuracy = fig.subplots(1, 3)
     rows = np.array(list(measured))

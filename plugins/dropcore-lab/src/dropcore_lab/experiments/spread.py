@@ -1,9 +1,8 @@
 """Mean and spread over seeds, and changes judged seed by seed.
 
 Runs with the same seed have the same rows, labels, initial weights and order of the batches.
-Therefore two settings are compared within each seed. A change is called clear only if every seed
-shows it in the printed digits. One seed alone shows nothing. Two seeds show differences, but give
-no verdict: see `FEWEST`.
+Therefore two settings are compared within each seed. A difference is named only if every seed shows
+it in the printed digits, and only if there are enough seeds: see `chance` and `FEWEST`.
 """
 
 from __future__ import annotations
@@ -13,32 +12,60 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-ONE_SEED = ["One seed cannot tell an effect from chance. --seeds 5 runs five, and compares them."]
-"""The conclusion from one seed."""
+FEWEST = 5
+"""The fewest seeds with which settings are compared."""
 
-
-FEWEST = 3
-"""The fewest seeds for a verdict."""
+RARE = 20
+"""Chances smaller than one in 2**RARE are written as this one."""
 
 TOO_SMALL = "'too small' means: in at least one seed the share is not above 0."
 """The explanation of a `share` that is not written as a number."""
 
 
-def preface(seeds: int) -> list[str]:
-    """Say how settings are compared, and whether the seeds are too few for a verdict.
+def chance(seeds: int) -> int:
+    """Say how rarely chance alone makes all seeds agree: in at most one of so many comparisons.
 
-    >>> preface(2)[1:]
-    ['2 seeds are too few for a verdict: what every seed shows may still be chance.']
+    Without an effect each of n seeds shows either sign with a probability of at most 1/2, so all
+    show the same with at most 2 * (1/2)**n.
+
+    >>> chance(3), chance(5), chance(10)
+    (4, 16, 512)
     """
-    lines = [
-        "Settings are compared seed by seed. A difference has the form mean ± standard deviation "
-        "of the differences."
-    ]
-    if seeds < FEWEST:
-        lines.append(
-            f"{seeds} seeds are too few for a verdict: what every seed shows may still be chance."
-        )
-    return lines
+    return 1 << min(seeds - 1, RARE)
+
+
+def rule(seeds: int) -> str:
+    """Say which differences are named, and how often chance alone would do that.
+
+    >>> print(rule(5))
+    Settings are compared seed by seed. A difference is named, as mean ± standard deviation of the differences, if all 5 seeds agree on its sign in the printed digits. By chance alone they do in at most 1 of 16 comparisons.
+    """  # noqa: E501
+    return (
+        "Settings are compared seed by seed. A difference is named, as mean ± standard deviation "
+        f"of the differences, if all {seeds} seeds agree on its sign in the printed digits. By "
+        f"chance alone they do in at most 1 of {chance(seeds)} comparisons."
+    )
+
+
+def too_few(seeds: int) -> str:
+    """Say why so few seeds are not compared.
+
+    >>> print(too_few(1))
+    One seed cannot tell an effect from chance.
+    >>> print(too_few(3))
+    3 seeds are too few to compare settings: by chance alone all 3 agree on the sign of a difference in 1 of 4 comparisons.
+    """  # noqa: E501
+    if seeds == 1:
+        return "One seed cannot tell an effect from chance."
+    return (
+        f"{seeds} seeds are too few to compare settings: by chance alone all {seeds} agree on the "
+        f"sign of a difference in 1 of {chance(seeds)} comparisons."
+    )
+
+
+def uncompared(seeds: int) -> list[str]:
+    """The conclusions from fewer than `FEWEST` seeds."""
+    return [f"{too_few(seeds)} --seeds {FEWEST} compares them."]
 
 
 def heading(seeds: int) -> str:
@@ -68,7 +95,7 @@ class Spread:
 
     def text(self, digits: int = 3) -> str:
         """Write the mean, and the deviation if there is one, with a number of digits."""
-        mean = f"{self.mean:.{digits}f}"
+        mean = f"{self.mean:z.{digits}f}"
         return mean if np.isnan(self.deviation) else f"{mean} ± {self.deviation:.{digits}f}"
 
     def __str__(self) -> str:

@@ -19,7 +19,14 @@ def console() -> Console:
     """Return standard output without rich's colours for numbers, so that bold stands out."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    class Piped(Console):
+        """A console that leaves a broken pipe to the command, as `print` does."""
+
+        def on_broken_pipe(self) -> None:
+            """Raise the BrokenPipeError that rich has caught; rich would exit."""
+            raise
+
+    return Piped(highlight=False)
 
 
 def count(things: int, noun: str) -> str:
@@ -29,6 +36,16 @@ def count(things: int, noun: str) -> str:
     ('1 seed', '3 seeds')
     """
     return f"{things} {noun}{'s' if things != 1 else ''}"
+
+
+def seeds(numbers: Sequence[int]) -> str:
+    """Name the seeds, which follow each other.
+
+    >>> seeds([7]), seeds([0, 1, 2])
+    ('seed 7', 'seeds 0 to 2')
+    """
+    first, last = numbers[0], numbers[-1]
+    return f"seed {first}" if first == last else f"seeds {first} to {last}"
 
 
 ROOMY = 100

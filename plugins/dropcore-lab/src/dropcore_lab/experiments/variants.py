@@ -60,7 +60,7 @@ class Config:
             f"p = {self.p:g}, {terminal.count(self.rows, 'training row')}, each label wrong with "
             f"probability {self.noise:g}, one residual block of "
             f"{terminal.count(self.channels, 'channel')}, {terminal.count(self.epochs, 'epoch')}, "
-            f"{terminal.count(len(self.seeds), 'seed')}"
+            f"{terminal.seeds(self.seeds)}"
         )
 
 
@@ -244,9 +244,9 @@ def conclusions(measured: Mapping[str, Measured]) -> list[str]:
     if bad:
         return bad
     seeds = len(every[NONE].val_loss)
-    if seeds == 1:
-        return spread.ONE_SEED
-    lines = spread.preface(seeds)
+    if seeds < spread.FEWEST:
+        return spread.uncompared(seeds)
+    lines = [spread.rule(seeds)]
     others = {name: f for name, f in every.items() if name != NONE}
     lines += [f"{name} against none: {f.against(every[NONE])}" for name, f in others.items()]
     if "standard" in others and len(others) > 1:
