@@ -205,6 +205,19 @@ class Rectified(Standard):
         return super().backward(draw, p, dy * slope)
 
 
+@dataclass(frozen=True)
+class SignedSquare(Standard):
+    """x * |x|, then dropout: at 0 the slope is 0 and the curvature jumps. Right in `gradient`."""
+
+    name = "test-signed-square"
+
+    def forward(self, draw, p, x):
+        return super().forward(draw, p, x * np.abs(x))[0], (2 * np.abs(x),)
+
+    def backward(self, draw, p, dy, slope):
+        return super().backward(draw, p, dy * slope)
+
+
 RIGHT = [
     Standard(),
     Gaussian(),

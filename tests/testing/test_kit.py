@@ -6,7 +6,15 @@ import re
 import pytest
 from testing.impure_variants import LooksAtTheFirst, OptionWithoutHash, ViewOfX
 from testing.misshapen_variants import MISSHAPEN, NoPlan
-from testing.right_variants import RIGHT, Exact, Rectified, SomeElements, Standard, another
+from testing.right_variants import (
+    RIGHT,
+    Exact,
+    Rectified,
+    SignedSquare,
+    SomeElements,
+    Standard,
+    another,
+)
 from testing.unclear_variants import UNCLEAR
 from testing.wrong_variants import WRONG, IdentityForgotten, Multiplied, NoScale
 
@@ -50,6 +58,10 @@ def test_right_variants_of_every_kind_pass(variant):
 @pytest.mark.parametrize("at_kink", [0.0, 0.5, 1.0])
 def test_a_gradient_at_a_kink_is_right_between_its_two_slopes(at_kink):
     assert check_variant(Rectified(at_kink), checks=["gradient"]).passed
+
+
+def test_a_gradient_where_the_curvature_jumps_is_right():
+    assert check_variant(SignedSquare(), checks=["gradient"]).passed
 
 
 # ------------------------------------------------------------------ what is wrong

@@ -113,4 +113,5 @@ def _compare(
             array[at] = value
         nearest = np.clip(dx, np.minimum(up, down), np.maximum(up, down))
         expected = np.where(np.isnan(dx), up, nearest)
-        close(f"{case}: gradient of {name}", dx, expected, 1e-5, 1e-6, cure=cure)
+        # A quotient is off by half the curvature times STEP, which is much beside a slope of 0.
+        close(f"{case}: gradient of {name}", dx, expected, 1e-5, 1e-5, cure=cure)
