@@ -15,7 +15,7 @@ STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
 
 
 def own_frames(error: BaseException) -> TracebackType | None:
-    """The traceback from the first frame on that is the author's; None if no frame is."""
+    """The part of the traceback that begins with the author's first frame; None without one."""
     found = error.__traceback__
     while found is not None and not _is_own(found.tb_frame.f_code.co_filename):
         found = found.tb_next
