@@ -269,6 +269,15 @@ def test_the_shift_is_that_of_the_module_alone():
     assert ratios == pytest.approx([1.25, 2], rel=0.02)
 
 
+def test_dropout_of_the_input_is_not_told_to_stand_behind_the_norm():
+    model = Sequential(Dropout(0.2), Linear(6, 6), Dropout(0.5), BatchNorm(6), Linear(6, 2))
+    of_input, hidden = (f for f in advise(model).findings if f.mistake == NORM)
+    assert of_input.remedy.startswith("Take one of the two out: ")
+    assert "cannot stand behind" in of_input.remedy
+    assert hidden.remedy.startswith("Put dropout behind the last batch normalisation")
+    assert "BatchNorm '3' learns" in of_input.why
+
+
 def test_what_cannot_be_looked_at_is_skipped():
     advice = advise(Custom(dense(end=Dropout(0.9))))
     assert [f.mistake for f in advice.findings] == [HIGH]

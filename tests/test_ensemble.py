@@ -310,6 +310,15 @@ def test_rows_elsewhere_than_along_axis_0_are_refused(function):
         function(3, ROWS)
 
 
+@pytest.mark.parametrize("function", [lambda m, x: mc_predict(m, x, 2), subnetworks])
+def test_wrong_rows_are_named_as_x(function):
+    model = Sequential(Linear(4, 10, rng=0), Dropout(0.5), Linear(10, 2, rng=1))
+    with pytest.raises(ValueError, match=r"x must have shape \(rows, .* has shape \(4,\)"):
+        function(model, np.ones(4, np.float32))
+    with pytest.raises(TypeError, match=r"^x must be float32 or float64 .*, not int64"):
+        function(model, np.ones((3, 4), np.int64))
+
+
 def test_nothing_is_drawn_for_what_is_refused():
     stream = Stream(1)
     with pytest.raises(ValueError, match="x must have rows"):

@@ -91,6 +91,7 @@ def test_one_pass_is_the_geometric_mean_of_one_layer(output, p):
     model = Sequential(Dropout(p), linear(6, 3))
     every = subnetworks(model, ROWS, output=output)
     assert every.geometric_gap < 1e-13
+    assert "see the parameter output" not in repr(every)
     assert every.arithmetic_gap > 1e-4
 
 
@@ -101,6 +102,7 @@ def test_geometric_mean_of_the_values_themselves():
         every = subnetworks(model, x)
     np.testing.assert_array_equal(every.geometric_mean, [[0, 0, np.nan]])
     np.testing.assert_allclose(every.arithmetic_mean, x, rtol=1e-15)
+    assert "geometric_gap=nan (an output is below 0: see the parameter output)" in repr(every)
 
     class Exp(Module):
         def forward(self, x):

@@ -27,7 +27,6 @@ ELSEWHERE = {
 }
 
 
-MORE = "More variants are in plugins/ of dropcore's repository: make plugins installs them."
 IN_A_CLONE = "make wheel && pip install --find-links dist './plugins/dropcore-lab[experiments]'"
 
 # The environment variables that dropcore reads.
@@ -118,8 +117,6 @@ def variants(args: argparse.Namespace) -> int:
         variant = _described_variant(registry(), args.name)
     except LookupError as error:
         print(error, file=sys.stderr)
-        if not registry().knows(args.name):
-            print(MORE, file=sys.stderr)
         return 1
     print(": ".join(filter(None, (variant.name, summary(variant)))))
     print(f"inputs: {', '.join(variant.inputs)}")

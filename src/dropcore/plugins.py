@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from dropcore.variants.standard import Standard
 
 GROUP = "dropcore.variants"
+MORE = "More variants are in plugins/ of dropcore's repository: make plugins installs them."
 BUILT_IN = {
     "standard": "dropcore.variants.standard",
     "spatial": "dropcore.variants.spatial",
@@ -158,6 +159,8 @@ class Registry:
                 f'[project.entry-points."{GROUP}"]; then install it again, also after pip install '
                 "-e, which reads pyproject.toml only then"
             )
+        elif not off:
+            said += f". {MORE}"
         return said
 
     def _load(self, plugin: Plugin) -> type[Variant]:

@@ -166,3 +166,14 @@ def test_a_state_that_is_refused_leaves_the_streams(of_state):
         model.load_state_dict(state | {"b._extra_state": "rubbish"})
     assert model.a.rng is model.b.rng is stream
     assert stream.position == 2
+
+
+def test_a_seed_that_one_side_forgot_is_named():
+    seeded, other = (Sequential(drop=Dropout(0.5)) for _ in range(2))
+    seed(seeded, 42)
+    for a, b in ((seeded, other), (other, seeded)):
+        with pytest.raises(ValueError, match=r"dropout module is its stream.*autograd\.seed"):
+            b.load_state_dict(a.state_dict())
+    with pytest.raises(ValueError, match="unknown") as raised:
+        other.load_state_dict({"weight": 1})
+    assert "stream" not in str(raised.value)

@@ -59,7 +59,7 @@ def test_one_inside_another_answers_first():
     with intercepted(model.act, outer):
         with intercepted(model.act, inner):
             model([[1.0]])
-        with pytest.raises(TypeError, match="data"), intercepted(model.act, inner):
+        with pytest.raises(TypeError, match="x must be float32"), intercepted(model.act, inner):
             model("text")
         model([[1.0]])
     model([[1.0]])

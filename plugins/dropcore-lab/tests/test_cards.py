@@ -108,7 +108,7 @@ def test_too_few_seeds_are_no_answer(seeds, told):
     figures = [dict.fromkeys(CARDS["p50"].figures, each) for each in values]
     curves = [{"training_off": [np.zeros(1)] * seeds} for _ in values]
     found = guided.Measurements(figures, [0], curves)
-    _, message, _ = guided._summary(CARDS["p50"], "higher", found)
+    message, _ = guided._summary(CARDS["p50"], "higher", found)
     assert (message["answer"], message["right"]) == (("higher", True) if told else (None, None))
     if not told:
         assert message["sentences"] == [spread.too_few(seeds)]

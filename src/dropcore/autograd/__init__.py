@@ -1,7 +1,9 @@
 """A minimal reverse-mode automatic differentiation engine on NumPy arrays.
 
 A `Tensor` is an array that remembers how it was computed; `Tensor.backward` walks that
-record from the newest result to the oldest and adds up the chain rule. The files, lowest first:
+record from the newest result to the oldest and adds up the chain rule. Dropout for it is in
+`dropcore.adapters.autograd`, because the engine does not depend on dropout. The files, lowest
+first:
 
 - ``arguments.py``: checks of arguments;
 - ``gradients.py``: the gradients of a backward pass, and which of them may be overwritten;

@@ -204,6 +204,23 @@ class ArrayProtocols:
         raise TypeError(f"numpy.{function.__name__} takes no Tensor: {_ELSEWHERE}")
 
 
+def floats(name: str, data: Any) -> Array:
+    """Return `data` as an array of floats; Python's integers become float64."""
+    array = unmasked(name, data)
+    if array.dtype.kind == "i" and not isinstance(data, np.ndarray | np.generic):
+        array = array.astype(np.float64)
+    return floating(name, array)
+
+
+def floating(name: str, array: Array) -> Array:
+    """Return `array`; raise unless it is float32 or float64."""
+    if array.dtype.char not in "fd" or not array.dtype.isnative:
+        raise TypeError(
+            f"{name} must be float32 or float64 in native byte order, not {array.dtype}"
+        )
+    return array
+
+
 def unmasked(name: str, x: Any) -> Array:
     """Return `x` as an array; a mask would be lost."""
     if isinstance(x, np.ma.MaskedArray):

@@ -63,6 +63,11 @@ class Stateful:
             missing = sorted(expected - state.keys())
             unknown = sorted(state.keys() - expected, key=str)
             names = f"missing {missing}, unknown {unknown}"
+            if any(str(name).endswith("_extra_state") for name in missing + unknown):
+                names += (
+                    ". _extra_state of a dropout module is its stream: give it one before saving "
+                    "and before loading, with dropcore.adapters.autograd.seed"
+                )
             raise ValueError(f"state must have the names of state_dict(), not others: {names}")
         for name, array in arrays.items():
             value = np.asarray(state[name])

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from dropcore.autograd.arguments import of_shape
 from dropcore.autograd.gradients import Array, Gradient
-from dropcore.autograd.protocols import ArrayProtocols, Number, operand, unmasked
+from dropcore.autograd.protocols import ArrayProtocols, Number, floating, floats, operand
 from dropcore.autograd.tape import Node, Rule, is_recording
 
 Axis = int | tuple[int, ...] | None
@@ -74,10 +74,7 @@ class Tensor(ArrayProtocols):
     __slots__ = ("__weakref__", "_node", "data", "grad", "requires_grad")
 
     def __init__(self, data: ArrayLike, requires_grad: bool = False) -> None:
-        array = unmasked("data", data)
-        if array.dtype.kind == "i" and not isinstance(data, np.ndarray | np.generic):
-            array = array.astype(np.float64)
-        self.data = _floating("data", array)
+        self.data = floats("data", data)
         self.grad: Gradient = None
         self.requires_grad = requires_grad
         self._node: Node | None = None
@@ -347,7 +344,7 @@ def apply_op(
         counts = f"{len(parents)} parents, not {len(backward)}"
         raise ValueError(f"backward must be a rule for each of {counts}")
     result = Tensor.__new__(Tensor)  # not __init__, which checks users' arguments
-    result.data = _floating("value", np.asarray(value))
+    result.data = floating("value", np.asarray(value))
     result.grad = None
     nodes = tuple([parent.node for parent in parents]) if is_recording() else ()
     result.requires_grad = any(nodes)
@@ -383,16 +380,8 @@ def as_tensor(x: Tensor | ArrayLike, like: Tensor | None = None) -> Tensor:
     if isinstance(x, Tensor):
         return x
     if like is None:
-        return Tensor(x)
+        return Tensor(floats("x", x))
     return Tensor(operand(x, like.data.dtype))
-
-
-def _floating(name: str, array: Array) -> Array:
-    if array.dtype.char not in "fd" or not array.dtype.isnative:
-        raise TypeError(
-            f"{name} must be float32 or float64 in native byte order, not {array.dtype}"
-        )
-    return array
 
 
 def _restore_axes(dy: Array, axis: Axis, keepdims: bool) -> Array:

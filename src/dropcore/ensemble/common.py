@@ -104,10 +104,10 @@ def arrays_of(x: Any, **inputs: Any) -> dict[str, Array]:
     return {key: as_tensor(value).data for key, value in {"x": x, **inputs}.items()}
 
 
-def check_rows(name: str, shape: tuple[int, ...], rows: int) -> None:
-    """Raise unless axis 0 of a module's input has the rows of x."""
-    if shape[:1] != (rows,):
+def check_rows(name: str, shape: tuple[int, ...], of_x: tuple[int, ...]) -> None:
+    """Raise unless axis 0 of a module's input has the rows of x, which has the shape `of_x`."""
+    if shape[:1] != of_x[:1]:
         raise ValueError(
-            f"the input of module {name!r} must have the {rows} rows of x along axis 0, not shape "
-            f"{shape}"
+            f"the input of module {name!r} must have the {of_x[0]} rows of x along axis 0, not "
+            f"shape {shape}; x must have shape (rows, ...), also for one row, and has shape {of_x}"
         )

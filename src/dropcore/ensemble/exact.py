@@ -59,6 +59,8 @@ class SubNetworks:
 
     def __repr__(self) -> str:
         gaps = f"arithmetic_gap={self.arithmetic_gap:.3g}, geometric_gap={self.geometric_gap:.3g}"
+        if np.isnan(self.geometric_gap) and not np.isnan(self.arithmetic_gap):
+            gaps += " (an output is below 0: see the parameter output)"
         shape = self.one_pass.shape
         return f"<SubNetworks: {self.decisions} decisions, outputs of shape {shape}, {gaps}>"
 
@@ -179,7 +181,7 @@ def _record(model: Module, x: Tensor) -> tuple[Tensor, list[_Call]]:
                 f"the variant of module {name!r} must be a planned one, not {variant!r}: only its "
                 "decisions are independent and can be enumerated"
             )
-        check_rows(name, shape, len(x.data))
+        check_rows(name, shape, x.shape)
         units = variant.independent_unit((1, *shape[1:]))
         start = calls[-1].stop if calls else 0
         count = math.prod(units) if 0 < module.p < 1 else 0

@@ -124,13 +124,13 @@ def mc_predict(
         raise ValueError(f"samples must be an integer of 2 or more, not {samples!r}")
     check_drops(model)
     x, value = as_tensor(x), means_of(output).value
-    rows = len(rows_of(x))
+    rows_of(x)
     # The text of the draw is the seed of every stream of this ensemble.
     ensemble_seed = str(_draw(rng)).encode()
     ys = []
     with inference_mode(model), no_grad():
         for sample in range(samples):
-            with dropout_answered(model, _Shared(ensemble_seed, sample, rows)):
+            with dropout_answered(model, _Shared(ensemble_seed, sample, x.shape)):
                 ys.append(value(as_tensor(model(x))).data)
     mean, std = _mean_and_std(ys)
     return Prediction(np.stack(ys), mean, std)
@@ -139,14 +139,14 @@ def mc_predict(
 class _Shared:
     """Computes dropout modules with the same decisions for every row."""
 
-    def __init__(self, ensemble_seed: bytes, sample: int, rows: int) -> None:
+    def __init__(self, ensemble_seed: bytes, sample: int, of_x: tuple[int, ...]) -> None:
         self.ensemble_seed = ensemble_seed
         self.sample = sample
-        self.rows = rows
+        self.of_x = of_x
         self.streams: dict[str, Stream] = {}
 
     def __call__(self, name: str, module: Dropout, arrays: dict[str, Array]) -> Array:
-        check_rows(name, arrays["x"].shape, self.rows)
+        check_rows(name, arrays["x"].shape, self.of_x)
         _check_shares(name, module, arrays["x"].shape)
         if name not in self.streams:
             path = (*(name.split(".") if name else ()), self.sample)
@@ -162,7 +162,7 @@ class _Shared:
         )
         inputs = [arrays[key] for key in module.variant.inputs]
         y = np.empty_like(inputs[0], order="C")
-        for row in range(self.rows):
+        for row in range(self.of_x[0]):
             mask.forward(*[a[row : row + 1] for a in inputs], out=y[row : row + 1])
         return y
 

@@ -58,7 +58,7 @@ def _behind_convolution(facts: Facts) -> Found:
             if isinstance(before.module, Conv2d) and _is_per_pixel(step, module):
                 yield (
                     (step.name,),
-                    f"The module drops single elements of the maps of {before.name!r}. "
+                    f"The module drops single elements of the maps of {_called(before)}. "
                     "Neighbouring elements of a map are similar, so a dropped element can be "
                     "guessed from them.",
                     'Drop whole channels: variant="spatial", channel_axis=1.',
@@ -88,12 +88,24 @@ def _before_batch_norm(facts: Facts) -> Found:
         if after is not None:
             yield (
                 (step.name,),
-                f"In training, {after.name!r} learns its running variance from inputs with "
+                f"In training, {_called(after)} learns its running variance from inputs with "
                 "dropout. In inference it divides by this variance, but then its inputs have "
                 f"another one. {_shift(facts, module, after)}",
-                "Put dropout behind the last batch normalisation, or take one of the two out.",
+                _REMEDY_OF_INPUTS
+                if flow.is_on_input(step)
+                else "Put dropout behind the last batch normalisation, or take one of the two out.",
                 "Li et al. 2018, arXiv 1801.05134",
             )
+
+
+_REMEDY_OF_INPUTS = (
+    "Take one of the two out: dropout of the model's input cannot stand behind a normalisation."
+)
+
+
+def _called(step: Step) -> str:
+    """Class and name of the module: a name alone may be a number."""
+    return f"{type(step.module).__name__} {step.name!r}"
 
 
 def _shift(facts: Facts, dropout: Dropout, norm: Step) -> str:

@@ -105,7 +105,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def installed(name: str) -> str:
     """Check that a name is that of an installed variant."""
-    return options.one_of(dropcore.variant_names())(name)
+    if name not in dropcore.variant_names():
+        try:
+            dropcore.get_variant(name)
+        except LookupError as error:  # it says what is installed, and where more variants are
+            raise argparse.ArgumentTypeError(str(error)) from error
+    return name
 
 
 def run(args: argparse.Namespace) -> int:
