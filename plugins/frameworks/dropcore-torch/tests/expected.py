@@ -3,6 +3,7 @@
 import ml_dtypes
 import numpy as np
 import torch
+from dropcore_torch.functional import dropout
 
 import dropcore
 
@@ -50,3 +51,24 @@ def same_bits(tensor, array):
     assert ours.dtype == array.dtype
     assert ours.shape == array.shape
     return ours.tobytes() == np.ascontiguousarray(array).tobytes()
+
+
+def heads(*shape, dtype=torch.float64, seed=0):
+    """Queries, keys, values or masks for attention."""
+    generator = torch.Generator().manual_seed(seed + sum(shape))
+    return torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
+
+
+def all_weights(q, k, v, mask, draw, p=0.3, causal=False, scale=None, gqa=False):
+    """Attention in the plain form: PyTorch's operators and `dropout`."""
+    if gqa:
+        k, v = (x.repeat_interleave(q.shape[-3] // x.shape[-3], -3) for x in (k, v))
+    scale = q.shape[-1] ** -0.5 if scale is None else scale
+    scores = (q @ k.mT) * scale
+    seen = torch.ones(scores.shape[-2:], dtype=torch.bool).tril() if causal else mask
+    if seen is not None and seen.dtype is torch.bool:
+        mask = torch.zeros((), dtype=q.dtype).where(seen, -torch.inf)
+    scores = scores if mask is None else scores + mask
+    hidden = (scores == -torch.inf).all(-1, keepdim=True)
+    w = scores.masked_fill(hidden, 0).softmax(-1).masked_fill(hidden, 0)
+    return dropout(w, p, True, rng=draw) @ v

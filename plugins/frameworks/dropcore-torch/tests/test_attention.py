@@ -1,5 +1,6 @@
 """Attention with dropout: blocks and the plain form agree, with the mask of `dropout`."""
 
+import os
 import subprocess
 import sys
 from unittest import mock
@@ -7,9 +8,9 @@ from unittest import mock
 import pytest
 import torch
 from dropcore_torch import attention as chooser
-from dropcore_torch import blocks, convert, installed
+from dropcore_torch import blocks, convert, installed, paths
 from dropcore_torch.functional import attention, dropout
-from expected import SEED
+from expected import SEED, all_weights, heads
 from torch import nn
 from torch.nn import functional as F
 
@@ -21,31 +22,15 @@ N = 40  # keys; queries are as many or a few more
 
 @pytest.fixture(params=[1 << 17, 300], ids=["one block", "many blocks"], autouse=True)
 def small_blocks(request):
+    """Blocks in Python; `test_fused.py` tests those of the node."""
+    before = paths.in_use()
+    paths.use("function")
     with (
         mock.patch.object(chooser, "SMALL", 0),
         mock.patch.multiple(blocks, BLOCK=request.param, ROWS=7),
     ):
         yield
-
-
-def heads(*shape, dtype=torch.float64, seed=0):
-    generator = torch.Generator().manual_seed(seed + sum(shape))
-    return torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
-
-
-def all_weights(q, k, v, mask, causal=False, scale=None, gqa=False, p=0.3):
-    """The plain form: PyTorch's operators and `dropout`."""
-    if gqa:
-        k, v = (x.repeat_interleave(q.shape[-3] // x.shape[-3], -3) for x in (k, v))
-    scale = q.shape[-1] ** -0.5 if scale is None else scale
-    scores = (q @ k.mT) * scale
-    seen = torch.ones(scores.shape[-2:], dtype=torch.bool).tril() if causal else mask
-    if seen is not None and seen.dtype is torch.bool:
-        mask = torch.zeros((), dtype=q.dtype).where(seen, -torch.inf)
-    scores = scores if mask is None else scores + mask
-    hidden = (scores == -torch.inf).all(-1, keepdim=True)
-    w = scores.masked_fill(hidden, 0).softmax(-1).masked_fill(hidden, 0)
-    return dropout(w, p, True, rng=DRAW) @ v
+    paths.use(before)
 
 
 def is_by_blocks(y):
@@ -60,7 +45,7 @@ def both(q, k, v, mask=None, causal=False, scale=None, gqa=False, p=0.3):
         own.append(mask)
     options = {"scale": scale, "enable_gqa": gqa, "rng": DRAW}
     ours = attention(*own[:3], mask, p, causal, **options)
-    theirs = all_weights(*own[:3], mask, causal, scale, gqa, p)
+    theirs = all_weights(*own[:3], mask, DRAW, p, causal, scale, gqa)
     assert is_by_blocks(ours)
     dy = torch.randn_like(theirs)
     return (
@@ -126,7 +111,7 @@ def test_dtypes(dtype):
     y = attention(q, k, v, None, 0.3, rng=DRAW)
     assert y.dtype is dtype
     wide = [x.detach().double().requires_grad_() for x in (q, k, v)]
-    exact = all_weights(*wide, None)
+    exact = all_weights(*wide, None, DRAW)
     torch.testing.assert_close(y, exact.to(dtype))
     ours = torch.autograd.grad(y, (q, k, v), torch.ones_like(y))
     theirs = torch.autograd.grad(exact, wide, torch.ones_like(exact))
@@ -158,9 +143,16 @@ def test_a_gradient_of_one(of):
     given = {"q": Q, "k": K, "v": V, "mask": heads(N + 3, N)}
     given[of] = given[of].clone().requires_grad_()
     ours = attention(*given.values(), 0.3, rng=DRAW)
-    theirs = all_weights(*given.values())
+    theirs = all_weights(*given.values(), DRAW)
     (a,), (b,) = (torch.autograd.grad(y.sum(), given[of]) for y in (ours, theirs))
     torch.testing.assert_close(a, b)
+
+
+def test_an_output_may_be_changed_in_place():
+    own = [x.clone().requires_grad_() for x in (Q, K, V)]
+    y = attention(*own, None, 0.3, rng=DRAW)
+    expected = torch.autograd.grad(y.sum() * 2, own, retain_graph=True)
+    torch.testing.assert_close(torch.autograd.grad(y.mul_(2).sum(), own), expected)
 
 
 def test_the_draw_of_a_seed():
@@ -206,9 +198,11 @@ def test_what_blocks_are_not_for():
     meta = attention(Q.to("meta"), K.to("meta"), V.to("meta"), None, 0.5)
     assert meta.shape == (2, 4, N + 3, 5)
     y = attention(Q[:1], K, V, None, 0.3, rng=DRAW)  # batches are broadcast
-    torch.testing.assert_close(y, all_weights(Q[:1], K, V, None))
+    torch.testing.assert_close(y, all_weights(Q[:1], K, V, None, DRAW))
     five = [x.unsqueeze(1) for x in (Q, K, V)]
-    torch.testing.assert_close(attention(*five, None, 0.3, rng=DRAW), all_weights(*five, None))
+    torch.testing.assert_close(
+        attention(*five, None, 0.3, rng=DRAW), all_weights(*five, None, DRAW)
+    )
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit")
@@ -231,7 +225,7 @@ def test_compiled():
     torch.compiler.reset()
     compiled = torch.compile(attention, backend="aot_eager", fullgraph=True)
     y = compiled(Q, K, V, None, 0.3, rng=DRAW)
-    torch.testing.assert_close(y, all_weights(Q, K, V, None))
+    torch.testing.assert_close(y, all_weights(Q, K, V, None, DRAW))
     torch.compiler.reset()
 
 
@@ -315,9 +309,12 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
-def test_memory_is_linear_in_the_length():
+@pytest.mark.parametrize("node", ["0", "1"])
+def test_memory_is_linear_in_the_length(node, built_node):
     def peak(length):
         run = [sys.executable, "-c", PEAK, str(length)]
-        return int(subprocess.run(run, check=True, capture_output=True, text=True).stdout)
+        environment = {**os.environ, paths.SWITCH: node}
+        done = subprocess.run(run, env=environment, check=True, capture_output=True, text=True)
+        return int(done.stdout)
 
     assert peak(8192) < 64 << 10  # KiB; all weights alone are 256 MiB

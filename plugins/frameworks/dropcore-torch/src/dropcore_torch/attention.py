@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.overrides import handle_torch_function
 
-from dropcore_torch import blocks, pieces, plain
+from dropcore_torch import blocks, fused, pieces, plain
 from dropcore_torch.others import DTYPES, is_other
 from dropcore_torch.private import (
     PLAIN,
@@ -21,7 +21,9 @@ from dropcore_torch.private import (
 )
 from dropcore_torch.source import Source, Traced, is_compiling
 
-SMALL = 1 << 20  # weights: with fewer, it is faster to keep them than to compute them again
+# Weights: with fewer, it is not slower to keep them than to compute them again.
+SMALL = 1 << 20
+SMALL_IN_NODE = 1 << 14
 
 
 def attend(
@@ -79,17 +81,15 @@ def by_blocks(
         return None
     if not (_are_ours(q, k, v) and _fit(q, k, v, gqa)):
         return None
-    shape, axes = q.shape[:-1], q.dim()
-    q, k, v = _with_heads(q), _with_heads(k), _with_heads(v)
-    heads = k.shape[1]
-    if mask is not None:
-        if not _is_mask(mask, (*q.shape[:-1], k.shape[-2]), axes):
-            return None
-        mask = _with_heads(mask)
-        mask = mask.unsqueeze(2) if mask.shape[1] == 1 else mask.unflatten(1, (heads, -1))
+    by_node = fused.takes(q, mask, p)
+    weights = q.numel() // q.shape[-1] * k.shape[-2]
+    if weights < (SMALL_IN_NODE if by_node else SMALL):
+        return None
+    if mask is not None and not _is_mask(mask, (*_four(q.shape)[:3], k.shape[-2]), q.dim()):
+        return None
     call = blocks.Call(scale_of(q, scale), causal, p, source.draw())
-    y = blocks.attention(q.unflatten(1, (heads, -1)), k, v, mask, call)
-    return y.view(*shape, v.shape[-1])
+    compute = fused.attention if by_node else blocks.attention
+    return compute(q, k, v, mask, call)
 
 
 def scale_of(q: Tensor, scale: float | None) -> float:
@@ -105,12 +105,12 @@ def _are_ours(*tensors: Any) -> bool:
 
 
 def _fit(q: Tensor, k: Tensor, v: Tensor, gqa: bool) -> bool:
-    # Whether the shapes fit for attention, no tensor is empty, and there are enough weights.
+    # Whether the shapes fit for attention, and no tensor is empty.
     if not q.dim() == k.dim() == v.dim() or not 2 <= q.dim() <= 4:
         return False
     if k.shape[:-1] != v.shape[:-1] or q.shape[-1] != k.shape[-1]:
         return False
-    if q.numel() == 0 or v.numel() == 0 or q.numel() // q.shape[-1] * k.shape[-2] < SMALL:
+    if q.numel() == 0 or v.numel() == 0:
         return False
     if q.shape[:-2] == k.shape[:-2]:
         return True
@@ -123,10 +123,8 @@ def _is_mask(mask: Any, shape: tuple[int, ...], axes: int) -> bool:
         return False
     if mask.dtype not in (*DTYPES, torch.bool):
         return False
-    own = (1,) * (4 - mask.dim()) + tuple(mask.shape)
-    return all(each in (1, whole) for each, whole in zip(own, shape, strict=True))
+    return all(each in (1, whole) for each, whole in zip(_four(mask.shape), shape, strict=True))
 
 
-def _with_heads(x: Tensor) -> Tensor:
-    # Adds axes, up to (batch, head, position, width).
-    return x[(None,) * (4 - x.dim())]
+def _four(shape: torch.Size) -> tuple[int, ...]:
+    return (1,) * (4 - len(shape)) + tuple(shape)

@@ -64,19 +64,46 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, call: Call) 
     Parameters
     ----------
     q : torch.Tensor
-        (batch, key heads, query heads for each key head, queries, width), on the CPU; not empty.
+        (batch, heads, queries, width), without leading axes at will, on the CPU; not empty.
     k, v : torch.Tensor
-        (batch, key heads, keys, width), with the dtype of q.
+        (batch, key heads, keys, width), with the dtype of q; `heads` is a multiple of `key heads`.
     mask : torch.Tensor, optional
-        Five axes, each of the length in W or of length 1: bools, True where a query sees a key, or
-        numbers that are added to the scores.
+        Axes as in W, each of the length in W or of length 1: bools, True where a query sees a key,
+        or numbers that are added to the scores.
 
     Returns
     -------
     torch.Tensor
         The shape of q with the width of v, contiguous.
     """
-    return _Blocks.apply(q, k, v, mask, call)
+    y = _Blocks.apply(*in_groups(q, k, v, mask), call)
+    return y.view(*q.shape[:-1], v.shape[-1])
+
+
+def in_groups(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """Views with all axes: k and v have four, and q and the mask an axis more, for groups.
+
+    They are (batch, key heads, query heads for each key head, queries, width or keys).
+    """
+    k, v = _with_heads(k), _with_heads(v)
+    heads = k.shape[1]
+    if mask is not None:
+        mask = _with_heads(mask)
+        mask = mask.unsqueeze(2) if mask.shape[1] == 1 else mask.unflatten(1, (heads, -1))
+    return group(q, heads), k, v, mask
+
+
+def group(x: Tensor, heads: int) -> Tensor:
+    """A view of q, or of a tensor like y, with an axis for the groups of key heads."""
+    x = _with_heads(x)
+    return x.unsqueeze(2) if x.shape[1] == heads else x.unflatten(1, (heads, -1))
+
+
+def _with_heads(x: Tensor) -> Tensor:
+    # Adds axes, up to (batch, head, position, width).
+    return x if x.dim() == 4 else x[(None,) * (4 - x.dim())]
 
 
 # ------------------------------------------------------------------------------ blocks
@@ -184,20 +211,21 @@ class _Blocks(Function):
         ctx.save_for_backward(q, k, v, mask)
         ctx.call = call
         work = _Work(q, k, v, mask, call)
-        y = work.q.new_empty(*work.q.shape[:-1], v.shape[-1])
+        y = work.q.new_empty(*q.shape[:-1], v.shape[-1])
+        merged = y.flatten(0, 1)
         memory = work.memory()
         for block in work.blocks():
             w = work.weights(block, memory)
             work.rows.drop(w, *work.first_row(block))
-            out = y[block.heads, block.group, block.rows]
+            out = merged[block.heads, block.group, block.rows]
             torch.bmm(w, work.v[block.heads, block.columns], out=out)
-        return y.unflatten(0, q.shape[:2]).to(q.dtype)
+        return y.to(q.dtype)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         q, k, v, mask = ctx.saved_tensors
         if is_grad_enabled():  # for a second derivative
-            return *_differentiable(q, k, v, mask, ctx, dy), None
+            return *differentiable(q, k, v, mask, ctx, dy), None
         gradients = _Gradients(_Work(q, k, v, mask, ctx.call), ctx.needs_input_grad)
         return *gradients.of(dy, (q, k, v, mask)), None
 
@@ -256,10 +284,13 @@ class _Gradients:
             dk.baddbmm_(q.transpose(1, 2), g, alpha=scale)
 
 
-def _differentiable(
+def differentiable(
     q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, ctx: Any, dy: Tensor
 ) -> list[Tensor | None]:
-    # Uses the plain form, with all weights in memory, because PyTorch can differentiate it again.
+    """The gradients of a Function's inputs, by the plain form, with all weights in memory.
+
+    PyTorch can differentiate them again. `ctx` has the attributes `call` and `needs_input_grad`.
+    """
     call = ctx.call
     rule, source = rule_of("standard", {}), Source(call.draw, True)
 

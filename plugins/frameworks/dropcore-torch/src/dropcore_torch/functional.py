@@ -142,7 +142,7 @@ def attention(
 
     Dropout is applied to the weights softmax(scale q k^T + mask), which are then multiplied with v.
     On the CPU this is done by blocks of queries. No weights are kept for the backward pass, only
-    the draw.
+    the draw, and, by the node, the output and two numbers for each query.
 
     Parameters
     ----------

@@ -83,7 +83,7 @@ def build() -> Path:
             SETUP.format(
                 name=NAME,
                 include=dropcore.get_include(),
-                arguments=["/O2"] if os.name == "nt" else ["-O3", "-g0"],
+                arguments=["/O2"] if os.name == "nt" else ["-O3", "-g0", "-fopenmp-simd"],
             ),
             "utf-8",
         )

@@ -2,14 +2,15 @@
 
 "function" is `_standard`, an autograd.Function, which is always available. "node" is `native`, a
 node of PyTorch's graph in C++, if it was built, with kernels for the operators of compiled graphs.
-It passes all tensors that are not plain to Python. Both give the same bits.
+It passes all tensors that are not plain to Python. Both give the same bits. Attention in the node
+has the same masks, and sums in another order.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from types import ModuleType
 from typing import Any, Literal, TypeAlias
 
@@ -51,6 +52,23 @@ def in_use() -> Path:
     return _path
 
 
+def node_module() -> ModuleType:
+    """The node's module, whatever path calls use now."""
+    if _node is None:
+        raise LookupError("the node is not loaded")
+    return _node
+
+
+def attends() -> bool:
+    """Whether the node computes attention: it is in use, and PyTorch has the kernels it needs."""
+    return _path == "node" and _can_attend(_node)
+
+
+@cache
+def _can_attend(module: Any) -> bool:
+    return bool(module.can_attend())
+
+
 def expect_blocks() -> None:
     """Ask at each call from now on whether a block of `distributed` is around the call.
 
@@ -85,11 +103,12 @@ def _unless_part(
 def build_node() -> None:
     """Build dropout's node in C++ for the installed PyTorch, and use it from now on.
 
-    The node changes no value. A call and its backward pass take several microseconds less.
-    Building takes about half a minute, once; later processes find the build and use it. Building
-    needs a C++ compiler and setuptools. The build is stored in PyTorch's folder for extensions; the
-    environment variable TORCH_EXTENSIONS_DIR sets this folder. With DROPCORE_TORCH_NODE=0 a
-    process uses the build only after a call of this function.
+    The node changes no value of dropout, and a call and its backward pass take several microseconds
+    less. Attention over many keys takes about two thirds of the time. Building takes about half a
+    minute, once; later processes find the build and use it. Building needs a C++ compiler and
+    setuptools. The build is stored in PyTorch's folder for extensions; the environment variable
+    TORCH_EXTENSIONS_DIR sets this folder. With DROPCORE_TORCH_NODE=0 a process uses the build only
+    after a call of this function.
 
     Raises
     ------

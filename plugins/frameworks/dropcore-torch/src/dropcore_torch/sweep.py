@@ -3,6 +3,9 @@
 Measured are forward and backward of one module on one thread, with an input that requires a
 gradient. dropcore's module and PyTorch's take turns, each for some calls in a row; the least
 process time of a call counts.
+
+``--attention`` compares attention instead, with PyTorch's with and without dropout, on the given
+numbers of threads. With several threads the least wall time of a call counts.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 import dropcore_torch
 from dropcore_torch import paths
@@ -140,15 +144,20 @@ def step(module: nn.Module, x: Tensor, dy: Tensor) -> Callable[[], object]:
     return run
 
 
-def least(steps: Sequence[Callable[[], object]], calls: int, rounds: int) -> list[float]:
+def least(
+    steps: Sequence[Callable[[], object]],
+    calls: int,
+    rounds: int,
+    clock: Callable[[], float] = time.process_time,
+) -> list[float]:
     """Seconds of each, in turns."""
     found = [float("inf")] * len(steps)
     for _ in range(rounds):
         for place, run in enumerate(steps):
-            begin = time.process_time()
+            begin = clock()
             for _ in range(calls):
                 run()
-            found[place] = min(found[place], (time.process_time() - begin) / calls)
+            found[place] = min(found[place], (clock() - begin) / calls)
     return found
 
 
@@ -169,6 +178,41 @@ def rows(
             yield name, layout, ratios
 
 
+def attention_row(length: int, p: float, rounds: int) -> str:
+    """A row of the table of attention: milliseconds, and the two ratios."""
+    shape = (2 if length < 2048 else 1, 8, length, 64)
+    heads = [torch.randn(shape, requires_grad=True) for _ in range(3)]
+    dy = torch.randn(shape)
+
+    def step(call: Callable[..., Tensor], p: float) -> Callable[[], object]:
+        return lambda: torch.autograd.grad(call(*heads, dropout_p=p), heads, dy)
+
+    theirs = F.scaled_dot_product_attention
+    steps = [step(dropcore_torch.functional.attention, p), step(theirs, p), step(theirs, 0.0)]
+    calls = max(2, (1 << 20) // length**2)
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    ours, dropped, none = least(steps, min(calls, 100), rounds, clock)
+    times = " | ".join(f"{seconds * 1e3:.2f}" for seconds in (ours, dropped, none))
+    name = " x ".join(map(str, shape))
+    return f"| {name} | {times} | {dropped / ours:.2f} | {ours / none:.2f} |"
+
+
+def show_attention(
+    lengths: Sequence[int], threads: Sequence[int], p: float, rounds: int, path: paths.Path
+) -> None:
+    """Print a table of attention for each number of threads."""
+    for count in threads:
+        torch.set_num_threads(count)
+        print(
+            f"| attention, p = {p:g}, by the {path}, {count} thread(s) | dropcore, ms "
+            "| PyTorch | PyTorch without dropout | times as fast as PyTorch "
+            "| time divided by that without dropout |"
+        )
+        print("| --- |" + " --- |" * 5)
+        for length in lengths:
+            print(attention_row(length, p, rounds), flush=True)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="dropcore-torch-sweep", description=__doc__)
@@ -176,6 +220,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--p", type=float, default=0.1)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--modules", nargs="+", choices=CASES, default=tuple(CASES))
+    parser.add_argument(
+        "--attention",
+        type=int,
+        nargs="+",
+        metavar="LENGTH",
+        help="compare attention, with 2 x 8 heads (1 x 8 from 2048 on), 64 wide",
+    )
+    parser.add_argument("--threads", type=int, nargs="+", default=[1], help="of attention")
     parser.add_argument("--path", choices=("node", "function"), default=paths.in_use())
     options = parser.parse_args(arguments)
     before = paths.in_use()
@@ -183,6 +235,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
+        if options.attention:
+            rest = options.p, options.rounds, options.path
+            show_attention(options.attention, options.threads, *rest)
+            return
         sizes = " | ".join(map(str, options.sizes))
         print(f"| module, p = {options.p:g}, by the {options.path} | layout | {sizes} |")
         print("| --- | --- |" + " --- |" * len(options.sizes))

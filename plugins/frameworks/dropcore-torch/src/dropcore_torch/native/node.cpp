@@ -22,6 +22,8 @@
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/saved_variable.h>
 
+#include "attention_backward.h"
+#include "attention_forward.h"
 #include "found.h"
 #include "masks.h"
 #include "operators.h"
@@ -245,9 +247,95 @@ PyObject *dropout(PyObject *, PyObject *const *arguments, Py_ssize_t count)
     END_HANDLE_TH_ERRORS
 }
 
+// ------------------------------------------------------------------------- attention
+
+bool is_none(PyObject *object)
+{
+    return object == Py_None;
+}
+
+// Reads the arguments of both functions: three tensors, the mask or None, scale, p, causal, skips,
+// the draw, y, and one tensor for tops and factors. Returns false with an exception set.
+constexpr int READ = 11;
+
+bool read_call(PyObject *const *arguments, Attention *call)
+{
+    call->q = tensor_of(arguments[0]);
+    call->k = tensor_of(arguments[1]);
+    call->v = tensor_of(arguments[2]);
+    if (!is_none(arguments[3]))
+        call->mask = tensor_of(arguments[3]);
+    call->scale = PyFloat_AsDouble(arguments[4]);
+    call->p = PyFloat_AsDouble(arguments[5]);
+    call->causal = is_true(arguments[6]);
+    call->skips = is_true(arguments[7]);
+    if (PyErr_Occurred() || api->draw_of(arguments[8], &call->draw) != 0)
+        return false;
+    call->y = tensor_of(arguments[9]);
+    const Tensor softmax = tensor_of(arguments[10]);
+    call->tops = softmax[0];
+    call->factors = softmax[1];
+    return true;
+}
+
+PyObject *attention(PyObject *, PyObject *const *arguments, Py_ssize_t count)
+{
+    HANDLE_TH_ERRORS
+    Attention call;
+    if (count != READ)
+        return PyErr_Format(PyExc_TypeError, "%d arguments were expected, not %zd", READ, count);
+    if (!read_call(arguments, &call))
+        return nullptr;
+    {
+        WithoutGIL released(true);
+        attention_forward(call);
+    }
+    Py_RETURN_NONE;
+    END_HANDLE_TH_ERRORS
+}
+
+PyObject *attention_gradients(PyObject *, PyObject *const *arguments, Py_ssize_t count)
+{
+    HANDLE_TH_ERRORS
+    Attention call;
+    if (count != READ + 4)
+        return PyErr_Format(
+            PyExc_TypeError, "%d arguments were expected, not %zd", READ + 4, count);
+    if (!read_call(arguments, &call))
+        return nullptr;
+    const Tensor dy = tensor_of(arguments[READ]);
+    Gradients wanted;
+    Tensor *const gradients[] = {&wanted.q, &wanted.k, &wanted.v};
+    for (int i = 0; i < 3; i++)
+        if (!is_none(arguments[READ + 1 + i]))
+            *gradients[i] = tensor_of(arguments[READ + 1 + i]);
+    {
+        WithoutGIL released(true);
+        attention_backward(call, dy, wanted);
+    }
+    Py_RETURN_NONE;
+    END_HANDLE_TH_ERRORS
+}
+
+PyObject *can_attend(PyObject *, PyObject *)
+{
+    HANDLE_TH_ERRORS
+    return PyBool_FromLong(has_products());
+    END_HANDLE_TH_ERRORS
+}
+
 PyMethodDef functions[] = {
     {"dropout", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(dropout)), METH_FASTCALL,
      "As `_standard.dropout`, and by it where a tensor is not plain."},
+    {"attention",
+     reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(attention)), METH_FASTCALL,
+     "Attention with dropout of `fused`; writes the last two arguments."},
+    {"attention_gradients",
+     reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(attention_gradients)),
+     METH_FASTCALL,
+     "Its gradients; writes the last three arguments, which are None where not wanted."},
+    {"can_attend", can_attend, METH_NOARGS,
+     "Whether PyTorch has what `attention` needs on this processor."},
     {"serve_compilers", serve_compilers, METH_O,
      "Register the kernels for the operators of compiled graphs, or remove them."},
     {nullptr, nullptr, 0, nullptr},
