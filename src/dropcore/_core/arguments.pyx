@@ -91,7 +91,12 @@ cdef Dtype dtype_of(cnp.ndarray array) noexcept:
 
 
 cdef int check_shape(str name, cnp.ndarray array, tuple shape) except -1:
-    if (<object> array).shape != shape:
+    # Without a tuple of the array's shape, which costs as much as all other checks of backward.
+    cdef int axis, axes = cnp.PyArray_NDIM(array)
+    cdef bint fits = axes == len(shape)
+    for axis in range(axes if fits else 0):
+        fits &= cnp.PyArray_DIM(array, axis) == <Py_ssize_t> shape[axis]
+    if not fits:
         raise ValueError(f"{name} must have shape {shape}, not {(<object> array).shape}")
     return 0
 

@@ -91,6 +91,13 @@ cdef void draw_tie_key(Decider* d) noexcept nogil:
     d.has_tie_key = True
 
 
+cdef inline void expect_ties(Decider* d) noexcept nogil:
+    # Called before the first of several groups: then the processor overlaps the latency of this
+    # block with the group, which it would not do in `settle`.
+    if d.remainder and not d.has_tie_key:
+        draw_tie_key(d)
+
+
 cdef inline void settle(
     Decider* d,
     Ties* ties,  # INOUT: settled ties are removed, and its keep words changed

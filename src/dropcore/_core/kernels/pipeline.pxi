@@ -139,7 +139,7 @@ cdef inline void advance_only(Decider* d, uint64_t group, Group* now, Group* bef
 
 
 cdef inline void keep_settled(
-    const Group* group, Py_ssize_t g,
+    const Group* group, Py_ssize_t g,  # its ties are settled
     uint8_t* bits,  # OUT, or NULL
 ) noexcept nogil:
     if bits != NULL:
@@ -153,6 +153,7 @@ cdef void decide_groups(
     # Nothing is selected: a group is complete when its ties are settled.
     cdef Pipeline pipe
     cdef Py_ssize_t g
+    expect_ties(d)
     group_at(&pipe, 2).ties.open = 0
     for g in range(count):
         advance_only(d, first + g, group_at(&pipe, g), group_at(&pipe, g + 2))
@@ -187,29 +188,31 @@ cdef inline void select_groups(
     cdef Py_ssize_t g, at, filled = min(count, <Py_ssize_t> 3)
     # Prologue: up to three groups go in. The first is selected by itself, since its elements before
     # the first cache line of y need a step of their own.
+    expect_ties(d)
     group_at(pipe, 2).ties.open = 0
     for g in range(filled):
         advance_only(d, first + g, group_at(pipe, g), group_at(pipe, g + 2))
-        if g > 0:
-            keep_settled(group_at(pipe, g - 1), g - 1, bits)
         if g == 1:
             select_words(
                 group_at(pipe, 0).keep + 1, DECISIONS, plan, nontemporal, False, True, x, y
             )
-    # Steady state: a group goes in, and the elements of another are selected.
+    # Steady state: a group goes in, and the elements of another are selected. The bits of a group
+    # are stored when it leaves. Right after its ties were settled, wide loads would wait until the
+    # stores of single words are in the cache.
     for g in range(filled, count):
         at = DECISIONS * (g - 2)
         if ahead:
             at += ahead - 32
+        keep_settled(group_at(pipe, g - 3), g - 3, bits)
         advance(
             d, first + g, group_at(pipe, g), group_at(pipe, g + 2),
             True, by_lines(pipe, group_at(pipe, g - 2).keep + 1, ahead), plan, linear, nontemporal,
             x + at, y + at,
         )
-        keep_settled(group_at(pipe, g - 1), g - 1, bits)
     # Epilogue: the last ties are settled, and the elements of the last two groups are selected.
     settle(d, &group_at(pipe, count - 1).ties)
-    keep_settled(group_at(pipe, count - 1), count - 1, bits)
+    for g in range(count - filled, count):
+        keep_settled(group_at(pipe, g), g, bits)
     for g in range(max(count - 2, <Py_ssize_t> 1), count):
         at = DECISIONS * g
         select_words(

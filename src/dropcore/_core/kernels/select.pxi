@@ -9,6 +9,9 @@
 # C. Two successive stages of one array share a cache line of y. The first stage does not store its
 #    elements of that line (`leads`); the second stage stores the whole line (`follows`). Completing
 #    a line after a non-temporal store of its first half would force a read from memory.
+# D. The elements before the first whole line of y, and those after the last one, are selected as
+#    words of 32 that overlap these lines. A shorter select would take longer. Both words are
+#    computed before anything is stored, as y may be x, and are stored last.
 
 cdef inline int ahead_of(const element* y) noexcept nogil:
     # How many elements of y come before its first whole cache line.
@@ -32,6 +35,24 @@ cdef inline bint is_linear(Plan plan) noexcept nogil:
     )
 
 
+cdef inline void copy_few(
+    Py_ssize_t n,
+    const element* x,  # IN: n < 32 elements
+    element* y,  # OUT
+) noexcept nogil:
+    # For a `memcpy` of a variable size GCC writes `rep movs`, whose start takes longer than this.
+    if n & 16:
+        memcpy(y, x, 16 * sizeof(element))
+    if n & 8:
+        memcpy(y + (n & 16), x + (n & 16), 8 * sizeof(element))
+    if n & 4:
+        memcpy(y + (n & 24), x + (n & 24), 4 * sizeof(element))
+    if n & 2:
+        memcpy(y + (n & 28), x + (n & 28), 2 * sizeof(element))
+    if n & 1:
+        memcpy(y + (n & 30), x + (n & 30), sizeof(element))
+
+
 cdef inline void rest_of(
     uint32_t keep, Py_ssize_t n, Plan plan, bint linear,
     const element* x,  # IN
@@ -46,9 +67,9 @@ cdef inline void rest_of(
                 y[k] = rest[0] if keep >> k & 1 else <element> plan.drop
             return
     memset(rest, 0, sizeof(rest))
-    memcpy(rest, x, n * sizeof(element))
+    copy_few(n, x, rest)
     select_word(keep, plan, linear, False, rest, rest)
-    memcpy(y, rest, n * sizeof(element))
+    copy_few(n, <const element*> rest, y)
 
 
 cdef void select_rest(
@@ -68,6 +89,8 @@ cdef inline void select_full_words(
     const element* x,  # IN
     element* y,  # OUT, may be x
 ) noexcept nogil:
+    cdef element[32] begin
+    cdef element[32] end
     cdef Py_ssize_t word, at, last = count - 1
     cdef int ahead = ahead_of(y)
     if ahead == 0 or count < 4 and not follows and not leads:
@@ -76,14 +99,20 @@ cdef inline void select_full_words(
                 keep[word], plan, linear, nontemporal and ahead == 0, x + 32 * word, y + 32 * word
             )
         return
+    if count == 0:  # only elements of the stage before are left
+        select_rest((keep - 1)[0] >> ahead, 32 - ahead, plan, x + ahead - 32, y + ahead - 32)
+        return
     if not follows:
-        select_rest(keep[0], ahead, plan, x, y)
+        select_word(keep[0], plan, linear, False, x, begin)
+    if not leads:
+        select_word(keep[last], plan, linear, False, x + 32 * last, end)
     for word in range(-1 if follows else 0, last):
         at = 32 * word + ahead
         select_word(across(keep + word, ahead), plan, linear, nontemporal, x + at, y + at)
+    if not follows:
+        memcpy(y, begin, sizeof(begin))
     if not leads:
-        at = 32 * last + ahead
-        select_rest(keep[last] >> ahead, 32 - ahead, plan, x + at, y + at)
+        memcpy(y + 32 * last, end, sizeof(end))
 
 
 cdef void select_many(

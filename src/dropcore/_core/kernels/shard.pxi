@@ -64,11 +64,33 @@ cdef inline uint32_t two_words(const uint32_t* keep, int shift) noexcept nogil:
     return <uint32_t> ((keep[0] | <uint64_t> keep[1] << 32) >> shift)
 
 
+cdef inline void across_many(
+    const uint32_t* keep, int ahead, Py_ssize_t count,  # 0 < ahead < 32
+    uint32_t* out,  # OUT
+) noexcept nogil:
+    # Eight words at a time. The last eight overlap those before, so no words are left over.
+    cdef uint32_t[8] low
+    cdef uint32_t[8] high
+    cdef Py_ssize_t word, at
+    cdef int k
+    if count < 8:
+        for word in range(count):
+            out[word] = across(keep + word, ahead)
+        return
+    for word from 0 <= word < count by 8:
+        at = min(word, count - 8)
+        memcpy(low, keep + at, sizeof(low))
+        memcpy(high, keep + at + 1, sizeof(high))
+        for k in range(8):
+            low[k] = (low[k] >> ahead) | (high[k] << (32 - ahead))
+        memcpy(out + at, low, sizeof(low))
+
+
 cdef inline void append(
     const uint32_t* keep, int shift, Py_ssize_t n,  # IN: n decisions from bit `shift` on
     Queue* queue,  # INOUT
 ) noexcept nogil:
-    cdef Py_ssize_t word, whole
+    cdef Py_ssize_t whole
     cdef int m
     if n >= 128:
         # Up to a whole word, then word by word.
@@ -84,8 +106,7 @@ cdef inline void append(
         if shift == 0:
             memcpy(queue.word + queue.count + 1, keep, 4 * whole)
         else:
-            for word in range(whole):
-                queue.word[queue.count + 1 + word] = across(keep + word, shift)
+            across_many(keep, shift, whole, queue.word + queue.count + 1)
         queue.count += 1 + whole
         queue.waiting = 0
         queue.filled = 0

@@ -4,6 +4,9 @@
 # which the shard has rows are enciphered. The shard's decisions in a group are first gathered in a
 # queue. When the queue holds 1024 decisions, elements are selected by them between the quarter
 # rounds of the next group.
+#
+# A load that spans several stores waits until all of them are in the cache. So a group is gathered
+# not right after its ties were settled, but one group later.
 
 cdef enum:
     SCRATCH = 2048  # words: two pages
@@ -11,7 +14,7 @@ cdef enum:
 cdef struct ShardPipeline:
     Pipeline pipe
     Queue queue
-    uint32_t[4 * <int> GROUP_WORDS] word  # the last used word, then the words in the queue
+    uint32_t[5 * <int> GROUP_WORDS] word  # the last used word, then the words in the queue
 
 
 cdef inline void skip_to(
@@ -38,6 +41,17 @@ cdef inline void skip_to(
             return
 
 
+cdef inline uint32_t wanted(const Shard* shard, const Walk* walk) noexcept nogil:
+    # The bit map of the words of the walk's group that the shard needs, and perhaps a few more.
+    # Ties in other words are not settled.
+    cdef uint64_t group = place(walk) // DECISIONS
+    cdef uint64_t end = walk.row + shard.n - 1  # the last decision of the row
+    cdef uint32_t words = 0xFFFFFFFFU << (place(walk) % DECISIONS >> 5)
+    if end // DECISIONS == group and (walk.row + shard.loop_stride[0]) // DECISIONS > group:
+        words &= 0xFFFFFFFFU >> (31 - (end % DECISIONS >> 5))
+    return words
+
+
 cdef inline void use(
     ShardPipeline* own,
     uint8_t* bits,  # OUT, or NULL
@@ -50,6 +64,15 @@ cdef inline void use(
     queue.count -= GROUP_WORDS
     for word in range(<int> queue.count + 1):
         own.word[word] = own.word[GROUP_WORDS + word]
+
+
+cdef inline Py_ssize_t gather_group(
+    const Shard* shard, const Group* group, Py_ssize_t n,
+    Walk* walk,  # INOUT
+    Queue* queue,  # INOUT
+) noexcept nogil:
+    cdef uint64_t begin = group.ties.first >> 5
+    return gather(shard, group.keep + 1, begin, begin + GROUP_WORDS, n, walk, queue)
 
 
 cdef inline void pass_groups(
@@ -65,7 +88,7 @@ cdef inline void pass_groups(
     cdef Pipeline* pipe = &own.pipe
     cdef Queue* queue = &own.queue
     cdef Walk ahead, behind  # the next decisions to encipher, and the next to gather
-    cdef uint64_t end, group = 0, before
+    cdef uint64_t end, group
     cdef int shifted = 0 if only_bits else ahead_of(y)
     cdef Py_ssize_t done = 0, taken = 0, turn = 0, at
     cdef bint selecting, more = True
@@ -77,9 +100,9 @@ cdef inline void pass_groups(
     queue.count = 0
     queue.waiting = 0
     queue.filled = 0
+    expect_ties(d)
     group_at(pipe, 2).ties.open = 0
     while more:
-        before = group
         more = place(&ahead) < end
         selecting = done > 0 and queue.count >= <int> GROUP_WORDS
         if more:
@@ -92,6 +115,7 @@ cdef inline void pass_groups(
                 )
             else:
                 advance_only(d, group, group_at(pipe, turn), group_at(pipe, turn + 2))
+            group_at(pipe, turn).ties.open &= wanted(shard, &ahead)
             skip_to(shard, DECISIONS * (group + 1), &ahead)
         else:
             settle(d, &group_at(pipe, turn + 2).ties)
@@ -99,17 +123,15 @@ cdef inline void pass_groups(
         if selecting:
             use(own, bits + (done >> 3) if bits != NULL else NULL)
             done += DECISIONS
-        if turn > 0:
-            taken += gather(
-                shard, group_at(pipe, turn + 2).keep + 1, GROUP_WORDS * before,
-                GROUP_WORDS * (before + 1), n - taken, &behind, queue,
-            )
+        if turn > 1:
+            taken += gather_group(shard, group_at(pipe, turn - 2), n - taken, &behind, queue)
         if done == 0 and queue.count >= <int> GROUP_WORDS:
             if not only_bits:
                 select_words(queue.word, DECISIONS, plan, nontemporal, False, True, x, y)
             use(own, bits)
             done += DECISIONS
         turn += 1
+    gather_group(shard, group_at(pipe, turn - 2), n - taken, &behind, queue)
     finish(queue)
     if bits != NULL:
         store_bits(queue.word, n - done, bits + (done >> 3))

@@ -15,23 +15,35 @@ cdef inline uint32_t load_bits(
     return <uint32_t> (word >> shift)
 
 
-cdef inline void load_words(
-    const uint8_t* bits, uint64_t first, Py_ssize_t n,
-    uint32_t* keep,  # OUT: (n+31)//32 words
-) noexcept nogil:
+cdef inline uint32_t bits_at(const uint8_t* bits, uint64_t first) noexcept nogil:
+    # 32 bits from bit `first` on. Eight bytes are read.
     cdef const uint8_t* at = bits + (first >> 3)
-    cdef Py_ssize_t word, full = n >> 5
-    cdef int shift = first & 7
-    if shift == 0:
-        for word in range(full):
-            keep[word] = load_word(at + 4 * word)
-    else:
-        for word in range(full):
-            keep[word] = (load_word(at + 4 * word) >> shift) | (
-                <uint32_t> at[4 * word + 4] << (32 - shift)
-            )
-    if n & 31:
-        keep[full] = load_bits(bits, first + 32 * full, n & 31)
+    return <uint32_t> ((load_word(at) | <uint64_t> load_word(at + 4) << 32) >> (first & 7))
+
+
+cdef inline void select_by_bits(
+    const uint8_t* bits, uint64_t first, Py_ssize_t n, Plan plan, bint linear, bint nontemporal,
+    const element* x,  # IN
+    element* y,  # OUT, may be x
+) noexcept nogil:
+    # n >= 32. Both ends as in select_full_words.
+    cdef element[32] begin
+    cdef element[32] end
+    cdef Py_ssize_t at = ahead_of(y), last = n - 32
+    cdef bint begins_inside = at > 0, ends_inside = (last - at) & 31 != 0
+    if begins_inside:
+        select_word(load_bits(bits, first, 32), plan, linear, False, x, begin)
+    if ends_inside:
+        select_word(load_bits(bits, first + last, 32), plan, linear, False, x + last, end)
+    while at <= last - 32:  # here `bits_at` reads no byte after the last one with bits
+        select_word(bits_at(bits, first + at), plan, linear, nontemporal, x + at, y + at)
+        at += 32
+    if at <= last:
+        select_word(load_bits(bits, first + at, 32), plan, linear, nontemporal, x + at, y + at)
+    if begins_inside:
+        memcpy(y, begin, sizeof(begin))
+    if ends_inside:
+        memcpy(y + last, end, sizeof(end))
 
 
 cdef void select(
@@ -39,20 +51,17 @@ cdef void select(
     const element* x,  # IN
     element* y,  # OUT, may be x
 ) noexcept nogil:
-    cdef uint32_t[1 + <int> STAGE] keep
-    cdef Py_ssize_t done = 0, m
-    nontemporal = nontemporal and can_go_nontemporal(y)
-    if 0 < n < 32:
-        select_rest(load_bits(bits, first, n), n, plan, x, y)
-        return
-    while done < n:
-        m = min(n - done, 32 * <Py_ssize_t> STAGE)
-        load_words(bits, first + done, m, keep + 1)
-        select_words(keep + 1, m, plan, nontemporal, done > 0, done + m < n, x + done, y + done)
-        keep[0] = keep[<int> STAGE]
-        done += m
-    if nontemporal:
+    # The flags are constants in each call, so the compiler removes their branches from the loops.
+    if n < 32:
+        if n > 0:
+            select_rest(load_bits(bits, first, n), n, plan, x, y)
+    elif not is_linear(plan):
+        select_by_bits(bits, first, n, plan, False, False, x, y)
+    elif nontemporal and can_go_nontemporal(y):
+        select_by_bits(bits, first, n, plan, True, True, x, y)
         fence()
+    else:
+        select_by_bits(bits, first, n, plan, True, False, x, y)
 
 
 cdef inline Py_ssize_t whole_words(Py_ssize_t count, Py_ssize_t length) noexcept nogil:

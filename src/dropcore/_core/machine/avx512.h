@@ -4,6 +4,25 @@
 #define DROPCORE_WIDTH 16
 #define DROPCORE_IN_REGISTER(words) __asm__("" : "+v"(words))
 #include "machine/vectors.h"
+
+/* The upper halves of the words of two registers, rounded to nearest even by their lower halves. The
+   halves are gathered first, so that one instruction works on 32 of them. An upper half is rounded
+   up if its lower half is above 0x8000, or is 0x8000 and the upper half is odd. */
+static inline dropcore_lanes dropcore_round_bfloats(dropcore_lanes low, dropcore_lanes high)
+{
+    static const uint16_t uppers[32] = {
+        1, 33, 3, 35, 5, 37, 7, 39, 9, 41, 11, 43, 13, 45, 15, 47,
+        17, 49, 19, 51, 21, 53, 23, 55, 25, 57, 27, 59, 29, 61, 31, 63};
+    const __m512i upper_places = _mm512_loadu_si512(uppers);
+    const __m512i lower_places = _mm512_sub_epi16(upper_places, _mm512_set1_epi16(1));
+    const __m512i one = _mm512_set1_epi16(1);
+    __m512i upper = _mm512_permutex2var_epi16((__m512i)low, upper_places, (__m512i)high);
+    __m512i lower = _mm512_permutex2var_epi16((__m512i)low, lower_places, (__m512i)high);
+    lower = _mm512_or_si512(lower, _mm512_and_si512(upper, one));
+    lower = _mm512_srli_epi16(_mm512_subs_epu16(lower, one), 15);
+    return (dropcore_lanes)_mm512_add_epi16(upper, lower);
+}
+#define DROPCORE_ROUND_BFLOATS dropcore_round_bfloats
 #include "machine/bfloat.h"
 
 /* 16 float16, widened, times scale, plus shift, rounded to nearest even: as in f16c.h. */

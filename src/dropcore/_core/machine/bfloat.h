@@ -1,21 +1,27 @@
 /* 32 bfloat16, widened, times scale, plus shift, rounded to nearest even. A word of a register is
    two of them: each half is computed as a float in the upper half of a word of its own, so nothing
-   is shuffled. */
+   is shuffled. A family may define DROPCORE_ROUND_BFLOATS(low, high) before it includes this file. */
+#ifndef DROPCORE_ROUND_BFLOATS
+#define DROPCORE_ROUND_BFLOATS dropcore_round_bfloats
+static inline dropcore_lanes dropcore_round_bfloats(dropcore_lanes low, dropcore_lanes high)
+{
+    low += 0x7FFF + (low >> 16 & 1);
+    high += 0x7FFF + (high >> 16 & 1);
+    return low >> 16 | (high & 0xFFFF0000);
+}
+#endif
+
 /* If `linear` is set, the scale is not nan (is_linear in select.pxi). So if a product is nan, it is
    the nan of x, or the nan that the processor makes of 0 times inf. The lower half of both is 0, so
-   rounding does not change them. */
+   rounding does not change them. Otherwise the lower half of a nan is cleared, for the same reason. */
 static inline dropcore_lanes dropcore_affine_words(
     dropcore_lanes bits, float scale, float shift, int linear)
 {
     dropcore_floats value = (dropcore_floats)bits * scale;
-    if (!linear)
-        value = value + shift;
-    bits = (dropcore_lanes)value;
-    dropcore_lanes rounded = bits + 0x7FFF + (bits >> 16 & 1);
     if (linear)
-        return rounded;
-    dropcore_lanes number = (dropcore_lanes)(value == value);
-    return (rounded & number) | (bits & ~number);
+        return (dropcore_lanes)value;
+    value = value + shift;
+    return (dropcore_lanes)value & ((dropcore_lanes)(value == value) | 0xFFFF0000);
 }
 
 static inline void dropcore_affine_bfloats(
@@ -26,7 +32,7 @@ static inline void dropcore_affine_bfloats(
         memcpy(&pairs, x + k, sizeof(pairs));
         low = dropcore_affine_words(pairs << 16, scale, shift, linear);
         high = dropcore_affine_words(pairs & 0xFFFF0000, scale, shift, linear);
-        pairs = low >> 16 | (high & 0xFFFF0000);
+        pairs = DROPCORE_ROUND_BFLOATS(low, high);
         memcpy(y + k, &pairs, sizeof(pairs));
     }
 }
