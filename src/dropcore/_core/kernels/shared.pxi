@@ -15,10 +15,9 @@ cdef inline uint32_t load_bits(
     return <uint32_t> (word >> shift)
 
 
-cdef inline uint32_t bits_at(const uint8_t* bits, uint64_t first) noexcept nogil:
-    # 32 bits from bit `first` on. Eight bytes are read.
-    cdef const uint8_t* at = bits + (first >> 3)
-    return <uint32_t> ((load_word(at) | <uint64_t> load_word(at + 4) << 32) >> (first & 7))
+cdef inline uint32_t bits_at(const uint8_t* bits, int shift) noexcept nogil:
+    # 32 bits from bit `shift` on, 0 <= shift < 8. Eight bytes are read.
+    return <uint32_t> ((load_word(bits) | <uint64_t> load_word(bits + 4) << 32) >> shift)
 
 
 cdef inline void select_by_bits(
@@ -31,12 +30,15 @@ cdef inline void select_by_bits(
     cdef element[32] end
     cdef Py_ssize_t at = ahead_of(y), last = n - 32
     cdef bint begins_inside = at > 0, ends_inside = (last - at) & 31 != 0
+    cdef const uint8_t* source = bits + ((first + at) >> 3)
+    cdef int shift = <int> ((first + at) & 7)
     if begins_inside:
         select_word(load_bits(bits, first, 32), plan, linear, False, x, begin)
     if ends_inside:
         select_word(load_bits(bits, first + last, 32), plan, linear, False, x + last, end)
     while at <= last - 32:  # here `bits_at` reads no byte after the last one with bits
-        select_word(bits_at(bits, first + at), plan, linear, nontemporal, x + at, y + at)
+        select_word(bits_at(source, shift), plan, linear, nontemporal, x + at, y + at)
+        source += 4
         at += 32
     if at <= last:
         select_word(load_bits(bits, first + at, 32), plan, linear, nontemporal, x + at, y + at)
