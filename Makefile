@@ -415,13 +415,14 @@ build-requirements: $(VENV)-audit/stamp
 	$(VENV)-audit/bin/pip-compile --quiet --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links \
 	    --no-annotate --no-header --upgrade --constraint constraints.txt --output-file $(PINNED).txt $(PINNED).in
 
-release-wheel: export PATH := $(CURDIR)/$(VENV)-release/bin:$(PATH)
+# The environment is outside of the source tree, because Meson refuses headers of NumPy within it.
 release-wheel: | $(BIN)/python
-	rm -rf $(VENV)-release out/release
-	$(BIN)/python -m venv $(VENV)-release
-	$(VENV)-release/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --requirement $(PINNED).txt
-	$(VENV)-release/bin/python -m build --wheel --no-isolation --outdir out/release
-	$(VENV)-release/bin/python tools/release/sbom.py out/release
+	rm -rf out/release
+	set -e; place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; \
+	$(BIN)/python -m venv "$$place"; PATH="$$place/bin:$$PATH"; \
+	python -m pip --disable-pip-version-check --quiet install --require-hashes --requirement $(PINNED).txt; \
+	python -m build --wheel --no-isolation --outdir out/release; \
+	python tools/release/sbom.py out/release
 
 clean:
 	rm -rf $(VENV) $(VENV)-* build dist out .mesonpy-*
