@@ -25,7 +25,7 @@ stream.child("b").draw()
 state, text, record = stream.state, str(DRAW), mask.record()
 saved = pickle.dumps(mask)
 layer = dropcore.Dropout(0.5, rng=dropcore.Stream(3))
-large = np.ones(2**16)
+large = np.ones(2**20)  # so large that the calling thread waits for the others
 
 CALLS = {
     "dropout": lambda: dropcore.dropout(x, 0.5, training=True, rng=stream),

@@ -133,7 +133,7 @@ def test_a_card_of_a_data_set_that_is_missing_says_so(monkeypatch):
 def test_a_training_that_diverges_is_said():
     card = CARDS["p50"]
     found = guided.Measurements(
-        [{guided.VALIDATION: [np.nan]}, {guided.VALIDATION: [1.0]}], [0], [{}, {}]
+        [{guided.VALIDATION: [value] * spread.FEWEST} for value in (np.nan, 1.0)], [0], [{}, {}]
     )
     change = guided._change(card.comparisons[0], found)
     assert "diverged" in guided._sentence(card.comparisons[0], change)

@@ -134,17 +134,39 @@ cdef class Piece:
         return done
 
 
+cdef int run_without_memory(list pieces) except -1:
+    # A piece whose lock got no memory for its arguments is called again.
+    for piece in pieces:
+        again = True
+        while again:
+            try:
+                piece()
+                again = False
+            except MemoryError:
+                pass
+    return 0
+
+
 cdef int wait_for(list pieces) except -1:
     # If a signal handler raises during the wait, its exception is raised after all pieces have
-    # ended.
+    # ended. If a lock's method gets no memory for its arguments, it is called again: the draw is
+    # already taken, so the call must not fail.
     cdef Piece piece
     raised = None
     for piece in pieces:
-        piece.give_up()
+        again = True
+        while again:
+            try:
+                piece.give_up()
+                again = False
+            except MemoryError:
+                pass
     for piece in pieces:
         while not piece.has_ended():
             try:
                 piece.ended.acquire(True, 0.1)
+            except MemoryError:
+                pass
             except BaseException as error:
                 raised = error
     if raised is not None:
@@ -186,8 +208,7 @@ cdef int execute(Work* w, object x, object y, object bits) except -1:
     try:
         threads.run_pieces(pieces)
     except MemoryError:
-        for piece in pieces:
-            piece()
+        run_without_memory(pieces)
     finally:
         wait_for(pieces)
     return 0
