@@ -11,7 +11,7 @@
  * All functions except `draw_of` may be called from any thread, with or without the
  * GIL: they allocate nothing, keep no pointer and raise nothing. The caller must pass
  * valid arguments: with DROPCORE_CHECKS=1 in the environment the functions check their
- * arguments, and print a line for each wrong one.
+ * arguments, print a line for the first wrong one, and return.
  *
  * n counts elements. `start` is the place of the first element in the whole mask, so a
  * mask can be made in pieces. p is in [0, 1]. Packed bits are (n+7)/8 bytes; bit i%8 of

@@ -111,8 +111,11 @@ def test_enough_is_the_least_number_that_is_nearer():
 
 
 def test_networks_that_learned_nothing_are_named():
-    guessing = _measured([0.01] * 3, [0.01] * 3, exact=0.65)
+    guessing = _measured([0.01] * 3, [0.01] * 3)
+    guessing = replace(guessing, losses=dict.fromkeys(WAYS, np.full(3, 0.65)))
     learned = _measured([0.02] * 3, [0.01] * 3, exact=0.2)
     text = ensemble._not_learned({(1, 0.1): learned, (3, 0.7): guessing})
-    assert text.startswith("Hardly anything is learned at 3 layers with p = 0.7: the loss is near")
+    assert text.startswith("Hardly anything is learned at 3 layers with p = 0.7: by all ways")
     assert not ensemble._not_learned({(1, 0.1): learned})
+    one_pass = guessing.losses | {"one pass": np.full(3, 0.4)}  # predicts well, unlike the means
+    assert not ensemble._not_learned({(3, 0.7): replace(guessing, losses=one_pass)})

@@ -31,7 +31,7 @@ MOST_UNITS = 16
 GUESS = float(np.log(data.TUMOURS_CLASSES))
 """The cross-entropy of a network that gives each class the same probability."""
 NOT_LEARNED = 0.8
-"""A loss above this share of `GUESS` is called hardly better."""
+"""If all losses are above this share of `GUESS`, hardly anything was learned."""
 ROUNDING = 1e-5
 """Two probabilities in float32 that differ by less count as equal."""
 
@@ -332,14 +332,13 @@ def _not_learned(measured: Mapping[Setting, Measured]) -> str:
     found = [
         f"{terminal.count(depth, 'layer')} with p = {p:g}"
         for (depth, p), m in measured.items()
-        if m.losses["arithmetic"].mean() > NOT_LEARNED * GUESS
+        if min(loss.mean() for loss in m.losses.values()) > NOT_LEARNED * GUESS
     ]
     if not found:
         return ""
     return (
-        f"Hardly anything is learned at {', '.join(found)}: the loss is near {GUESS:.2f}, that of "
-        "a guess. There every probability is near one half, so all ways to predict come near to "
-        "each other."
+        f"Hardly anything is learned at {', '.join(found)}: by all ways to predict, the mean loss "
+        f"is above {NOT_LEARNED * GUESS:.2f}, and a guess has {GUESS:.2f}."
     )
 
 
