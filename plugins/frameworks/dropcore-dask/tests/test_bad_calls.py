@@ -59,17 +59,17 @@ BAD = [
     (
         {"variant": "gaussian"},
         TypeError,
-        "^variant 'gaussian', training=True, is not taken for Dask arrays",
+        "not 'gaussian' with training=True: it may need",
     ),
     (
         {"variant": "exactcount"},
         TypeError,
-        "^variant 'exactcount', training=True, is not taken for Dask arrays",
+        "not 'exactcount' with training=True: it may need",
     ),
     (
         {"variant": "zoneout"},
         TypeError,
-        "^variant 'zoneout', training=True, is not taken for Dask arrays",
+        "not 'zoneout' with training=True: it may need",
     ),
     (
         {"variant": "exactcount", "training": False},
@@ -178,7 +178,7 @@ def test_a_variant_that_workers_cannot_look_up():
 
 
 def test_an_inference_rule_of_its_own():
-    with pytest.raises(TypeError, match=r"^variant 'standard', training=False, is not taken"):
+    with pytest.raises(TypeError, match="not 'standard' with training=False: it may need"):
         dropcore_dask.dropout(ONES, 0.5, training=False, variant=Halved())
 
 
@@ -190,5 +190,5 @@ def test_masks_that_no_worker_can_make():
     _, whole = dropcore.dropout(
         np.ones((2, 10)), 0.5, training=True, rng=DRAW, variant="exactcount"
     )
-    with pytest.raises(TypeError, match=r"^variant 'exactcount', training=True, is not taken"):
+    with pytest.raises(TypeError, match="not 'exactcount' with training=True: it may need"):
         dropcore_dask.Mask(whole)

@@ -168,9 +168,9 @@ def check_variant(variant: dropcore.Variant, training: bool) -> None:
     """Raise TypeError unless the variant can be applied to each chunk without the others."""
     if not isinstance(variant, dropcore.PlannedVariant) or not variant.takes_shard(training):
         raise TypeError(
-            f"variant {variant.name!r}, training={training}, is not taken for Dask arrays: it may "
-            "need the whole array for one chunk. Planned variants are taken, where inference is "
-            "the default rule; dropcore.dropout takes every variant, on NumPy arrays"
+            "variant must be planned, with the default rule of inference, for Dask arrays, not "
+            f"{variant.name!r} with training={training}: it may need the whole array for one "
+            "chunk. dropcore.dropout accepts every variant, for NumPy arrays"
         )
 
 
