@@ -74,7 +74,7 @@ BAD = [
     (
         {"variant": "exactcount", "training": False},
         TypeError,
-        "^variant 'exactcount', training=False",
+        "not 'exactcount' with training=False",
     ),
     ({"shared_axes": 2}, ValueError, "shared_axes"),
     ({"out": np.ones((4, 6))}, TypeError, "options of variant 'standard' must be .*not 'out'"),
