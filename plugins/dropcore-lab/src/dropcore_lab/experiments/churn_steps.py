@@ -177,7 +177,8 @@ def _show_backward(out: Console, step: Step, lr: float) -> None:
             (name, _number(at[0]), *map(_number, units))
             for name, at, units in zip(CUSTOMERS, g["logit"], g["dropped"], strict=True)
         ],
-        caption="At the sum: (sigmoid - churned) / 5. At a unit: that * the unit's weight out.",
+        caption="At the sum: (sigmoid - churned) / 5. "
+        "At a unit: that * the weight from the unit to the output.",
         names=1,
     )
     by_customer = list(zip(CUSTOMERS, g["before"], strict=True))

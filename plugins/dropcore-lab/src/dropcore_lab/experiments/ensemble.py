@@ -1,10 +1,10 @@
 """One pass against all sub-networks: how near inference is to the ensemble that dropout trains.
 
-The networks are small, so that all 2^n sub-networks can be run. On rows without which they were
-trained, the probability from one pass without dropout is compared with the exact arithmetic and
-normalised geometric mean over all sub-networks, each weighted by its probability, and with means
-over sampled sub-networks (Monte Carlo). The same number of hidden units is divided among 1, 2 or
-more layers.
+The networks are small, so that all 2^n sub-networks can be run. The rows are ones that were not
+trained on. For them, the probability from one pass in inference is compared with the exact
+arithmetic and normalised geometric mean over all sub-networks, each weighted by its probability,
+and with means over sampled sub-networks (Monte Carlo). The same number
+of hidden units is divided among 1, 2 or more layers.
 """
 
 from __future__ import annotations
@@ -101,7 +101,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     few, numbers = options.whole(1, MOST_UNITS, why="all 2^N are run"), options.ascending
     add.rates(options.inside, "probabilities that a hidden unit is dropped")
     add.many("depths", few, "N", "numbers of hidden layers", numbers)
-    add.one("units", few, "N", "hidden units, dealt out to the layers, each at least one")
+    text = "hidden units, divided among the layers; each layer gets at least one"
+    add.one("units", few, "N", text)
     add.many("samples", count, "N", "how many sub-networks are sampled", numbers)
     add.seeds()
     why = f"there are {data.TUMOURS_ROWS}, and at least one is needed for predictions"
@@ -306,11 +307,8 @@ def _sampling(config: Config, measured: Mapping[Setting, Measured]) -> str:
     )
     missed = len(needed) - len(reached)
     settings = f"{missed} of {len(needed)} combinations of depth and p"
-    return (
-        f"{text}. At {settings} {most} {'are' if most > 1 else 'is'} not enough."
-        if missed
-        else f"{text}."
-    )
+    samples = f"{most} {'samples are' if most > 1 else 'sample is'}"
+    return f"{text}. At {settings}, even {samples} not enough." if missed else f"{text}."
 
 
 def _loss_of_one_pass(measured: Mapping[Setting, Measured]) -> str:

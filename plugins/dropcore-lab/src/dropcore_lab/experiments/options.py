@@ -93,8 +93,8 @@ class Options:
             type=whole(1, MOST_SEEDS),
             default=seeds,
             metavar="N",
-            help="train everything N times, with the seeds K to K + N - 1; from "
-            f"{spread.FEWEST} seeds on the settings are compared (default: {len(seeds)})",
+            help="train everything N times, with N seeds from --first-seed on; with "
+            f"{spread.FEWEST} seeds or more, the settings are compared (default: {len(seeds)})",
             action=_Seeds,
         )
         self._parser.add_argument(
