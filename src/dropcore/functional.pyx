@@ -102,9 +102,10 @@ def dropout(
     -----
     A thread can flush subnormal numbers to zero, for example after ``torch.set_flush_denormal``,
     or in a program with a library that was built for fast mathematics. Then x times the scale is 0
-    if x or this product is subnormal, as in all arithmetic of that thread. So a kept element of
-    float32, float64 or bfloat16 becomes 0, or the shift of a variant that adds one, such as
-    "alpha". float16 does not change. Decisions and all other elements stay the same to the bit.
+    if x or this product is subnormal, as in all arithmetic of that thread. So such an element, if
+    kept, becomes 0 in float32, float64 and bfloat16. With a variant that adds a shift, such as
+    "alpha", it becomes that shift. float16 does not change. Decisions and all other elements stay
+    the same to the bit.
 
     With `shard`, the cost of a planned variant depends on the block's size, not on the whole
     array's. A deciding variant decides for the whole array, and keeps the decisions of the block. A

@@ -119,8 +119,8 @@ class Tensor(ArrayProtocols):
         TypeError
             If `gradient` is not of real numbers.
         ValueError
-            If `gradient` is left out and the tensor has more than one element, or has another
-            shape than the tensor.
+            If `gradient` has another shape than the tensor, or is left out although the tensor has
+            more than one element.
 
         Notes
         -----
