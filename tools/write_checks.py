@@ -150,7 +150,7 @@ def checked_declarations() -> str:
 
 
 def checked_functions() -> str:
-    """The bodies of all functions: the check, then the call."""
+    """The bodies of all functions: the check, then the call; zeros in a layout or shard refused."""
     parts = []
     for block, function in checked():
         for dtype in dtypes_of(block):
@@ -161,6 +161,9 @@ def checked_functions() -> str:
             test = [f'"{name}"', *size, *names]
             body = called(f"    if {function.name}_is_right(", test, "):")
             body += called(f"        {result}api.dropcore_{name}(", names, ")")
+            for kind, argument in arguments_of(function):
+                if kind in ("dropcore_layout*", "dropcore_shard*"):
+                    body += f"    set_to_zeros({argument}, sizeof({kind.rstrip('*')}))\n"
             if result:
                 body += "    return 0\n"
             parts.append(head(function, dtype, ":") + body)

@@ -59,7 +59,7 @@ class KeyPath(ctypes.Structure):
 class Layout(ctypes.Structure):
     """`dropcore_layout`."""
 
-    _fields_ = [(f"field_{place}", ctypes.c_ssize_t) for place in range(11 + 4 * 64)]
+    _fields_ = [(f"field_{place}", ctypes.c_ssize_t) for place in range(9 + 4 * 64)]
 
 
 class Shard(ctypes.Structure):

@@ -1,4 +1,7 @@
-"""DROPCORE_CHECKS=1: a wrong argument gives a line that names it, and nothing is touched."""
+"""DROPCORE_CHECKS=1: a wrong argument gives a line that names it, and nothing is touched.
+
+Only a refused layout or shard is set to zeros, so that its later use is refused too.
+"""
 
 import json
 import os
@@ -37,13 +40,18 @@ memory = (ctypes.c_uint8 * 4096)(*[1] * 4096)
 there = (ctypes.addressof(memory) + 63) // 64 * 64
 x, y, bits = there, there + 1024, there + 2048
 nan = float("nan")
+made = {"layout_of": interface.Layout(), "shard_of": interface.Shard()}
 before = [*map(bytes, (memory, draw, path, layout, shard))]
 for name, arguments in json.loads(sys.stdin.read()):
+    if name in made:
+        ctypes.memset(ctypes.byref(made[name]), 0xFF, ctypes.sizeof(made[name]))
     given = [eval(a) if isinstance(a, str) else a for a in arguments]
     given = [ctypes.byref(a) if isinstance(a, ctypes.Structure) else a for a in given]
     result = getattr(table, name)(*given)
     assert not result, (name, arguments, result)
     assert before == [*map(bytes, (memory, draw, path, layout, shard))], (name, arguments)
+    if "made[name]" in arguments:
+        assert not any(bytes(made[name])), (name, arguments)
 print("alive")
 """
 
@@ -111,6 +119,8 @@ def calls():
         right = [RIGHT[name] for name in names]
         if function == "path_of_bytes":
             right[0] = "bits"
+        if function in ("layout_of", "shard_of"):
+            right[-1] = "made[name]"
         needed = {"x", "y", "dy", "dx", "words", "utf8", "length", "bits", "seed"}
         needed |= {"whole", "offset"}
         if re.match("forward|backward", function):

@@ -6,6 +6,7 @@ from dropcore._core cimport api
 from dropcore._core.api cimport (
     dropcore_draw, dropcore_layout, dropcore_path, dropcore_plan, dropcore_shard,
 )
+from dropcore._core.claims cimport set_to_zeros
 
 
 # written by tools/write_interface.py: imports
@@ -81,6 +82,7 @@ cdef int32_t dropcore_layout_of(
 ) noexcept nogil:
     if layout_of_is_right("layout_of", axes, length, stride, shared, layout):
         return api.dropcore_layout_of(axes, length, stride, shared, layout)
+    set_to_zeros(layout, sizeof(dropcore_layout))
     return 0
 
 cdef Py_ssize_t dropcore_layout_decisions(
@@ -319,6 +321,7 @@ cdef int32_t dropcore_shard_of(
 ) noexcept nogil:
     if shard_of_is_right("shard_of", axes, whole, offset, length, shared, shard):
         return api.dropcore_shard_of(axes, whole, offset, length, shared, shard)
+    set_to_zeros(shard, sizeof(dropcore_shard))
     return 0
 
 cdef Py_ssize_t dropcore_shard_decisions(

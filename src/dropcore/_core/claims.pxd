@@ -4,6 +4,7 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint64_t
 from libc.stdio cimport fprintf, stderr
+from libc.string cimport memset
 
 from dropcore._core.api cimport dropcore_layout, dropcore_shard, dropcore_shard_decisions
 from dropcore._core.layout cimport scratch_bytes
@@ -92,6 +93,12 @@ cdef inline bint reaches(
 
 # If `layout_of` or `shard_of` refuses its arguments, the structure is all zeros. No valid layout
 # and no valid shard is all zeros.
+
+cdef inline void set_to_zeros(void* made, size_t size) noexcept nogil:
+    # For a refusal by a check, which may have refused this pointer itself.
+    if made != NULL and <size_t> made % 8 == 0:
+        memset(made, 0, size)
+
 
 cdef inline bint layout_was_made(const char* f, const dropcore_layout* layout) noexcept nogil:
     if layout.loops or layout.steps:
