@@ -34,8 +34,8 @@ cpdef double p_for(object variant, object p) except? -1.0:
 # -------------------------------------------------------------------- runners
 
 cdef class Runner:
-    # x and dy were checked before, and fit `mask.shape` if there is one. `others` (further
-    # inputs) and `out` are not checked yet. Each kind overrides the methods that it supports.
+    # x and dy are checked; with an argument `mask`, they have the shape `mask.shape`. `others`
+    # (further inputs) and `out` are not checked yet. A kind overrides the methods that it supports.
 
     def __cinit__(self, variant):
         self.variant = variant

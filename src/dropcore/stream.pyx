@@ -9,7 +9,7 @@
 #    `take` runs. In free-threaded Python each Stream has a lock: its critical section. The code
 #    inside never waits and never lets Python switch threads. CPython never forks while another
 #    thread holds the lock, so the lock is free in the child.
-# D. Streams are saved as JSON, and pickled by the same dict.
+# D. `state` is a dict for JSON; a pickle stores the same dict.
 
 cimport cython
 from libc.stdint cimport uint8_t, uint64_t

@@ -50,7 +50,7 @@ cdef enum:
     BEHIND = 768  # bytes from y to the pipeline's scratch memory, modulo PAGE
     AHEAD = 256  # elements: x is prefetched this far ahead of a non-temporal select
     SHORT = 16  # at most this number of elements is cheaper one by one than as a word of 32
-    STAGE = 256  # keep words that select, repeat and tile prepare at a time
+    STAGE = 256  # keep words in a stage of repeat, tile, forward and the kernels for shards
 
 include "kernels/element.pxi"
 include "kernels/cipher.pxi"

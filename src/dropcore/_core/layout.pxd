@@ -7,7 +7,8 @@ from dropcore._core.table cimport MAX_AXES, Layout, Shard
 #
 #   elements      the number of elements
 #   decisions     the number of decisions
-#   dense         1 if each element has a decision of its own; otherwise see `repeats`
+#   dense         1 if the kernel reads one bit for each element; otherwise see `repeats`. Shared
+#                 decisions of a layout with short steps are first written out, one bit an element
 #   repeats       1: a step is `n` decisions, each for `times` elements (kernel `repeat`)
 #                 0: a step is one row of `times` decisions, for `n` rows (kernel `tile`)
 #   steps         the number of steps, in nested loops over `loops` axes, the innermost first

@@ -1,6 +1,6 @@
 /* The parts of a kernel that Cython cannot express: vectors of 32-bit words with arithmetic
    operators, the select of 32 elements, non-temporal stores. Each family of instruction sets has a
-   file. All intrinsics and builtins of the project are in the folder `machine`. */
+   file. All intrinsics and builtins of the core are in the folder `machine`. */
 #ifndef DROPCORE_MACHINE_H
 #define DROPCORE_MACHINE_H
 

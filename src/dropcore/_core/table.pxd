@@ -61,10 +61,10 @@ cdef enum:
     MAX_AXES = 64  # of a NumPy array
 
 
-# The arguments of the kernels. x is IN; y is OUT and may be x, except if `nontemporal` (use
-# non-temporal stores). In keep_bits, forward and their forms for shards, `bits` is OUT, and forward
-# may get NULL; in the other kernels `bits` is IN. When a kernel returns, other threads can read all
-# that it has written.
+# The arguments of the kernels. x is IN. y is OUT, and may be x unless `nontemporal` is set.
+# `nontemporal`: the kernel uses non-temporal stores. In keep_bits, forward and their forms for
+# shards, `bits` is OUT, and forward may get NULL; in the other kernels `bits` is IN. When a kernel
+# returns, other threads can read all that it has written.
 
 # written by tools/write_interface.py: kernels
 # The order of the arrays in KernelTable.

@@ -24,7 +24,7 @@ from typing import Protocol
 from dropcore._core.arguments import integer_of
 
 MAX_THREADS = 1024
-# The least number of elements for each thread: waking a thread takes tens of microseconds.
+# The least mean number of elements for each thread: waking a thread takes tens of microseconds.
 PIECE = 1 << 20
 
 _lock = threading.RLock()
@@ -71,8 +71,8 @@ def set_num_threads(n: int) -> None:
     """Split large arrays over `n` threads; the masks are the same for any `n`.
 
     The default is 1, or the value of the environment variable ``DROPCORE_NUM_THREADS`` when
-    dropcore is imported. Each thread gets at least 2**20 elements, so smaller arrays use fewer
-    threads. The calling thread is one of the `n`.
+    dropcore is imported. Each thread gets at least 2**20 elements on average, so smaller
+    arrays use fewer threads. The calling thread is one of the `n`.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ cdef struct Ties:
     uint64_t first  # decision
     uint32_t open  # bit w is 1 if word w has ties
     uint32_t[<int> GROUP_WORDS] word  # a bit is 1 where the element is a tie
-    uint32_t* keep  # the keep words, in which settled ties are dropped
+    uint32_t* keep  # the keep words; `settle` clears the bit of each tie that is dropped
 
 
 cdef inline void decider(
@@ -92,8 +92,8 @@ cdef void draw_tie_key(Decider* d) noexcept nogil:
 
 
 cdef inline void expect_ties(Decider* d) noexcept nogil:
-    # Called before the first of several groups: then the processor overlaps the latency of this
-    # block with the group, which it would not do in `settle`.
+    # Computes the tie key before the first of several groups. So the processor overlaps the latency
+    # of the key's block with the group; in `settle` it would not.
     if d.remainder and not d.has_tie_key:
         draw_tie_key(d)
 

@@ -1,8 +1,9 @@
 # The kernels that make decisions: keep bits, forward, raw words.
 #
-# At eight planes, two or more successive whole groups go through the pipeline. All other elements
-# are decided, then selected: those of a single group or of a part of one, and all elements at fewer
-# planes, where the cipher is a small part of the cost.
+# At eight planes, two or more successive whole groups go through the pipeline, if `start` is a
+# multiple of 32. All other elements are decided, then selected: those of a single group or of a
+# part of one, all elements if `start` is inside a keep word, and all elements at fewer planes,
+# where the cipher is a small part of the cost.
 
 cdef void keep_bits(
     const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n,

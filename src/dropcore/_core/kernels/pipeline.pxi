@@ -12,8 +12,8 @@
 # B. A group has 32 keep words. One run of the cipher has 32 calls of `select_at` and makes WIDTH
 #    blocks, so a group of 16 blocks needs 16 / WIDTH runs. So every (16 / WIDTH)-th call selects
 #    the elements of one keep word: each call does, if a register has sixteen lanes.
-#    (The elements of half a word cannot be selected at a time: GCC unrolls such loops before it
-#    vectorises them.)
+#    (With narrower registers each call could select the elements of a half or a quarter of a word.
+#    But GCC unrolls such short loops before it vectorises them, so this would be slow.)
 # C. If y does not begin at a cache line, the select is shifted so that it stores whole lines. It
 #    then begins with elements of the group before, by the last keep word of that group, and leaves
 #    as many elements at its end for the next group.

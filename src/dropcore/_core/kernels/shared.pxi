@@ -1,7 +1,9 @@
 # The select by packed bits: one bit for each element, or bits that several elements share.
 #
 # `repeat` and `tile` (like numpy.repeat and numpy.tile) write one bit for each element, for a few
-# thousand elements at a time, then select by these bits.
+# thousand elements at a time, then select by these bits. A decision of `repeat` for more elements
+# than that fills the keep words only once. A row of `tile` longer than half of that is selected by
+# the given bits.
 
 cdef inline uint32_t load_bits(
     const uint8_t* bits, uint64_t first, Py_ssize_t n

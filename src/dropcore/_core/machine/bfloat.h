@@ -13,7 +13,8 @@ static inline dropcore_lanes dropcore_round_bfloats(dropcore_lanes low, dropcore
 
 /* If `linear` is set, the scale is not nan (is_linear in select.pxi). So if a product is nan, it is
    the nan of x, or the nan that the processor makes of 0 times inf. The lower half of both is 0, so
-   rounding does not change them. Otherwise the lower half of a nan is cleared, for the same reason. */
+   rounding does not change them. If `linear` is not set, the lower half of a nan is cleared, so
+   that rounding does not change the nan. */
 static inline dropcore_lanes dropcore_affine_words(
     dropcore_lanes bits, float scale, float shift, int linear)
 {
