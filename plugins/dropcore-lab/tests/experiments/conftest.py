@@ -10,7 +10,7 @@ from dropcore_lab.experiments import plot, spread
 
 @pytest.fixture(autouse=True)
 def _no_terminal(monkeypatch):
-    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+    for name in ("FORCE_COLOR", "TERM", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "200")  # so that no sentence is wrapped
 
