@@ -88,8 +88,8 @@ def test_words_follow_the_figures():
         "1 layer: except for rounding, one pass is the geometric mean at every p and seed.",
         "2 layers: one pass is nearer to the geometric mean in every seed at p = 0.1; not clearly "
         "nearer to one of them at p = 0.5.",
-        "The mean over samples comes nearer to the arithmetic mean than one pass does, on average, "
-        "with 10 samples. At 1 of 4 combinations of depth and p, even 10 samples are not enough.",
+        "Fewest samples whose mean is, on average, nearer to the arithmetic mean than one pass: "
+        "10. At 1 of 4 combinations of depth and p, even 10 samples are not enough.",
         "The validation loss of the exact arithmetic mean, against that of one pass: lower in "
         "every seed at 1 of 4 combinations of depth and p, higher in every seed at 1, not clearly "
         "different at 2.",

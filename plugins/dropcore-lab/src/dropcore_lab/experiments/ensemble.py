@@ -302,8 +302,8 @@ def _sampling(config: Config, measured: Mapping[Setting, Measured]) -> str:
         )
     least, last = min(reached), max(reached)
     text = (
-        "The mean over samples comes nearer to the arithmetic mean than one pass does, on average, "
-        f"with {least if least == last else f'{least} to {last}'} samples"
+        "Fewest samples whose mean is, on average, nearer to the arithmetic mean than one pass: "
+        f"{least if least == last else f'{least} to {last}, depending on depth and p'}"
     )
     missed = len(needed) - len(reached)
     settings = f"{missed} of {len(needed)} combinations of depth and p"

@@ -203,7 +203,7 @@ def _helped(method: Method, measured: Measured) -> str:
 
 
 def _stops(method: Method, measured: Measured) -> str:
-    """Name the smallest number of rows at which dropout helped in every seed."""
+    """Name the numbers of rows at which dropout helped in every seed, and the others."""
     helps = {
         rows: of[method].loss_change(of[PLAIN]).fell and of[method].accuracy_change(of[PLAIN]).rose
         for rows, of in measured.items()
@@ -213,12 +213,10 @@ def _stops(method: Method, measured: Measured) -> str:
         return (
             f"For no number of rows did {method} lower the loss and raise accuracy in every seed."
         )
-    fewest = min(rows for rows, helped in helps.items() if helped)
-    below = [rows for rows in measured if rows < fewest]
-    text = f"{name} lowered loss and raised accuracy in every seed at {_listed([fewest])}"
-    if not below:
-        return f"{text}, the fewest that were tried."
-    return f"{text}. With fewer ({_listed(below)}) it did not."
+    at = _listed([rows for rows, helped in helps.items() if helped])
+    others = [rows for rows, helped in helps.items() if not helped]
+    text = f"{name} lowered loss and raised accuracy in every seed at {at}"
+    return f"{text}, but not in every seed at {_listed(others)}." if others else f"{text}."
 
 
 def _against_decay(rows: int, of: Mapping[Method, Figures]) -> str:
