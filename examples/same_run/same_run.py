@@ -124,10 +124,9 @@ def with_torch(ranks):
 
 
 def train_rank(rank, ranks, folder):
-    """Train on one rank, which has a part of each batch and all weights."""
+    """Train on one rank, and save what it found."""
     import torch
     from torch import distributed as dist
-    from torch.nn.parallel import DistributedDataParallel
 
     torch.set_num_threads(1)
     dist.init_process_group(
@@ -137,6 +136,18 @@ def train_rank(rank, ranks, folder):
         world_size=ranks,
         timeout=timedelta(seconds=60),
     )
+    np.savez(f"{folder}/{rank}.npz", **part_of_run(rank, ranks))
+    # The group ends after the last message of every rank, and when no model holds it any more.
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+def part_of_run(rank, ranks):
+    """The run on one rank, which has a part of each batch and all weights."""
+    import torch
+    from torch import distributed as dist
+    from torch.nn.parallel import DistributedDataParallel
+
     model = DistributedDataParallel(network())
     optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
     mine = slice(rank * BATCH // ranks, (rank + 1) * BATCH // ranks)
@@ -153,8 +164,7 @@ def train_rank(rank, ranks, folder):
         losses.append(mean.item() / ranks)
         kept.append((dropped != 0).numpy())  # a kept tanh(x) is never 0 here
     first, second = (each.detach().numpy().T for each in model.parameters())
-    np.savez(f"{folder}/{rank}.npz", losses=losses, keep=kept, first=first, second=second)
-    dist.destroy_process_group()
+    return {"losses": losses, "keep": kept, "first": first, "second": second}
 
 
 def network():
