@@ -13,7 +13,8 @@ TINY = {
     "churn": "--p 0 0.5 --seeds 2 --steps 12",
     "ensemble": "--p 0.3 --depths 1 2 --units 4 --samples 1 4 --seeds 2 --epochs 2 --asked 9",
     "placement": "--seeds 2 --rows 60 --channels 2 --epochs 2 --timed 1",
-    "variants": "--seeds 2 --rows 60 --channels 2 --epochs 2 --timed 1",
+    "variants": "--seeds 2 --rows 60 --channels 2 --epochs 2 --timed 1 "
+    "--variants standard alpha spatial",  # without those that other packages installed
     "small-data": "--rows 20 60 --p 0.5 --decays 0.01 --seeds 2 --hidden 8 --steps 6",
 }
 
