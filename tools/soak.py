@@ -157,8 +157,8 @@ def interrupted(seed, stream, seen):
     """Calls in the main thread, with a signal that raises in one of them."""
     rng = random.Random(seed)
     x = np.ones(2**20, np.float32)
-    signal.setitimer(signal.ITIMER_REAL, rng.uniform(1e-4, 4e-3))
     try:
+        signal.setitimer(signal.ITIMER_REAL, rng.uniform(1e-4, 4e-3))  # it may raise at once
         while True:
             _, mask = dropcore.dropout(x, 0.5, training=True, rng=stream)
             seen.append(mask.draw.index)
