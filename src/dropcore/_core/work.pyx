@@ -109,16 +109,25 @@ cdef class Piece:
         self.ended.acquire()
 
     def __call__(self):
-        if self.claim.acquire(False):
+        if self.is_claimed():
             with nogil:
                 run_here(&self.work)
             self.end()
             self.ended.release()
 
     cdef int give_up(self) except -1:
-        if self.claim.acquire(False):
+        if self.is_claimed():
             self.end()
         return 0
+
+    cdef bint is_claimed(self) except -1:
+        # Whether this call claimed the piece. If the lock's method gets no memory for its
+        # arguments, it is called again: the draw is already taken, so the call must not fail.
+        while True:
+            try:
+                return self.claim.acquire(False)
+            except MemoryError:
+                pass
 
     # On free-threaded builds the critical section publishes the results before `done`.
 
@@ -134,33 +143,13 @@ cdef class Piece:
         return done
 
 
-cdef int run_without_memory(list pieces) except -1:
-    # A piece whose lock got no memory for its arguments is called again.
-    for piece in pieces:
-        again = True
-        while again:
-            try:
-                piece()
-                again = False
-            except MemoryError:
-                pass
-    return 0
-
-
 cdef int wait_for(list pieces) except -1:
     # If a signal handler raises during the wait, its exception is raised after all pieces have
-    # ended. If a lock's method gets no memory for its arguments, it is called again: the draw is
-    # already taken, so the call must not fail.
+    # ended. Memory for the arguments of `acquire` is treated as in `is_claimed`.
     cdef Piece piece
     raised = None
     for piece in pieces:
-        again = True
-        while again:
-            try:
-                piece.give_up()
-                again = False
-            except MemoryError:
-                pass
+        piece.give_up()
     for piece in pieces:
         while not piece.has_ended():
             try:
@@ -208,7 +197,8 @@ cdef int execute(Work* w, object x, object y, object bits) except -1:
     try:
         threads.run_pieces(pieces)
     except MemoryError:
-        run_without_memory(pieces)
+        for piece in pieces:
+            piece()
     finally:
         wait_for(pieces)
     return 0
