@@ -1,4 +1,4 @@
-"""Times the fixed cost of a call, with arrays of four elements, against a call of NumPy."""
+"""Times the fixed cost of a call on four elements, beside a NumPy call on four elements."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ P = 0.1
 
 
 def numpy_multiply(b: Buffers) -> Call:
-    """The comparison: a NumPy call with as little work."""
+    """The row for comparison: a NumPy call on as few elements."""
     x, y, s, call = b.x, b.y, np.float32(1 / (1 - P)), np.multiply
 
     def calls() -> None:
@@ -27,7 +27,7 @@ def numpy_multiply(b: Buffers) -> Call:
 
 
 def of_dropout(**options: object) -> Callable[[Buffers], Call]:
-    """`dropout` with these options; with `out`, unless the options contain another value."""
+    """`dropout` with these options. `out` is b.y, unless the options contain `out`."""
 
     def make(b: Buffers) -> Call:
         x, stream, given = b.x, b.stream, {"out": b.y, **options}
@@ -88,7 +88,7 @@ def layer_with_out(b: Buffers) -> Call:
 
 
 def layer_alone(b: Buffers) -> Call:
-    """A layer's forward and backward, with new results."""
+    """A layer's forward and backward, without `out`: each call returns a new array."""
     layer, x = Dropout(P, rng=b.stream), b.x
 
     def calls() -> None:
@@ -101,13 +101,13 @@ def layer_alone(b: Buffers) -> Call:
 OVERHEAD = {
     MULTIPLY: numpy_multiply,
     "dropout(x, p, training=True, rng=stream, out=y)": standard,
-    "the same, options by **": of_dropout(),
-    "no out": of_dropout(out=None),
-    'store="draw"': of_dropout(store="draw"),
-    "shared_axes=(1,)": of_dropout(shared_axes=(1,)),
-    'variant="alpha"': of_dropout(variant="alpha"),
-    'variant="alpha", fixed_mean=0.5': of_dropout(variant="alpha", fixed_mean=0.5),
-    "variant=an instance": of_dropout(variant=dropcore.get_variant("alpha")),
+    "dropout, all options in **options": of_dropout(),
+    "dropout without out=": of_dropout(out=None),
+    'dropout with store="draw"': of_dropout(store="draw"),
+    "dropout with shared_axes=(1,)": of_dropout(shared_axes=(1,)),
+    'dropout with variant="alpha"': of_dropout(variant="alpha"),
+    'dropout with variant="alpha", fixed_mean=0.5': of_dropout(variant="alpha", fixed_mean=0.5),
+    "dropout with a variant instance": of_dropout(variant=dropcore.get_variant("alpha")),
     "mask.backward(dy, out=dx)": backward,
     "keep_mask(shape, p, rng=stream, packed=True)": only_decisions,
 }
@@ -119,7 +119,7 @@ LAYERS = {
 
 
 def rows() -> Iterator[Row]:
-    """Few elements in two dimensions; the layer also at a larger size."""
+    """Calls and layers on four elements; layers also on 2^14 elements."""
     for name in OVERHEAD:
         yield Row("overhead", name, 4, p=None if name == MULTIPLY else P, always=True)
     for n in (4, 1 << 14):

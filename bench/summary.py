@@ -1,7 +1,7 @@
 """The lines of the summary in RESULTS.md, and the ratios in them.
 
 A ratio compares two rows of one process. Unless a line states something else, a row uses one
-thread, arrays whose pages were written before, and `out`.
+thread, `out`, and arrays whose pages were written before the measurement.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Measure = Callable[[Results], Measured]
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the summary, with a figure for each of `labels`, usually for each size.
+    """One line of the summary, with one figure for each of `labels`: sizes in most lines.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ def over_copy(
 
 
 def over_row(name: str, other: str, sizes: Sequence[int], *, cost: bool = False) -> Measure:
-    """One kernel relative to another on v4: the ratio of speeds, or of costs."""
+    """One kernel relative to another on v4: the ratio of speeds, or of times if `cost`."""
 
     def measure(results: Results) -> Iterator[float | None]:
         for n in sizes:
@@ -159,124 +159,128 @@ PEER_SIZES = tuple(map(size_name, COMPARED))
 
 SUMMARY = (
     Line(
-        "float32 forward p=0.1 over PyTorch's F.dropout, v4",
+        "forward, float32, p = 0.1, v4: speed relative to PyTorch's F.dropout",
         PEER_SIZES,
         over_peers("v4", "torch"),
     ),
     Line(
-        "the same, v3",
+        "forward, float32, p = 0.1, v3: speed relative to PyTorch's F.dropout",
         PEER_SIZES,
         over_peers("v3", "torch"),
     ),
     Line(
-        "float32 forward p=0.1 over the fastest Python peer at that size, v4",
+        "forward, float32, p = 0.1, v4: speed relative to the fastest peer at this size",
         PEER_SIZES,
         over_peers("v4"),
     ),
     Line(
-        "the same, v3",
+        "forward, float32, p = 0.1, v3: speed relative to the fastest peer at this size",
         PEER_SIZES,
         over_peers("v3"),
     ),
     Line(
-        "forward p=0.1 v4, elements a second over np.copyto",
+        "forward, float32, p = 0.1, v4: speed relative to np.copyto",
         SIZES,
         over_copy("v4", "forward", 0.1, COPIES),
     ),
     Line(
-        "forward p=0.1 v3, likewise",
+        "forward, float32, p = 0.1, v3: speed relative to np.copyto",
         SIZES,
         over_copy("v3", "forward", 0.1, COPIES),
     ),
     Line(
-        "forward p=0.5 v4, likewise",
+        "forward, float32, p = 0.5, v4: speed relative to np.copyto",
         SIZES,
         over_copy("v4", "forward", 0.5, COPIES),
     ),
     Line(
-        "backward from packed bits v4, likewise",
+        "backward from bits, float32, p = 0.1, v4: speed relative to np.copyto",
         SIZES,
         over_copy("v4", "backward from bits", 0.1, COPIES),
     ),
     Line(
-        "in place p=0.1 over out of place, v4",
+        "forward in place, float32, p = 0.1, v4: speed relative to forward with out=",
         ("2^25",),
         over_row("forward in place", "forward", (N25,)),
     ),
     Line(
-        "packed bits kept over not kept, cost, v4",
+        "forward, float32, p = 0.1, v4: "
+        "time with stored bits, divided by the time without stored bits",
         SIZES,
         over_row("forward", "forward, no bits kept", COPIES, cost=True),
         is_cost=True,
     ),
     Line(
-        "spatial (32, 64, 56, 56) over np.multiply by a scalar, v4",
+        "spatial, float32, p = 0.1, 32 images of 64 x 56 x 56, v4: speed relative to np.multiply",
         ("NCHW", "NHWC"),
         shared_axes,
     ),
     Line(
-        "float16 forward p=0.1 over np.copyto of float16, v4",
+        "forward, float16, p = 0.1, v4: speed relative to np.copyto",
         ("2^25",),
         over_copy("v4", "forward", 0.1, (N25,), "float16"),
     ),
     Line(
-        "bfloat16 forward p=0.1 over np.copyto of bfloat16, v4",
+        "forward, bfloat16, p = 0.1, v4: speed relative to np.copyto",
         ("2^25",),
         over_copy("v4", "forward", 0.1, (N25,), "bfloat16"),
     ),
     Line(
-        "keep_mask(packed=True) p=0.1, bits a second over np.copyto's elements, v4",
+        "keep_mask(packed=True), p = 0.1, v4: "
+        "decisions per second, divided by the elements per second of np.copyto",
         ("2^18",),
         over_copy("v4", "keep_mask(packed=True)", 0.1, (N18,)),
     ),
     Line(
-        "the same, v3",
+        "keep_mask(packed=True), p = 0.1, v3: "
+        "decisions per second, divided by the elements per second of np.copyto",
         ("2^18",),
         over_copy("v3", "keep_mask(packed=True)", 0.1, (N18,)),
     ),
     Line(
-        "dropout of 4 elements with out=, cost over np.multiply(x, s, out=y)",
-        ("4",),
+        "one call of dropout with out=: time relative to np.multiply(x, s, out=y)",
+        ("4 elements",),
         small_call("overhead", "dropout(x, p, training=True, rng=stream, out=y)"),
         is_cost=True,
     ),
     Line(
-        "Dropout layer, forward and backward of 4 elements, likewise",
-        ("4",),
+        "layer Dropout, forward and backward: time relative to one np.multiply(x, s, out=y)",
+        ("4 elements",),
         small_call("layers", "Dropout, forward and backward, out="),
         is_cost=True,
     ),
     Line(
-        "forward of 4 elements from Cython, nanoseconds",
-        ("4",),
+        "forward from Cython, by pointers: nanoseconds",
+        ("4 elements",),
         call_cost("forward"),
         is_cost=True,
     ),
     Line(
-        "the same over typed memoryviews, dropcore.core, nanoseconds",
-        ("4",),
+        "forward from Cython, by typed memoryviews (dropcore.core): nanoseconds",
+        ("4 elements",),
         call_cost("dropcore.core.forward of views"),
         is_cost=True,
     ),
     Line(
-        "training step of the autograd engine, cost over PyTorch's, both without dropout",
+        "training step of the autograd engine, no dropout: time relative to PyTorch",
         ("128 rows",),
         step_over_torch,
         is_cost=True,
     ),
     Line(
-        "the same with dropout 0.3, cost over none",
+        "training step of the autograd engine, p = 0.3: time relative to no dropout",
         ("128 rows",),
         step_with_dropout,
         is_cost=True,
     ),
     Line(
-        "2 threads over 1",
+        "forward, float32, p = 0.1, 2 threads: speed relative to 1 thread",
         ("2^22",),
         two_threads,
     ),
     Line(
-        "cost of an element past the last-level cache, the largest over the smallest of all sizes",
+        "time per element: "
+        "the largest divided by the smallest, of all sizes beyond the last-level cache",
         ("out of place", "in place"),
         linear,
         is_cost=True,

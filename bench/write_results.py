@@ -27,6 +27,7 @@ from results import Result, Results
 from run import BENCH, RESULTS
 
 GIB = 1 << 30
+CACHES = {"L1d": "L1d", "L2": "L2", "the last": "last level"}  # names in run.json, and here
 
 
 def table(head: Iterable[str], body: Iterable[Iterable[str]]) -> str:
@@ -55,24 +56,26 @@ def about(results: Results) -> str:
     """The machine, the versions, and the peers."""
     facts = results.facts
     caches = ", ".join(
-        f"{level} {size / 1024:.0f} KiB" for level, size in facts["caches"].items() if size
+        f"{CACHES[level]} {size / 1024:.0f} KiB" for level, size in facts["caches"].items() if size
     )
     found = ", ".join(f"{PEERS[name].title} {version}" for name, version in facts["peers"].items())
     absent = [f"- {PEERS[name].title} is absent: {why}" for name, why in facts["absent"].items()]
     sizes = {row.n for row in results.all(suite="large")}
     left_out = [size_name(n) for n in LARGE_SIZES if n not in sizes]
     lines = [
-        "Ratios of one run; another machine gives other figures. README.md explains how to read",
-        "them. `make bench-results` measures them again.",
+        "The figures are ratios of one run. Another machine gives other figures.",
+        "[bench/README.md](README.md) explains how to read the figures, and `make bench-results`",
+        "measures them again. `v4` (AVX-512), `v3` (AVX2) and `baseline` are instruction sets.",
         "",
-        f"- {facts['cpu']}, {facts['processors']} processors; caches of all together: {caches}",
+        f"- {facts['cpu']}, {facts['processors']} processors; L1d and L2 summed over all",
+        f"  processors: {caches}",
         f"- {facts['memory'] / GIB:.0f} GiB of memory, {facts['free'] / GIB:.0f} free; "
         f"{facts['system']}; load at the start: {facts['load']:.2f}",
-        f"- Python {facts['python']}, dropcore {facts['dropcore']} "
-        f"(measured: {', '.join(results.isas)})",
+        f"- Python {facts['python']}, dropcore {facts['dropcore']}; "
+        f"measured instruction sets: {', '.join(results.isas)}",
         f"- Peers: {found or 'none'}",
         *(absent or ["- No peer is absent."]),
-        f"- Cost against size, left out: {', '.join(left_out) or 'nothing'}",
+        f"- Sizes that *Cost against size* leaves out: {', '.join(left_out) or 'none'}",
         f"- {noise(results)}",
     ]
     if facts["quick"]:
@@ -81,13 +84,13 @@ def about(results: Results) -> str:
 
 
 def noise(results: Results) -> str:
-    """The disturbance by other load: the median round of a copy relative to its best round."""
+    """The disturbance by other programs: a copy's median round relative to its best round."""
     ratios = [row.median / row.seconds for row in results.rows if row.name == COPYTO]
     if not ratios:
         return "Noise: no copy was measured"
     return (
-        f"Noise: the median round of a copy took {statistics.median(ratios):.2f} times the best "
-        f"one, at worst {max(ratios):.2f} times"
+        "Noise (the time of a copy in its median round, divided by the time in its best round): "
+        f"{statistics.median(ratios):.2f} for the median copy, {max(ratios):.2f} for the worst"
     )
 
 
@@ -97,8 +100,8 @@ def in_short(results: Results) -> str:
     for line in summary.SUMMARY:
         measured = " / ".join(map(figure, line.measure(results)))
         better = "smaller" if line.is_cost else "larger"
-        body.append((f"{line.case}: {' / '.join(line.labels)}", measured, better))
-    return table(("case", "measured", "better"), body)
+        body.append((line.case, " / ".join(line.labels), measured, better))
+    return table(("case", "figures for", "measured", "better"), body)
 
 
 def kernels(results: Results) -> Iterator[str]:
@@ -116,7 +119,7 @@ def kernels(results: Results) -> Iterator[str]:
             }
             yield f"### {isa}, {dtype}"
             yield table(
-                ("", *map(size_name, sizes)),
+                ("operation", *map(size_name, sizes)),
                 [(name, *(figure(speeds.get((name, n))) for n in sizes)) for name in names],
             )
 
@@ -139,7 +142,7 @@ def peers(results: Results) -> Iterator[str]:
                 for name in results.facts["absent"]
             ]
             yield f"### {isa}, {own}"
-            yield table(("over", *map(size_name, COMPARED_SIZES)), body)
+            yield table(("peer", *map(size_name, COMPARED_SIZES)), body)
 
 
 def beside_libxsmm(results: Results) -> Iterator[str]:
@@ -149,9 +152,10 @@ def beside_libxsmm(results: Results) -> Iterator[str]:
         return
     yield "## libxsmm"
     yield (
-        "How many times faster dropcore is than the kernels that libxsmm compiles at run time,"
-        "\np = 0.1. Both keep the bits. libxsmm's masks depend on the instruction set and cannot be"
-        "\nmade again, its p has 23 bits, and its bfloat16 flushes subnormal numbers to zero."
+        "The speed of dropcore, divided by the speed of the kernels that libxsmm compiles at run"
+        "\ntime, p = 0.1. dropcore and libxsmm store the bits. The masks of libxsmm depend on the"
+        "\ninstruction set and cannot be made again, its p has 23 bits, and its kernels for"
+        "\nbfloat16 flush subnormal numbers to zero."
     )
     body = []
     for isa in results.isas:
@@ -165,11 +169,14 @@ def beside_libxsmm(results: Results) -> Iterator[str]:
                 if any(both):
                     ratios = map(results.speed, both[::2], both[1::2])
                     body.append((f"{isa}, {dtype}, {own}", *map(figure, ratios)))
-    yield table(("", *map(size_name, SIZES)), body)
+    yield table(("operation", *map(size_name, SIZES)), body)
 
 
-def against(results: Results, suite: str, roof: str) -> str:
-    """Rows of a suite by detail: their speed relative to a NumPy operation in their process."""
+def against(results: Results, suite: str, roof: str, detail: str) -> str:
+    """Each row of a suite: its speed relative to a NumPy operation in the same process.
+
+    `detail` is the head of the first column.
+    """
     rows = [row for row in results.all(suite=suite) if row.name not in ROOF_LINES]
     body = []
     for row in rows:
@@ -181,32 +188,32 @@ def against(results: Results, suite: str, roof: str) -> str:
             detail=row.detail if suite in OF_ONE_SHAPE else "",
         )
         body.append((row.detail, row.isa, row.name, figure(results.speed(row, over))))
-    return table(("", "isa", "", f"over {roof}"), body)
+    return table((detail, "isa", "operation", f"speed relative to {roof}"), body)
 
 
 def shards(results: Results) -> str:
-    """Blocks relative to the contiguous piece in their process."""
+    """The speed of each block relative to the contiguous piece in the same process."""
     body = []
     for row in results.all(suite="shards"):
         over = results.beside(row, name=f"{CONTIGUOUS}, {row.name}", detail="")
         if row.detail:
             body.append((row.detail, row.isa, row.name, figure(results.speed(row, over))))
-    return table(("", "isa", "", "over a contiguous piece"), body)
+    return table(("row lengths", "isa", "operation", f"speed relative to {CONTIGUOUS}"), body)
 
 
 def overhead(results: Results) -> str:
-    """The cost of a call relative to a multiplication, both on few elements."""
+    """The time of a call relative to a multiplication of as many elements."""
     body = []
     for suite in ("overhead", "layers"):
         for row in results.all(suite=suite):
             if row.name != MULTIPLY:
                 over = results.one(suite=suite, name=MULTIPLY, n=row.n)
                 body.append((row.name, size_name(row.n), figure(results.speed(over, row))))
-    return table(("call", "elements", "cost"), body)
+    return table(("call", "elements", f"time relative to {MULTIPLY}"), body)
 
 
 def threads(results: Results) -> str:
-    """Each number of threads relative to one thread."""
+    """The speed with each number of threads relative to the speed with one thread."""
     rows = [row for row in results.all(suite="threads") if row.name != COPYTO]
     sizes = sorted({row.n for row in rows})
     body = []
@@ -216,22 +223,22 @@ def threads(results: Results) -> str:
             row and results.speed(row, results.beside(row, detail="1 threads")) for row in line
         ]
         body.append((name, detail.split()[0], *map(figure, ratios)))
-    return table(("", "threads", *map(size_name, sizes)), body)
+    return table(("operation", "threads", *map(size_name, sizes)), body)
 
 
 def autograd(results: Results) -> str:
-    """The cost of each training step relative to dropcore's without dropout."""
+    """The time of each training step relative to the engine's step without dropout."""
     without = summary.step(results)
     body = [
         (row.name if row.p is None else f"{row.name}, p = {row.p:g}", figure(cost))
         for row in results.all(suite="autograd")
         if row is not without and (cost := results.speed(without, row))
     ]
-    return table(("", "cost over a step of ours without dropout"), body)
+    return table(("step", "time relative to the engine's step without dropout"), body)
 
 
 def large(results: Results) -> str:
-    """The cost of an element at each size relative to the smallest size."""
+    """The time per element at each size relative to the smallest size."""
     rows = results.all(suite="large")
     sizes = sorted({row.n for row in rows})
     body = []
@@ -239,7 +246,7 @@ def large(results: Results) -> str:
         line = {row.n: row.seconds / row.n for row in rows if row.name == name}
         least = line[min(line)]
         body.append((name, *(figure(line[n] / least if n in line else None) for n in sizes)))
-    return table(("", *map(size_name, sizes)), body)
+    return table(("operation", *map(size_name, sizes)), body)
 
 
 def page(results: Results, folder: Path) -> str:
@@ -252,46 +259,57 @@ def page(results: Results, folder: Path) -> str:
         "# What the benchmarks show",
         about(results),
         "## In short",
-        "Ratios, unless the case names a unit. `make bench-results` measures them.",
+        "Each figure is a ratio, unless the case names a unit. *Speed* is elements per second. In"
+        "\nthe second column, a number such as 2^18 is the number of elements of x.",
         in_short(results),
         "## Kernels",
-        "Elements a second over those of `np.copyto(y, x)` on the same buffers.",
+        "Each figure is the speed in elements per second, divided by the speed of `np.copyto(y, x)`"
+        "\non the same buffers.",
         shown.get("throughput", ""),
         *kernels(results),
         "## Peers",
-        "How many times faster dropcore is, float32, p = 0.1, one thread each. A peer that makes a"
-        "\nnew output in each call touches its pages in each call; the second table compares with"
-        "\ndropcore doing the same.",
+        "Each figure is the speed of `dropcore.dropout` divided by the speed of a peer: float32,"
+        "\np = 0.1, one thread for each of the two. In the tables *forward*, dropcore writes to an"
+        "\nexisting array (`out=`). Some peers allocate a new output in each call, which costs page"
+        "\nfaults. In the tables *forward, fresh output*, dropcore allocates a new output, too.",
         shown.get("peers", ""),
         *peers(results),
         *beside_libxsmm(results),
         "## Shared axes",
-        "Speed over a multiplication by a scalar, on the same buffers.",
-        against(results, "shared axes", MULTIPLY),
+        "Each figure is the speed divided by the speed of a multiplication by a scalar, on the same"
+        "\nbuffers.",
+        against(results, "shared axes", MULTIPLY, "layout"),
         "## Layouts",
-        "Arrays that are not in C order, float32, p = 0.1: speed over a copy of the same array with"
-        "\nthe same strides. Where x has gaps, it is copied, and so is the result.",
-        against(results, "layouts", COPYTO),
+        "Arrays that are not in C order, float32, p = 0.1. Each figure is the speed divided by the"
+        "\nspeed of a copy of the same array with the same strides. If x has gaps, dropcore copies"
+        "\nx before the kernel runs, and the result afterwards.",
+        against(results, "layouts", COPYTO, "layout"),
         "## Shards",
-        "Blocks of a larger array, 2^18 elements, p = 0.1: speed over a contiguous piece. Each line"
-        "\nsays how long the rows of the block are, and those of the whole array.",
+        "Blocks of about 2^18 elements of a larger array, p = 0.1. Each figure is the speed divided"
+        "\nby the speed on a contiguous piece of the larger array. `1000 of 2000` means that a row"
+        "\nof the block has 1000 elements, and a row of the larger array 2000. *Inside a word*"
+        "\nmeans that a row of the block begins in the middle of a keep word (32 decisions).",
         shards(results),
         f"## Calls and layers ({best})",
-        f"Cost of a call over that of `{MULTIPLY}` on as many elements.",
+        f"Each figure is the time of a call, divided by the time of `{MULTIPLY}`"
+        "\non as many elements.",
         overhead(results),
         f"## Threads ({best})",
-        "Speed over one thread.",
+        "Each figure is the speed divided by the speed with one thread.",
         shown.get("threads", ""),
         threads(results),
         f"## Variants ({best})",
-        "Speed over a copy, 2^18 elements, default options.",
-        against(results, "plugins", COPYTO),
+        "Each variant with its default options, on an array of shape (16, 16, 32, 32). Options"
+        "\nwithout a default: `channel_axis=1`, `block_size=7`. Each figure is the speed divided by"
+        "\nthe speed of a copy.",
+        against(results, "plugins", COPYTO, "variant"),
         f"## A training step ({best})",
-        "A network 64-256-256-10 on `dropcore.autograd`, 128 rows, dropout behind both relus;"
-        "\nPyTorch's has none.",
+        "A network 64-256-256-10 on `dropcore.autograd`, a batch of 128 rows, dropout after each of"
+        "\nthe two relus. The network of PyTorch is the same without dropout.",
         autograd(results),
         f"## Cost against size ({best})",
-        "Cost of an element over that at the smallest size.",
+        "Each figure is the time per element, divided by the time per element at the smallest"
+        "\nsize.",
         shown.get("cost", ""),
         large(results),
     ]
