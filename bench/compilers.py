@@ -12,7 +12,7 @@ from write_results import BENCH, figure, label, table
 
 
 def rows(results: dict[str, Results], isa: str, dtype: str) -> list[tuple[str, ...]]:
-    """A row for each operation; each cell has the figures of all compilers."""
+    """A row for each operation. Each cell contains the figures of all compilers."""
     first = next(iter(results.values()))
     found = first.all(suite="kernels", isa=isa, dtype=dtype)
     names = list(dict.fromkeys(label(row) for row in found if row.name not in ROOF_LINES))
@@ -39,8 +39,9 @@ def compared(results: dict[str, Results]) -> str:
     compilers = " / ".join(results)
     sections = [
         "# What the compilers make of the kernels",
-        f"Elements a second over those of `np.copyto(y, x)` on the same buffers: {compilers}. "
-        f"{first.facts['cpu']}; `make bench-compilers` makes them anew.",
+        "Each figure is the speed in elements per second, divided by the speed of "
+        f"`np.copyto(y, x)` on the same buffers: {compilers}.\n"
+        f"Processor: {first.facts['cpu']}. `make bench-compilers` measures the figures again.",
     ]
     for isa in first.isas:
         for dtype in ("float32", "float64", "float16", "bfloat16"):
@@ -53,7 +54,11 @@ def compared(results: dict[str, Results]) -> str:
 def main() -> int:
     """Write COMPILERS.md beside this file."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("compilers", nargs="+", help="as run.py's --results has folders for them")
+    parser.add_argument(
+        "compilers",
+        nargs="+",
+        help="names of folders in .benchmarks, one for each compiler, that run.py wrote",
+    )
     args = parser.parse_args()
     results = {name: Results(RESULTS.parent / name) for name in args.compilers}
     path = BENCH / "COMPILERS.md"

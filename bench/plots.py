@@ -1,4 +1,7 @@
-"""The plots of RESULTS.md: Okabe and Ito's palette for colour-blind readers, each line marked."""
+"""The plots of RESULTS.md.
+
+The lines have the palette of Okabe and Ito, for colour-blind readers, and markers.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ def draw(results: Results, folder: Path) -> Iterator[Path]:
 
 
 def lines(axes: Axes, series: dict[str, dict[int, float]]) -> None:
-    """Draw a marked line for each name, over sizes."""
+    """Draw a line with markers for each name; the sizes are on the x axis."""
     looks = cycle(zip(PALETTE, MARKERS, strict=True))
     for (name, points), (colour, marker) in zip(series.items(), looks, strict=False):
         sizes = sorted(points)
@@ -78,7 +81,7 @@ def throughput(results: Results, fig: Figure) -> bool:
         axes.set_title(f"{name}, p = {p:g}", fontsize=10)
     axes.set_ylim(bottom=0)  # the three panels share this axis
     legend(fig, axes)
-    fig.supylabel("float32 elements a second, over a copy's", fontsize=10)
+    fig.supylabel("speed of float32 relative to np.copyto", fontsize=10)
     return found
 
 
@@ -99,8 +102,8 @@ def peers(results: Results, fig: Figure) -> bool:
     axes.set_yticks(
         [1, 2, 5, 10, 20, 50, 100], ["1", "2", "5", "10", "20", "50", "100"], minor=False
     )
-    axes.set_title(f"dropcore ({isa}) over each peer, float32, p = 0.1, one thread", fontsize=10)
-    axes.set_ylabel("times faster")
+    axes.set_title(f"dropcore ({isa}) and each peer, float32, p = 0.1, one thread", fontsize=10)
+    axes.set_ylabel("speed of dropcore / speed of the peer")
     legend(fig, axes)
     return bool(series)
 
@@ -116,15 +119,15 @@ def threads(results: Results, fig: Figure) -> bool:
     axes = fig.subplots()
     one_line(axes, "1 thread")
     lines(axes, series)
-    axes.set_title("more threads over one, float32, p = 0.1", fontsize=10)
-    axes.set_ylabel("times faster")
+    axes.set_title("several threads and one, float32, p = 0.1", fontsize=10)
+    axes.set_ylabel("speed / speed with one thread")
     axes.set_ylim(bottom=0)
     legend(fig, axes)
     return bool(series)
 
 
 def cost(results: Results, fig: Figure) -> bool:
-    """Cost of an element relative to the cost at the smallest size."""
+    """Time per element relative to the time at the smallest size."""
     series: dict[str, dict[int, float]] = {}
     for row in results.all(suite="large"):
         series.setdefault(row.name, {})[row.n] = row.seconds / row.n
@@ -138,8 +141,8 @@ def cost(results: Results, fig: Figure) -> bool:
     if cache:
         axes.axvline(cache / 4, color="grey", linestyle=":")
         axes.text(cache / 4, 0.02, " one array fills L3", transform=axes.get_xaxis_transform())
-    axes.set_title("cost of an element, over that at the smallest size, float32", fontsize=10)
-    axes.set_ylabel("cost, relative")
+    axes.set_title("time per element at each size, float32", fontsize=10)
+    axes.set_ylabel("time / time at the smallest size")
     axes.set_ylim(bottom=0)
     legend(fig, axes)
     return bool(series)
