@@ -1,12 +1,14 @@
-# ChaCha8, the cipher in counter mode: ChaCha with four double rounds. Sixteen blocks are a group;
-# word w of block l of a group is W[16*w + l].
+# The cipher: ChaCha8 (ChaCha with four double rounds) in counter mode. Sixteen blocks are a group.
+# Word w of block l of a group is W[16*w + l].
 #
-# A. A group: each lane of a register belongs to another block. The sixteen words of the state are
-#    in sixteen registers, whatever their width.
-# B. One block alone: a register holds one row of the state, so the four quarter rounds of a round
-#    are computed at once. This takes half as long as a group, and a small array needs no more.
+# A. A group is computed with one block in each lane of the registers. The sixteen words of the
+#    state are in sixteen registers, for every width of the registers.
+# B. A single block is computed with one row of the state in each register, so the four quarter
+#    rounds of a round are computed at once. A single block takes half as long as a group, and is
+#    enough for a small array.
 # C. In the first round only the first column depends on the low half of the block counter. The
-#    other three columns are computed in advance (`begun`), and again when the high half changes.
+#    other three columns are computed in advance (`begun`). They are computed again when the high
+#    half of the counter changes.
 # D. Each quarter round is a function, so that pipeline.pxi can do other work between two of them.
 
 ctypedef fused word:
@@ -15,7 +17,7 @@ ctypedef fused word:
 
 cdef struct Blocks:
     uint32_t[16] first  # the state before the first round
-    uint32_t[16] begun  # the same with three columns of the first round done
+    uint32_t[16] begun  # the state after three columns of the first round
     bint has_begun  # `begun` is computed, for the high word of the counter in `first`
 
 
@@ -90,8 +92,8 @@ cdef inline void encipher_rows(
         r[k] = first[k]
     for k in range(4):
         quarter_round[row](r, r + 1, r + 2, r + 3)
-        # Rotating rows by one, two and three lanes turns diagonals into columns; the rotations
-        # below undo this.
+        # Rotating rows by one, two and three lanes turns diagonals into columns. The rotations
+        # after the quarter rounds turn them back.
         r[1] = turned_1(r[1])
         r[2] = turned_2(r[2])
         r[3] = turned_3(r[3])

@@ -1,6 +1,6 @@
-# Keep decisions. A keep word holds 32 of them; a bit is 1 where the element is kept.
+# Keep decisions. A keep word holds 32 decisions; a bit is 1 if the element is kept.
 #
-# With P = floor(p * 2^64) and K planes,
+# A plane is one random bit for each element of a group. With P = floor(p * 2^64) and K planes,
 #
 #     u(i) = sum over j of plane_j(i) * 2^(K-1-j)
 #     element i is dropped if u < T, or if u == T and s(i) < R,
@@ -9,8 +9,8 @@
 #
 # A group of blocks decides 8192/K elements. An element with u == T is a tie.
 #
-# A. u is compared with T for all elements of a register at once: the bit-planes are combined with
-#    and, or, xor, in the registers in which the cipher leaves them. Only ties are computed one by
+# A. u is compared with T for all elements of a register at once: the planes are combined with and,
+#    or, xor in the registers in which the cipher leaves the planes. Only ties are decided one by
 #    one; at K = 8 one element in 256 is a tie.
 # B. A bit map (`open`) marks the keep words that have ties, and one loop settles all ties. A branch
 #    for each word would be mispredicted once in eight words.
@@ -19,8 +19,8 @@ cdef struct Decider:
     Blocks blocks
     int planes  # K; 0 if all decisions are the same (`constant`)
     int bits  # a group has 2^bits keep words
-    uint32_t[8] clear  # ones where the plane's bit of T is 0, zeros where it is 1
-    uint64_t remainder  # R; for K < 8 it is 0, and no tie is dropped
+    uint32_t[8] clear  # for each plane: all ones if its bit of T is 0, else all zeros
+    uint64_t remainder  # R; 0 for K < 8, so no tie is dropped
     uint32_t constant  # the keep word, if planes is 0
     uint64_t end  # the first decision that is not needed
     bint has_tie_key  # t0 and t1 are computed
@@ -30,7 +30,7 @@ cdef struct Decider:
 
 # The ties of a group of 1024 decisions.
 cdef struct Ties:
-    uint64_t first  # decision
+    uint64_t first  # index of the first decision
     uint32_t open  # bit w is 1 if word w has ties
     uint32_t[<int> GROUP_WORDS] word  # a bit is 1 where the element is a tie
     uint32_t* keep  # the keep words; `settle` clears the bit of each tie that is dropped
@@ -92,18 +92,18 @@ cdef void draw_tie_key(Decider* d) noexcept nogil:
 
 
 cdef inline void expect_ties(Decider* d) noexcept nogil:
-    # Computes the tie key before the first of several groups. So the processor overlaps the latency
-    # of the key's block with the group; in `settle` it would not.
+    # Computes the tie key before the first of several groups. So the processor computes the key's
+    # block while it works on the group. In `settle`, the ties would wait for the key.
     if d.remainder and not d.has_tie_key:
         draw_tie_key(d)
 
 
 cdef inline void settle(
     Decider* d,
-    Ties* ties,  # INOUT: settled ties are removed, and its keep words changed
+    Ties* ties,  # INOUT: removes the settled ties, and changes their keep words
 ) noexcept nogil:
-    # A pass settles one tie of each word; few words have a second one. Ties of different words
-    # do not depend on each other, so the processor overlaps them.
+    # A pass settles one tie of each word; few words have a second tie. Ties of different words
+    # do not depend on each other, so the processor overlaps their computations.
     cdef uint32_t open = ties.open
     cdef uint32_t again, word
     cdef uint64_t s
@@ -131,8 +131,8 @@ cdef inline void fold(
     lanes* keep,  # OUT: u >= T
     lanes* tie,  # OUT: u == T
 ) noexcept nogil:
-    # Compares u with T as two-digit numbers are compared: of two neighbouring planes, the more
-    # significant one decides wherever its bit differs from that of T. Each pass halves the planes.
+    # Compares u with T in pairs of neighbouring planes. The higher plane of a pair decides if its
+    # bit differs from T's bit; else the lower plane decides. Each pass halves the number of planes.
     cdef lanes[8] above
     cdef lanes[8] equal
     cdef lanes p, t
@@ -159,8 +159,8 @@ cdef inline uint32_t one_of(lanes words) noexcept nogil:
 
 cdef inline uint32_t fold_lanes(
     const lanes* s, int lane, int planes, const uint32_t* clear,  # IN: words of the cipher
-    uint32_t* keep,  # OUT: room for the group's 256 // planes keep words; writes those of the lanes
-    Ties* ties,  # OUT, at eight planes: writes the ties of the lanes
+    uint32_t* keep,  # OUT: room for the 256 // planes words of the group; writes the lanes' words
+    Ties* ties,  # OUT, at eight planes: writes the lanes' ties
 ) noexcept nogil:
     # Returns a bit map of the words that have ties.
     cdef lanes kept, tied
@@ -204,7 +204,7 @@ cdef inline void decide_whole(
 
 cdef inline void decide_group(
     Decider* d, int planes, uint64_t group, int begin, int end,
-    uint32_t* keep,  # OUT: at least the words begin ... end-1 of 256 // planes
+    uint32_t* keep,  # OUT: room for 256 // planes words; writes at least words begin ... end-1
 ) noexcept nogil:
     cdef uint32_t[16] W
     cdef lanes[8] s
@@ -225,8 +225,8 @@ cdef inline void decide_group(
                 ties.word[place] = one_of(tied)
                 ties.open |= <uint32_t> (ties.word[place] != 0) << place
     if planes == 8 and d.remainder:
-        # Ties outside the wanted words are ignored. If there are no other ties, the block of the
-        # cipher for t0 and t1 need not be computed.
+        # Ties outside the wanted words are ignored. If no tie is left, `settle` does not compute
+        # the cipher's block for t0 and t1.
         ties.open &= (0xFFFFFFFFU << begin) & (0xFFFFFFFFU >> (32 - end))
         if group * DECISIONS + 32 * end > d.end:
             ties.word[end - 1] &= 0xFFFFFFFFU >> (32 - (d.end & 31))
@@ -240,7 +240,8 @@ cdef inline int decide(
     uint32_t* stage,  # OUT: at most WORDS words
     uint32_t** keep,  # OUT: where in `stage` the words begin
 ) noexcept nogil:
-    # Makes the keep words `word` ... `end`-1, up to the end of their group; returns how many.
+    # Makes the keep words from `word` to `end`-1, or to the end of the group of `word` if the group
+    # ends first. Returns the number of words.
     cdef uint64_t group = word >> d.bits
     cdef uint64_t after = min((group + 1) << d.bits, end)
     cdef int begin = <int> (word - (group << d.bits))
@@ -264,7 +265,7 @@ cdef inline int decide(
 
 cdef inline void store_bits(
     const uint32_t* keep, Py_ssize_t n,
-    uint8_t* bits,  # OUT: (n+7)//8 bytes, the last padded with zeros
+    uint8_t* bits,  # OUT: (n+7)//8 bytes; the last byte is padded with zeros
 ) noexcept nogil:
     cdef Py_ssize_t word, k, full = n >> 5, rest = n & 31
     cdef uint32_t last

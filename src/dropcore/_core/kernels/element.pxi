@@ -1,17 +1,17 @@
 # The computation of one element, and of 32 neighbours: y = x * scale + shift where the element is
 # kept, a constant where it is dropped.
 #
-# A. float16 and bfloat16 are computed in float32 and rounded once, to nearest even. The rounding is
-#    done with integers: the processor's conversions to bfloat16 flush subnormal numbers to zero.
-#    Its conversions to float16 (F16C) do not, so they are used where the processor has them. The
-#    functions in machine/ compute 32 elements at once, because GCC does not vectorise a loop over
-#    `widen` and `narrow`.
-# B. All 32 values are computed as if kept, into a local array. It cannot alias x or y, so the
-#    compiler makes a vector loop even if y is x. Then each value or the constant is stored. So the
-#    product of a dropped element is not used: nan and inf in x do not reach y.
-# C. `choose` of the instruction set stores the elements: with mask registers on v4, on the others
-#    by a vector comparison, and without vector types in a plain loop. With vector types a plain
-#    loop would be slow: Clang does not vectorise it, nor does GCC for the half types.
+# A. float16 and bfloat16 are computed in float32 and rounded once, to nearest even. Integer
+#    instructions round, because the processor's conversions to bfloat16 flush subnormal numbers to
+#    zero. The processor's conversions to float16 (F16C) do not flush them, and are used if the
+#    processor has F16C. The functions in machine/ compute 32 elements at once, because GCC does not
+#    vectorise a loop over `widen` and `narrow`.
+# B. All 32 values are computed as if kept, and written to a local array. This array cannot alias x
+#    or y, so the compiler makes a vector loop even if y is x. Then `choose` stores the value or the
+#    constant of each element. So nan and inf of dropped elements of x do not reach y.
+# C. Each instruction set has its own `choose`: v4 uses mask registers, the others use a vector
+#    comparison, and a build without vector types uses a plain loop. With vector types a plain loop
+#    would be slow: Clang does not vectorise this loop, and GCC does not for the half types.
 
 cdef extern from "machine.h":
     ctypedef struct float16 "dropcore_float16":
@@ -69,8 +69,8 @@ cdef inline void narrow(
     elif element is bfloat16:
         bits = float_bits(value)
         normal = bits + 0x7FFF + ((bits >> 16) & 1)
-        # A nan that arithmetic gave is quiet: its highest fraction bit is set, so the upper half
-        # of its bits is a nan too.
+        # A nan from arithmetic is quiet: its highest fraction bit is set. So the upper 16 bits
+        # are a nan, too.
         y.bits = <unsigned short> ((normal if value == value else bits) >> 16)
     else:
         y[0] = value

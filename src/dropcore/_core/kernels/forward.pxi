@@ -1,9 +1,9 @@
 # The kernels that make decisions: keep bits, forward, raw words.
 #
 # At eight planes, two or more successive whole groups go through the pipeline, if `start` is a
-# multiple of 32. All other elements are decided, then selected: those of a single group or of a
-# part of one, all elements if `start` is inside a keep word, and all elements at fewer planes,
-# where the cipher is a small part of the cost.
+# multiple of 32. In all other cases the decisions are made first, and the elements are selected
+# afterwards. These cases are a single group or a part of a group, a `start` inside a keep word, and
+# fewer than eight planes, where the cipher is a small part of the cost.
 
 cdef void keep_bits(
     const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n,
@@ -57,8 +57,8 @@ cdef void forward_plan(
     cdef int count
     cdef bint joined
     if start & 31:
-        # `start` is inside a keep word: for one stage at a time, bits are made and shifted, then
-        # used.
+        # `start` is inside a keep word. For each stage, shifted bits are made, and then elements
+        # are selected by these bits.
         while done < n:
             m = min(n - done, 32 * <Py_ssize_t> STAGE)
             keep_bits(draw, p, start + done, m, piece)
@@ -69,7 +69,7 @@ cdef void forward_plan(
         return
     nontemporal = nontemporal and can_go_nontemporal(y)
     decider(draw, p, start + n, &d)
-    joined = d.planes != 8  # at eight planes at most three stages come here: too few to join
+    joined = d.planes != 8  # at eight planes this loop has at most three stages: too few to join
     while word < end:
         groups = (n - done) // DECISIONS
         if d.planes == 8 and word % GROUP_WORDS == 0 and groups > 1:

@@ -3,29 +3,30 @@
 # Three groups of 1024 decisions are under way at a time:
 #
 #     group g       is in the cipher; the planes of each run of the cipher are folded
-#     group g-1     its ties are settled, after g's last run of the cipher, before that run's fold
+#     group g-1     its ties are settled between g's last run of the cipher and the fold of that run
 #     group g-2     its elements are selected, between the quarter rounds of g
 #
-# A. Why: the cipher's rounds are latency-bound. The select does not depend on them, so it fills the
-#    gaps. The processor does not overlap the two by itself: a group has more instructions than its
-#    reorder buffer. Branch mispredictions of the ties overlap with the cipher's last rounds.
+# A. The rounds of the cipher are latency-bound. The select does not depend on the cipher, so the
+#    select fills the gaps. The processor does not overlap cipher and select by itself: a group has
+#    more instructions than the reorder buffer holds. Branch mispredictions of the ties overlap with
+#    the last rounds of the cipher.
 # B. A group has 32 keep words. One run of the cipher has 32 calls of `select_at` and makes WIDTH
-#    blocks, so a group of 16 blocks needs 16 / WIDTH runs. So every (16 / WIDTH)-th call selects
-#    the elements of one keep word: each call does, if a register has sixteen lanes.
-#    (With narrower registers each call could select the elements of a half or a quarter of a word.
-#    But GCC unrolls such short loops before it vectorises them, so this would be slow.)
-# C. If y does not begin at a cache line, the select is shifted so that it stores whole lines. It
-#    then begins with elements of the group before, by the last keep word of that group, and leaves
-#    as many elements at its end for the next group.
-# D. One float32 group is 4096 bytes of y, so loads from the scratch memory can alias pending stores
-#    to y (4 KiB aliasing): the processor compares loads with pending stores by the low 12 bits of
-#    the address only. So the scratch memory has a fixed distance from y, modulo 4096. The distance
-#    was found by measuring (GCC 12, float32 and float16); some distances are as bad as a random
-#    place. With random places, large arrays took a fifth longer in one process of five.
+#    blocks, so a group of 16 blocks needs 16 / WIDTH runs. Therefore every (16 / WIDTH)-th call
+#    selects the elements of one keep word: every call, if a register has sixteen lanes.
+#    With narrower registers each call could select the elements of a half or a quarter of a word.
+#    This would be slow, because GCC unrolls such short loops before it vectorises them.
+# C. If y does not begin at a cache line, the select is shifted so that it stores whole lines. The
+#    select of a group then begins with the last elements of the group before, by the last keep word
+#    of the group before. It leaves as many elements at the end of its own group to the next select.
+# D. The processor compares loads with pending stores by the low 12 bits of the address only (4 KiB
+#    aliasing). One float32 group is 4096 bytes of y, so loads from the scratch memory can alias
+#    pending stores to y. Therefore the scratch memory has a fixed distance from y, modulo 4096. The
+#    distance was found by measuring (GCC 12, float32 and float16); some distances are as bad as a
+#    random place. With random places, large arrays took a fifth longer in one process of five.
 
 # A group in the pipeline.
 cdef struct Group:
-    uint32_t[1 + <int> GROUP_WORDS] keep  # the last word of the group before, then its own
+    uint32_t[1 + <int> GROUP_WORDS] keep  # the last word of the group before, then its own words
     Ties ties
 
 
@@ -50,7 +51,7 @@ cdef inline void select_at(
     const element* x,  # IN: 1024 elements
     element* y,  # OUT, may be x
 ) noexcept nogil:
-    # Call number `turn` for a group; every (16 / WIDTH)-th call selects a word.
+    # Call number `turn` for a group; every (16 / WIDTH)-th call selects by a word.
     cdef int apart = LANES // <int> WIDTH
     cdef int word = turn // apart
     if turn % apart == 0:
@@ -64,10 +65,10 @@ cdef inline void encipher_and_select(
     const element* x,  # IN: 1024 elements
     element* y,  # OUT, may be x
 ) noexcept nogil:
-    # As `encipher_lanes`, with 32 calls of `select_at` between the quarter rounds. Of the first
-    # double round only five quarter rounds are left, since three are in `begun`; so two calls
-    # follow each of its diagonals. In the other double rounds one call follows each quarter round.
-    # The eight quarter rounds are written out: constant indices keep the state in registers.
+    # Computes what `encipher_lanes` computes, with 32 calls of `select_at` between quarter rounds.
+    # Three quarter rounds of the first double round are in `begun`, so two calls follow each of its
+    # diagonals. In the other double rounds one call follows each quarter round. The eight quarter
+    # rounds are written out, because constant indices keep the state in registers.
     cdef int double_round
     begin_lanes(blocks, counter, s)
     diagonal(s, 0)
@@ -109,8 +110,8 @@ cdef inline void advance(
     const element* x,  # IN: 1024 elements, if selecting
     element* y,  # OUT, may be x
 ) noexcept nogil:
-    # `group` is enciphered and folded into `now`, the ties of `before` are settled, and, if
-    # `selecting`, 1024 elements are selected by `keep`.
+    # Enciphers `group`, folds it into `now`, and settles the ties of `before`. If `selecting`, also
+    # selects 1024 elements by `keep`.
     cdef lanes[16] s
     cdef lanes counter
     cdef uint64_t block = LANES * group
@@ -139,7 +140,7 @@ cdef inline void advance_only(Decider* d, uint64_t group, Group* now, Group* bef
 
 
 cdef inline void keep_settled(
-    const Group* group, Py_ssize_t g,  # its ties are settled
+    const Group* group, Py_ssize_t g,  # a group whose ties are settled
     uint8_t* bits,  # OUT, or NULL
 ) noexcept nogil:
     if bits != NULL:
@@ -182,12 +183,12 @@ cdef inline void select_groups(
     uint8_t* bits,  # OUT, or NULL
 ) noexcept nogil:
     # count > 1
-    cdef Pipeline[6] scratch  # larger than a page and one Pipeline: `placed` finds a place in it
+    cdef Pipeline[6] scratch  # a page and one Pipeline fit: `placed` chooses the place
     cdef Pipeline* pipe = placed(scratch, y)
     cdef int ahead = ahead_of(y)
     cdef Py_ssize_t g, at, filled = min(count, <Py_ssize_t> 3)
-    # Prologue: up to three groups go in. The first is selected by itself, since its elements before
-    # the first cache line of y need a step of their own.
+    # Prologue: up to three groups go in. The first group is selected by a separate call, because
+    # its elements before the first cache line of y need a step of their own.
     expect_ties(d)
     group_at(pipe, 2).ties.open = 0
     for g in range(filled):
@@ -196,9 +197,9 @@ cdef inline void select_groups(
             select_words(
                 group_at(pipe, 0).keep + 1, DECISIONS, plan, nontemporal, False, True, x, y
             )
-    # Steady state: a group goes in, and the elements of another are selected. The bits of a group
-    # are stored when it leaves. Right after its ties were settled, wide loads would wait until the
-    # stores of single words are in the cache.
+    # Steady state: one group goes in, and the elements of an earlier group are selected. The bits
+    # of a group are stored when the group leaves. If they were stored right after the ties were
+    # settled, wide loads would wait until the stores of single words are in the cache.
     for g in range(filled, count):
         at = DECISIONS * (g - 2)
         if ahead:

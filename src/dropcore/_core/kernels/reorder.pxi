@@ -1,9 +1,9 @@
 # Writes bits in another order of the axes.
 #
-# A. A row of the output, along its last axis, has bits of the mask that are neighbours (stride 1),
-#    the same bit (stride 0), or bits that are a larger stride apart. In the third case blocks of 32
-#    by 32 bits are transposed; a source word holds 32 neighbours along the axis whose stride in the
-#    mask is 1.
+# A. A row of the output lies along the last axis. In the mask, the bits of a row are neighbours
+#    (stride 1), one and the same bit (stride 0), or a larger stride apart. With a larger stride,
+#    blocks of 32 by 32 bits are transposed; a source word holds 32 neighbours along the axis whose
+#    stride in the mask is 1.
 # B. Small blocks are copied bit by bit: transposing a block costs as much as copying fifty bits.
 
 cdef enum:
@@ -14,7 +14,7 @@ cdef inline void put_bits(
     uint8_t* out,  # INOUT: zeros from bit `at`
     Py_ssize_t at,
 ) noexcept nogil:
-    # Writes the lowest n <= 32 bits of `source`. Its other bits must be 0.
+    # Writes the lowest n <= 32 bits of `source`. The other bits of `source` must be 0.
     cdef uint8_t* word = out + 4 * (at >> 5)
     cdef int shift = at & 31
     store_word(word, load_word(word) | (source << shift))
@@ -25,7 +25,8 @@ cdef inline void put_bits(
 cdef inline uint32_t up_to_a_word(
     const uint8_t* bits, uint64_t first, Py_ssize_t n
 ) noexcept nogil:
-    # 0 < n <= 32 bits from bit `first` on, then zeros. Only bytes with such bits are read.
+    # Returns n bits from bit `first` on, then zeros; 0 < n <= 32. Reads only bytes that contain
+    # some of these bits.
     cdef const uint8_t* at = bits + (first >> 3)
     cdef int shift = first & 7
     if n < 32:
@@ -101,7 +102,7 @@ cdef void reorder(
     const uint8_t* bits, int axes, const Py_ssize_t* length, const Py_ssize_t* stride,
     uint8_t* out,  # OUT: whole words of 32 bits
 ) noexcept nogil:
-    # A loop over all axes except two: the last one, and `along`, along which blocks are transposed.
+    # A loop over all axes except the last axis and `along`, the axis along which source words lie.
     cdef Py_ssize_t[<int> MAX_AXES] index, turns, place
     cdef Py_ssize_t n = 1, first = 0, at = 0
     cdef int last = axes - 1, along = -1, axis

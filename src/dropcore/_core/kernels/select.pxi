@@ -1,7 +1,7 @@
 # The select of n elements by their keep words.
 #
-# A. NumPy's arrays seldom begin at a cache line, and a store across two lines costs two stores.
-#    So the select is shifted to the cache lines of y, and the keep words are shifted too.
+# A. NumPy's arrays seldom begin at a cache line, and a store across two lines costs as much as two
+#    stores. So the select is shifted to the cache lines of y, and the keep words are shifted too.
 # B. `nontemporal`: whole lines of y are written by non-temporal stores, which bypass the caches. So
 #    a line is not read before it is written, and other data stay in the caches. The address of such
 #    a store must be a multiple of 64; the shift to cache lines ensures this. x is prefetched only
@@ -9,9 +9,9 @@
 # C. Two successive stages of one array share a cache line of y. The first stage does not store its
 #    elements of that line (`leads`); the second stage stores the whole line (`follows`). Completing
 #    a line after a non-temporal store of its first half would force a read from memory.
-# D. The elements before the first whole line of y, and those after the last one, are selected as
-#    words of 32 that overlap these lines. A shorter select would take longer. Both words are
-#    computed before anything is stored, as y may be x, and are stored last.
+# D. The elements before the first whole line of y and after the last whole line are selected as two
+#    words of 32 elements, which overlap the whole lines. A shorter select would take longer. The
+#    two words are computed before anything is stored, because y may be x, and are stored last.
 
 cdef inline int ahead_of(const element* y) noexcept nogil:
     # How many elements of y come before its first whole cache line.
@@ -19,7 +19,7 @@ cdef inline int ahead_of(const element* y) noexcept nogil:
 
 
 cdef inline uint32_t across(const uint32_t* keep, int ahead) noexcept nogil:
-    # 32 decisions out of two words, from bit `ahead` on; 0 < ahead < 32.
+    # Returns 32 decisions from bit `ahead` of two words on; 0 < ahead < 32.
     return (keep[0] >> ahead) | (keep[1] << (32 - ahead))
 
 
@@ -28,8 +28,8 @@ cdef inline bint can_go_nontemporal(const element* y) noexcept nogil:
 
 
 cdef inline bint is_linear(Plan plan) noexcept nogil:
-    # A constant of -0.0 is stored as it is: it is not the +0.0 that an `and` gives. A scale of nan
-    # goes the general way: bfloat.h relies on it.
+    # Whether an `and` can select. A constant of -0.0 is not linear, because an `and` gives +0.0. A
+    # scale of nan is not linear, because bfloat.h relies on this.
     return (
         plan.shift == 0 and plan.drop == 0 and not signbit(plan.drop) and plan.scale == plan.scale
     )
@@ -40,7 +40,8 @@ cdef inline void copy_few(
     const element* x,  # IN: n < 32 elements
     element* y,  # OUT
 ) noexcept nogil:
-    # For a `memcpy` of a variable size GCC writes `rep movs`, whose start takes longer than this.
+    # For a `memcpy` of a variable size GCC writes `rep movs`, whose start takes longer than these
+    # copies.
     if n & 16:
         memcpy(y, x, 16 * sizeof(element))
     if n & 8:
@@ -135,7 +136,7 @@ cdef inline void select_words(
     element* y,  # OUT, may be x
 ) noexcept nogil:
     # follows: keep[-1] is the keep word of the 32 elements before this stage. leads: n is a
-    # multiple of 32, and the next call is for the stage after this one.
+    # multiple of 32, and the next call selects the stage after this stage.
     cdef Py_ssize_t full = n >> 5
     if full or follows:
         select_many(keep, full, plan, nontemporal, follows, leads, x, y)

@@ -1,4 +1,4 @@
-# Decisions of a shard: rows of neighbours in the mask, gathered in the shard's own order.
+# Decisions of a shard: rows of neighbouring decisions of the mask, gathered in the shard's order.
 #
 # A. Rows are in increasing order in the mask, so one pass over the mask is enough. One window of
 #    keep words is decided at a time, for all rows in the window.
@@ -68,7 +68,7 @@ cdef inline void across_many(
     const uint32_t* keep, int ahead, Py_ssize_t count,  # 0 < ahead < 32
     uint32_t* out,  # OUT
 ) noexcept nogil:
-    # Eight words at a time. The last eight overlap those before, so no words are left over.
+    # Eight words at a time. The last eight overlap the eight before, so no words are left over.
     cdef uint32_t[8] low
     cdef uint32_t[8] high
     cdef Py_ssize_t word, at
@@ -93,7 +93,7 @@ cdef inline void append(
     cdef Py_ssize_t whole
     cdef int m
     if n >= 128:
-        # Up to a whole word, then word by word.
+        # Completes the waiting word, then appends whole words.
         m = 32 - queue.filled
         queue.word[queue.count] = <uint32_t> (
             queue.waiting | <uint64_t> two_words(keep, shift) << queue.filled
@@ -141,7 +141,7 @@ cdef inline void append_rows(
         waiting |= <uint64_t> (two_words(keep + (at >> 5), at & 31) & low) << filled
         at += stride
         filled += n
-        # Without a branch on whether the word is whole: the branch would be unpredictable.
+        # No branch tests whether the word is whole: such a branch would be unpredictable.
         word[0] = <uint32_t> waiting
         whole = filled >> 5
         word += whole
@@ -157,8 +157,8 @@ cdef Py_ssize_t gather(
     Walk* walk,  # INOUT
     Queue* queue,  # INOUT
 ) noexcept nogil:
-    # The window is the keep words begin ... end-1 of the mask; one more word after them must be
-    # readable. Appends the decisions in the window, at most n. Returns how many were appended.
+    # The window is the keep words begin ... end-1 of the mask; one more word after the window must
+    # be readable. Appends at most n decisions of the window. Returns the number of decisions.
     cdef Py_ssize_t taken = 0, left, rows
     cdef uint64_t at, stop = end << 5
     while taken < n:
@@ -195,7 +195,7 @@ cdef inline int move(
     uint32_t* stage,  # OUT: room for WORDS
     uint32_t** keep,  # OUT: the window that begins at the walk's place
 ) noexcept nogil:
-    # Returns how many words the window has.
+    # Returns the number of words in the window.
     cdef uint64_t word = place(walk) >> 5
     cdef uint64_t last = (walk.row + shard.n + 31) >> 5
     cdef uint64_t after = ((word >> d.bits) + 1) << d.bits
@@ -269,7 +269,7 @@ cdef void forward_shard(
 ) noexcept nogil:
     cdef Decider d
     cdef Walk walk
-    cdef uint32_t[1 + <int> STAGE] keep  # the last word of the stage before, then its own
+    cdef uint32_t[1 + <int> STAGE] keep  # the last word of the stage before, then all of this stage
     cdef Py_ssize_t done = 0, m
     if n == 0:
         return

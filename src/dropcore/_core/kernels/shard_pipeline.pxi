@@ -2,11 +2,11 @@
 #
 # As in pipeline.pxi, elements are selected between the quarter rounds of a group. Only groups in
 # which the shard has rows are enciphered. The shard's decisions in a group are first gathered in a
-# queue. When the queue holds 1024 decisions, elements are selected by them between the quarter
-# rounds of the next group.
+# queue. When the queue holds 1024 decisions, 1024 elements are selected by these decisions, between
+# the quarter rounds of the next group.
 #
-# A load that spans several stores waits until all of them are in the cache. So a group is gathered
-# not right after its ties were settled, but one group later.
+# A load that spans several stores waits until all these stores are in the cache. So a group is not
+# gathered right after its ties were settled, but one group later.
 
 cdef enum:
     SCRATCH = 2048  # words: two pages
@@ -87,7 +87,7 @@ cdef inline void pass_groups(
     cdef ShardPipeline* own = <ShardPipeline*> placed(<Pipeline*> scratch, y)
     cdef Pipeline* pipe = &own.pipe
     cdef Queue* queue = &own.queue
-    cdef Walk ahead, behind  # the next decisions to encipher, and the next to gather
+    cdef Walk ahead, behind  # the next decisions to encipher, and the next decisions to gather
     cdef uint64_t end, group
     cdef int shifted = 0 if only_bits else ahead_of(y)
     cdef Py_ssize_t done = 0, taken = 0, turn = 0, at

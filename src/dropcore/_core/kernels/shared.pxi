@@ -1,14 +1,16 @@
 # The select by packed bits: one bit for each element, or bits that several elements share.
 #
-# `repeat` and `tile` (like numpy.repeat and numpy.tile) write one bit for each element, for a few
-# thousand elements at a time, then select by these bits. A decision of `repeat` for more elements
-# than that fills the keep words only once. A row of `tile` longer than half of that is selected by
-# the given bits.
+# `repeat` and `tile` (like numpy.repeat and numpy.tile) work in stages of a few thousand elements.
+# For each stage, one bit for each element is written, and the elements are selected by these bits.
+# If one decision of `repeat` holds for a whole stage or more, the keep words are filled once for
+# all stages of the decision. If a row of `tile` is longer than half a stage, each row is selected
+# by the given bits.
 
 cdef inline uint32_t load_bits(
     const uint8_t* bits, uint64_t first, Py_ssize_t n
 ) noexcept nogil:
-    # 0 < n <= 32 bits from bit `first` on. Only bytes with such bits are read.
+    # Returns n bits from bit `first` on; 0 < n <= 32. Reads only bytes that contain some of these
+    # bits.
     cdef int shift = first & 7
     cdef uint64_t word = 0
     cdef Py_ssize_t k
@@ -18,7 +20,7 @@ cdef inline uint32_t load_bits(
 
 
 cdef inline uint32_t bits_at(const uint8_t* bits, int shift) noexcept nogil:
-    # 32 bits from bit `shift` on, 0 <= shift < 8. Eight bytes are read.
+    # Returns 32 bits from bit `shift` on; 0 <= shift < 8. Reads eight bytes.
     return <uint32_t> ((load_word(bits) | <uint64_t> load_word(bits + 4) << 32) >> shift)
 
 
@@ -27,7 +29,7 @@ cdef inline void select_by_bits(
     const element* x,  # IN
     element* y,  # OUT, may be x
 ) noexcept nogil:
-    # n >= 32. Both ends as in select_full_words.
+    # n >= 32. The elements outside whole lines of y are selected as in select_full_words.
     cdef element[32] begin
     cdef element[32] end
     cdef Py_ssize_t at = ahead_of(y), last = n - 32
@@ -38,7 +40,7 @@ cdef inline void select_by_bits(
         select_word(load_bits(bits, first, 32), plan, linear, False, x, begin)
     if ends_inside:
         select_word(load_bits(bits, first + last, 32), plan, linear, False, x + last, end)
-    while at <= last - 32:  # here `bits_at` reads no byte after the last one with bits
+    while at <= last - 32:  # `bits_at` reads no byte after the last byte with bits
         select_word(bits_at(source, shift), plan, linear, nontemporal, x + at, y + at)
         source += 4
         at += 32
@@ -69,8 +71,8 @@ cdef void select(
 
 
 cdef inline Py_ssize_t whole_words(Py_ssize_t count, Py_ssize_t length) noexcept nogil:
-    # Returns `count`, but rounds it down to a multiple of 32 if it is 32 or more and
-    # count * length is no multiple of 32.
+    # Returns `count`, rounded down to a multiple of 32 if count >= 32 and count * length is not a
+    # multiple of 32.
     return count & ~<Py_ssize_t> 31 if count >= 32 and count * length & 31 else count
 
 
@@ -79,7 +81,7 @@ cdef inline void append_bits(
     uint32_t* keep,  # OUT: zeros from bit `at`
     Py_ssize_t at,
 ) noexcept nogil:
-    # Writes the lowest n <= 32 bits of `source`. Its other bits must be 0.
+    # Writes the lowest n <= 32 bits of `source`. The other bits of `source` must be 0.
     cdef int shift = at & 31
     keep[at >> 5] |= source << shift
     if shift + n > 32:
