@@ -91,7 +91,8 @@ def main() -> None:
     sizes = [1 << k for k in range(int(first), int(last or first) + 1)]
     first_size = nontemporal.get_nontemporal_from()
     print(f"{dispatch.isa}, {args.dtype}, threads: {args.threads}")
-    print(f"chosen for this processor: from {first_size} bytes of x and y together\n")
+    print(f"chosen for this processor: from {first_size} bytes of x and y together")
+    print("(twice as many for half types, and on AMD for several threads)\n")
     lines: list[tuple[str, ...]] = [("", *map(size_name, sizes)), ("---",) * (1 + len(sizes))]
     with dropcore.num_threads(args.threads):
         lines += rows(args.dtype, sizes, args.seconds)

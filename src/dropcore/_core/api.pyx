@@ -78,7 +78,7 @@ cdef inline bint nontemporal(
     Dtype dtype, Py_ssize_t n, const void* x, const void* y,
 ) noexcept nogil:
     # Whether one thread uses non-temporal stores.
-    return is_nontemporal(n * SIZES[<int> dtype], 1, x, y)
+    return is_nontemporal(n, SIZES[<int> dtype], 1, x, y)
 
 
 cdef inline void forward(

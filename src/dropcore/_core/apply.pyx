@@ -127,5 +127,5 @@ cdef void select_now(
     w.plan = plan
     w.x = <const char*> x
     w.y = <char*> y
-    w.nontemporal = is_nontemporal(layout.elements * itemsize, 1, x, y)
+    w.nontemporal = is_nontemporal(layout.elements, itemsize, 1, x, y)
     run_here(&w)

@@ -48,7 +48,7 @@ cdef enum:
     LINE = 64  # bytes in a cache line
     PAGE = 4096  # bytes: addresses that differ by a multiple of it alias (pipeline.pxi, D)
     BEHIND = 768  # bytes from y to the pipeline's scratch memory, modulo PAGE
-    AHEAD = 256  # elements: x is prefetched this far ahead of a non-temporal select
+    AHEAD = 1024  # bytes: x is prefetched this far ahead of a non-temporal select
     SHORT = 16  # at most this number of elements is cheaper one by one than as a word of 32
     STAGE = 256  # keep words in a stage of repeat, tile, forward and the kernels for shards
 

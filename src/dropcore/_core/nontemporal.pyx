@@ -7,10 +7,14 @@
 # B. On AMD the cores of a complex share one cache, and one core can use all of it. The threshold is
 #    three quarters of this cache. There one thread with non-temporal stores already saturates the
 #    memory, so more threads gain nothing from them. For several threads the threshold is therefore
-#    twice as high (`for_several`). A threshold that the user sets holds for any number of threads.
+#    twice as high (`for_several`).
 # C. Elsewhere the last-level cache is spread over a mesh. The system states its size for the whole
 #    socket, up to 300 MiB, so the threshold is limited to 32 MiB. The same limit holds if an AMD
 #    system states more than any complex has: it is a virtual machine that adds up several caches.
+# D. For float16 and bfloat16 the threshold is twice as high (`for_halves`). Arithmetic limits the
+#    speed of these dtypes, and overlaps with the reads of the lines of y. So without non-temporal
+#    stores a call is as fast, and a part of y stays in the cache for the next reader.
+# E. A threshold that the user sets holds for any number of threads and for every dtype.
 #
 # bench/nontemporal.py measures where the threshold lies.
 
@@ -54,12 +58,13 @@ def _from_environment(str text):
 
 
 cdef str _setting = os.environ.get("DROPCORE_NONTEMPORAL", "").strip()
-for_several = 1
+for_several = for_halves = 1
 if _setting:
     nontemporal_from = _from_environment(_setting)
 else:
     nontemporal_from = default_from(last_level_cache(), is_amd())
     for_several = 2 if is_amd() else 1
+    for_halves = 2
 if not dispatch.has_nontemporal:
     nontemporal_from = NEVER
 

@@ -172,7 +172,7 @@ cdef int execute(Work* w, object x, object y, object bits) except -1:
     cdef list pieces
     if elements >= SMALL:
         count = min(<Py_ssize_t> threads._threads, elements // <Py_ssize_t> threads.PIECE)
-    w.nontemporal = is_nontemporal(elements * w.itemsize, count, w.x, w.y)
+    w.nontemporal = is_nontemporal(elements, w.itemsize, count, w.x, w.y)
     if elements < SMALL:
         run_here(w)
         return 0

@@ -119,8 +119,8 @@ cdef inline void select_word(
     else:
         dropped(plan, &drop)
     if nontemporal:
-        prefetch(x + AHEAD)
-        prefetch(x + AHEAD + 16)
+        for k from 0 <= k < 32 by LINE // sizeof(element):
+            prefetch(<const char*> (x + k) + AHEAD)
     if element is float16 and HAS_HALVES:
         affine_halves(x, <float> plan.scale, <float> plan.shift, linear, kept)
     elif element is bfloat16 and HAS_HALVES:
