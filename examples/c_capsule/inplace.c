@@ -1,16 +1,16 @@
-/* Dropout in place on anything with the buffer protocol: array.array, bytearray, mmap, ...
+/* Dropout in place on any object with the buffer protocol: array.array, bytearray, mmap, ...
  *
  *     bits = inplace.forward(buffer, p, rng)
  *     inplace.backward(buffer, p, bits)
  *
- * Elements are C floats or doubles. `rng` is what dropcore.dropout takes. The work is done
- * without the GIL.
+ * Elements are C floats or doubles. `rng` is any value that dropcore.dropout accepts as rng=.
+ * The kernels run without the GIL.
  */
 #include "dropcore/dropcore.h"
 
 static const dropcore_api *dropcore;
 
-/* A contiguous, writeable buffer of floats ('f') or doubles ('d'), and how many. */
+/* Get a contiguous, writeable buffer of floats ('f') or doubles ('d'), and their number. */
 static int get_numbers(PyObject *object, Py_buffer *view, Py_ssize_t *n)
 {
     if (PyObject_GetBuffer(object, view, PyBUF_WRITABLE | PyBUF_FORMAT | PyBUF_ND) < 0)
@@ -47,7 +47,7 @@ static PyObject *forward(PyObject *Py_UNUSED(module), PyObject *args)
     if (get_numbers(object, &view, &n) < 0)
         return NULL;
     bits = PyBytes_FromStringAndSize(NULL, (n + 7) / 8);
-    /* The draw last: a call that fails takes none. */
+    /* The draw is taken last, so a call that fails takes no draw. */
     if (bits == NULL || dropcore->draw_of(rng, &draw) < 0) {
         Py_XDECREF(bits);
         PyBuffer_Release(&view);
@@ -70,7 +70,7 @@ static PyObject *backward(PyObject *Py_UNUSED(module), PyObject *args)
     Py_buffer view;
     Py_ssize_t n;
     double p;
-    dropcore_draw unused = {{0}, 0}; /* the bits say all */
+    dropcore_draw unused = {{0}, 0}; /* with bits, backward does not read the draw */
     const uint8_t *from;
 
     if (!PyArg_ParseTuple(args, "OdS", &object, &p, &bits) || !is_probability(p))
@@ -78,7 +78,7 @@ static PyObject *backward(PyObject *Py_UNUSED(module), PyObject *args)
     if (get_numbers(object, &view, &n) < 0)
         return NULL;
     if (PyBytes_GET_SIZE(bits) != (n + 7) / 8) {
-        PyErr_SetString(PyExc_ValueError, "bits must be those of forward");
+        PyErr_SetString(PyExc_ValueError, "bits must be the bytes that forward returned");
         PyBuffer_Release(&view);
         return NULL;
     }
@@ -94,7 +94,7 @@ static PyObject *backward(PyObject *Py_UNUSED(module), PyObject *args)
 }
 
 static PyMethodDef methods[] = {
-    {"forward", forward, METH_VARARGS, "forward(buffer, p, rng) -> bits, one an element"},
+    {"forward", forward, METH_VARARGS, "forward(buffer, p, rng) -> bits, one for each element"},
     {"backward", backward, METH_VARARGS, "backward(buffer, p, bits)"},
     {NULL, NULL, 0, NULL},
 };

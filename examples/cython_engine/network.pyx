@@ -2,14 +2,14 @@
 # and the update of the weights are one `with nogil` block.
 #
 #     h = relu(y_before @ W)      y = dropout(h)          each hidden layer
-#     loss = |y_before @ W - target|^2 / (2 * rows)       the last one, without relu and dropout
+#     loss = |y_before @ W - target|^2 / (2 * rows)       the last layer, without relu and dropout
 #
-# A. The caller's buffers are used as they are; the network allocates its own once: one array for
-#    all layers, of which each has a piece.
-# B. A layer has its own key, from the seed and its place, and step t is draw index t: no
-#    layer disturbs another, and any step's mask can be had again from Python:
-#    dropcore.Stream(seed, ("layer", k)).at(t).
-# C. Forward leaves one bit an element, which backward reads.
+# A. The caller's buffers are not copied. The network allocates its own memory once: one array, in
+#    which each layer has a piece.
+# B. A layer has its own key, from the seed and the number of the layer, and step t is draw index t.
+#    So the masks of a layer do not depend on the other layers, and Python can make the mask of any
+#    step again: dropcore.Stream(seed, ("layer", k)).at(t).
+# C. Forward writes one bit for each element; backward reads these bits.
 
 from libc.stdint cimport uint8_t, uint64_t
 
@@ -28,9 +28,9 @@ cdef struct Layer:
     Py_ssize_t inputs
     Py_ssize_t outputs
     float* weights
-    Py_ssize_t begin  # of its piece of h, y and slope
+    Py_ssize_t begin  # of the layer's piece of h, y and slope
     Py_ssize_t end
-    Py_ssize_t first_byte  # of its piece of bits
+    Py_ssize_t first_byte  # of the layer's piece of bits
     Py_ssize_t last_byte
     dropcore_draw draw
 
@@ -76,7 +76,7 @@ cdef void update(
 
 
 cdef class Network:
-    """Fully connected layers, dropout after each but the last.
+    """Fully connected layers, with dropout after each layer except the last.
 
     `weights` are the caller's float32 matrices, trained in place; a batch has `rows` rows.
     `arrays` shows what the last step left in each layer: h, y, slope, bits.
@@ -89,7 +89,7 @@ cdef class Network:
     cdef uint64_t step
     cdef float[::1] h
     cdef float[::1] y
-    cdef float[::1] slope  # of the loss, by y and then by h
+    cdef float[::1] slope  # the gradient of the loss: first with respect to y, then to h
     cdef uint8_t[::1] bits
     cdef readonly list arrays
     cdef list weights
@@ -129,7 +129,7 @@ cdef class Network:
         return 0
 
     def train(self, const float[:, ::1] x, const float[:, ::1] target, float rate):
-        """One step on one batch; gives the loss before it."""
+        """One step on one batch; returns the loss before the step."""
         cdef Layer* last = &self.layers[self.count - 1]
         cdef float loss
         if x.shape[0] != self.rows or x.shape[1] != self.layers[0].inputs:

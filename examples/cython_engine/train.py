@@ -1,4 +1,4 @@
-"""Fits a sine with the network of network.pyx, and gets one mask back from its address."""
+"""Fits a sine with the network of network.pyx, and makes one mask again from its address."""
 
 import network
 import numpy as np

@@ -17,14 +17,14 @@ def units_of(round_number: int, client: int) -> np.ndarray:
 
 
 def data_of(client: int, n: int = 200) -> tuple[np.ndarray, np.ndarray]:
-    """A client's samples, which stay with the client; clients have different parts of the space."""
+    """A client's samples, which stay with the client; the means of x differ between clients."""
     rng = np.random.default_rng(client)
     x = rng.normal(0.3 * client - 0.6, 1, size=(n, FEATURES))
     return x, (x[:, :CLASSES] ** 2 - x[:, CLASSES : 2 * CLASSES]).argmax(axis=1)
 
 
 def softmax(z: np.ndarray) -> np.ndarray:
-    """Row by row."""
+    """The softmax of each row."""
     z = np.exp(z - z.max(axis=1, keepdims=True))
     return z / z.sum(axis=1, keepdims=True)
 

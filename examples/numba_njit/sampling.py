@@ -1,7 +1,7 @@
-"""Dropout inside numba's compiled functions: mean and deviation of a prediction by sub-networks.
+"""Dropout inside numba's compiled functions: mean and deviation of predictions by sub-networks.
 
-A function of dropcore is an address and a signature. To numba a pointer is an integer: it takes
-`array.ctypes.data`, and 0 for NULL; a draw is five 64-bit words, a path 25.
+For numba, a function of dropcore is an address with a signature, and a pointer is an integer: pass
+`array.ctypes.data`, or 0 for NULL. A draw is an array of 5 words of 64 bits, a path one of 25.
 """
 
 import ctypes
@@ -39,7 +39,7 @@ backward_float32 = exported(
 
 @njit(nogil=True)
 def first_draw(seed, name):
-    """The draw of index 0 of dropcore.Stream(seed, (name,)); `name` as an array of its UTF-8."""
+    """The draw of index 0 of dropcore.Stream(seed, (name,)); `name`: an array of UTF-8 bytes."""
     path, draw = np.empty(PATH, np.uint64), np.empty(DRAW, np.uint64)
     path_of_integer(seed, path.ctypes.data)
     path_add_text(path.ctypes.data, name.ctypes.data, name.size)
@@ -49,7 +49,7 @@ def first_draw(seed, name):
 
 @njit(nogil=True)
 def forward(draw, p, x, y, bits):
-    """Dropout of a contiguous float32 array; `bits` has one for each element, 8 in a byte."""
+    """Dropout of a contiguous float32 array; `bits` has one bit for each element, 8 in a byte."""
     forward_float32(draw.ctypes.data, p, 0, x.size, x.ctypes.data, y.ctypes.data, bits.ctypes.data)
 
 

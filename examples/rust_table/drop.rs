@@ -1,7 +1,7 @@
 //! Dropout from Rust: a hidden layer (relu, then dropout) in pieces, one for each thread.
 //!
-//! Nothing is linked and no crate is needed: Python passes the address of the table that
-//! `dropcore.h` declares, and the fields are those of the header in its order.
+//! No library is linked and no crate is needed: Python passes the address of the table that
+//! `dropcore.h` declares. The fields of `Table` have the order of the header.
 
 #[repr(C)]
 pub struct Draw {
@@ -18,7 +18,7 @@ pub struct Path {
 
 type Unused = usize; // the address of a function that is not called here
 
-/// The table of `dropcore.h`, as far as this file needs it: later fields are only added at its end.
+/// The table of `dropcore.h`, up to the last field that this file needs.
 #[repr(C)]
 pub struct Table {
     abi: u32,
@@ -42,7 +42,7 @@ pub struct Table {
 }
 
 const ABI: u32 = 1;
-const PIECE: usize = 8192; // the end of a cipher block for every p
+const PIECE: usize = 8192; // a multiple ends a group of cipher blocks, for every p
 
 impl Table {
     /// The draw of `Stream(seed, (name,)).at(step)`.
@@ -57,15 +57,15 @@ impl Table {
         draw
     }
 
-    /// Dropout in place of the elements of a mask from `start` on.
+    /// Dropout in place; x[0] has the index `start` in the whole mask.
     fn drop_in_place(&self, draw: &Draw, p: f64, start: usize, x: &mut [f32]) {
         let (n, y) = (x.len() as isize, x.as_mut_ptr());
         unsafe { (self.forward_float32)(draw, p, start as u64, n, y, y, std::ptr::null_mut()) }
     }
 }
 
-/// relu and dropout of `n` floats, in place, on `threads` threads. Returns 0; 1 where the installed
-/// dropcore has another interface; 2 where p is no probability.
+/// relu and dropout of `n` floats, in place, on `threads` threads. Returns 0, or 1 if the installed
+/// dropcore has another interface, or 2 if p is no probability.
 ///
 /// # Safety
 /// `table` is the table of an imported dropcore, and `x` has `n` floats.
@@ -81,7 +81,7 @@ pub unsafe extern "C" fn hidden_layer(
         return 2;
     }
     if n == 0 {
-        return 0; // x may be NULL, of which Rust makes no slice
+        return 0; // x may be NULL, and Rust makes no slice of NULL
     }
     let x = std::slice::from_raw_parts_mut(x, n);
     let draw = table.draw(seed, "hidden", step);

@@ -1,4 +1,4 @@
-"""Calls drop.rs, and compares its elements with those of dropcore.dropout."""
+"""Calls drop.rs, and compares the results with dropcore.dropout."""
 
 import ctypes
 import sys

@@ -1,8 +1,8 @@
 """One training run on four engines: NumPy, ranks of PyTorch, and Dask workers, with the same masks.
 
 A perceptron with one hidden layer learns handwritten digits. Each step has its own draw, and each
-process computes its part of the mask of that draw. So all engines drop the same units in each step,
-and only the rounding of sums makes their losses differ.
+process computes its part of the mask of this draw. So all engines drop the same units in each step,
+and their losses differ only by the rounding of sums.
 """
 
 import tempfile
@@ -117,14 +117,14 @@ def with_torch(ranks):
     from torch.multiprocessing import spawn
 
     with tempfile.TemporaryDirectory() as folder:
-        spawn(train_rank, (ranks, folder), ranks)  # an error in one process ends all
+        spawn(train_rank, (ranks, folder), ranks)  # an error in one process ends all processes
         parts = [np.load(Path(folder) / f"{rank}.npz") for rank in range(ranks)]
         keep = np.concatenate([part["keep"] for part in parts], axis=1)
         return Run(parts[0]["losses"], keep, [parts[0]["first"], parts[0]["second"]])
 
 
 def train_rank(rank, ranks, folder):
-    """Train on one rank, and save what it found."""
+    """Train on one rank, and save its results."""
     import torch
     from torch import distributed as dist
 
@@ -137,7 +137,8 @@ def train_rank(rank, ranks, folder):
         timeout=timedelta(seconds=60),
     )
     np.savez(f"{folder}/{rank}.npz", **part_of_run(rank, ranks))
-    # The group ends after the last message of every rank, and when no model holds it any more.
+    # A rank may leave the group only after the last message of all ranks. Its model, which refers
+    # to the group, no longer exists here.
     dist.barrier()
     dist.destroy_process_group()
 
