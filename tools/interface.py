@@ -3,8 +3,8 @@
 `python tools/write_interface.py` (`make interface`) generates the declarations from this table, in
 the files that `FILES` there lists, each between two marks. A test fails if a file is stale.
 
-A new exported function needs an entry in the last block or in a new block after it (see `BLOCKS`),
-and a kernel. If existing kernels can do its work, it has a body in `_core/api.pyx` instead.
+A new exported function needs an entry in a new block after the last block (see `BLOCKS`), and a
+kernel. If existing kernels can do its work, it has a body in `_core/api.pyx` instead.
 """
 
 from __future__ import annotations
@@ -163,8 +163,9 @@ class Block:
         return self.functions[0].of_dtype
 
 
-# Within one DROPCORE_ABI, fields of the C table are only added at its end: a new function goes into
-# the last block, or into a new block after it.
+# Within one DROPCORE_ABI, fields of the C table are only added at the end of the table. So a new
+# function goes into a new block after the last block. At the end of a block with a dtype, a function
+# would move the fields of the later dtypes, because the whole block is repeated for each dtype.
 BLOCKS = (
     Block(
         "keys and draws",
@@ -224,7 +225,8 @@ BLOCKS = (
             Function(
                 "scale",
                 "double p",
-                "The scale of standard dropout, as forward uses it: 1 / (1 - p); 0 for p == 1.",
+                "The scale of standard dropout, as forward uses it: 1 / (1 - q), q = floor(p * 2^64) / "
+                "2^64; 0 for p == 1.",
                 result="double",
             ),
             Function(
