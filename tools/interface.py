@@ -164,8 +164,8 @@ class Block:
 
 
 # Within one DROPCORE_ABI, fields of the C table are only added at the end of the table. So a new
-# function goes into a new block after the last block. At the end of a block with a dtype, a function
-# would move the fields of the later dtypes, because the whole block is repeated for each dtype.
+# function goes into a new block after the last block. In a block with a dtype, a new function would
+# move the fields of the later dtypes, because the whole block is repeated for each dtype.
 BLOCKS = (
     Block(
         "keys and draws",
@@ -225,8 +225,8 @@ BLOCKS = (
             Function(
                 "scale",
                 "double p",
-                "The scale of standard dropout, as forward uses it: 1 / (1 - q), q = floor(p * 2^64) / "
-                "2^64; 0 for p == 1.",
+                "The scale of standard dropout, as forward uses it: 1 / (1 - q) with q = "
+                "floor(p * 2^64) / 2^64; 0 for p == 1.",
                 result="double",
             ),
             Function(

@@ -138,7 +138,7 @@ typedef struct dropcore_api {
     /* Raw 64-bit words for other noise. */
     void (*words)(const dropcore_draw *draw, uint64_t start, Py_ssize_t n,
         uint64_t *words);
-    /* The scale of standard dropout, as forward uses it: 1 / (1 - q), q = floor(p *
+    /* The scale of standard dropout, as forward uses it: 1 / (1 - q) with q = floor(p *
        2^64) / 2^64; 0 for p == 1. */
     double (*scale)(double p);
 

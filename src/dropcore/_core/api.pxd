@@ -78,7 +78,7 @@ cdef void dropcore_words(
     uint64_t* words,  # OUT
 ) noexcept nogil
 
-# The scale of standard dropout, as forward uses it: 1 / (1 - q), q = floor(p * 2^64) /
+# The scale of standard dropout, as forward uses it: 1 / (1 - q) with q = floor(p * 2^64) /
 # 2^64; 0 for p == 1.
 cdef double dropcore_scale(double p) noexcept nogil
 
