@@ -178,6 +178,7 @@ OPTIONS = [
         r"^options of variant 'standard' must be .*not 'axes'",
     ),
     ("option of a layer", lambda w: Dropout(0.5, axes=1), TypeError, r"not 'axes'"),
+    ("seed", lambda w: Dropout(0.5, seed=1), TypeError, r"not 'seed': pass the seed as rng"),
     (
         "options and a Variant",
         lambda w: w.drop(variant=dropcore.get_variant("standard"), shared_axes=1),

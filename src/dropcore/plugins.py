@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from dropcore.variants.standard import Standard
 
 GROUP = "dropcore.variants"
+HINTS = {"seed": ": pass the seed as rng", "generator": ": pass a Stream as rng"}
 MORE = "More variants are in plugins/ of dropcore's repository: make plugins installs them."
 BUILT_IN = {
     "standard": "dropcore.variants.standard",
@@ -387,7 +388,7 @@ def get_variant(name: str | Variant, /, **options: Any) -> Variant:  # type: ign
         if option not in known:
             raise TypeError(
                 f"options of variant {name!r} must be among {', '.join(known) or 'none'}, "
-                f"not {option!r}"
+                f"not {option!r}{HINTS.get(option, '')}"
             )
     for field in fields(variant):
         if field.name not in options and field.default is field.default_factory is MISSING:

@@ -2,7 +2,8 @@
 
 import dropcore_torch
 import pytest
-from dropcore_torch import paths, situation
+from dropcore_torch import is_installed, paths, situation, uninstall
+from installing import CLEAN, state
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +29,13 @@ def as_before(monkeypatch):
     for module, name in ((situation, "_of_parts"), (paths, "_expects_blocks"), (paths, "dropout")):
         monkeypatch.setattr(module, name, getattr(module, name))
     monkeypatch.setattr(situation, "_numbered", {**situation._numbered})
+
+
+@pytest.fixture
+def clean():
+    """After the test, nothing is installed, and PyTorch's dispatcher is as it was."""
+    yield
+    left = is_installed()
+    uninstall()
+    assert not left
+    assert state() == CLEAN

@@ -196,7 +196,7 @@ def _show_backward(out: Console, step: Step, lr: float) -> None:
         ],
         "Sums over the customers: input * gradient of table 8; unit of table 5 * gradient at the "
         f"sum.\nOutput bias: {g['bias2'][0]:.4f}. The step then subtracts {lr:g} * gradient from "
-        "each weight and bias.",
+        "each weight and bias. A sum of the rounded numbers above may differ in its last digit.",
     )
 
 

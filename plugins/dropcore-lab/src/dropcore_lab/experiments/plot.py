@@ -146,10 +146,14 @@ def points(
 
 
 def beside(x: NDArray[Any], place: int, count: int, *, log: bool = False) -> NDArray[Any]:
-    """Move points of setting number `place` of `count` aside, by a part of the least gap."""
+    """Move points of setting number `place` of `count` aside, by a part of the least gap.
+
+    Neighbours are a tenth of the gap apart, or less if all together would take a third of it.
+    """
     at = np.log(x) if log else np.asarray(x, dtype=np.float64)
     gap = np.diff(at).min() if len(at) > 1 else 0.0
-    moved = at + 0.35 * gap * (place - (count - 1) / 2) / max(count - 1, 1)
+    step = gap * min(0.1, 0.35 / max(count - 1, 1))
+    moved = at + step * (place - (count - 1) / 2)
     return np.exp(moved) if log else moved
 
 
