@@ -1,10 +1,11 @@
 """The single definition of the compiled interface: dtypes, structs, kernels, exported functions.
 
 `python tools/write_interface.py` (`make interface`) generates the declarations from this table, in
-the files that `FILES` there lists, each between two marks. A test fails if a file is stale.
+the files that `FILES` in write_interface.py lists. Generated text stands between two marks. A test
+fails if a file is stale.
 
-A new exported function needs an entry in a new block after the last block (see `BLOCKS`), and a
-kernel. If existing kernels can do its work, it has a body in `_core/api.pyx` instead.
+A new exported function needs an entry in a new block after the last block (see `BLOCKS`). It also
+needs a kernel, or a body in `_core/api.pyx` if existing kernels do its work.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Dtype:
-    """A dtype: its name, the C type of its pointers outside, and its type inside the kernels."""
+    """A dtype: its name, the C type in exported functions, and the type inside the kernels."""
 
     name: str
     passed: str
@@ -32,7 +33,7 @@ DTYPES = (
 
 @dataclass(frozen=True)
 class Struct:
-    """A struct: its name outside, its name in the core, its fields and what it is."""
+    """A struct: the exported name, the name in the core, the fields and the comment."""
 
     name: str
     inside: str
@@ -45,20 +46,20 @@ STRUCTS = (
         "dropcore_draw",
         "DrawAddress",
         ("uint32_t key[8]", "uint64_t index"),
-        "The address of one mask: 40 bytes. Pass it on; do not use its fields.",
+        "The address of the decisions of one call, in 40 bytes. Do not use the fields.",
     ),
     Struct(
         "dropcore_plan",
         "Plan",
         ("double scale", "double shift", "double drop"),
-        "The rule for an element: x * scale + shift where kept, `drop` where dropped. The product "
-        "and the sum are each rounded to the computing dtype.",
+        "The rule for values: a kept element becomes x * scale + shift, a dropped element becomes "
+        "`drop`. The product and the sum are each rounded to the computing dtype.",
     ),
     Struct(
         "dropcore_path",
         "Path",
         ("uint64_t hash[8]", "uint8_t block[128]", "uint64_t length"),
-        "A seed and the parts of a path that were added to it.",
+        "A seed, and the parts of the path that were added to the seed.",
     ),
     Struct(
         "dropcore_layout",
@@ -112,11 +113,10 @@ class Function:
     says : str
         The comment in the declarations; empty if the comment of the function before covers both.
     kernel : str
-        The kernel that does the work, "" if the body is in `_core/api.pyx`. A kernel has the
-        function's arguments, except the plan: a kernel gets it by value, followed by a flag for
-        non-temporal stores.
+        The kernel that does the work; empty if the body is in `_core/api.pyx`. A kernel has the
+        function's arguments. It gets the plan by value, followed by a flag for non-temporal stores.
     elements : str
-        The number of elements that a kernel reads and writes, if that is not `n`.
+        The number of elements that a kernel reads and writes, if the number is not `n`.
     result : str
     where : str
         The module that exports the function.
@@ -173,8 +173,8 @@ BLOCKS = (
             Function(
                 "abi",
                 "",
-                "DROPCORE_ABI of the installed dropcore, for callers whose calls no compiler "
-                "checks.",
+                "Returns DROPCORE_ABI of the installed dropcore. For callers, such as ctypes, "
+                "whose calls no compiler checks.",
                 result="uint32_t",
                 in_c=False,
             ),
@@ -182,7 +182,7 @@ BLOCKS = (
                 "path_of_integer",
                 "uint64_t seed,\ndropcore_path* path,  # OUT",
                 "A path begins with a seed; each added part leads to a child. A path can be "
-                "extended after a draw was taken from it, and can be copied.",
+                "copied, and can be extended after a draw was taken from it.",
             ),
             Function(
                 "path_of_bytes",
@@ -213,13 +213,13 @@ BLOCKS = (
                 "keep_bits",
                 "const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,\n"
                 "uint8_t* bits,  # OUT",
-                "The decisions, without data.",
+                "Writes the decisions of n elements as packed bits.",
                 kernel="keep_bits",
             ),
             Function(
                 "words",
                 "const dropcore_draw* draw, uint64_t start, Py_ssize_t n,\nuint64_t* words,  # OUT",
-                "Raw 64-bit words for other noise.",
+                "Writes n raw random words of 64 bits, for noise other than dropout.",
                 kernel="words",
             ),
             Function(
@@ -249,8 +249,8 @@ BLOCKS = (
                 "layout_of",
                 "int axes, const Py_ssize_t* length, const Py_ssize_t* stride, uint64_t shared,\n"
                 "dropcore_layout* layout,  # OUT",
-                "The layout of an array of at most 64 axes. `stride`: in elements, by axis; NULL "
-                "for C order. Bit a of `shared` says that decisions are shared along axis a. "
+                "The layout of an array of at most 64 axes. `stride`: for each axis, in elements; "
+                "NULL for C order. Bit a of `shared` says that decisions are shared along axis a. "
                 "Returns 1. Returns 0, with all fields of the layout 0, if the array has gaps, "
                 "elements that share memory, a negative length, a negative stride of an axis "
                 "longer than 1, or 2^63 elements or more (an axis of length 0 counts as 1), or if "
@@ -261,13 +261,13 @@ BLOCKS = (
             Function(
                 "layout_decisions",
                 "const dropcore_layout* layout",
-                "The number of decisions that `select_layout` reads; they are in C order.",
+                "The number of decisions that `select_layout` reads. Decisions are in C order.",
                 result="Py_ssize_t",
             ),
             Function(
                 "layout_scratch",
                 "const dropcore_layout* layout",
-                "Bytes of scratch memory, aligned to 4, that `select_layout` needs; 0 if none.",
+                "Bytes of scratch memory, aligned to 4, that `select_layout` needs. May be 0.",
                 result="Py_ssize_t",
             ),
         ),
@@ -279,7 +279,7 @@ BLOCKS = (
                 "forward",
                 "const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,\n"
                 "const element* x, element* y, uint8_t* bits,",
-                "Standard dropout; bits: OUT, or NULL.",
+                "Standard dropout. `bits`: OUT, or NULL to write no bits.",
                 views="draw, p, x, y, bits=None, start=0",
                 may_be_null=("bits",),
             ),
@@ -287,8 +287,8 @@ BLOCKS = (
                 "backward",
                 "const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,\n"
                 "const element* dy, element* dx, const uint8_t* bits,",
-                "The gradient of forward. bits: what forward wrote, or NULL: then they are made "
-                "again from the draw.",
+                "The gradient of forward. `bits`: the bits that forward wrote, or NULL to make "
+                "the decisions again from the draw.",
                 views="draw, p, dy, dx, bits=None, start=0",
                 may_be_null=("bits",),
             ),
@@ -296,7 +296,7 @@ BLOCKS = (
                 "forward_plan",
                 "const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,\n"
                 "const dropcore_plan* plan, const element* x, element* y, uint8_t* bits,",
-                "As forward, with a plan. The gradient is `select` with shift = drop = 0.",
+                "Like forward, with a plan. The gradient: call `select` with shift = drop = 0.",
                 kernel="forward_plan",
                 views="draw, p, x, y, scale, shift=0, drop=0, bits=None, start=0",
                 may_be_null=("bits",),
@@ -313,7 +313,7 @@ BLOCKS = (
                 "repeat",
                 "const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,\n"
                 "const dropcore_plan* plan, const element* x, element* y,",
-                "Inner axes share decisions: each of `decisions` holds for `times` neighbours.",
+                "For shared inner axes: each of `decisions` bits holds for `times` neighbours.",
                 kernel="repeat",
                 elements="decisions * times",
                 views="bits, decisions, times, x, y, scale, shift=0, drop=0, first=0",
@@ -322,8 +322,8 @@ BLOCKS = (
                 "tile",
                 "const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,\n"
                 "const dropcore_plan* plan, const element* x, element* y,",
-                "Outer axes share decisions: the row of `decisions` holds for each of `times` "
-                "rows.",
+                "For shared outer axes: one row of `decisions` bits holds for each of `times` "
+                "rows of elements.",
                 kernel="tile",
                 elements="decisions * times",
                 views="bits, decisions, times, x, y, scale, shift=0, drop=0, first=0",
@@ -343,9 +343,9 @@ BLOCKS = (
             Function(
                 "draw_of",
                 "object rng,\ndropcore_draw* draw,  # OUT",
-                "Needs the GIL. The draw for the `rng=` of dropcore.dropout; a Stream gives its "
-                "next draw. Returns 0, or -1 with a Python exception set, also if `draw` is NULL "
-                "or not aligned.",
+                "Needs the GIL. Writes the draw that dropcore.dropout takes from its argument "
+                "`rng`; a Stream gives its next draw. Returns 0. Returns -1, with a Python "
+                "exception set, if `rng` is not accepted, or if `draw` is NULL or not aligned.",
                 result="int",
                 where="dropcore.rng",
             ),
@@ -359,7 +359,7 @@ BLOCKS = (
                 "int axes, const Py_ssize_t* whole, const Py_ssize_t* offset,\n"
                 "const Py_ssize_t* length, uint64_t shared,\n"
                 "dropcore_shard* shard,  # OUT",
-                "The block of these lengths that begins at `offset` in an array of lengths "
+                "The shard for a block of `length` that begins at `offset` in an array of lengths "
                 "`whole`, of at most 64 axes. Bit a of `shared` says that decisions are shared "
                 "along axis a. Returns 1. Returns 0, with all fields of the shard 0, if the block "
                 "is not within the whole array, if the whole array has 2^63 elements or more (an "
@@ -378,8 +378,8 @@ BLOCKS = (
                 "const dropcore_draw* draw, double p, const dropcore_shard* shard,\n"
                 "Py_ssize_t first, Py_ssize_t n,\n"
                 "uint8_t* bits,  # OUT",
-                "As keep_bits, for a block: n of its decisions from number `first` on, in C order "
-                "of the block.",
+                "Like keep_bits, for a block: writes n decisions from the block's decision `first` "
+                "on, in C order of the block.",
                 kernel="keep_shard",
             ),
         ),
@@ -392,8 +392,8 @@ BLOCKS = (
                 "const dropcore_draw* draw, double p, const dropcore_shard* shard,\n"
                 "Py_ssize_t first, Py_ssize_t n,\n"
                 "const dropcore_plan* plan, const element* x, element* y, uint8_t* bits,",
-                "As forward_plan, for a block without shared decisions. x and y begin with element "
-                "number `first` of the block.",
+                "Like forward_plan, for a block without shared decisions. x and y begin with the "
+                "block's element `first`.",
                 kernel="forward_shard",
                 views="draw, p, shard, x, y, scale, shift=0, drop=0, bits=None",
                 may_be_null=("bits",),

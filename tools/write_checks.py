@@ -37,7 +37,7 @@ def count_of(function: Function) -> str:
 
 
 def tests(function: Function) -> Iterator[str]:
-    """One call for each check, counts before the pointers that depend on them."""
+    """The calls of the checks; counts come before the pointers whose check needs a count."""
     arguments = arguments_of(function)
     names = [name for _, name in arguments]
     count = count_of(function)
@@ -127,7 +127,7 @@ def call_tests() -> str:
 
 
 def dtypes_of(block: Block) -> tuple[Dtype | None, ...]:
-    """The dtypes of a block's functions; (None,) if they have none."""
+    """The dtypes of a block's functions; (None,) for functions without a dtype."""
     return DTYPES if block.of_dtype else (None,)
 
 
@@ -150,7 +150,7 @@ def checked_declarations() -> str:
 
 
 def checked_functions() -> str:
-    """The bodies of all functions: the check, then the call; zeros in a layout or shard refused."""
+    """The bodies of all functions: the check, then the call. A refused struct gets zeros."""
     parts = []
     for block, function in checked():
         for dtype in dtypes_of(block):

@@ -327,8 +327,8 @@ def c_api() -> str:
     lines = ["typedef struct dropcore_api {"]
     lines += [
         "    uint32_t abi;            /* DROPCORE_ABI of the installed dropcore */",
-        "    uint32_t size;           /* bytes of its table */",
-        "    uint32_t stream_version; /* of the promise about masks: 1 */",
+        "    uint32_t size;           /* bytes of this table in the installed dropcore */",
+        "    uint32_t stream_version; /* the version of the mask stream: 1 */",
         "    uint32_t reserved;",
     ]
     for block in interface.BLOCKS:

@@ -69,7 +69,7 @@ def view_imports(shards: bool = False) -> str:
 
 
 def endings() -> tuple[str, ...]:
-    """The suffix of a function's name, for each of its forms over memoryviews."""
+    """The suffixes of a function's name: one for each form over memoryviews."""
     return ("", *(f"_{dtype.name}" for dtype in NAMED))
 
 

@@ -32,21 +32,21 @@ extern "C" {
 #define DROPCORE_ABI 1
 
 /* written by tools/write_interface.py: structs */
-/* The address of one mask: 40 bytes. Pass it on; do not use its fields. */
+/* The address of the decisions of one call, in 40 bytes. Do not use the fields. */
 typedef struct dropcore_draw {
     uint32_t key[8];
     uint64_t index;
 } dropcore_draw;
 
-/* The rule for an element: x * scale + shift where kept, `drop` where dropped. The
-   product and the sum are each rounded to the computing dtype. */
+/* The rule for values: a kept element becomes x * scale + shift, a dropped element
+   becomes `drop`. The product and the sum are each rounded to the computing dtype. */
 typedef struct dropcore_plan {
     double scale;
     double shift;
     double drop;
 } dropcore_plan;
 
-/* A seed and the parts of a path that were added to it. */
+/* A seed, and the parts of the path that were added to the seed. */
 typedef struct dropcore_path {
     uint64_t hash[8];
     uint8_t block[128];
@@ -85,25 +85,25 @@ typedef struct dropcore_shard {
 
 /* written by tools/write_interface.py: table */
 #define DROPCORE_OF_DTYPE(name, element)                                                \
-    /* Standard dropout; bits: OUT, or NULL. */                                         \
+    /* Standard dropout. `bits`: OUT, or NULL to write no bits. */                      \
     void (*forward_##name)(const dropcore_draw *draw, double p, uint64_t start,         \
         Py_ssize_t n, const element *x, element *y, uint8_t *bits);                     \
-    /* The gradient of forward. bits: what forward wrote, or NULL: then they are made   \
-       again from the draw. */                                                          \
+    /* The gradient of forward. `bits`: the bits that forward wrote, or NULL to make the\
+       decisions again from the draw. */                                                \
     void (*backward_##name)(const dropcore_draw *draw, double p, uint64_t start,        \
         Py_ssize_t n, const element *dy, element *dx, const uint8_t *bits);             \
-    /* As forward, with a plan. The gradient is `select` with shift = drop = 0. */      \
+    /* Like forward, with a plan. The gradient: call `select` with shift = drop = 0. */ \
     void (*forward_plan_##name)(const dropcore_draw *draw, double p, uint64_t start,    \
         Py_ssize_t n, const dropcore_plan *plan, const element *x, element *y,          \
         uint8_t *bits);                                                                 \
     /* Selects n elements by n given bits, from bit `first` on. */                      \
     void (*select_##name)(const uint8_t *bits, uint64_t first, Py_ssize_t n,            \
         const dropcore_plan *plan, const element *x, element *y);                       \
-    /* Inner axes share decisions: each of `decisions` holds for `times` neighbours. */ \
+    /* For shared inner axes: each of `decisions` bits holds for `times` neighbours. */ \
     void (*repeat_##name)(const uint8_t *bits, uint64_t first, Py_ssize_t decisions,    \
         Py_ssize_t times, const dropcore_plan *plan, const element *x, element *y);     \
-    /* Outer axes share decisions: the row of `decisions` holds for each of `times`     \
-       rows. */                                                                         \
+    /* For shared outer axes: one row of `decisions` bits holds for each of `times` rows\
+       of elements. */                                                                  \
     void (*tile_##name)(const uint8_t *bits, uint64_t first, Py_ssize_t decisions,      \
         Py_ssize_t times, const dropcore_plan *plan, const element *x, element *y);     \
     /* Selects all elements of an array by given bits, with a layout. */                \
@@ -111,20 +111,20 @@ typedef struct dropcore_shard {
         const dropcore_plan *plan, const element *x, element *y, uint8_t *scratch);
 
 #define DROPCORE_OF_DTYPE_2(name, element)                                              \
-    /* As forward_plan, for a block without shared decisions. x and y begin with element\
-       number `first` of the block. */                                                  \
+    /* Like forward_plan, for a block without shared decisions. x and y begin with the  \
+       block's element `first`. */                                                      \
     void (*forward_shard_##name)(const dropcore_draw *draw, double p,                   \
         const dropcore_shard *shard, Py_ssize_t first, Py_ssize_t n,                    \
         const dropcore_plan *plan, const element *x, element *y, uint8_t *bits);
 
 typedef struct dropcore_api {
     uint32_t abi;            /* DROPCORE_ABI of the installed dropcore */
-    uint32_t size;           /* bytes of its table */
-    uint32_t stream_version; /* of the promise about masks: 1 */
+    uint32_t size;           /* bytes of this table in the installed dropcore */
+    uint32_t stream_version; /* the version of the mask stream: 1 */
     uint32_t reserved;
 
     /* A path begins with a seed; each added part leads to a child. A path can be
-       extended after a draw was taken from it, and can be copied. */
+       copied, and can be extended after a draw was taken from it. */
     void (*path_of_integer)(uint64_t seed, dropcore_path *path);
     void (*path_of_bytes)(const uint8_t *seed, Py_ssize_t n, dropcore_path *path);
     void (*path_add_integer)(dropcore_path *path, uint64_t part);
@@ -132,27 +132,27 @@ typedef struct dropcore_api {
     void (*draw_at)(const dropcore_path *path, uint64_t index, dropcore_draw *draw);
     void (*set_index)(dropcore_draw *draw, uint64_t index);
 
-    /* The decisions, without data. */
+    /* Writes the decisions of n elements as packed bits. */
     void (*keep_bits)(const dropcore_draw *draw, double p, uint64_t start,
         Py_ssize_t n, uint8_t *bits);
-    /* Raw 64-bit words for other noise. */
+    /* Writes n raw random words of 64 bits, for noise other than dropout. */
     void (*words)(const dropcore_draw *draw, uint64_t start, Py_ssize_t n,
         uint64_t *words);
     /* The scale of standard dropout, as forward uses it: 1 / (1 - q) with q = floor(p *
        2^64) / 2^64; 0 for p == 1. */
     double (*scale)(double p);
 
-    /* The layout of an array of at most 64 axes. `stride`: in elements, by axis; NULL
-       for C order. Bit a of `shared` says that decisions are shared along axis a.
+    /* The layout of an array of at most 64 axes. `stride`: for each axis, in elements;
+       NULL for C order. Bit a of `shared` says that decisions are shared along axis a.
        Returns 1. Returns 0, with all fields of the layout 0, if the array has gaps,
        elements that share memory, a negative length, a negative stride of an axis
        longer than 1, or 2^63 elements or more (an axis of length 0 counts as 1), or if
        `shared` names an axis that the array does not have. */
     int32_t (*layout_of)(int axes, const Py_ssize_t *length,
         const Py_ssize_t *stride, uint64_t shared, dropcore_layout *layout);
-    /* The number of decisions that `select_layout` reads; they are in C order. */
+    /* The number of decisions that `select_layout` reads. Decisions are in C order. */
     Py_ssize_t (*layout_decisions)(const dropcore_layout *layout);
-    /* Bytes of scratch memory, aligned to 4, that `select_layout` needs; 0 if none. */
+    /* Bytes of scratch memory, aligned to 4, that `select_layout` needs. May be 0. */
     Py_ssize_t (*layout_scratch)(const dropcore_layout *layout);
 
     DROPCORE_OF_DTYPE(float32, float)
@@ -160,12 +160,12 @@ typedef struct dropcore_api {
     DROPCORE_OF_DTYPE(float16, uint16_t)
     DROPCORE_OF_DTYPE(bfloat16, uint16_t)
 
-    /* Needs the GIL. The draw for the `rng=` of dropcore.dropout; a Stream gives its
-       next draw. Returns 0, or -1 with a Python exception set, also if `draw` is NULL
-       or not aligned. */
+    /* Needs the GIL. Writes the draw that dropcore.dropout takes from its argument
+       `rng`; a Stream gives its next draw. Returns 0. Returns -1, with a Python
+       exception set, if `rng` is not accepted, or if `draw` is NULL or not aligned. */
     int (*draw_of)(PyObject *rng, dropcore_draw *draw);
 
-    /* The block of these lengths that begins at `offset` in an array of lengths
+    /* The shard for a block of `length` that begins at `offset` in an array of lengths
        `whole`, of at most 64 axes. Bit a of `shared` says that decisions are shared
        along axis a. Returns 1. Returns 0, with all fields of the shard 0, if the block
        is not within the whole array, if the whole array has 2^63 elements or more (an
@@ -175,8 +175,8 @@ typedef struct dropcore_api {
         const Py_ssize_t *length, uint64_t shared, dropcore_shard *shard);
     /* The number of decisions of the block. */
     Py_ssize_t (*shard_decisions)(const dropcore_shard *shard);
-    /* As keep_bits, for a block: n of its decisions from number `first` on, in C order
-       of the block. */
+    /* Like keep_bits, for a block: writes n decisions from the block's decision `first`
+       on, in C order of the block. */
     void (*keep_shard)(const dropcore_draw *draw, double p,
         const dropcore_shard *shard, Py_ssize_t first, Py_ssize_t n, uint8_t *bits);
 

@@ -2,16 +2,16 @@
 # functions for C, and docs/engines.md explains both.
 #
 # The functions take pointers and counts. They need no GIL, allocate nothing and report no errors.
-# No function is fused, no class is exported, and no struct is passed by value. Callers use the
-# fields of `dropcore_plan`, which they fill. The inline functions of core/shard_views.pxd, which
-# are compiled into the caller, read `shared` of `dropcore_shard`. No other field is used outside.
-# So the interface can grow without breaking code that was compiled against it.
+# No function is fused, no class is exported, and no struct is passed by value. Callers fill the
+# fields of `dropcore_plan`. The inline functions of core/shard_views.pxd, which are compiled into
+# the caller, read `shared` of `dropcore_shard`. Compiled code of callers uses no other field. So
+# the interface can grow without breaking code that was compiled against it.
 #
 # n counts elements; `start` is the place of the first element in the whole mask, so a mask can be
 # made in pieces. Packed bits are (n+7)//8 bytes; bit i%8 of byte i//8 belongs to element i of the
 # piece. y may be x, dx may be dy. p is in [0, 1]. float16 and bfloat16 are passed as their 16 bits.
-# A pointer may be NULL if nothing is read or written through it. Elements are in C order, or in the
-# order of a layout.
+# A pointer may be NULL if nothing is read or written through the pointer. Elements are in C order,
+# or in the order of a layout.
 
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
@@ -29,11 +29,12 @@ ctypedef Shard dropcore_shard
 # written by tools/write_interface.py: declarations
 # --------------------------------------------------------------- keys and draws
 
-# DROPCORE_ABI of the installed dropcore, for callers whose calls no compiler checks.
+# Returns DROPCORE_ABI of the installed dropcore. For callers, such as ctypes, whose calls
+# no compiler checks.
 cdef uint32_t dropcore_abi() noexcept nogil
 
-# A path begins with a seed; each added part leads to a child. A path can be extended after
-# a draw was taken from it, and can be copied.
+# A path begins with a seed; each added part leads to a child. A path can be copied, and can
+# be extended after a draw was taken from it.
 cdef void dropcore_path_of_integer(
     uint64_t seed,
     dropcore_path* path,  # OUT
@@ -66,13 +67,13 @@ cdef void dropcore_set_index(
 
 # ---------------------------------------------- decisions, raw words, the scale
 
-# The decisions, without data.
+# Writes the decisions of n elements as packed bits.
 cdef void dropcore_keep_bits(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     uint8_t* bits,  # OUT
 ) noexcept nogil
 
-# Raw 64-bit words for other noise.
+# Writes n raw random words of 64 bits, for noise other than dropout.
 cdef void dropcore_words(
     const dropcore_draw* draw, uint64_t start, Py_ssize_t n,
     uint64_t* words,  # OUT
@@ -84,8 +85,8 @@ cdef double dropcore_scale(double p) noexcept nogil
 
 # ---------------------------------------------------------------------- layouts
 
-# The layout of an array of at most 64 axes. `stride`: in elements, by axis; NULL for C
-# order. Bit a of `shared` says that decisions are shared along axis a. Returns 1. Returns
+# The layout of an array of at most 64 axes. `stride`: for each axis, in elements; NULL for
+# C order. Bit a of `shared` says that decisions are shared along axis a. Returns 1. Returns
 # 0, with all fields of the layout 0, if the array has gaps, elements that share memory, a
 # negative length, a negative stride of an axis longer than 1, or 2^63 elements or more (an
 # axis of length 0 counts as 1), or if `shared` names an axis that the array does not have.
@@ -94,15 +95,15 @@ cdef int32_t dropcore_layout_of(
     dropcore_layout* layout,  # OUT
 ) noexcept nogil
 
-# The number of decisions that `select_layout` reads; they are in C order.
+# The number of decisions that `select_layout` reads. Decisions are in C order.
 cdef Py_ssize_t dropcore_layout_decisions(const dropcore_layout* layout) noexcept nogil
 
-# Bytes of scratch memory, aligned to 4, that `select_layout` needs; 0 if none.
+# Bytes of scratch memory, aligned to 4, that `select_layout` needs. May be 0.
 cdef Py_ssize_t dropcore_layout_scratch(const dropcore_layout* layout) noexcept nogil
 
 # --------------------------------------------------------------- for each dtype
 
-# Standard dropout; bits: OUT, or NULL.
+# Standard dropout. `bits`: OUT, or NULL to write no bits.
 cdef void dropcore_forward_float32(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const float* x, float* y, uint8_t* bits,
@@ -123,8 +124,8 @@ cdef void dropcore_forward_bfloat16(
     const uint16_t* x, uint16_t* y, uint8_t* bits,
 ) noexcept nogil
 
-# The gradient of forward. bits: what forward wrote, or NULL: then they are made again from
-# the draw.
+# The gradient of forward. `bits`: the bits that forward wrote, or NULL to make the
+# decisions again from the draw.
 cdef void dropcore_backward_float32(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const float* dy, float* dx, const uint8_t* bits,
@@ -145,7 +146,7 @@ cdef void dropcore_backward_bfloat16(
     const uint16_t* dy, uint16_t* dx, const uint8_t* bits,
 ) noexcept nogil
 
-# As forward, with a plan. The gradient is `select` with shift = drop = 0.
+# Like forward, with a plan. The gradient: call `select` with shift = drop = 0.
 cdef void dropcore_forward_plan_float32(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const dropcore_plan* plan, const float* x, float* y, uint8_t* bits,
@@ -187,7 +188,7 @@ cdef void dropcore_select_bfloat16(
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
 ) noexcept nogil
 
-# Inner axes share decisions: each of `decisions` holds for `times` neighbours.
+# For shared inner axes: each of `decisions` bits holds for `times` neighbours.
 cdef void dropcore_repeat_float32(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
     const dropcore_plan* plan, const float* x, float* y,
@@ -208,7 +209,8 @@ cdef void dropcore_repeat_bfloat16(
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
 ) noexcept nogil
 
-# Outer axes share decisions: the row of `decisions` holds for each of `times` rows.
+# For shared outer axes: one row of `decisions` bits holds for each of `times` rows of
+# elements.
 cdef void dropcore_tile_float32(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
     const dropcore_plan* plan, const float* x, float* y,
@@ -256,10 +258,10 @@ cdef void dropcore_select_layout_bfloat16(
 
 # ----------------------------------------------------------------------- shards
 
-# The block of these lengths that begins at `offset` in an array of lengths `whole`, of at
-# most 64 axes. Bit a of `shared` says that decisions are shared along axis a. Returns 1.
-# Returns 0, with all fields of the shard 0, if the block is not within the whole array, if
-# the whole array has 2^63 elements or more (an axis of length 0 counts as 1), or if
+# The shard for a block of `length` that begins at `offset` in an array of lengths `whole`,
+# of at most 64 axes. Bit a of `shared` says that decisions are shared along axis a. Returns
+# 1. Returns 0, with all fields of the shard 0, if the block is not within the whole array,
+# if the whole array has 2^63 elements or more (an axis of length 0 counts as 1), or if
 # `shared` names an axis that the whole array does not have.
 cdef int32_t dropcore_shard_of(
     int axes, const Py_ssize_t* whole, const Py_ssize_t* offset,
@@ -270,8 +272,8 @@ cdef int32_t dropcore_shard_of(
 # The number of decisions of the block.
 cdef Py_ssize_t dropcore_shard_decisions(const dropcore_shard* shard) noexcept nogil
 
-# As keep_bits, for a block: n of its decisions from number `first` on, in C order of the
-# block.
+# Like keep_bits, for a block: writes n decisions from the block's decision `first` on, in C
+# order of the block.
 cdef void dropcore_keep_shard(
     const dropcore_draw* draw, double p, const dropcore_shard* shard,
     Py_ssize_t first, Py_ssize_t n,
@@ -280,8 +282,8 @@ cdef void dropcore_keep_shard(
 
 # ------------------------------------------------------- shards, for each dtype
 
-# As forward_plan, for a block without shared decisions. x and y begin with element number
-# `first` of the block.
+# Like forward_plan, for a block without shared decisions. x and y begin with the block's
+# element `first`.
 cdef void dropcore_forward_shard_float32(
     const dropcore_draw* draw, double p, const dropcore_shard* shard,
     Py_ssize_t first, Py_ssize_t n,

@@ -1,6 +1,7 @@
 # The exported functions: thin calls through the table of kernels. tools/write_interface.py
 # generates the functions that call one kernel, and the forms for each dtype (api_functions.pxi).
-# The bodies of the other functions are here; those for elements take the dtype as an argument.
+# This file has the bodies of the other functions. Bodies that work on elements take the dtype as an
+# argument.
 
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -107,7 +108,7 @@ cdef extern from "Python.h":
 
 
 cdef bint is_shape(int axes, const Py_ssize_t* length, uint64_t shared) noexcept nogil:
-    # Whether an array can have these lengths, and `shared` names no other axis.
+    # Whether an array can have these lengths, and `shared` names no axis beyond them.
     cdef Py_ssize_t elements = 1
     cdef int axis
     if not 0 <= axes <= MAX_AXES or (axes < 64 and shared >> axes):

@@ -22,6 +22,6 @@ cdef void select_now(
 
 
 cdef inline cnp.ndarray scratch_for(const Layout* layout):
-    # Memory for the bits that `select` writes in another order; None if it does not.
+    # Memory for the bits if `select` must write them in another order; otherwise None.
     cdef cnp.npy_intp size = scratch_bytes(layout)
     return cnp.PyArray_EMPTY(1, &size, cnp.NPY_UINT8, 0) if size else None

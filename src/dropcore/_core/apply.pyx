@@ -1,8 +1,8 @@
 # The kernels over arrays. The caller has checked the arrays: they are accepted (arguments.pyx) and
 # dense (`is_dense`). The caller also keeps them alive during the call.
 #
-# These functions take arrays, not typed memoryviews: making a memoryview of each array would cost
-# as much as all the rest of a small call.
+# These functions take arrays, not typed memoryviews: to make a memoryview of each array would cost
+# as much as the rest of a small call.
 
 cimport numpy as cnp
 from libc.stdint cimport uint8_t

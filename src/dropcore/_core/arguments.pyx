@@ -16,7 +16,7 @@ from dropcore._core.elsewhere import refuse, refuse_objects
 
 cnp.import_array()
 
-cdef int bfloat16_num = -1  # ml_dtypes registers its type at run time, if at all
+cdef int bfloat16_num = -1  # ml_dtypes registers the number at run time; -1 until it is known
 cdef tuple SHARED = ("__array_interface__", "__array_struct__")  # NumPy reads these without a copy
 cdef dict DEVICES = {  # DLPack's devices, with the numbers of dlpack.h; 1 is the CPU
     2: "CUDA", 3: "CUDA host", 4: "OpenCL", 7: "Vulkan", 8: "Metal", 9: "VPI", 10: "ROCm",
@@ -30,7 +30,7 @@ cdef cnp.ndarray as_array(str name, object value):
         return value
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(
-            f"{name} must be a plain array, not a masked one: pass {name}.data, or fill it"
+            f"{name} must be a plain array, not a masked array: pass {name}.data, or fill it"
         )
     if value is None:
         raise TypeError(f"{name} must be an array, not None")
@@ -43,7 +43,7 @@ cdef cnp.ndarray as_array(str name, object value):
 
 
 cdef cnp.ndarray _from_elsewhere(object value):
-    # The buffer protocol and NumPy's own interfaces are tried before DLPack: they need no capsule.
+    # The buffer protocol and NumPy's own interfaces need no capsule, so they come before DLPack.
     # NumPy does not accept bfloat16 through DLPack; JAX, for example, gives bfloat16 by __array__.
     cdef bint has_dlpack = hasattr(value, "__dlpack_device__")
     if has_dlpack:
@@ -91,7 +91,7 @@ cdef Dtype dtype_of(cnp.ndarray array) noexcept:
 
 
 cdef int check_shape(str name, cnp.ndarray array, tuple shape) except -1:
-    # Without a tuple of the array's shape, which costs as much as all other checks of backward.
+    # Makes no tuple of the array's shape: it would cost as much as all other checks of backward.
     cdef int axis, axes = cnp.PyArray_NDIM(array)
     cdef bint fits = axes == len(shape)
     for axis in range(axes if fits else 0):

@@ -1,5 +1,5 @@
 # Checks of the arguments of exported functions. A check that fails prints one line with the
-# function, the argument and what is accepted; for a number, also its value.
+# function, the argument and what is accepted; for a number, also the value.
 
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint64_t
@@ -95,7 +95,7 @@ cdef inline bint reaches(
 # and no valid shard is all zeros.
 
 cdef inline void set_to_zeros(void* made, size_t size) noexcept nogil:
-    # For a refusal by a check, which may have refused this pointer itself.
+    # Called after a check refused an argument. The refused argument may be this pointer.
     if made != NULL and <size_t> made % 8 == 0:
         memset(made, 0, size)
 
@@ -103,14 +103,14 @@ cdef inline void set_to_zeros(void* made, size_t size) noexcept nogil:
 cdef inline bint layout_was_made(const char* f, const dropcore_layout* layout) noexcept nogil:
     if layout.loops or layout.steps:
         return True
-    fprintf(stderr, "dropcore: %s: layout must be one that layout_of did not refuse\n", f)
+    fprintf(stderr, "dropcore: %s: layout must come from a call of layout_of that returned 1\n", f)
     return False
 
 
 cdef inline bint shard_was_made(const char* f, const dropcore_shard* shard) noexcept nogil:
     if shard.loops or shard.rows:
         return True
-    fprintf(stderr, "dropcore: %s: shard must be one that shard_of did not refuse\n", f)
+    fprintf(stderr, "dropcore: %s: shard must come from a call of shard_of that returned 1\n", f)
     return False
 
 
@@ -118,8 +118,8 @@ cdef inline bint unshared(const char* f, const dropcore_shard* shard) noexcept n
     if not shard.shared:
         return True
     fprintf(
-        stderr, "dropcore: %s: shard must have no shared axes; where it has, make its bits by "
-        "keep_shard, and use repeat or tile\n", f,
+        stderr, "dropcore: %s: shard must have no shared axes; for shared axes, make the bits by "
+        "keep_shard, then use repeat or tile\n", f,
     )
     return False
 
@@ -131,7 +131,8 @@ cdef inline bint in_shard(
     if first <= decisions and n <= decisions - first:
         return True
     fprintf(
-        stderr, "dropcore: %s: first + n must be at most the %zd of the shard, not %zd + %zd\n",
+        stderr,
+        "dropcore: %s: first + n must be at most the %zd decisions of the shard, not %zd + %zd\n",
         f, decisions, first, n,
     )
     return False

@@ -26,7 +26,7 @@ def refuse(value: Any) -> None:
 def refuse_objects(array: np.ndarray[Any, Any]) -> None:
     """Raise a TypeError if NumPy found no numbers."""
     if array.dtype == object:
-        raise TypeError("NumPy makes an array of objects of it")
+        raise TypeError("NumPy makes an array of objects from it")
 
 
 def _is_sparse(value: Any) -> bool:

@@ -1,5 +1,5 @@
-# The kernels: one text, compiled once for each instruction set. They allocate nothing, touch no
-# Python object, and read and write only the n elements of the call.
+# The kernels: one text, compiled once for each instruction set. A kernel allocates nothing, touches
+# no Python object, and reads and writes only the n elements of the call.
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.math cimport signbit
@@ -10,8 +10,8 @@ from cpython.pycapsule cimport PyCapsule_New
 from dropcore._core.table cimport MAX_AXES, DrawAddress, Plan, Shard
 
 cdef extern from "machine.h":
-    # Registers of 32-bit words, with the operators of an integer. To Cython they are integers of
-    # different width, so that the fused type can tell the two apart.
+    # Registers of 32-bit words, with the operators of an integer. For Cython they are declared as
+    # integers of different widths, so that the fused type `word` can distinguish them.
     ctypedef unsigned long long lanes "dropcore_lanes"
     ctypedef unsigned int row "dropcore_row"
     row row_at "dropcore_row_at" (const uint32_t*) noexcept nogil
@@ -43,13 +43,13 @@ cdef enum:
     LANES = 16  # blocks in a group
     WORDS = 256  # words in a group; keep words in a group at K = 1
     GROUP_WORDS = 32  # keep words in a group at K = 8
-    DECISIONS = 1024  # the same, in decisions
-    FEW = 2  # at most this number of blocks is cheaper one by one than as a whole group
+    DECISIONS = 1024  # decisions in a group at K = 8
+    FEW = 2  # blocks: up to this number, single blocks are cheaper than a whole group
     LINE = 64  # bytes in a cache line
-    PAGE = 4096  # bytes: addresses that differ by a multiple of it alias (pipeline.pxi, D)
+    PAGE = 4096  # bytes: addresses that differ by a multiple of PAGE alias (pipeline.pxi, D)
     BEHIND = 768  # bytes from y to the pipeline's scratch memory, modulo PAGE
     AHEAD = 1024  # bytes: x is prefetched this far ahead of a non-temporal select
-    SHORT = 16  # at most this number of elements is cheaper one by one than as a word of 32
+    SHORT = 16  # elements: up to this number, single elements are cheaper than a word of 32
     STAGE = 256  # keep words in a stage of repeat, tile, forward and the kernels for shards
 
 include "kernels/element.pxi"

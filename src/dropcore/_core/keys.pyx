@@ -6,8 +6,8 @@
 #
 # A. A Path is the state of the hash after some items. The key is computed from a copy, so the path
 #    can be extended later.
-# B. A full block is hashed only when more bytes come, because the last block has a flag.
-# C. Bytes become words, and words bytes, by shifts, so the machine's byte order does not matter.
+# B. A full block is hashed only when more bytes come, because the last block is hashed with a flag.
+# C. Bytes are converted to words and back by shifts, so the machine's byte order does not matter.
 # D. hashlib has the same function, but it works on Python objects and needs the GIL.
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
@@ -95,7 +95,7 @@ cdef void compress(
 
 
 cdef inline Py_ssize_t waiting(const Path* path) noexcept nogil:
-    # The number of bytes in the block; a full block counts 128 until more bytes come.
+    # The number of bytes in the block: 128 for a full block until more bytes come.
     return <Py_ssize_t> ((path.length - 1) % BLOCK) + 1 if path.length else 0
 
 

@@ -7,14 +7,15 @@ from dropcore._core.table cimport MAX_AXES, Layout, Shard
 #
 #   elements      the number of elements
 #   decisions     the number of decisions
-#   dense         1 if the kernel reads one bit for each element; otherwise see `repeats`. Shared
-#                 decisions of a layout with short steps are first written out, one bit an element
-#   repeats       1: a step is `n` decisions, each for `times` elements (kernel `repeat`)
+#   dense         1 if the kernel reads one bit for each element. If the steps are short, shared
+#                 decisions are first copied, one bit for each element, and the layout is dense
+#   repeats       for a layout that is not dense:
+#                 1: a step is `n` decisions, each for `times` elements (kernel `repeat`)
 #                 0: a step is one row of `times` decisions, for `n` rows (kernel `tile`)
-#   steps         the number of steps, in nested loops over `loops` axes, the innermost first
+#   steps         the number of steps, in nested loops over `loops` axes, the innermost axis first
 #   loop_length   the length of each of these axes
-#   loop_stride   how many decisions a step along the axis advances; 0 if it shares decisions
-#   reordered     the number of bits that are first written in another order; 0 if none are
+#   loop_stride   how many decisions a step along the axis advances; 0 if the axis is shared
+#   reordered     the number of bits that are first written in another order, or 0
 #   axes, length, stride    the arguments of the kernel `reorder`
 
 cdef class Sharing:
@@ -50,7 +51,7 @@ cdef inline bint is_dense(cnp.ndarray array) noexcept:
 
 
 cdef inline bint lie_alike(cnp.ndarray a, cnp.ndarray b) noexcept:
-    # Both have the same shape.
+    # The two arrays have the same shape.
     return (
         cnp.PyArray_IS_C_CONTIGUOUS(a) and cnp.PyArray_IS_C_CONTIGUOUS(b) or has_strides_of(a, b)
     )
@@ -58,7 +59,7 @@ cdef inline bint lie_alike(cnp.ndarray a, cnp.ndarray b) noexcept:
 
 cdef inline const Layout* layout_of(
     Sharing sharing, cnp.ndarray array,
-    Layout* own,  # OUT: filled if the array, which is dense, is not in C order
+    Layout* own,  # OUT: filled if the array is not in C order. The array is dense
 ) noexcept:
     if cnp.PyArray_IS_C_CONTIGUOUS(array):
         return &sharing.layout
@@ -66,11 +67,11 @@ cdef inline const Layout* layout_of(
 
 
 cdef inline Py_ssize_t scratch_bytes(const Layout* layout) noexcept nogil:
-    # The size of the bits that are written in another order, in whole words; 0 if there are none.
+    # The size in bytes of the bits that are written in another order, in whole words; or 0.
     return (layout.reordered + 31) // 32 * 4
 
 
 cdef inline bint is_fused(const Layout* layout) noexcept:
-    # Whether one kernel can make and use the decisions: each element has one, in the order of
-    # memory.
+    # Whether one kernel can make the decisions and use them: each element has a decision of its
+    # own, in the order of memory.
     return layout.dense and not layout.reordered

@@ -4,8 +4,8 @@
 # A. The kernels take elements in the order of memory. So an array without gaps is one run of
 #    elements, whatever the order of its axes.
 # B. Neighbouring axes are merged if decisions are shared along all of them, or along none. The last
-#    two merged axes are a call of `repeat` (the last is shared) or `tile` (the last is not). The
-#    other merged axes are a loop of such calls.
+#    two merged axes are a call of `repeat` (if the last axis is shared) or `tile` (if it is not
+#    shared). The other merged axes are a loop of such calls.
 # C. Decisions are numbered in C order. If the axes lie in another order in memory, the bits are
 #    written in that order first. This moves one bit for each decision; copying the elements into C
 #    order and back would move sixteen bytes for each float32 element (read and write, twice). The
@@ -19,8 +19,8 @@ from dropcore._core.shard cimport find_shard, set_neighbours
 cnp.import_array()
 
 cdef enum:
-    FEW = 64  # elements of one call in the loop: with fewer, the bits are first written out, one
-    # for each element, in the order of memory
+    FEW = 64  # elements: if each call in the loop has fewer, the bits are first copied, one bit for
+    # each element, in the order of memory
 
 
 cdef int in_memory(
@@ -178,7 +178,7 @@ cdef class Sharing:
     shared_axes : tuple of int
         Normalised: each in [0, len(shape)), none twice.
     shard : (global_shape, offsets), optional
-        The result of `checked_shard`, if the array is the block of a larger one.
+        The result of `checked_shard`, if the array is a block of a larger array.
     """
 
     def __cinit__(self, tuple shape, tuple shared_axes=(), tuple shard=None):

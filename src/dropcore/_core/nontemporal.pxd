@@ -1,9 +1,10 @@
 # Non-temporal stores bypass the caches. A call on one thread may use them if x and y together have
 # at least `nontemporal_from` bytes. A call on several threads needs `for_several` times as many
-# bytes, and a call for a half type `for_halves` times as many; a call for both needs the larger of
-# the two. A call in place never uses non-temporal stores. Nor does a kernel if y is not aligned to
-# its elements (`can_go_nontemporal` in kernels/select.pxi), or if the plan has a shift, a dropped
-# element that is not +0.0, or a scale of nan (`is_linear`, the same file).
+# bytes. A call for a half type needs `for_halves` times as many bytes. A call for a half type on
+# several threads needs the larger of the two numbers. A call in place never uses non-temporal
+# stores. In kernels/select.pxi, two functions exclude further cases. `can_go_nontemporal`: y is not
+# aligned to its elements. `is_linear`: the plan has a shift, a constant for dropped elements that is
+# not +0.0, or a scale of nan.
 cdef Py_ssize_t nontemporal_from
 cdef Py_ssize_t for_several
 cdef Py_ssize_t for_halves
@@ -12,7 +13,7 @@ cdef Py_ssize_t for_halves
 cdef inline bint is_nontemporal(
     Py_ssize_t n, Py_ssize_t itemsize, Py_ssize_t threads, const void* x, const void* y,
 ) noexcept nogil:
-    # n: the number of elements of x, which is also that of y.
+    # n: the number of elements of x, and of y.
     cdef Py_ssize_t times = for_halves if itemsize == 2 else 1
     if threads > 1:
         times = max(times, for_several)

@@ -1,19 +1,20 @@
 # The threshold: the size of x and y together from which a kernel uses non-temporal stores.
 #
 # A. If x and y fit the cache, ordinary stores are faster, because the next reader of y finds y in
-#    the cache. If they do not fit, non-temporal stores are faster, because no line of y is read
+#    the cache. If x and y do not fit, non-temporal stores are faster, because no line of y is read
 #    before it is written. The threshold is chosen for dropout followed by a sum or a maximum of y.
 #    For dropout alone, a smaller threshold would be faster.
-# B. On AMD the cores of a complex share one cache, and one core can use all of it. The threshold is
-#    three quarters of this cache. There one thread with non-temporal stores already saturates the
-#    memory, so more threads gain nothing from them. For several threads the threshold is therefore
-#    twice as high (`for_several`).
-# C. Elsewhere the last-level cache is spread over a mesh. The system states its size for the whole
-#    socket, up to 300 MiB, so the threshold is limited to 32 MiB. The same limit holds if an AMD
-#    system states more than any complex has: it is a virtual machine that adds up several caches.
+# B. On AMD the cores of a complex share one cache, and one core can use all of this cache. The
+#    threshold is three quarters of the cache. One thread with non-temporal stores already saturates
+#    the memory, so several threads gain nothing from non-temporal stores. For several threads the
+#    threshold is therefore twice as high (`for_several`).
+# C. On other processors the last-level cache is spread over a mesh. The system states the size for
+#    the whole socket, up to 300 MiB, so the threshold is limited to 32 MiB. The limit also holds if
+#    an AMD system states a larger cache than any complex has: a virtual machine that adds up
+#    several caches.
 # D. For float16 and bfloat16 the threshold is twice as high (`for_halves`). Arithmetic limits the
-#    speed of these dtypes, and overlaps with the reads of the lines of y. So without non-temporal
-#    stores a call is as fast, and a part of y stays in the cache for the next reader.
+#    speed of these dtypes, and overlaps with the reads of the lines of y. So a call with ordinary
+#    stores is as fast, and a part of y stays in the cache for the next reader.
 # E. A threshold that the user sets holds for any number of threads and for every dtype.
 #
 # bench/nontemporal.py measures where the threshold lies.
@@ -70,7 +71,7 @@ if not dispatch.has_nontemporal:
 
 
 def get_nontemporal_from():
-    """Return the threshold, in bytes of x and y together; None if such stores are never used."""
+    """Return the threshold, in bytes of x and y together; None if no size uses such stores."""
     return None if nontemporal_from == NEVER else nontemporal_from
 
 

@@ -22,13 +22,13 @@ cdef ShapedPlan shaped_plan(object plan, tuple shape, tuple shard):
 
 
 cdef ShapedPlan plan_of_decisions(object plan, str name, tuple mask_shape, tuple shape):
-    # For decisions that exist already, in an array of shape `mask_shape`. They are shared along
-    # axes whose length is 1 there and not 1 in x.
+    # For decisions that exist already, in an array of shape `mask_shape`. Decisions are shared
+    # along the axes that have length 1 in `mask_shape` and another length in `shape`.
     if len(mask_shape) != len(shape) or any(
         [length not in (1, whole) for length, whole in zip(mask_shape, shape)]
     ):
         raise ValueError(
-            f"{name} must have an axis for each of shape {shape}, of its length or 1, "
+            f"{name} must have one axis for each axis of shape {shape}, with the same length or 1, "
             f"not shape {mask_shape}"
         )
     shared = tuple([axis for axis, length in enumerate(mask_shape) if length != shape[axis]])

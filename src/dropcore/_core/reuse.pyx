@@ -1,8 +1,8 @@
 # Output arrays for reuse. The first write to each page of a new array causes a page fault. For a
 # large array these page faults take several times as long as the kernel. glibc returns the pages of
 # a freed array to the system, so the next array has the same cost. Therefore a layer keeps the
-# arrays that it returned, and returns one of them again when the reference count shows that nobody
-# else holds it. An array is freed when a third one is needed, or with the layer.
+# arrays that it returned, and returns an array again when the reference count shows that nobody
+# else holds the array. An array is freed when a third array is needed, or with the layer.
 #
 # In free-threaded Python a reference count of one does not prove that nobody else holds the array,
 # so nothing is kept.

@@ -1,5 +1,5 @@
-# Shards: the block of a larger array that one machine holds, and where its decisions lie in the
-# mask of the whole.
+# Shards: the block of a larger array that one machine holds, and where the block's decisions lie in
+# the mask of the whole array.
 #
 # A. Decisions are numbered in the whole mask, and stored in the block's own C order. So the code
 #    that reads bits (layouts, select, backward) does not depend on shards.

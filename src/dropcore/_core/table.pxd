@@ -1,4 +1,4 @@
-# The declarations that the whole compiled core shares: the structs that are passed, and the table
+# The declarations that the whole compiled core shares: the structs of arguments, and the table
 # of kernels that each instruction set fills. Change them in tools/interface.py.
 
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
@@ -6,21 +6,21 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 # In C the structs have the names of dropcore.h.
 
 # written by tools/write_interface.py: structs
-# The address of one mask: 40 bytes. Pass it on; do not use its fields.
+# The address of the decisions of one call, in 40 bytes. Do not use the fields.
 cdef struct DrawAddress "dropcore_draw":
     uint32_t key[8]
     uint64_t index
 
 
-# The rule for an element: x * scale + shift where kept, `drop` where dropped. The product
-# and the sum are each rounded to the computing dtype.
+# The rule for values: a kept element becomes x * scale + shift, a dropped element becomes
+# `drop`. The product and the sum are each rounded to the computing dtype.
 cdef struct Plan "dropcore_plan":
     double scale
     double shift
     double drop
 
 
-# A seed and the parts of a path that were added to it.
+# A seed, and the parts of the path that were added to the seed.
 cdef struct Path "dropcore_path":
     uint64_t hash[8]
     uint8_t block[128]

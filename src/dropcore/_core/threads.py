@@ -1,8 +1,9 @@
 """How many threads the kernels use, and the workers that run them.
 
 The default is one thread, as in NumPy. Workers are started when they are first needed, and shut
-down before a fork: a child would inherit their locks but not the threads, and hang. Workers take
-pieces of work from a `SimpleQueue`, which a signal handler cannot leave in an inconsistent state.
+down before a fork: a child would inherit the locks of the workers but not the threads, and hang.
+Workers take pieces of work from a `SimpleQueue`, which a signal handler cannot leave in an
+inconsistent state.
 Compiled code claims, runs and ends a piece; no signal handler runs in between. A handler can
 interrupt the wait for the pieces: its exception is raised after all pieces have ended.
 
@@ -28,7 +29,7 @@ MAX_THREADS = 1024
 PIECE = 1 << 20
 
 _lock = threading.RLock()
-_workers: list[_thread.LockType] = []  # a lock for each worker, which holds it as long as it runs
+_workers: list[_thread.LockType] = []  # one lock for each worker, which the worker holds
 _queue: SimpleQueue[Piece | None] = SimpleQueue()
 _here = threading.local()
 
@@ -102,7 +103,7 @@ def set_num_threads(n: int) -> None:
 
 @contextmanager
 def num_threads(n: int) -> Iterator[None]:
-    """`set_num_threads` for the length of a ``with`` block.
+    """Call `set_num_threads` for the length of a ``with`` block.
 
     The number holds for the whole process, not only for the calling thread.
 

@@ -4,8 +4,8 @@
 #    element has a decision of its own, a cut is at a multiple of 8192 elements, counted from the
 #    first element of the Work. If `start` is a multiple of the group (1024 to 8192 decisions), a
 #    group ends at each cut, so no block of the cipher is computed twice. With another `start`, or
-#    with rows of a shard, the group at a cut is computed twice. Where elements share decisions, a
-#    cut is between two steps of the layout. If there is one step, it is between two decisions
+#    with rows of a shard, the group at a cut is computed twice. If elements share decisions, a cut
+#    is between two steps of the layout; in a layout with one step, a cut is between two decisions
 #    (repeat) or two rows (tile).
 # B. A call for a small array keeps the GIL: releasing it, and looking up the number of threads,
 #    would make a call for 4096 elements up to a seventh slower.
@@ -69,8 +69,8 @@ cdef void run_here(const Work* w) noexcept nogil:
 
 
 cdef Work cut(const Work* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
-    # If there are several steps: the steps `begin` ... `end`-1. If there is one: of its n
-    # decisions, rows or elements, those from `begin` to `end`-1.
+    # The piece from `begin` to `end`-1. If the Work has several steps, these numbers count steps;
+    # otherwise they count decisions, rows or elements, as `n` does.
     cdef Work piece = w[0]
     cdef Py_ssize_t skipped = begin * w.times * w.itemsize
     if w.steps > 1:
@@ -93,8 +93,8 @@ cdef Work cut(const Work* w, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
 
 @cython.final
 cdef class Piece:
-    # One share of a Work. The first thread that calls it runs it; later calls do nothing. It keeps
-    # the arrays alive.
+    # One share of a Work. The first call of a piece runs the piece; later calls do nothing. A piece
+    # keeps the arrays alive.
     cdef Work work
     cdef tuple kept_alive
     cdef object claim
@@ -102,8 +102,8 @@ cdef class Piece:
     cdef bint done
 
     def __cinit__(self):
-        # Plain locks, not Event or Condition: an exception in a signal handler can leave those in
-        # an inconsistent state.
+        # Plain locks: an exception in a signal handler can leave an Event or a Condition in an
+        # inconsistent state.
         self.claim = threading.Lock()
         self.ended = threading.Lock()
         self.ended.acquire()
@@ -121,8 +121,8 @@ cdef class Piece:
         return 0
 
     cdef bint is_claimed(self) except -1:
-        # Whether this call claimed the piece. If the lock's method gets no memory for its
-        # arguments, it is called again: the draw is already taken, so the call must not fail.
+        # Whether this call claimed the piece. If there is no memory for the arguments of `acquire`,
+        # `acquire` is called again: the draw is already taken, so the user's call must not fail.
         while True:
             try:
                 return self.claim.acquire(False)
@@ -145,7 +145,7 @@ cdef class Piece:
 
 cdef int wait_for(list pieces) except -1:
     # If a signal handler raises during the wait, its exception is raised after all pieces have
-    # ended. Memory for the arguments of `acquire` is treated as in `is_claimed`.
+    # ended. A lack of memory for the arguments of `acquire` is treated as in `is_claimed`.
     cdef Piece piece
     raised = None
     for piece in pieces:
@@ -189,8 +189,8 @@ cdef int execute(Work* w, object x, object y, object bits) except -1:
             piece.work = cut(w, begin, min(begin + share, units))
             pieces.append(piece)
     except (MemoryError, RuntimeError):
-        # RuntimeError: no lock could be made. Run on this thread: the draw is already taken, so the
-        # call must not fail.
+        # RuntimeError: no lock could be made. The Work runs on this thread: the draw is already
+        # taken, so the user's call must not fail.
         with nogil:
             run_here(w)
         return 0

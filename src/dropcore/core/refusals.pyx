@@ -62,6 +62,6 @@ cdef int refuse_bits(const char* x_name, const char* y_name) except -1 nogil:
 cdef int refuse_shared_shard() except -1 nogil:
     with gil:
         raise ValueError(
-            "shard must have no shared axes in forward_shard; where it has, make its bits by "
-            "keep_shard, and use repeat or tile"
+            "shard must have no shared axes in forward_shard; for shared axes, make the bits by "
+            "keep_shard, then use repeat or tile"
         )

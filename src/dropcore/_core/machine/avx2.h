@@ -10,7 +10,7 @@
 #include "machine/choose.h"
 #include "machine/f16c.h"
 
-/* Bit l set where lane l is not zero. */
+/* Bit l of the result is 1 if lane l is not zero. */
 static inline uint32_t dropcore_nonzero(dropcore_lanes words)
 {
     return 0xFF & ~(uint32_t)_mm256_movemask_ps((__m256)(words == 0));

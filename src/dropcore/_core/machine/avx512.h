@@ -5,9 +5,10 @@
 #define DROPCORE_IN_REGISTER(words) __asm__("" : "+v"(words))
 #include "machine/vectors.h"
 
-/* The upper halves of the words of two registers, rounded to nearest even by their lower halves. The
-   halves are gathered first, so that one instruction works on 32 of them. An upper half is rounded
-   up if its lower half is above 0x8000, or is 0x8000 and the upper half is odd. */
+/* The upper halves of the words of two registers, rounded to nearest even by the lower halves of
+   the words. The halves are gathered first, so that one instruction works on 32 halves. An upper
+   half is rounded up if the lower half is above 0x8000, or if the lower half is 0x8000 and the
+   upper half is odd. */
 static inline dropcore_lanes dropcore_round_bfloats(dropcore_lanes low, dropcore_lanes high)
 {
     static const uint16_t uppers[32] = {
@@ -25,7 +26,8 @@ static inline dropcore_lanes dropcore_round_bfloats(dropcore_lanes low, dropcore
 #define DROPCORE_ROUND_BFLOATS dropcore_round_bfloats
 #include "machine/bfloat.h"
 
-/* 16 float16, widened, times scale, plus shift, rounded to nearest even: as in f16c.h. */
+/* Computes 16 float16, as f16c.h computes 8: widened, times scale, plus shift, rounded to nearest
+   even. */
 static inline __m256i dropcore_affine_16_halves(
     const dropcore_float16 *x, float scale, float shift, int linear)
 {
@@ -36,7 +38,7 @@ static inline __m256i dropcore_affine_16_halves(
     return _mm512_cvtps_ph(value, _MM_FROUND_TO_NEAREST_INT);
 }
 
-/* The same for 32 float16. One store, as wide as the later load in dropcore_choose: store-to-load
+/* Computes 32 float16. The one store is as wide as the later load in dropcore_choose: store-to-load
    forwarding needs this. */
 static inline void dropcore_affine_halves(
     const dropcore_float16 *x, float scale, float shift, int linear, dropcore_float16 *y)
@@ -46,14 +48,14 @@ static inline void dropcore_affine_halves(
         dropcore_affine_16_halves(x + 16, scale, shift, linear), 1));
 }
 
-/* Bit l set where lane l is not zero. */
+/* Bit l of the result is 1 if lane l is not zero. */
 static inline uint32_t dropcore_nonzero(dropcore_lanes words)
 {
     return _mm512_test_epi32_mask((__m512i)words, (__m512i)words);
 }
 
-/* 32 elements of `size` bytes: x where the bit is set, else *drop. After non-temporal stores a fence
-   must follow before another thread reads y. */
+/* Stores 32 elements of `size` bytes to y: the element of x if its bit of `keep` is 1, else *drop.
+   After non-temporal stores a fence must follow before another thread reads y. */
 #define DROPCORE_HAS_NONTEMPORAL 1
 #define dropcore_fence() _mm_sfence()
 

@@ -1,6 +1,7 @@
-/* 32 bfloat16, widened, times scale, plus shift, rounded to nearest even. A word of a register is
-   two of them: each half is computed as a float in the upper half of a word of its own, so nothing
-   is shuffled. A family may define DROPCORE_ROUND_BFLOATS(low, high) before it includes this file. */
+/* Computes 32 bfloat16: widened, times scale, plus shift, rounded to nearest even. A word of a
+   register holds two bfloat16. Each of the two becomes the upper half of a word of its own, which
+   is then a float, so nothing is shuffled. A family may define DROPCORE_ROUND_BFLOATS(low, high)
+   before it includes this file. */
 #ifndef DROPCORE_ROUND_BFLOATS
 #define DROPCORE_ROUND_BFLOATS dropcore_round_bfloats
 static inline dropcore_lanes dropcore_round_bfloats(dropcore_lanes low, dropcore_lanes high)
@@ -11,10 +12,10 @@ static inline dropcore_lanes dropcore_round_bfloats(dropcore_lanes low, dropcore
 }
 #endif
 
-/* If `linear` is set, the scale is not nan (is_linear in select.pxi). So if a product is nan, it is
-   the nan of x, or the nan that the processor makes of 0 times inf. The lower half of both is 0, so
-   rounding does not change them. If `linear` is not set, the lower half of a nan is cleared, so
-   that rounding does not change the nan. */
+/* If `linear` is set, the scale is not nan (is_linear in select.pxi). So a product that is nan is
+   the nan of x, or the nan that the processor makes from 0 times inf. The lower half of each of
+   these nans is 0, so rounding does not change the nan. If `linear` is not set, the lower half of a
+   nan is cleared for the same reason. */
 static inline dropcore_lanes dropcore_affine_words(
     dropcore_lanes bits, float scale, float shift, int linear)
 {

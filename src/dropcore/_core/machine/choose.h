@@ -1,10 +1,10 @@
-/* 32 elements of `size` bytes: x where the bit is set, else *drop. This is the form for instruction
-   sets without mask registers, one vector register at a time. `whole` is an integer as large as an
-   element. `word` is the integer that is compared; an element has one or two. Loads and stores use
-   the element's own type: with another type GCC assumes that they may alias the cipher's memory, and
-   does not reorder them.
+/* Stores 32 elements of `size` bytes to y: the element of x if its bit of `keep` is 1, else *drop.
+   This form is for instruction sets without mask registers, and works on one vector register at a
+   time. `whole` is an integer as large as an element. `word` is the integer that is compared; an
+   element consists of one or two words. Loads and stores use the element's own type: with another
+   type GCC assumes that they may alias the cipher's memory, and does not reorder them.
    A family defines DROPCORE_WORD_OF_DOUBLE before it includes this file, and
-   DROPCORE_PUT_NONTEMPORAL(to, register) if it has such a store. */
+   DROPCORE_PUT_NONTEMPORAL(to, register) if it has non-temporal stores. */
 #ifdef DROPCORE_PUT_NONTEMPORAL
 #define DROPCORE_HAS_NONTEMPORAL 1
 #define dropcore_fence() _mm_sfence()

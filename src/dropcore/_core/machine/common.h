@@ -5,12 +5,12 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The half types as types of their own, so that neither is taken for an integer
-   or for the other. */
+/* The half types are structs, so that the compiler distinguishes them from integers and from each
+   other. */
 typedef struct { uint16_t bits; } dropcore_float16;
 typedef struct { uint16_t bits; } dropcore_bfloat16;
 
-/* Packed masks are bytes; a word of 32 decisions is read little end first. */
+/* Packed masks are bytes; a word of 32 decisions is in little-endian order. */
 static inline uint32_t dropcore_load_word(const unsigned char *from)
 {
     uint32_t word;

@@ -1,6 +1,6 @@
-/* 8 float16, widened, times scale, plus shift, rounded to nearest even. The bits are those of the
-   integer form also where a thread flushes subnormals: the widening conversion ignores
-   denormals-are-zero, the narrowing one ignores flush-to-zero. */
+/* Computes 8 float16: widened, times scale, plus shift, rounded to nearest even. The result has the
+   same bits as the result of half.h, even if the thread flushes subnormal numbers: the widening
+   conversion ignores denormals-are-zero, and the narrowing conversion ignores flush-to-zero. */
 static inline __m128i dropcore_affine_8_halves(
     const dropcore_float16 *x, float scale, float shift, int linear)
 {

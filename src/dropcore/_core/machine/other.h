@@ -8,7 +8,7 @@
 #include "machine/half.h"
 #include "machine/choose.h"
 
-/* Bit l set where lane l is not zero. */
+/* Bit l of the result is 1 if lane l is not zero. */
 static inline uint32_t dropcore_nonzero(dropcore_lanes words)
 {
     uint32_t found = 0;

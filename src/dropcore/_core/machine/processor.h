@@ -1,6 +1,6 @@
 /* The instruction sets that kernels are built for, and whether the processor has them. v3 and v4
-   are levels of the x86-64 psABI. Level v3 also includes LZCNT and MOVBE, which are not tested here.
-   The functions are called before a kernel module is imported. */
+   are levels of the x86-64 psABI. Level v3 also includes LZCNT and MOVBE, which these functions do
+   not test. The functions are called before a kernel module is imported. */
 #ifndef DROPCORE_PROCESSOR_H
 #define DROPCORE_PROCESSOR_H
 
@@ -43,7 +43,7 @@ static inline int dropcore_is_amd(void) { return 0; }
 
 static inline int dropcore_has_baseline(void) { return 1; }
 
-/* Lowest first. */
+/* From the lowest instruction set to the highest. */
 typedef struct {
     const char *name;
     int (*is_present)(void);

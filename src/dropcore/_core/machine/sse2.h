@@ -10,7 +10,7 @@
 #include "machine/half.h"
 #include "machine/choose.h"
 
-/* Bit l set where lane l is not zero. */
+/* Bit l of the result is 1 if lane l is not zero. */
 static inline uint32_t dropcore_nonzero(dropcore_lanes words)
 {
     return 0xF & ~(uint32_t)_mm_movemask_ps((__m128)(words == 0));

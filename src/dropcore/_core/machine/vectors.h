@@ -1,7 +1,7 @@
 /* Code with GCC and Clang vector types, valid on any instruction set. Before it includes this file,
    a family defines DROPCORE_WIDTH, the number of words in a register, and
-   DROPCORE_IN_REGISTER(words), which forces the words into a register: otherwise GCC computes with
-   the scalar, and broadcasts the result late. */
+   DROPCORE_IN_REGISTER(words), which forces the words into a register. Without it, GCC computes
+   with the scalar, and broadcasts the result late. */
 typedef uint32_t dropcore_lanes __attribute__((vector_size(4 * DROPCORE_WIDTH)));
 typedef float dropcore_floats __attribute__((vector_size(4 * DROPCORE_WIDTH)));
 
@@ -20,8 +20,8 @@ static inline dropcore_lanes dropcore_numbered(uint32_t first)
     return numbers + first;
 }
 
-/* Functions for 32 half elements at once exist. bfloat.h has the one for bfloat16; half.h, f16c.h or
-   avx512.h has the one for float16. */
+/* Functions that compute 32 half elements at once exist: for bfloat16 in bfloat.h, for float16 in
+   half.h, f16c.h or avx512.h. */
 #define DROPCORE_HAS_HALVES 1
 
 /* A row of a block's state. */
