@@ -6,7 +6,7 @@
 #   make test      lint, and run the tests of the core and of the variants: ten minutes
 #   make docs      the documentation as a site, in out/docs
 #   make coverage  list the lines that no test runs
-#   make wheel     the core's wheel, in dist: all packages here install from it
+#   make wheel     build the core's wheel in dist; all packages of this repository install this wheel
 #   make plugins   build the plugins of this repository and install them
 #   make bench     measure: about ten minutes, or two with QUICK=1
 #   make bench-results   measure, and write bench/RESULTS.md with its plots
@@ -15,22 +15,23 @@
 #   make check     test, and count instructions under valgrind
 #   make check-large   arrays of more than 2^31 elements
 #   make check-random   test batteries read the mask stream: five minutes, or an hour with HOUR=1
-#   make check-soak   threads, forks and signals for five minutes, or SOAK=3600 seconds
-#   make check-mutants   plant faults, to see whether the tests find them; FAULTS='decide.*' for some
+#   make check-soak   threads, forks and signals for five minutes; SOAK=3600 for an hour
+#   make check-mutants   plant faults and see whether the tests find each; FAULTS='decide.*' selects faults
 #   make test-peers    the autograd engine against PyTorch
 #   make test-frameworks   the packages for PyTorch, JAX, Keras and HIPS autograd
 #   make test-reach   one mask on many machines: Dask workers, and ranks of PyTorch
 #   make test-lab   the Lab's server and page, also in a browser: needs chromium, node and npm
-#   make bench-lab check-lab-soak   how fast the Lab trains; half an hour of it, or LAB_SOAK seconds
+#   make bench-lab   measure how fast the Lab trains
+#   make check-lab-soak   run the Lab for half an hour; LAB_SOAK=600 for 600 seconds
 #   make audit     known vulnerabilities of the pinned packages, from the index of Python packages
 #   make release-wheel   a wheel like that of a release: pinned tools, with a bill of materials
-#   make check-fuzz   a million runs of each fuzz target under the address sanitizer, or RUNS: needs clang
+#   make check-fuzz   fuzz targets under the address sanitizer: a million runs each, or RUNS=...; needs clang
 #   make check-sanitize check-threads check-debug   sanitizers, and Cython's checks
-#   make check-engines   the examples for C, Cython, Rust, cffi and numba, where their compilers are
+#   make check-engines   the examples for C, Cython, Rust, cffi and numba whose compilers are installed
 #   make check-plain   the kernels without vector types, for compilers other than GCC and Clang
 #   make check-pythons check-free-threading check-clang check-foreign   other platforms
 #
-# docs/platforms.md has details of the last three lines.
+# docs/platforms.md has details of the sanitizers and of other platforms.
 #
 # Installs are not editable, so the tests run against the package as users get it.
 
@@ -54,13 +55,13 @@ LAB := ./plugins/dropcore-lab
 LAB_SOURCE := $(shell find $(LAB) -type f -not -path '*/__pycache__/*' -not -path '*/node_modules/*')
 PLUGIN_SOURCE := $(shell find $(PLUGINS) -type f -name '*.py' -o -name '*.pyx' -o -name '*.toml')
 
-# pip builds a package in its own folder, where setuptools would keep modules that were deleted since.
+# pip builds a package in the package's folder. setuptools would keep deleted modules there.
 FORGET_BUILDS = rm -rf $(addsuffix /build,$(PLUGINS)) $(addsuffix /src/*.egg-info,$(PLUGINS))
 
 comma := ,
 space := $(subst ,, )
 
-# Prefer an older release with a wheel to a newer one without.
+# Prefer an older release with a wheel to a newer release without a wheel.
 export PIP_PREFER_BINARY = 1
 
 # With several processes, more than one BLAS thread in each makes all of them slower.
@@ -81,8 +82,8 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, PYTHON=... chooses one" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 
-# The core is built once, as a wheel. Every environment here installs this wheel, and the packages under
-# plugins/ are built against it, like packages of other authors.
+# The core is built once, as a wheel. Every environment of this Makefile installs this wheel, and the
+# packages under plugins/ are built against the wheel, like packages of other authors.
 $(DIST)/wheel.stamp: $(SOURCE) constraints.txt | $(BIN)/python
 	$(SAY) 'Building the wheel of the core, in $(DIST): about two minutes. An interrupted build begins again'
 	rm -f $(DIST)/dropcore-*.whl
@@ -93,7 +94,7 @@ $(DIST)/wheel.stamp: $(SOURCE) constraints.txt | $(BIN)/python
 wheel: $(DIST)/wheel.stamp
 	@ls $(DIST)/dropcore-*.whl
 	@echo 'In any environment of this Python: pip install $(DIST)/dropcore-*.whl'
-	@echo 'If dropcore is there already: pip install --no-deps --force-reinstall $(DIST)/dropcore-*.whl'
+	@echo 'If the environment already has dropcore: pip install --no-deps --force-reinstall $(DIST)/dropcore-*.whl'
 	@echo 'Packages of plugins/: pip install --find-links $(DIST) ./plugins/variants/dropcore-zoneout'
 
 # Without --force-reinstall, pip does not install a wheel of the installed version.
@@ -138,7 +139,7 @@ test-quick: $(VENV)/test.stamp
 
 lint: lint-text lint-types
 
-# Style, and the syntax of files that only run elsewhere, such as workflows. Nothing is built.
+# Checks the style, and the syntax of files that do not run here, such as workflows. Builds nothing.
 lint-text: $(VENV)/lint.stamp
 	$(SAY) 'Checking the style, and the syntax of workflows and forms'
 	$(BIN)/ruff check .
@@ -156,8 +157,8 @@ $(VENV)/lint.stamp: constraints.txt | $(BIN)/python
 	$(PIP) install --constraint constraints.txt check-jsonschema cython-lint pycodestyle ruff
 	@touch $@
 
-# Types, and the stubs of the compiled modules, against the installed package. Among the packages for
-# frameworks, only the one that needs no installed framework.
+# Checks types, and compares the stubs of the compiled modules with the installed package. Of the
+# packages for frameworks, only dropcore-hips is checked, because it needs no installed framework.
 TYPED_PLUGINS := $(notdir $(filter-out %.egg-info,$(wildcard \
     plugins/variants/*/src/dropcore_* plugins/frameworks/dropcore-hips/src/dropcore_*)))
 
@@ -210,7 +211,7 @@ test-peers: $(DIST)/wheel.stamp
 	$(call wheel_environment,peers,torch)
 	$(VENV)-peers/bin/python -m pytest tests/autograd/test_against_torch.py
 
-# The Keras layers use the other two packages, so their tests run once for each.
+# The Keras layers use the package for PyTorch or for JAX, so the tests of dropcore-keras run with each.
 KERAS_BACKENDS := $(if $(filter keras,$(FRAMEWORKS)),torch jax)
 
 test-frameworks: $(DIST)/wheel.stamp
@@ -225,16 +226,16 @@ test-frameworks: $(DIST)/wheel.stamp
 	        $(CURDIR)/$(VENV)-frameworks/bin/python -m pytest) || exit 1; \
 	done
 
-# The tests that start and stop worker processes. Of PyTorch's package only the tests of ranks:
-# test-frameworks runs the other tests of this package.
+# The tests that start and stop worker processes. Of dropcore-torch, only the tests of ranks run here;
+# test-frameworks runs the other tests of dropcore-torch.
 test-reach: $(DIST)/wheel.stamp
 	$(SAY) 'Installing the packages for many machines, with their engines: two minutes'
 	$(call wheel_environment,reach,$(PLUGINS) './plugins/frameworks/dropcore-dask[test]' ./plugins/frameworks/dropcore-torch scikit-learn)
-	$(SAY) 'Testing them: three minutes'
+	$(SAY) 'Testing the packages for many machines: three minutes'
 	cd plugins/frameworks/dropcore-dask && $(CURDIR)/$(VENV)-reach/bin/python -m pytest
 	cd plugins/frameworks/dropcore-torch && $(CURDIR)/$(VENV)-reach/bin/python -m pytest tests/ranks
 
-# The page's bundle must match its sources; a missing browser is a failure.
+# The page's bundle must match the sources of the page. A missing browser is a failure.
 LAB_TOOLS := chromium node npm
 
 test-lab: $(VENV)-lab/stamp
@@ -265,7 +266,7 @@ endef
 
 # The requirements of bench/, with all peers that can be installed.
 $(VENV)/bench.stamp: $(VENV)/core.stamp $(PLUGIN_SOURCE)
-	$(SAY) 'Installing the peers that can be installed: some minutes, and some GB'
+	$(SAY) 'Installing the peers that can be installed: some minutes, and 7 GB'
 	$(INSTALL) 'dropcore[bench]' $(PLUGINS)
 	for peer in $(PEERS); do \
 	    $(INSTALL) "$$peer" || echo "absent: $$peer"; \
@@ -278,7 +279,7 @@ bench: $(VENV)/bench.stamp
 bench-results: bench
 	$(BIN)/python bench/write_results.py
 
-# The kernels of each compiler, in one environment for each.
+# The kernels of each compiler, with one environment for each compiler.
 COMPILERS ?= gcc clang
 
 bench-compilers: $(COMPILERS:%=bench-with-%)
@@ -316,7 +317,7 @@ check-large: $(VENV)/test.stamp
 
 # ------------------------------------------------------- other builds, other platforms
 #
-# TESTS selects the tests that these targets run, as in `make check-sanitize TESTS=tests/test_mask.py`.
+# TESTS selects the tests that these targets run: `make check-sanitize TESTS=tests/test_mask.py`.
 
 TESTS ?= tests
 PYTHONS ?= python3.11 python3.12 python3.13
@@ -326,9 +327,9 @@ SANITIZE := -Dbuildtype=debugoptimized -Db_lundef=false -Dc_args=-fno-sanitize-r
 ADDRESS  := $(SANITIZE) -Db_sanitize=address,undefined
 CHECKED  := -Dbuildtype=debug -Doptimization=1 -Db_ndebug=false -Dchecks=true
 
-# An interpreter does not free all memory at its end, so tests/test_memory.py looks for leaks, without
-# the sanitizer, which delays the release of memory. If a request is larger than the memory, malloc must
-# return NULL, because the tests expect MemoryError.
+# The sanitizer does not look for leaks, because an interpreter does not free all memory at its end.
+# tests/test_memory.py looks for leaks in other builds; the sanitizer delays the release of memory. If a
+# request is larger than the memory, malloc must return NULL, because the tests expect MemoryError.
 check-sanitize:
 	$(call built_environment,sanitize,$(ADDRESS),'.[test]')
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
@@ -336,7 +337,8 @@ check-sanitize:
 	PYTHONMALLOC=malloc $(VENV)-sanitize/bin/python -m pytest -m 'not large' \
 	    --deselect tests/test_memory.py::test_calls_leak_nothing $(TESTS)
 
-# Clang's sanitizer and coverage counters; the fuzzer, atheris, contains the library that reads them.
+# Clang's sanitizer and coverage counters. The fuzzer, atheris, contains the library that reads the
+# counters.
 FUZZED := -Dbuildtype=debugoptimized -Db_lundef=false -Dc_args=-fsanitize=address$(comma)fuzzer-no-link
 RUNS ?= 1000000
 
@@ -365,12 +367,13 @@ check-plain:
 	$(call built_environment,plain,-Dc_args=-DDROPCORE_PLAIN,'.[test]')
 	$(VENV)-plain/bin/python -m pytest -m 'not large' $(TESTS)
 
-# The interfaces for engines in other languages. Pytest lists the tests skipped for want of a compiler.
+# The interfaces for engines in other languages. pytest lists tests that are skipped because a compiler
+# is missing.
 check-engines: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -rs tests/engines tests/core
 
-# Lines that no test runs: coverage.py counts lines of Python, gcov counts lines of Cython, because
-# the generated C names them. Below -O1 the compiler inlines nothing, so each line has a count.
+# Lines that no test runs: coverage.py counts lines of Python. gcov counts lines of Cython, which the
+# generated C names. Below -O1 the compiler inlines nothing, so each line has a count.
 COVERED := build/coverage
 coverage:
 	rm -rf $(VENV)-coverage $(COVERED)
@@ -394,7 +397,7 @@ check-free-threading:
 check-clang:
 	CC=clang $(MAKE) VENV=$(VENV)-clang DIST=$(VENV)-clang/dist pytest
 
-# Runs in an emulated Debian of that architecture.
+# Runs in an emulated Debian of the architecture ARCH.
 check-foreign:
 	tools/check-foreign.sh $(ARCH)
 

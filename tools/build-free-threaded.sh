@@ -5,7 +5,7 @@
 #   tools/build-free-threaded.sh out/threads-python --with-thread-sanitizer
 #
 # For Debian and similar systems, with the packages that CPython needs: libssl-dev libffi-dev
-# zlib1g-dev libbz2-dev liblzma-dev. Apt uses a separate list of sources here and installs nothing.
+# zlib1g-dev libbz2-dev liblzma-dev. Apt uses a separate list of sources and installs nothing.
 set -euo pipefail
 prefix=$(realpath -m "${1:?where to}")
 suite=trixie package=python3.13 keys=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -25,7 +25,7 @@ cd "$work"
 tar xf $package*.orig.tar.xz
 mkdir build
 cd build
-export TSAN_OPTIONS=report_bugs=0 # of the interpreter at work on itself
+export TSAN_OPTIONS=report_bugs=0 # the build runs the interpreter, whose own races are no subject here
 ../Python-*/configure --quiet --disable-gil --disable-test-modules --prefix="$prefix" "${@:2}"
 make --silent -j2 >make.log 2>&1 || { tail -30 make.log; exit 1; }
 make --silent install >>make.log 2>&1 || { tail -30 make.log; exit 1; }

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Runs the tests on another processor by emulation: `tools/check-foreign.sh arm64|s390x|riscv64|...`
 #
-# Cross-compiles the working tree for a small Debian of that architecture, made once below
-# ~/.cache/dropcore-foreign (Meson wants it outside of the source), and runs TESTS there under
-# qemu. As root, on Debian, with these packages:
+# Cross-compiles the working tree for a small Debian of the other architecture, and runs TESTS in this
+# Debian under qemu. The Debian is made once, below ~/.cache/dropcore-foreign, because Meson wants it
+# outside of the source. The script must run as root, on Debian, with these packages:
 #
 #   debootstrap qemu-user-static, gcc- and g++- for the architecture (gcc-s390x-linux-gnu ...)
 #
-# and binfmt_misc, so that the tests can start processes.
+# It also needs binfmt_misc, so that the tests can start processes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 arch=${1:?an architecture of Debian}
@@ -27,7 +27,7 @@ root=$work/root
 numpy=$root/usr/lib/$triplet/python3-numpy/numpy/_core/include
 mkdir -p "$work"
 
-# binfmt_misc: with the flag F the emulator is opened now, so it also works in the new root.
+# binfmt_misc: with the flag F Linux opens the emulator now, so the emulator also works in the new root.
 registry=/proc/sys/fs/binfmt_misc
 [ -e $registry/register ] || mount -t binfmt_misc none $registry
 [ -e $registry/qemu-$cpu ] || cat /usr/lib/binfmt.d/qemu-$cpu.conf >$registry/register
@@ -41,7 +41,7 @@ if [ ! -e "$work/root.stamp" ]; then
 fi
 version=$(basename "$root"/usr/include/python3.*)
 
-# The target's Python, with paths of this machine: Meson reads the paths of the headers from it.
+# The target's Python, with paths of this machine: Meson asks it for the paths of the headers.
 cat >"$work/python" <<END
 #!/bin/sh
 libraries=$root/usr/lib/$triplet

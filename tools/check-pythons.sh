@@ -4,8 +4,8 @@
 #
 #   tools/check-pythons.sh python3.11 python3.13
 #
-# Test requirements without a wheel for this Python are not installed; tests that need them are left
-# out, and named.
+# Test requirements without a wheel for a Python are not installed. The script leaves out the tests
+# that need these requirements, and prints their names.
 set -euo pipefail
 export PIP_PREFER_BINARY=1
 repository=$(cd "$(dirname "$0")/.." && pwd)
@@ -21,7 +21,7 @@ mkdir "$work/source"
 tar xf "$work"/dropcore-*.tar.gz -C "$work/source" --strip-components=1
 
 for python in "$@"; do
-    "$python" -c '' 2>/dev/null || { echo "== $python is not here"; continue; }
+    "$python" -c '' 2>/dev/null || { echo "== $python is not installed"; continue; }
     echo "== $("$python" -VV)"
     environment=$work/environment
     rm -rf "$environment" "$work/wheel"

@@ -59,7 +59,7 @@ def draw(axes, title, cut):
 
 
 def main():
-    """Draw the three, side by side."""
+    """Draw the three arrays, side by side."""
     figure, panels = plt.subplots(1, len(CUTS), figsize=(11, 2.9), layout="constrained")
     for axes, (title, cut) in zip(panels, CUTS.items(), strict=True):
         draw(axes, title, cut)

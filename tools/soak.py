@@ -53,7 +53,7 @@ def same(a, b):
 
 
 def once(rng, stream, seen):
-    """One call with random arguments, and one check of it."""
+    """One call with random arguments, and one check of the result."""
     shape, dtype = rng.choice(SHAPES), rng.choice(DTYPES)
     x = np.random.default_rng(rng.randrange(99)).normal(size=shape).astype(dtype)
     name = rng.choice(dropcore.variant_names())
@@ -105,7 +105,7 @@ def in_pieces(x, p, y, mask, arguments):
 
 
 def gradients(mask, dy):
-    """The gradients as a tuple, for one input or several."""
+    """The gradients as a tuple, also for a variant with one input."""
     dx = mask.backward(dy)
     return dx if isinstance(dx, tuple) else (dx,)
 
@@ -181,7 +181,7 @@ def resident():
 def round_of(number):
     """Threads on one stream; then a fork and an interrupted call."""
     faulthandler.dump_traceback_later(LONGEST, exit=True)
-    dropcore.set_num_threads(1 + number % 3)  # those of a call; the threads below are the user's
+    dropcore.set_num_threads(1 + number % 3)  # of each call; the threads below are the user's
     stream = dropcore.Stream(number, ("soak",))
     seen = [[] for _ in range(THREADS + 1)]
     threads = [
@@ -190,7 +190,7 @@ def round_of(number):
     ]
     for thread in threads:
         thread.start()
-    fork_once(number)  # while they run
+    fork_once(number)  # while the threads run
     for thread in threads:
         thread.join()
     interrupted(number, stream, seen[-1])

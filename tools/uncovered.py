@@ -1,9 +1,10 @@
 """Print the lines of .pyx and .pxi files that no test ran: `make coverage`.
 
-gcov counts how often each line of the generated C ran, and Cython's line directives name the source
-line of each. gcov attributes the C lines after such a line to the next lines of the same file, so
-only lines that a directive names are counted here. gcovr cannot be used: it looks for the generated
-files in the compiler's working directory, where they are not. So gcov's JSON is read here.
+gcov counts how often each line of the generated C ran. A line directive of Cython names the source
+line of a C line. gcov attributes the C lines after a directive to the next source lines, so this
+script counts only source lines that a directive names. gcovr cannot be used, because it looks for
+the generated files in the compiler's working directory, and the files are elsewhere. So this script
+reads gcov's JSON itself.
 
     python tools/uncovered.py BUILD_FOLDER
 """

@@ -1,11 +1,11 @@
-"""Run a command that builds, and show how far it is.
+"""Run a command that builds, and show the progress of the build.
 
     python tools/with_progress.py COMMAND...
 
-ninja begins a line with `[12/87]` for each step, and meson-python, which then packs the wheel, one
-for each file. On a terminal the newest of these lines is shown on one line; elsewhere, as in a log,
-every tenth is printed. What else the command prints is shown only if
-it fails. The exit status is that of the command.
+ninja prints a line that begins with `[12/87]` for each step. Then meson-python packs the wheel, and
+prints such a line for each file. A terminal shows the newest step, always on the same line. A log
+gets every tenth step. Other output of the command is shown only if the command fails. The exit
+status is the exit status of the command.
 """
 
 from __future__ import annotations

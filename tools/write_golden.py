@@ -46,7 +46,7 @@ def affine(case):
 
 
 def decisions(case):
-    """The keep decisions of a case, in the shape of its mask, by their places in the whole."""
+    """The keep decisions of a case, in the shape of its mask."""
     shape, shared = case["shape"], shared_axes(case)
     whole, offsets = case.get("shard", (shape, [0] * len(shape)))
     key = oracle.key(case["seed"], tuple(case["path"]))
@@ -61,7 +61,7 @@ def decisions(case):
 
 
 def answer(case):
-    """Decisions, y and dx of a case."""
+    """The digests of the decisions, y and dx of a case."""
     kept = decisions(case)
     x, dy = golden_cases.values(case)
     compute = oracle.COMPUTES_IN[case["dtype"]]
@@ -79,7 +79,7 @@ def answer(case):
 
 
 def plugin_answer(case):
-    """Decisions, y and gradients of a case of a plugin's variant."""
+    """The digests of the decisions, y and gradients of a case of a plugin's variant."""
     key = oracle.key(case["seed"], tuple(case["path"]))
     of = key, case["index"], case["p"], tuple(case["shape"])
     x, dy = golden_cases.values(case)

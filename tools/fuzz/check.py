@@ -3,8 +3,9 @@
     python tools/fuzz/check.py [--jobs N] [--targets NAME ...] [RUNS]
 
 Each target is run RUNS times, by default 1 000 000 times. N processes share these runs, by default
-one process for each processor. The processes share a corpus, so each continues from the inputs that
-the others found. The core must be built by Clang with the address sanitizer and coverage counters.
+one process for each processor. The processes share a corpus, so each process continues from the
+inputs that other processes found. The core must be built by Clang with the address sanitizer and
+coverage counters.
 The fuzzer reads the counters to find inputs that reach new code. An input that causes a crash is
 kept in build/fuzz.
 """
@@ -26,7 +27,7 @@ RUNTIME = Path(atheris.path()) / "asan_with_fuzzer.so"
 
 
 def run(target, runs):
-    """Run a target in one process; return the number of runs, and whether none failed."""
+    """Run a target in one process; return the number of runs, and whether all succeeded."""
     corpus = PLACE / target
     corpus.mkdir(parents=True, exist_ok=True)
     limits = ["-max_len=256", "-len_control=0", "-timeout=60", "-rss_limit_mb=6000", "-reload=60"]
@@ -56,7 +57,7 @@ def run(target, runs):
 
 
 def share(target, runs, jobs):
-    """Run a target in several processes; return the number of all runs, and whether none failed."""
+    """Run a target in several processes; return the number of runs, and whether all succeeded."""
     parts = [len(range(job, runs, jobs)) for job in range(jobs)]
     with ThreadPoolExecutor(jobs) as pool:
         ended = list(pool.map(run, [target] * jobs, parts))

@@ -1,8 +1,8 @@
 """The copy of the working tree in which faults are planted: build, install and restore it.
 
-One build directory is built incrementally, and installed into the environment that runs this file.
-The state without a fault is kept. So the whole tree is built once. Each fault then needs only an
-incremental build, and is undone by restoring the kept state.
+There is one build directory. The whole tree is built there once, and installed into the environment
+that runs this file. This state without a fault is kept. Each fault needs only an incremental build,
+and is undone by restoring the kept state.
 """
 
 import json
@@ -53,7 +53,7 @@ def copy_tree():
     for name in names:
         copy, content = TREE / name, (ROOT / name).read_bytes()
         if name == "src/dropcore/meson.build":
-            content = content.replace(b"'-O3'", b"'-O1'")  # halves the build time, no slower tests
+            content = content.replace(b"'-O3'", b"'-O1'")  # half the build time, no slower tests
         if not copy.is_file() or copy.read_bytes() != content:
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(content)

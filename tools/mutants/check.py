@@ -4,14 +4,14 @@
     python tools/mutants/check.py --anchors
 
 faults.toml is the list. A NAME may be a pattern, such as "decide.*". `--anchors` builds nothing: it
-shows that each fault can still be planted. What was found is kept in build/mutants, so a run that
-was interrupted goes on. A fault is tried again when its row, its file or its tests have changed, if
-it was missed, or with `--anew`.
+shows that each fault can still be planted. Results are kept in build/mutants, so an interrupted run
+can be continued. A fault is tried again if its row, its file or its tests have changed, if the
+tests missed it, or with `--anew`.
 
 A fault is planted in a copy of the working tree, which is built and installed: see building.py. A
-fault in a file of Python is put where that is installed. A fault is caught if a test fails that
-passes without it. A crash, a hang or an error outside of the tests does not count, unless its row
-says that it ends so.
+fault in a Python file is planted in the installed file. A fault is caught if it makes a test fail.
+A crash, a hang or an error outside of the tests does not count, unless the fault's row has this end
+as `ends`.
 """
 
 import argparse
@@ -46,8 +46,8 @@ from building import (
 
 RESULTS = PLACE / "results.json"
 LIST = Path(__file__).with_name("faults.toml")
-KEYS = {"name", "what", "file", "old", "new", "tests"}  # of each row
-MAY = {"ends", "equivalent", "isas"}  # of some
+KEYS = {"name", "what", "file", "old", "new", "tests"}  # each row has these keys
+MAY = {"ends", "equivalent", "isas"}  # a row may have these keys
 KERNELS = r"src/dropcore/_core/(kernels|machine(?!/processor))"
 LONGEST = 400  # seconds that the tests of a row may take
 
@@ -56,7 +56,7 @@ LONGEST = 400  # seconds that the tests of a row may take
 
 
 def faults():
-    """The rows of the list; raises BadRow unless each can be planted and has its tests."""
+    """The rows of the list; raises BadRow if a row cannot be planted or tested."""
     rows = tomllib.loads(LIST.read_text("utf-8"))["fault"]
     names = Counter(row.get("name") for row in rows)
     wrong = [f"{count} faults are named {name}" for name, count in names.items() if count > 1]
@@ -67,7 +67,7 @@ def faults():
 
 
 def wrong_with(row):
-    """What keeps a row from being planted or tested."""
+    """The reasons why a row cannot be planted or tested."""
     if set(row) - MAY != KEYS:
         yield f"a row has {sorted(KEYS)}, not {sorted(row)}"
         return
@@ -93,12 +93,12 @@ def files_of(name):
 
 
 def is_open(row, result):
-    """Whether a row is to be tried, by what was found before."""
+    """Whether a row must be tried, given its earlier result."""
     return not result or result["is"] in ("missed", "error") or result["of"] != fingerprint(row)
 
 
 def fingerprint(row):
-    """What a result of this row depends on, as far as it is looked at."""
+    """A digest of the row, its file and its tests, on which the result depends."""
     paths = [ROOT / row["file"]]
     for test in row["tests"]:
         paths += files_of(test.split("::")[0])
@@ -110,18 +110,18 @@ def fingerprint(row):
 
 
 def installed(row):
-    """Where a file of Python is installed, which needs no building; None for another."""
+    """The path at which a row's Python file is installed; None for a file that must be built."""
     of_package = row["file"].partition("src/")[2]
     return SITE / of_package if of_package.endswith(".py") else None
 
 
 def cost(row):
-    """Roughly how long a row takes: no build, that of a module, that of the kernels."""
+    """How long a row takes: 0 without a build, 1 for a module, 2 for the kernels."""
     return 0 if installed(row) else 2 if re.match(KERNELS, row["file"]) else 1
 
 
 def parts_changed_by(row):
-    """What is built of a row: of a fault in the kernels those of one instruction set are enough."""
+    """The parts to build. For a fault in the kernels, one instruction set is enough."""
     if installed(row):
         return set()
     if re.match(KERNELS, row["file"]):
@@ -133,7 +133,7 @@ def parts_changed_by(row):
 
 
 def run_tests(tests):
-    """Run tests of the copy; returns how it ended, the test that failed, and what was printed."""
+    """Run tests of the copy; return how they ended, the test that failed, and the output."""
     if not tests:
         return "passed", "", ""
     part = part_of(tests[0]) or ""
@@ -158,7 +158,7 @@ def run_tests(tests):
 
 
 def in_parts(tests):
-    """The tests by the package whose they are: pytest has one configuration at a time."""
+    """The tests, grouped by package: pytest has one configuration at a time."""
     groups = {}
     for test in dict.fromkeys(tests):
         groups.setdefault(part_of(test), []).append(test)
@@ -166,11 +166,11 @@ def in_parts(tests):
 
 
 def confirm(rows, results):
-    """Run what failed once more, without any fault: a test that fails then has shown nothing."""
+    """Run the failed tests again without a fault. A test that fails again has shown nothing."""
     waiting = [row for row in rows if results[row["name"]].get("confirmed") is False]
     if not waiting:
         return
-    print(f"{len(waiting)} faults were caught; their tests once more, without any", flush=True)
+    print(f"{len(waiting)} faults were caught; running their tests without a fault", flush=True)
     tests = {}
     for row in waiting:
         failed = results[row["name"]]["details"]
@@ -190,7 +190,7 @@ def confirm(rows, results):
 
 
 def verdict(row, ended):
-    """What a row's tests have shown: caught, missed, equivalent, or an error."""
+    """The result of a row: caught, missed, equivalent, or an error."""
     if "equivalent" in row:
         return "equivalent" if ended == "passed" else "error"
     if ended == "passed":
@@ -199,7 +199,7 @@ def verdict(row, ended):
 
 
 def plant(row):
-    """Plant a fault, build, test, and take it out again; returns verdict, details, seconds."""
+    """Plant a fault, build, test, remove the fault; return the result, details and seconds."""
     path = TREE / row["file"]
     text, times, began = path.read_text("utf-8"), path.stat(), time.monotonic()
     try:
@@ -239,13 +239,13 @@ def try_all(rows, results):
     """Plant these rows, one after the other."""
     names = {name for row in rows for name in (row["file"], *row["tests"])}
     needed = {*map(part_of, names)} - {None}
-    undo()  # what a run left that was interrupted
+    undo()  # an interrupted run may have left a fault
     names = copy_tree()
     changed = {part_of(name) for name in names if "/tests/" not in name} - {None}
     if any(part_of(name) == "core" and name.endswith((".pxd", ".h")) for name in names):
-        changed |= needed  # they are built against its interface
+        changed |= needed  # plugins are built against the interface of the core
     build_whole(needed, changed)
-    prints = {row["name"]: fingerprint(row) for row in rows}  # of what was copied
+    prints = {row["name"]: fingerprint(row) for row in rows}  # of the copied files
     print(f"{len(rows)} faults to try", flush=True)
     for row in rows:
         try:
@@ -261,7 +261,7 @@ def try_all(rows, results):
 
 
 def summary(rows, results):
-    """Print the count, and what is not as it should be; returns whether all is."""
+    """Print the counts and the faults that were not caught; return whether there are none."""
     counts = Counter(results[row["name"]]["is"] for row in rows)
     for row in rows:
         result = results[row["name"]]
@@ -280,10 +280,10 @@ def summary(rows, results):
 
 
 def main():
-    """Try what is asked for; the exit status is 1 if a fault was missed."""
+    """Try the wanted faults; the exit status is 1 if one was missed or ended in an error."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME")
-    parser.add_argument("--anew", action="store_true", help="forget what was found before")
+    parser.add_argument("--anew", action="store_true", help="forget earlier results")
     parser.add_argument("--anchors", action="store_true", help="only check the list")
     arguments = parser.parse_args()
     try:

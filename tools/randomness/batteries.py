@@ -1,9 +1,9 @@
 """Published test batteries that read a pipe: dieharder and ent. Each test gives a p-value.
 
-As dieharder itself advises, its tests 5, 6, 7 (called suspect) and 14 (not to be used) are left
-out. `-Y 1` repeats a test with more samples until its p-value is clearly inside or outside.
-No suite of NIST SP 800-22 on the index of Python packages gave the right p-values for NumPy's
-generator, so dieharder's three tests of that suite (100, 101, 102) stand for it.
+dieharder calls its tests 5, 6 and 7 suspect, and says that test 14 must not be used. These four
+tests are left out. `-Y 1` repeats a test with more samples until the p-value is clearly inside or
+outside. The index of Python packages has suites for NIST SP 800-22, but none of them gave the right
+p-values for NumPy's generator. Instead, dieharder runs three tests of NIST's suite: 100, 101, 102.
 """
 
 import shutil
@@ -21,7 +21,7 @@ ENT_BYTES = 2**24
 
 
 class Feed:
-    """The bytes of `dropcore stream`, counted on their way to another program."""
+    """Passes the bytes of `dropcore stream` to another program, and counts the bytes."""
 
     def __init__(self):
         self.bytes = 0

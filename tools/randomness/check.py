@@ -2,9 +2,10 @@
 
     python tools/randomness/check.py [--hour] [--counts N] [--only PART ...]
 
-The short run takes about five minutes, the long one about an hour on two cores. A test fails at a
-p-value below 10^-6 or above 1 - 10^-6, or at five standard errors. A p-value below 10^-4 is called
-suspicious: in about a hundred tests none is expected.
+The short run takes about five minutes, the long run about an hour on two cores. A test fails at a
+p-value below 10^-6 or above 1 - 10^-6, or beyond five standard errors. A p-value below 10^-4 or
+above 1 - 10^-4, or a count beyond four standard errors, is called suspicious: among about a hundred
+tests, none is expected.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import counts
 FAILED, SUSPICIOUS = 1e-6, 1e-4
 FIVE_SIGMA, FOUR_SIGMA = 5.0, 4.0
 
-# The arguments of `dropcore stream`, and the tests of dieharder that read it, in the short run...
+# The arguments of `dropcore stream`, and the tests of dieharder that read the stream: short run.
 SHORT = {
     "raw": batteries.FIRST,
     "masks": batteries.FIRST,
@@ -26,7 +27,7 @@ SHORT = {
     "masks --p 0.1": (0, 100),
     "ties": (100,),
 }
-# ... and in the long one.
+# Long run.
 LONG = {
     "raw": batteries.ALL,
     "masks": batteries.ALL,

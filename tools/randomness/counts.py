@@ -1,4 +1,4 @@
-"""Counts of decisions over 10^10 elements, each against its exact expectation.
+"""Counts of decisions over 10^10 elements, compared with their exact expectations.
 
 Each test gives a z-score: the distance of a count from its expectation for independent decisions
 with probability P / 2^64, in standard errors. For a covariance of decisions d and e, each 1 if
@@ -6,7 +6,7 @@ dropped,
 
     z = sum (d - p)(e - p) / sqrt(n p^2 (1-p)^2)
 
-whose terms are uncorrelated for any two different elements, even if pairs overlap.
+The terms of the sum are uncorrelated for any two different elements, even if pairs overlap.
 """
 
 from fractions import Fraction
@@ -38,7 +38,7 @@ def ones(words):
 
 
 def later(words, lag):
-    """The same bits, each moved `lag` elements towards the beginning; the last words are lost."""
+    """The bits, each moved `lag` elements towards the beginning; the last words are lost."""
     whole, bits = divmod(lag, 64)
     moved = words[whole:]
     if bits:
@@ -66,7 +66,7 @@ class Covariance:
 
 
 def rates(elements):
-    """The rate of dropped elements for each p, also with a start above 2^32."""
+    """The rate of dropped elements for each p; most starts are above 2^32."""
     for p in RATES:
         stream, count, n = Stream(1, ("rates",)), 0, 0
         while n < elements:

@@ -3,8 +3,8 @@
     python tools/release/audit.py FILE ...
 
 Each FILE is a list of pinned requirements. pip-audit asks the advisory database of the index of
-Python packages. A package that it could not look up was not audited: this is reported as an error,
-even if pip-audit itself reports success.
+Python packages. If pip-audit could not look up a package, the package was not audited. This script
+then reports an error, even if pip-audit itself reports success.
 """
 
 import json
@@ -13,7 +13,7 @@ import sys
 
 
 def ask(file):
-    """pip-audit's answer for a list, as JSON; or the reason why there is none."""
+    """pip-audit's answer for a list, as JSON, and the reason why there is no answer."""
     done = subprocess.run(
         [sys.executable, "-m", "pip_audit", "--requirement", file, "--no-deps", "--disable-pip",
          "--format", "json", "--progress-spinner", "off", "--timeout", "15"],
@@ -44,7 +44,7 @@ def judge(answers):
         lines.append(f"NOT audited, the database did not know them: {', '.join(unknown)}")
         if not audited:
             lines.append(
-                "It knew none at all: it cannot be reached from here, or another index answers."
+                "The database knew no package: it cannot be reached, or another index answers."
             )
     failed = any(why for _, why in answers.values())
     lines.append(

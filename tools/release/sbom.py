@@ -3,8 +3,9 @@
     python tools/release/sbom.py FOLDER [WHEEL]
 
 Each wheel in FOLDER is rewritten, with a CycloneDX file in its `.dist-info/sboms`. WHEEL is first
-copied to FOLDER. Run this with the Python of the environment that built the wheel: the tools are
-the packages installed there. The same wheel and the same environment give the same bytes.
+copied to FOLDER. Run this script with the Python of the environment that built the wheel: the tools
+are the packages installed in that environment. The same wheel and the same environment give the
+same bytes.
 """
 
 import hashlib
@@ -38,7 +39,7 @@ def package(name, version=None, kind=ComponentType.LIBRARY, **more):
 
 
 def tools():
-    """The packages installed here, and the Python version."""
+    """The packages installed in this environment, and the Python version."""
     found = {canonicalize_name(each.name): each.version for each in distributions()}
     for name, version in sorted(found.items()):
         yield package(name, version, ComponentType.APPLICATION)
@@ -74,11 +75,11 @@ def text_of(bom):
 
 def add_bill(wheel):
     """Rewrite a wheel in place."""
-    new = Path(tempfile.mkdtemp(dir=wheel.parent)) / wheel.name  # its name says what is in it
+    new = Path(tempfile.mkdtemp(dir=wheel.parent)) / wheel.name  # WheelFile reads the name
     with WheelFile(wheel) as given, WheelFile(new, "w") as written:
         info = given.dist_info_path
         made = given.getinfo(f"{info}/METADATA").date_time
-        os.environ.setdefault("SOURCE_DATE_EPOCH", str(timegm(made)))  # of the entries that are new
+        os.environ.setdefault("SOURCE_DATE_EPOCH", str(timegm(made)))  # the time of new entries
         bom = bill(message_from_string(given.read(f"{info}/METADATA").decode()))
         for entry in given.infolist():
             if entry.filename != given.record_path:
@@ -91,7 +92,7 @@ def add_bill(wheel):
 
 
 def main():
-    """Do so for each wheel; the exit status is 1 if there is none."""
+    """Add a bill to each wheel; the exit status is 1 if there is no wheel."""
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     for wheel in sys.argv[2:]:

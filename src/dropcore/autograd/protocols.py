@@ -225,7 +225,7 @@ def unmasked(name: str, x: Any) -> Array:
     """Return `x` as an array; a mask would be lost."""
     if isinstance(x, np.ma.MaskedArray):
         raise TypeError(
-            f"{name} must be a plain array, not a masked one: pass its .data, or fill it"
+            f"{name} must be a plain array, not a masked array: pass its .data, or fill it"
         )
     return np.asarray(x)
 
