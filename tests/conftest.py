@@ -1,4 +1,4 @@
-"""What several test files use: scripts that run in an interpreter of their own."""
+"""Common parts of several test files: threads, and scripts that run in a new interpreter."""
 
 import os
 import subprocess
@@ -72,13 +72,13 @@ def in_child(work):
 
 @pytest.fixture(autouse=True)
 def threads_for_small_arrays(monkeypatch):
-    """Threads share what they leave to one outside of tests."""
+    """Let threads share small arrays, which one thread processes outside of tests."""
     monkeypatch.setattr(threads, "PIECE", 2**17)
 
 
 @pytest.fixture
 def run(tmp_path):
-    """Runs a script in a new interpreter; gives what it printed."""
+    """Run a script in a new interpreter; return its output."""
 
     def run_script(script, *, warnings="error", threads=2):
         path = tmp_path / "script.py"

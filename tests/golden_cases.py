@@ -1,7 +1,7 @@
 """The cases of tests/data/golden_*.json that the oracle answers: inputs, addresses and options.
 
-tools/write_golden.py computes the answers with the oracle alone; test_golden.py holds dropcore to
-them. What both need of a case is here, so that neither takes it from the other.
+tools/write_golden.py computes the answers with the oracle alone. test_golden.py compares dropcore
+with the answers. Both files import the cases from this file, so neither depends on the other.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ DTYPES = {
 RATES = (0.0, 2.0**-64, 0.1, 0.25, 0.5, 2 / 3, 0.9, 1.0)
 SPECIAL = (np.inf, -np.inf, np.nan, -0.0, 1e-40, 6e-8, 60000.0, -3e38)
 
-# Shape, and the axes of `shared_axes` or None for a variant that has its own options.
+# Shape, and the value of `shared_axes`; None for a variant with other options.
 PATTERNS = (
     ((1500,), ()),
     ((3, 5, 70), ()),
@@ -142,7 +142,7 @@ FILES = {  # the files in tests/data, each with its cases
 
 
 def values(case):
-    """The input of a case, and a gradient: fixed numbers of both signs, with special ones."""
+    """The input and the gradient of a case: fixed numbers of both signs, and SPECIAL."""
     n = int(np.prod(case["shape"]))
     steps = np.arange(n, dtype=np.uint64)
     arrays = []
@@ -155,7 +155,7 @@ def values(case):
 
 
 def previous(case):
-    """The second input of a case: the first, turned."""
+    """The second input of a case: the first input in another order."""
     return values(case)[0][..., ::-1].copy()
 
 

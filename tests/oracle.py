@@ -1,11 +1,11 @@
-"""A slow, plain account of the mask stream, version 1: what the compiled core is held to.
+"""A slow, plain version of the mask stream, version 1, with which the compiled core is compared.
 
     key        blake2b(item(seed) + item(part) + ..., 32 bytes), eight little-endian words
     block      ChaCha8 over  constants | key | 64-bit counter | 64-bit draw index
     group g    blocks 16g ... 16g+15;  W[16*w + lane] = word w of block 16g + lane
     P          floor(p * 2^64)
     K          least of 1, 2, 4, 8 with P divisible by 2^(64-K), else 8
-    E          8192 / K elements a group: element i is element e = i mod E of group g = i div E
+    E          8192 / K elements in a group: element i is element e = i mod E of group g = i div E
     plane_j    bit e mod 32 of W[j*256/K + e div 32]
     u          sum of plane_j * 2^(K-1-j)
     T, R       P >> (64-K),  (P << K) mod 2^64
@@ -14,16 +14,16 @@
     words      word j is the 64-bit word at place j mod 8 of block 2^63 + j div 8
     y          x * scale where kept, +0.0 where dropped;  scale = 1 / (1 - P/2^64)
 
-Decisions, each so that a reader can check this file against those formulas line by line:
+A reader can compare this file with the formulas line by line, for these reasons:
 
-    A. Integers are Python's own: nothing can overflow unseen, and every reduction modulo 2^32
-       or 2^64 is written where it happens.
-    B. Each element is decided alone, from its index. Nothing is carried over from its neighbour;
-       only finished values (blocks, thresholds) are remembered, to save time.
-    C. p becomes P through an exact fraction, so that no rounding can hide here.
-    D. p == 1 needs no case of its own in a decision: P = 2^64 has K = 1 and T = 2, above any u.
-    E. NumPy only carries arrays in and out, and does the one multiply of `forward`.
-    F. Nothing here imports the package under test.
+    A. Integers are Python's own: no integer overflows, and every reduction modulo 2^32 or 2^64 is
+       written out.
+    B. Each element is decided alone, from its index. No state is carried from one element to the
+       next; only finished values (blocks, thresholds) are cached, to save time.
+    C. p becomes P through an exact fraction, without rounding.
+    D. p == 1 needs no special case: P = 2^64 has K = 1 and T = 2, above any u.
+    E. NumPy only holds the arrays, and computes the one multiplication of `forward`.
+    F. This file does not import dropcore.
 """
 
 import hashlib
@@ -52,7 +52,7 @@ COMPUTES_IN = {
 
 
 def item(x: int | str | bytes) -> bytes:
-    """One type byte, the payload's length in 8 little-endian bytes, the payload."""
+    """An item: one type byte, the payload's length in 8 little-endian bytes, the payload."""
     if isinstance(x, bool):
         raise TypeError(f"a bool is no seed and no path part: {x!r}")
     if isinstance(x, int):
@@ -99,7 +99,7 @@ def block(key: Key, index: int, counter: int) -> tuple[int, ...]:
 
 
 def word64(words: tuple[int, ...], place: int) -> int:
-    """The 64-bit word at a place of a block, its low half first."""
+    """The 64-bit word at a place of a block; the low half comes first."""
     return words[2 * place] | words[2 * place + 1] << 32
 
 
@@ -108,7 +108,7 @@ def word64(words: tuple[int, ...], place: int) -> int:
 
 @lru_cache(maxsize=1024)
 def threshold(p: float) -> int:
-    """P = floor(p * 2^64) of p as a float64; 2^64 for p == 1."""
+    """P = floor(p * 2^64), with p as a float64; 2^64 for p == 1."""
     p = float(p)
     if not 0 <= p <= 1:
         raise ValueError(f"p is in [0, 1]: {p!r}")
@@ -122,7 +122,7 @@ def planes(P: int) -> int:
 
 
 def mix64(z: int) -> int:
-    """The 64-bit finaliser of the ties."""
+    """The 64-bit mixing function that settles ties."""
     z ^= z >> 30
     z = z * 0xBF58476D1CE4E5B9 % 2**64
     z ^= z >> 27
@@ -131,7 +131,7 @@ def mix64(z: int) -> int:
 
 
 def tie(key: Key, index: int, i: int) -> int:
-    """s(i), the 64 bits that settle element i where u == T."""
+    """s(i), the 64 bits that decide element i if u == T."""
     t = block(key, index, TIE_BLOCK)
     return mix64((word64(t, 0) + (i + 1) * 0x9E3779B97F4A7C15) % 2**64 ^ word64(t, 1))
 
@@ -161,7 +161,7 @@ def keep(key: Key, index: int, p: float, start: int, n: int) -> np.ndarray:
 
 
 def packed(keep: np.ndarray) -> np.ndarray:
-    """One bit a decision, as bytes: decision i is bit i mod 8 of byte i div 8."""
+    """One bit for each decision, as bytes: decision i is bit i mod 8 of byte i div 8."""
     return np.packbits(keep, bitorder="little")
 
 
@@ -175,14 +175,14 @@ def words(key: Key, index: int, n: int, start: int = 0) -> np.ndarray:
 
 
 def scale(p: float, dtype: np.typing.DTypeLike) -> np.floating:
-    """What a kept element is multiplied by, in the type that `dtype` computes in."""
+    """The factor of a kept element, in the type in which `dtype` is computed."""
     P = threshold(p)
     factor = 0.0 if P == 2**64 else 1.0 / (1.0 - P / 2**64)  # Python's floats are float64
     return COMPUTES_IN[np.dtype(dtype).name](factor)
 
 
 def forward(x: np.ndarray, keep: np.ndarray, p: float) -> np.ndarray:
-    """Standard dropout of x by decisions broadcast over it; its backward is the same of dy."""
+    """Standard dropout of x by decisions that are broadcast to x; with dy for x, its backward."""
     factor = scale(p, x.dtype)
     with np.errstate(all="ignore"):
         y = (x.astype(factor.dtype) * factor).astype(x.dtype)

@@ -1,10 +1,10 @@
 """The variants of the plugins, computed from the oracle's decisions and words alone.
 
-    droppath    one decision for each sample; kept ones are scaled
-    zoneout     one for each element; dropped ones come from a second array
-    exactcount  Floyd's subsets of each row, by Lemire's bounded integers of the draw's words
-    dropblock   a block is dropped from each seed on; the rest is scaled by what is kept
-    gaussian    Box and Muller's normal numbers, of pairs of the draw's words
+    droppath    one decision for each row of the batch; kept rows are scaled
+    zoneout     one decision for each element; dropped elements come from a second array
+    exactcount  Floyd's subsets of each row, by Lemire's bounded integers from the draw's words
+    dropblock   each seed drops a block; the rest is scaled by the share of kept elements
+    gaussian    Box and Muller's normal numbers, from pairs of the draw's words
 
 Decisions are bools, True where kept, of shape keep.shape.
 """
@@ -22,7 +22,7 @@ def scale(p):
 
 
 def droppath(key, index, p, shape, options):
-    """Decisions, and the factor of what is kept."""
+    """The decisions, and the factor of kept elements."""
     batch = options.get("batch_axis", 0) % len(shape)
     own = [n if axis == batch else 1 for axis, n in enumerate(shape)]
     keep = oracle.keep(key, index, p, 0, shape[batch]).reshape(own)
@@ -30,7 +30,7 @@ def droppath(key, index, p, shape, options):
 
 
 def bounded(words, bound):
-    """A uniform integer below `bound`, of as many words as it takes."""
+    """A uniform integer below `bound`, from as many words as are needed."""
     while True:
         high, low = divmod(int(next(words)) * bound, 2**64)
         if low >= 2**64 % bound:
@@ -38,7 +38,7 @@ def bounded(words, bound):
 
 
 def exactcount(key, index, p, shape, options):
-    """Decisions, and the factor of what is kept."""
+    """The decisions, and the factor of kept elements."""
     axis = options.get("axis", -1) % len(shape)
     n, others = shape[axis], shape[:axis] + shape[axis + 1 :]
     k = round(p * n)
@@ -56,7 +56,7 @@ def exactcount(key, index, p, shape, options):
 
 
 def dropblock(key, index, p, shape, options):
-    """Decisions, and the factor of what is kept."""
+    """The decisions, and the factor of kept elements."""
     channel = options["channel_axis"] % len(shape)
     batch = options.get("batch_axis", 0)
     spatial = [axis for axis in range(len(shape)) if axis not in (channel, batch)]
@@ -81,7 +81,7 @@ def dropblock(key, index, p, shape, options):
 
 
 def zoneout(key, index, p, shape, options):
-    """Decisions; nothing is scaled."""
+    """The decisions; kept elements are not scaled."""
     return oracle.keep(key, index, p, 0, math.prod(shape)).reshape(shape), 1.0
 
 

@@ -1,7 +1,7 @@
-"""The special methods that arrays have, and what tensors of `dropcore.autograd` make of them.
+"""The special methods of arrays, and how tensors of `dropcore.autograd` behave for each.
 
-`PROTOCOLS` has a row for each. A row is ``AS_NUMPY``: tensors give what arrays give; or
-``REFUSED``: tensors raise.
+`PROTOCOLS` has a row for each method. The verdict ``AS_NUMPY`` means that a tensor gives the result
+of an array. The verdict ``REFUSED`` means that a tensor raises an error.
 """
 
 import copy
@@ -182,7 +182,7 @@ ARRAYS = {
     "empty rows": np.zeros((0, 3)),
 }
 
-# Operands that arithmetic accepts beside a tensor ...
+# Operands that arithmetic accepts together with a tensor.
 OPERANDS = {
     "int": 2,
     "bool": True,
@@ -205,7 +205,7 @@ OPERANDS = {
     "range": range(3),
     "shape that may not fit": np.ones((2, 2)),
 }
-# ... and operands that it refuses, unless NumPy gives the right answer.
+# Operands that arithmetic refuses, except where NumPy gives the right answer.
 STRANGE = {
     "None": None,
     "text": "text",
@@ -240,7 +240,7 @@ def outcome(function, *arguments):
 
 
 def assert_same(found, expected, with_dtype=True):
-    """The same numbers, tensors standing for arrays."""
+    """Check that two results have the same numbers; a tensor may stand for an array."""
     if isinstance(expected, list | tuple):
         assert type(found) is type(expected)
         for one, other in zip(found, expected, strict=True):

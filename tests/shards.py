@@ -1,4 +1,4 @@
-"""Arrays cut into blocks: what the tests of shards have in common."""
+"""Arrays that are cut into blocks: common parts of the tests of shards."""
 
 import itertools
 
@@ -13,13 +13,13 @@ def blocks(places):
 
 
 def shard_of(shape, block):
-    """`shard=` for a block of slices."""
+    """The argument `shard` for a block that is given as slices."""
     return tuple(shape), tuple(each.start for each in block)
 
 
 @st.composite
 def cut_shapes(draw, most=9):
-    """A shape of at most five axes, and along each axis where it is cut; blocks may be empty."""
+    """A shape of at most five axes, and the cuts along each axis; blocks may be empty."""
     shape = draw(st.lists(st.integers(0, most), min_size=0, max_size=5))
     places = [sorted([0, n, *draw(st.lists(st.integers(0, n), max_size=2))]) for n in shape]
     return tuple(shape), places
@@ -31,7 +31,7 @@ def same_bits(a, b):
 
 
 def values(shape, dtype=np.float32):
-    """Numbers of both signs, with special ones among them."""
+    """Numbers of both signs, among them infinities, -0.0, a subnormal and a large number."""
     n = int(np.prod(shape))
     x = np.random.default_rng(n).normal(size=n)
     x[::11] = np.resize([np.inf, -np.inf, -0.0, 1e-40, 60000.0], x[::11].size)

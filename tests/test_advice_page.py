@@ -1,4 +1,4 @@
-"""docs/advice.md: its examples run, print what it shows, and every mistake is listed."""
+"""docs/advice.md: the examples run, print what the page shows, and every mistake is listed."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Advice: each finding beside a near twin that gives none."""
+"""Advice: for each finding, a model with it and a similar model without it."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ IMAGES = RNG.standard_normal((8, 1, 5, 5)).astype(np.float32)
 
 
 class Custom(Module):
-    """Not a `Sequential`: what runs after what is known from x alone."""
+    """Not a `Sequential`: only a call with x shows in which order the modules run."""
 
     def __init__(self, inside):
         self.inside = inside
@@ -36,7 +36,7 @@ class Custom(Module):
 
 
 def dense(**changes):
-    """A good model."""
+    """A model without mistakes."""
     parts = {
         "hidden": Linear(6, 32, rng=0),
         "norm": BatchNorm(32),
@@ -247,7 +247,7 @@ def test_training_mode_while_predicting():
 
 @pytest.mark.parametrize("p", [0.2, 0.5])
 def test_the_variance_shift_is_measured(p):
-    # If x has mean 0, the variance of x * keep / (1 - p) is 1 / (1 - p) times that of x.
+    # If x has mean 0, the variance of x * keep / (1 - p) is the variance of x divided by 1 - p.
     x = RNG.standard_normal((20_000, 6))
     same = Linear(6, 6, dtype=np.float64)
     same.weight.data[...], same.bias.data[...] = np.eye(6), 0
@@ -295,9 +295,9 @@ def test_dropout_without_a_stream():
         first=Dropout(0.2), a=Linear(6, 6), off=Dropout(0), drop=Dropout(0.5), b=Linear(6, 2)
     )
     assert found(model, resuming=True) == {(NO_STREAM, ("first", "drop"))}
-    assert not found(model)  # nobody said that it is resumed
+    assert not found(model)  # the model is not said to be resumed
     model.first.rng = Stream(1)
-    assert found(model) == {(NO_STREAM, ("drop",))}  # one of two: forgotten
+    assert found(model) == {(NO_STREAM, ("drop",))}  # the other module has no stream
     seed(model, 1)
     assert not found(model, resuming=True)
 

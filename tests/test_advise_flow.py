@@ -1,4 +1,4 @@
-"""Advice on models that are no `Sequential`: what reaches what is read from the tape."""
+"""Advice on models that are not a `Sequential`: the tape shows which modules reach which."""
 
 import numpy as np
 import pytest
@@ -197,7 +197,7 @@ def test_modules_of_several_results():
 
 
 class Functional(Module):
-    """Calls dropout as a function, and a module that it is not made of."""
+    """Calls dropout as a function, and a module that is not one of its submodules."""
 
     def __init__(self, training=None, p=0.5, hidden=None):
         self.a, self.b = Linear(6, 6, rng=0), Linear(6, 2, rng=1)
@@ -235,7 +235,7 @@ def not_reached(model, x=ROWS):
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_dropout_that_eval_does_not_reach(training):  # predicting or not
+def test_dropout_that_eval_does_not_reach(training):  # in either mode
     ((modules, why),) = not_reached(Sequential(block=Functional(True)).train(training))[0].items()
     assert modules == ("block",)
     assert "calls dropout, which model.eval() does not reach" in why

@@ -1,4 +1,4 @@
-"""Any arguments: the result is the oracle's, or an error is raised and nothing has changed."""
+"""Any arguments: the result is the oracle's, or an error is raised and no array has changed."""
 
 import math
 import pickle
@@ -31,7 +31,7 @@ REFUSED = (TypeError, ValueError, LookupError, OverflowError)
 
 
 class Sub(np.ndarray):
-    """A subclass that says nothing of its own."""
+    """A subclass of ndarray that adds nothing."""
 
 
 def lengths(most):
@@ -148,7 +148,7 @@ def folder(tmp_path_factory):
 
 
 def as_bits(array):
-    """An array's bytes; a nan is any nan."""
+    """An array's bytes, with all nans made equal."""
     array = np.array(array)
     if array.dtype.kind not in "OUMb":
         with np.errstate(invalid="ignore"):

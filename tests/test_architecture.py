@@ -1,4 +1,4 @@
-"""docs/architecture.md: the files and functions that it names are there."""
+"""docs/architecture.md: the files and functions that the page names exist."""
 
 import re
 from pathlib import Path

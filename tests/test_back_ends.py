@@ -1,4 +1,4 @@
-"""The packages that are built against dropcore's wheel: each finds it, or says how to make it."""
+"""The packages that are built against dropcore's wheel: if the wheel is missing, they say so."""
 
 import importlib.util
 import re
@@ -22,7 +22,7 @@ TAG = f"cp{sys.version_info.major}{sys.version_info.minor}" + (
 
 @pytest.fixture
 def package(tmp_path):
-    """A package in a copy of the repository that has only what the back end looks for."""
+    """A package in a copy of the repository that has only the files that the back end needs."""
     folder = tmp_path / "plugins" / "variants" / "dropcore-some"
     folder.mkdir(parents=True)
     shutil.copy(FILES[0], folder)

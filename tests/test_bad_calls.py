@@ -1,8 +1,8 @@
-"""Bad calls: each says which argument it was, and changes nothing.
+"""Bad calls: each error names the argument, and the call changes nothing.
 
-A row is a name, a call on a `World`, the exception, and a pattern that the message holds: the
-argument, and its value where that is short. After the call every array of the world has the bytes
-it had, and its stream and its generator are where they were.
+A row is a name, a call on a `World`, the exception, and a pattern that the message must contain:
+the argument, and the value if it is short. After the call, every array of the world has the same
+bytes as before, and its stream and its generator have the same positions.
 """
 
 import math
@@ -21,7 +21,7 @@ KEY = "0" * 64
 
 
 class World:
-    """What a bad call is made on, and must leave alone."""
+    """The objects that a bad call gets, and must not change."""
 
     def __init__(self):
         rng = np.random.default_rng(7)
@@ -337,7 +337,7 @@ def test_a_bad_call_says_what_was_wrong_and_changes_nothing(call, error, message
 
 
 class AnyKind(World):
-    """The same calls, by a variant of another kind."""
+    """The same calls, with a variant of another kind."""
 
     def __init__(self, variant):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The options of the benchmarks: what is refused, and what the tables say. Nothing is measured."""
+"""The options of the benchmarks: refused values, and the titles of tables. Measures nothing."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ for needed in ("pytest_benchmark", "matplotlib", "ml_dtypes", "psutil"):
 
 
 def bench_says(*arguments):
-    """What pytest prints of the variants' benchmark."""
+    """Pytest's exit status and output for the benchmark of variants."""
     command = [sys.executable, "-m", "pytest", "bench/bench_plugins.py", *arguments]
     done = subprocess.run(
         command,

@@ -1,4 +1,4 @@
-"""What was saved and then broken: an error, or what it says; never a crash, nor half a change."""
+"""Saved and then changed: refused, or read as it now stands; no crash, and no half-made change."""
 
 import copy
 import json
@@ -52,7 +52,7 @@ RECORDS = list(records())
 
 
 def places(value, path=()):
-    """The path to each value within a value of JSON."""
+    """The path to each value inside a JSON value."""
     if path:
         yield path
     keys = (
@@ -63,7 +63,7 @@ def places(value, path=()):
 
 
 def broken(draw, value):
-    """A copy with one value replaced, left out or added."""
+    """A copy of a JSON value, with one value replaced, removed or added."""
     value = copy.deepcopy(value)
     *way, last = draw(st.sampled_from(list(places(value))))
     inner = value
@@ -142,7 +142,7 @@ def test_a_record_that_was_changed_is_refused_or_says_what_the_mask_is(data, rec
 
 # -------------------------------------------------------------------- pickles
 
-# In a process of its own, because the fault would be a crash.
+# In a separate process, because a fault would crash the process.
 
 USE = """
 import pickle, random, resource, sys, warnings

@@ -1,4 +1,4 @@
-"""Arrays that other libraries made: they go in as they are, without a copy."""
+"""Arrays of other libraries: dropcore reads their memory without a copy."""
 
 import array
 import ctypes
@@ -15,21 +15,21 @@ X = np.random.default_rng(1).normal(0, 10, 1000).astype(np.float32)
 
 
 class Interface:
-    """Has `__array_interface__` alone."""
+    """Has only `__array_interface__`."""
 
     def __init__(self, a):
         self.owner, self.__array_interface__ = a, a.__array_interface__
 
 
 class Struct:
-    """Has `__array_struct__` alone."""
+    """Has only `__array_struct__`."""
 
     def __init__(self, a):
         self.owner, self.__array_struct__ = a, a.__array_struct__
 
 
 class DLPack:
-    """Has DLPack alone, as it was before arguments."""
+    """Has only DLPack, in its first form: `__dlpack__` without arguments."""
 
     def __init__(self, a, device=(1, 0)):
         self.owner, self.device, self.asked = a, device, 0
@@ -43,7 +43,7 @@ class DLPack:
 
 
 class NewDLPack(DLPack):
-    """The same, as it is now."""
+    """Has only DLPack, in its present form."""
 
     def __dlpack__(self, **options):
         self.asked += 1
@@ -51,7 +51,7 @@ class NewDLPack(DLPack):
 
 
 class Both(DLPack):
-    """Shares its memory in two ways; the one without DLPack's capsule is taken."""
+    """Shares its memory by DLPack and by NumPy's interface, which is used: it needs no capsule."""
 
     def __init__(self, a, device=(1, 0)):
         super().__init__(a, device)
@@ -59,7 +59,7 @@ class Both(DLPack):
 
 
 class OwnWay(DLPack):
-    """Has a type that DLPack lacks, and `__array__`; so is a bfloat16 array of JAX."""
+    """Has `__array__`, and a type that NumPy's DLPack lacks, like a bfloat16 array of JAX."""
 
     dtype = "bfloat16"
 
@@ -183,7 +183,7 @@ def test_two_ways_that_share_are_one():
 
 
 class Blend(dropcore.FreeVariant):
-    """Half of each of two inputs, whatever is drawn."""
+    """Half of each of two inputs, for any draw."""
 
     name, inputs = "blend", ("x", "previous")
 
@@ -218,7 +218,7 @@ def test_another_device_is_named_and_not_asked(way, device, named):
 
 
 class Refuses(DLPack):
-    """As a tensor that requires a gradient."""
+    """Refuses to be read, like a tensor that requires a gradient."""
 
     def __init__(self, error):
         super().__init__(X)

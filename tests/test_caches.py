@@ -1,4 +1,4 @@
-"""The size of the last-level cache, as Linux tells it."""
+"""The size of the last-level cache, as Linux states it."""
 
 from dropcore._core.caches import last_level_cache
 

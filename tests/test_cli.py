@@ -1,4 +1,4 @@
-"""What the command `dropcore` says of itself."""
+"""The output of the command `dropcore`."""
 
 import os
 import re

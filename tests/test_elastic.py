@@ -1,4 +1,4 @@
-"""A training run keeps its masks when the number of workers changes: masks by global sample."""
+"""A training run keeps its masks when the number of workers changes: `shard=` by global row."""
 
 from itertools import pairwise
 
@@ -15,7 +15,7 @@ STREAM = dropcore.Stream(42, path=("elastic",))
 
 
 class Network(Module):
-    """Two layers, and dropout between them."""
+    """Two layers, with dropout between the two."""
 
     def __init__(self):
         super().__init__()
@@ -35,10 +35,10 @@ def data():
 
 
 def trained(workers):
-    """Weights, and of each step the loss and the mask; `workers(step)` share its batch.
+    """Train; return the weights, and the loss and the mask of each step.
 
-    Each worker has a model of its own and sees its samples alone. What goes between them are
-    gradients, which are added.
+    `workers(step)` is the number of workers that share the batch of a step. Each worker has its own
+    model and sees only its own rows. The workers exchange only gradients, which are added.
     """
     x, labels = data()
     models = [Network() for _ in range(max(map(workers, range(STEPS))))]
@@ -76,7 +76,7 @@ def alone():
 
 
 def leaving(step):
-    """Eight workers, of which two are lost in the middle of the run."""
+    """Eight workers; two of the eight are lost in the middle of the run."""
     return 8 if step < STEPS // 2 else 6
 
 
@@ -99,7 +99,7 @@ def test_the_run_is_one_that_learns(alone):
 
 
 def test_without_shards_workers_repeat_one_mask():
-    """What the shard is for: the same draw on each worker, and each drops the same units."""
+    """Why `shard=` is needed: without it, all workers drop the same units with the same draw."""
     models = [Network(), Network()]
     for model in models:
         model(Tensor(data()[0][:25]))

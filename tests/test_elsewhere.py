@@ -1,4 +1,4 @@
-"""Arrays of other libraries that are sparse, or miss elements: refused, never read as another."""
+"""Arrays of other libraries that are sparse or miss elements: refused, never misread."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ EYE = np.eye(3, dtype=np.float32)
 
 
 def refused(x, why):
-    """`x` is refused as x, as dy and as a further input; no draw is taken."""
+    """Check that `x` is refused as x, as dy and as a further input, and that no draw is taken."""
     stream = dropcore.Stream(1)
     mask = dropcore.dropout(np.ones(np.shape(x)), 0.5, training=True, rng=0)[1]
     for name, call in {

@@ -1,4 +1,4 @@
-"""The ensemble of sub-networks: some of them, and all of them."""
+"""The ensemble of sub-networks: a sample of sub-networks, and all sub-networks."""
 
 import re
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from dropcore.autograd import (
 from dropcore.ensemble import mc_predict, subnetworks
 
 RNG = np.random.default_rng(0)
-# Small whole numbers and p = 1/2: nothing is rounded, in any order of sums.
+# Small whole numbers and p = 1/2: sums are exact in any order.
 ROWS = RNG.integers(-4, 5, (12, 6)).astype(np.float64)
 
 
@@ -41,7 +41,7 @@ def linear(n_in, n_out, start=0):
 
 @dataclass(frozen=True, kw_only=True)
 class Keep(dropcore.FreeVariant):
-    """Free, with a second input."""
+    """A free variant with a second input."""
 
     name: ClassVar[str] = "keep"
     inputs: ClassVar[tuple[str, ...]] = ("x", "previous")
@@ -65,7 +65,7 @@ def network(variant="standard", **options):
 
 @dataclass(frozen=True, kw_only=True)
 class Whole(Half):
-    """Deciding, for the tensor as a whole."""
+    """A deciding variant that decides for the tensor as a whole."""
 
     mean_scope: ClassVar[str] = "tensor"
 
@@ -146,7 +146,7 @@ def test_a_module_s_decisions_follow_from_its_name():
 
 
 def test_modules_decide_independently():
-    # Two in a row at p = 0.5 keep a quarter; one mask for both would keep a half.
+    # Two dropouts in a row at p = 0.5 keep a quarter; with one mask for both, a half.
     model = Sequential(first=Dropout(0.5), block=Sequential(second=Dropout(0.5)))
     kept = mc_predict(model, np.ones((1, 40_000)), 2, rng=5).samples != 0
     for sample in kept:
@@ -251,7 +251,7 @@ def test_results_are_short_to_print():
 
 
 class Calling(Module):
-    """Calls dropout that it is not made of."""
+    """Calls a dropout module that is not one of its submodules."""
 
     def __init__(self, hidden):
         self.drop, self._hidden = Dropout(0.5), hidden
@@ -276,7 +276,7 @@ def test_dropout_that_is_no_module_of_the_model_is_named(function, what):
     with pytest.raises(ValueError, match=expected):
         function(model, few)
     assert STREAM.position == 0
-    model(few)  # as before
+    model(few)  # works as before
     assert model.inner.drop.mask is not None
     STREAM.state = Stream(1).state
     off = Sequential(inner=Calling(lambda self, x: dropout(x, 0, training=True, rng=STREAM)))

@@ -1,4 +1,4 @@
-"""Where one bit decides: ties at the very edge of p, counters past 2^32, the scale of a tiny p."""
+"""Cases that depend on one bit: ties at the edge of p, counters above 2^32, scales of tiny p."""
 
 import numpy as np
 import oracle
@@ -9,7 +9,7 @@ from dropcore import core, keep_mask
 
 DRAW = dropcore.Stream(42, ("exact", 1)).at(2**33 + 5)
 KEY = tuple(np.frombuffer(DRAW.key, "<u4").tolist())
-FIRST = 2**23  # elements among which an s that ends in 19 zeros is searched; one in 2^19 has one
+FIRST = 2**23  # elements that are searched for an s that ends in 19 zeros: 1 in 2^19 does
 
 
 def settling(n):
@@ -30,7 +30,7 @@ def plane_value(i):
 
 
 def edges():
-    """Elements, and for each the p that has s(i) for R: it is kept, and dropped at the next p."""
+    """Elements, each with the p at which R = s(i): kept at this p, dropped at the next float64."""
     s = settling(FIRST)
     for i in np.flatnonzero(s & np.uint64(2**19 - 1) == 0).tolist():
         P = plane_value(i) << 56 | int(s[i]) >> 8
@@ -51,7 +51,7 @@ def test_there_are_elements_to_try():
 
 @pytest.mark.parametrize(("i", "p"), [(i, p) for i, p, _ in EDGES])
 def test_an_element_whose_s_is_the_remainder_is_kept_and_dropped_at_the_next_p(i, p):
-    # Alone, and in whole groups, which other code in the kernels computes.
+    # Once alone, and once in whole groups, for which the kernels have other code.
     group = i // 1024 * 1024
     for rate, kept in ((p, True), (float(np.nextafter(p, 1)), False)):
         assert oracle.dropped(KEY, DRAW.index, rate, i) is not kept

@@ -1,4 +1,4 @@
-"""The example of federated dropout: a server and its clients derive the same sub-networks."""
+"""The example of federated dropout: the server and its clients derive the same sub-networks."""
 
 import importlib.util
 import json

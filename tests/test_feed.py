@@ -1,4 +1,4 @@
-"""`dropcore stream`: each kind is the part of the stream that it says."""
+"""`dropcore stream`: each kind prints its part of the mask stream."""
 
 import io
 import subprocess

@@ -1,4 +1,4 @@
-"""Where the processor flushes subnormal numbers to zero, decisions hold; such values do not."""
+"""If the thread flushes subnormal numbers to zero, decisions hold, and only their values change."""
 
 import ctypes
 import platform
@@ -62,7 +62,7 @@ def test_values_hold_except_for_subnormal_ones(dtype):
         np.testing.assert_array_equal(again.keep, mask.keep)
         wide = np.abs(y.astype(np.float64))
         normal = (np.abs(x.astype(np.float64)) >= least) & ((wide >= least) | (wide == 0))
-        if dtype == np.float16:  # computed in float32, where its subnormal numbers are normal
+        if dtype == np.float16:  # computed in float32, where subnormal float16 are normal numbers
             normal[:] = True
         for result in (z, dx):
             assert result[normal].tobytes() == y[normal].tobytes()

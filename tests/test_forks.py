@@ -1,6 +1,6 @@
-"""Forked processes, with the thread pool in use or not.
+"""Forked processes, with and without threads of the pool.
 
-Each script runs in an interpreter of its own, where a hang ends in a traceback.
+Each script runs in a new interpreter. A script that hangs ends with a traceback.
 """
 
 import os
@@ -20,7 +20,7 @@ def test_threads_work_before_and_after_a_fork_in_parent_child_and_grandchild(run
 
 
 def test_no_thread_of_the_pool_is_alive_at_the_fork(run):
-    # The interpreter warns of a fork with live threads: a child inherits only their locks.
+    # The interpreter warns of a fork with live threads: a child inherits locks without threads.
     run("""
     assert right()
     assert _thread._count() == 1
@@ -49,13 +49,13 @@ def test_a_fork_while_another_thread_computes(run):
     other.join()
     assert not wrong
     """
-    # This thread belongs to the user, so newer interpreters rightly warn of it.
+    # This thread belongs to the user, so newer interpreters rightly warn of the fork.
     run(script, warnings="ignore::DeprecationWarning")
 
 
 def test_a_fork_while_another_thread_makes_the_first_call(run):
-    # The first call reads the installed distributions, under locks that nobody would release in the
-    # child.
+    # The first call reads the installed distributions, with locks that no thread would release in
+    # the child.
     run(
         """
         import importlib.metadata, time
@@ -78,7 +78,7 @@ def test_a_fork_while_another_thread_makes_the_first_call(run):
 
 
 def test_a_fork_while_another_thread_loads_a_variant(run):
-    # The registry's lock is held during the fork; nobody would release it in the child.
+    # The registry's lock is held during the fork; no thread would release the lock in the child.
     run(
         """
         import dropcore.plugins
@@ -109,8 +109,8 @@ def test_a_fork_while_another_thread_loads_a_variant(run):
 
 
 def test_a_fork_in_a_worker(run):
-    # For example by a finaliser that the garbage collector runs in a worker, which cannot wait for
-    # its own end.
+    # For example in a finaliser that the garbage collector runs in a worker. A worker cannot wait
+    # for its own end.
     run(
         """
         from dropcore._core import threads

@@ -1,4 +1,4 @@
-"""dropout and keep_mask: the promised bits, for any input, on any machine."""
+"""dropout and keep_mask: the bits of the mask stream, for any input, on any machine."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 GOLDEN = json.loads((HERE / "data" / "golden_masks.json").read_text("utf-8"))
 DTYPES = [np.float64, np.float32, np.float16, ml_dtypes.bfloat16]
 AXES = [(), (0,), (1,), (2,), (0, 1), (1, 2), (0, 2), (0, 1, 2)]
-SHAPE = (7, 13, 67)  # odd lengths, so that no vector and no byte ends with a row
+SHAPE = (7, 13, 67)  # odd lengths, so that no row ends at the end of a vector or of a byte
 SHAPES = [SHAPE, (3, 300, 70), (2, 3, 9000), (9000, 3, 2)]
 DRAW = Stream(42, ("layer", 1)).at(3)
 
@@ -303,7 +303,7 @@ def test_p_may_be_any_real_number(kind):
 
 
 def everything(shape):
-    """A digest of all the bits that dropout gives for arrays of a shape."""
+    """A digest of y and of the decisions for arrays of a shape."""
     digest = hashlib.sha256()
     for dtype in DTYPES:
         x = noise(shape, dtype)

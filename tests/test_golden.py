@@ -1,4 +1,4 @@
-"""Answers that the oracle computed, without dropcore, for the public functions: exact bits."""
+"""The public functions give the exact bits that the oracle computed without dropcore."""
 
 import json
 import os
@@ -23,7 +23,7 @@ SCRIPT = Path(__file__).parent.parent / "tools" / "write_golden.py"
 
 
 def made(entry):
-    """What dropcore gives for an entry."""
+    """The answers of dropcore for an entry."""
     variant = entry["variant"]
     x, dy = golden_cases.values(entry)
     options = {
@@ -51,7 +51,7 @@ def made(entry):
 
 
 def agrees(array, numbers):
-    """The numbers themselves, if the array's first ones are theirs to four units in the last."""
+    """The numbers, if the first numbers of the array agree to four units in the last place."""
     found = array.reshape(-1)[: len(numbers)].astype(np.float64)
     right = np.array(list(map(float, numbers)))
     unit = float(ml_dtypes.finfo(array.dtype).eps)
@@ -60,7 +60,7 @@ def agrees(array, numbers):
 
 
 def wrong():
-    """The entries that dropcore does not give."""
+    """The entries for which dropcore gives another answer."""
     return [entry for entry in ENTRIES if any(entry[k] != v for k, v in made(entry).items())]
 
 

@@ -1,4 +1,4 @@
-"""Nothing is read or written outside of an array: it ends or begins at a page without access."""
+"""Nothing is read or written outside of an array, which ends or begins at a page without access."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Inputs that change under the hand, names at one address, signals in the middle of a call."""
+"""Inputs that change during a call, two names for one memory, signals in the middle of a call."""
 
 import enum
 import pickle

@@ -1,4 +1,4 @@
-"""Where elements lie in memory changes no decision: every order of axes, gaps, and shared axes."""
+"""The order of elements in memory changes no decision: any order of axes, gaps, shared axes."""
 
 import tracemalloc
 from itertools import combinations, permutations
@@ -16,8 +16,8 @@ from dropcore._core import nontemporal
 
 DTYPES = [np.float64, np.float32, np.float16, ml_dtypes.bfloat16]
 DRAW = Stream(42, ("layer", 1)).at(3)
-# The second shape has blocks of 32 by 32 bits and a rest; the fourth has few elements in a step of
-# any loop; the last has more elements than a stage of the kernels.
+# The second shape has whole blocks of 32 by 32 bits, and parts of blocks. The fourth shape has few
+# elements in each step of a loop. The last shape has more elements than a stage of the kernels.
 SHAPES = [(), (5,), (67, 131), (1, 40, 1), (7, 3, 5), (33, 34, 9), (2, 3, 5, 7), (40, 3, 70, 2)]
 law = settings(derandomize=True, deadline=None, max_examples=200)
 
@@ -32,7 +32,7 @@ def noise(shape, dtype=np.float32, seed=5):
 
 
 def laid(x, order, step=1, reverse=()):
-    """The elements of x with its axes in memory as `order` says, every `step`-th place."""
+    """The elements of x, with the axes in memory in this order, at every `step`-th place."""
     place = np.full((*(x.shape[axis] for axis in order), step), np.nan, x.dtype)
     view = np.moveaxis(place, -1, 0)[0, ...].transpose(np.argsort(order))
     view = view[(..., *(slice(None, None, -1 if axis in reverse else 1) for axis in range(x.ndim)))]
@@ -62,7 +62,7 @@ def drop(x, p=0.3, **options):
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("store", ["bits", "draw"])
 def test_every_order_of_axes_with_every_shared_ones(shape, store):
-    """Forward and backward, into an array that lies alike, and into one in C order."""
+    """Forward and backward, into an array with the strides of x and into an array in C order."""
     x = noise(shape)
     for axes in subsets(shape):
         keep, y = expected(x, axes, 0.3)
@@ -85,7 +85,7 @@ def test_every_order_of_axes_with_every_shared_ones(shape, store):
 @law
 @given(data=st.data())
 def test_any_two_layouts(data):
-    """x and out in orders of their own, with gaps and reversed axes, or in place."""
+    """x and out in different orders, with gaps and reversed axes, or in place."""
     draw = data.draw
     shape = tuple(draw(st.lists(st.integers(0, 40) | st.integers(1, 3), max_size=5)))
     if np.prod(shape) > 20_000:
@@ -115,7 +115,7 @@ def test_any_two_layouts(data):
 
 @pytest.mark.parametrize("shared", [(0, 2, 4), (1, 3, 5), (0, 2, 4, 6), (1, 4), (2, 5)], ids=str)
 def test_axes_that_alternate_many_times(shared):
-    """Several loops within each other; the innermost step is long enough for `repeat` or `tile`."""
+    """Several nested loops; a step is long enough for `repeat` or `tile`."""
     x = noise((2, 3, 2, 3, 8, 9, 10))
     keep, y = expected(x, shared, 0.3)
     for order in (tuple(range(7)), (2, 0, 1, 3, 4, 5, 6), (0, 1, 2, 3, 6, 5, 4)):
@@ -144,7 +144,7 @@ def test_more_axes_than_bits_in_a_word(shared):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("variant", ["alpha", "standard"])
 def test_large_arrays_in_other_orders(dtype, variant):
-    """Longer than a stage of the kernels, stored past the caches, and by several threads."""
+    """Arrays longer than a stage of the kernels, with non-temporal stores and several threads."""
     x = noise((130, 31, 65), dtype)
     for axes in ((), (2,), (0,), (0, 2)):
         y, mask = drop(x, shared_axes=axes, variant=variant)
@@ -163,7 +163,7 @@ def test_large_arrays_in_other_orders(dtype, variant):
 
 
 def test_channels_in_memory_last():
-    """As PyTorch's channels_last: one decision for each sample and channel."""
+    """The order of PyTorch's channels_last: one decision for each image and channel."""
     x = noise((3, 5, 4, 4))
     y, mask = drop(x, variant="spatial", channel_axis=1)
     given, out = laid(x, (0, 2, 3, 1)), laid(x, (0, 2, 3, 1))
@@ -184,7 +184,7 @@ def test_decisions_that_were_brought(shape):
 
 
 def test_a_dense_array_is_neither_copied_nor_moved(monkeypatch):
-    """No second array of its size is made, whatever the order of its axes."""
+    """No second array of the size of x is made, for any order of the axes."""
     x = laid(noise((300, 200)), (1, 0))
     out = laid(x, (1, 0))
     drop(x, out=out)

@@ -1,7 +1,7 @@
-"""What no run can show: the machine code has a fence for non-temporal stores.
+"""The machine code has a fence after non-temporal stores, which no run of a test can show.
 
-Without one another thread may see the end of a call before what was stored. That it does is so rare
-that no test meets it.
+Without a fence, another thread may see that a call has ended before it sees the stored elements.
+This is so rare that a test would not meet it.
 """
 
 import platform

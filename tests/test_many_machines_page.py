@@ -1,4 +1,4 @@
-"""docs/many-machines.md: its examples run, and its picture is there."""
+"""docs/many-machines.md: the examples run, and the picture exists."""
 
 import importlib.util
 import re

@@ -1,8 +1,8 @@
-"""Many threads at once: on one stream, on one default, on one array and one mask.
+"""Many threads at once: on one stream, on the default stream, on one array and one mask.
 
-No draw index is given twice and none is lost, and what is computed is, to the bit, what one
-thread computes. These tests say little where threads take turns; they are meant for builds
-without the GIL and for the thread sanitizer as well.
+No draw index is given twice, none is lost, and each result has the bits that one thread computes.
+With a GIL, threads take turns and these tests show little. They are also for builds without the GIL
+and for the thread sanitizer.
 """
 
 import itertools
@@ -24,7 +24,7 @@ LAST = 2**64 - 1
 
 @pytest.fixture(autouse=True)
 def turns():
-    """Threads take turns as often as they can."""
+    """Let threads take turns as often as possible."""
     interval, threads = sys.getswitchinterval(), dropcore.get_num_threads()
     sys.setswitchinterval(1e-6)
     yield
@@ -33,7 +33,7 @@ def turns():
 
 
 def together(*works):
-    """Runs each in a thread of its own, begun at the same time; gives what they return."""
+    """Run each function in a thread; all begin at the same time. Return the results."""
     begin = threading.Barrier(len(works))
     results, errors = [None] * len(works), []
 
@@ -55,7 +55,7 @@ def together(*works):
 
 
 def positions(state):
-    """Of a stream's state: each path below it with its position."""
+    """Each path below a stream's path, with its position, from the state of the stream."""
     yield (), state["position"]
     for child in state["children"]:
         for path, position in positions(child):
@@ -82,7 +82,7 @@ def test_no_index_is_given_twice_and_none_is_lost():
     assert stream.position == 3 * ROUNDS * THREADS
     assert all(own == sorted(own) for own in taken)
     indices = list(itertools.chain(*taken))
-    assert len(set(indices)) == len(indices) == 2 * ROUNDS * THREADS  # keep_mask took the others
+    assert len(set(indices)) == len(indices) == 2 * ROUNDS * THREADS  # the rest: keep_mask
 
 
 def test_the_last_draws_go_to_one_thread_each():
@@ -207,7 +207,7 @@ def test_the_first_calls_of_a_process_share_one_default_stream_and_registry():
 
 
 def computed(x, mask):
-    """All that a mask gives, as bytes."""
+    """All results of a mask, as bytes."""
     results = (mask.forward(x), mask.backward(x), mask.keep, mask.packed)
     return [array.tobytes() for array in results]
 
@@ -277,7 +277,7 @@ def test_threads_write_pieces_of_one_array_and_of_one_mask():
 
 
 def test_a_call_returns_when_its_workers_have_ended():
-    # More threads than processors: the caller's own share is often done before the others.
+    # More threads than processors: the caller's share is often done before the other shares.
     x, out = np.ones(2**20, np.float32), np.empty(2**20, np.float32)
     with dropcore.num_threads(6):
         for index in range(200):

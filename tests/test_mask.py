@@ -1,4 +1,4 @@
-"""Masks: the same decisions again, forward, backward, looked at, saved and sent away."""
+"""Masks: their decisions in forward and backward, as arrays, saved, and in other processes."""
 
 import json
 import pickle
@@ -180,7 +180,7 @@ def test_out_is_what_is_returned(mask, method):
     for dy, out in ((X, given), (in_place, in_place), (X, strided)):
         assert run(dy, out=out) is out
         assert same(out, expected)
-    assert same(run(in_place[:], out=in_place[:]), run(expected))  # two views of one array
+    assert same(run(in_place[:], out=in_place[:]), run(expected))  # x and out: views of one array
 
 
 @any_kind
@@ -296,7 +296,9 @@ def test_a_p_that_the_variant_has_not_makes_no_mask():
     for p in (0, 0.5):
         Mask.from_keep([1, 0], p, variant=HalfOpen())
     rebuild, arguments = dropped(variant=HalfOpen())[1].__reduce__()
-    saved = [1 if value == 0.4 else value for value in arguments]  # as a record or a pickle has it
+    saved = [
+        1 if value == 0.4 else value for value in arguments
+    ]  # the value after JSON or a pickle
     for make in (
         lambda: Mask.from_keep([1, 0], 1, variant=HalfOpen()),
         lambda: dropped(p=1, variant=HalfOpen()),

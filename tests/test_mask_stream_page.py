@@ -1,4 +1,4 @@
-"""docs/mask-stream.md: every figure of its worked example is what the oracle computes."""
+"""docs/mask-stream.md: the oracle computes every figure of the worked example."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "mask-stream.md"
 if not PAGE.is_file():
     pytest.skip("the documentation is not beside the tests", allow_module_level=True)
 LINES = PAGE.read_text("utf-8")
-TEXT = " ".join(LINES.split())  # wherever lines are broken
+TEXT = " ".join(LINES.split())  # without line breaks
 SEED, PATH, P = 42, ("encoder", "drop1"), 0.1
 KEY = oracle.key(SEED, PATH)
 

@@ -1,8 +1,8 @@
-"""Memory: a million calls leak nothing, a mask is as small as is said, and 2^31 is no limit.
+"""Memory: a million calls leak nothing, masks are as small as documented, and 2^31 is no limit.
 
-Small leaks are seen as growth of the resident memory over many calls, in each third of them: the
-process's allocator and huge pages may take a MiB or two at any moment, but once. What one call
-allocates is seen by tracemalloc, to which NumPy reports its arrays.
+A small leak is a growth of the resident memory in each third of many calls. The allocator and huge
+pages may take a MiB or two at any moment, but only once. tracemalloc shows what one call allocates,
+because NumPy reports its arrays to tracemalloc.
 """
 
 import gc
@@ -149,12 +149,12 @@ SMALL = 4096  # bytes for the objects themselves
 @pytest.fixture
 def big():
     x = np.ones(N, np.float32)
-    dropcore.dropout(x, 0.1, training=True, rng=STREAM)  # one-time allocations are done
+    dropcore.dropout(x, 0.1, training=True, rng=STREAM)  # makes one-time allocations
     return x
 
 
 def allocated(call):
-    """Result of a call, bytes it holds, and bytes that were held at once."""
+    """The result of a call, the bytes that it holds, and the peak of allocated bytes."""
     gc.collect()
     tracemalloc.start()
     try:
@@ -171,7 +171,7 @@ def test_a_mask_holds_a_bit_an_element_or_nothing(big, store, held):
     )
     assert held <= now <= peak <= held + SMALL
     _, now, peak = allocated(lambda: mask.backward(big, out=big))
-    assert now <= peak <= SMALL  # and it does not grow later
+    assert now <= peak <= SMALL  # nor did it grow later
 
 
 @pytest.mark.parametrize(("axes", "decisions"), [((0,), 1024), ((1,), 1024), ((0, 1), 1)])
@@ -215,7 +215,7 @@ DRAW = dropcore.Stream(11).at(3)
 
 
 def free_memory():
-    """Bytes that may still be used, also where a container allows fewer than there are."""
+    """The bytes that may still be used; a container may allow fewer than the machine has."""
     fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
     free = int(fields["MemAvailable"].split()[0]) * 1024
     group = Path("/sys/fs/cgroup")
@@ -251,7 +251,7 @@ def huge():
 
 
 def kept_at(start, shape, axes):
-    """The decisions of the elements from `start` on, by the index of each in its mask."""
+    """The decisions of the elements from `start` on, which is an index in the mask."""
     index = np.arange(start, start + 5000)
     if axes == ():
         return dropcore.keep_mask(5000, 0.5, rng=DRAW, start=start)

@@ -1,4 +1,4 @@
-"""Memory runs out: at every place where it can, the call fails as a whole or not at all."""
+"""No memory, at each allocation of a call: the call succeeds, or fails and changes nothing."""
 
 import os
 import subprocess

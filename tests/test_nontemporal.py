@@ -1,4 +1,4 @@
-"""From which size on a kernel uses non-temporal stores, and that they change no bit."""
+"""The size from which kernels use non-temporal stores, and that these stores change no bit."""
 
 import hashlib
 import os
@@ -40,8 +40,8 @@ def test_a_cache_of_unknown_size_is_never_passed(amd):
     ("cache", "amd", "mebibytes"),
     [
         (32, True, 24),  # EPYC, a complex
-        (96, True, 72),  # the same with stacked cache
-        (256, True, 32),  # a virtual machine that adds up complexes
+        (96, True, 72),  # EPYC with stacked cache
+        (256, True, 32),  # EPYC, a virtual machine that adds up the caches of complexes
         (30, False, 22.5),  # Core
         (300, False, 32),  # Xeon, the whole socket
     ],
@@ -106,7 +106,7 @@ def test_info_says_it(first, said, capsys):
 
 
 def digest():
-    """Of results that begin and end anywhere in a line of the cache, of every bit pattern."""
+    """Results that begin and end anywhere in a cache line, and consist of all bit patterns."""
     found = hashlib.sha256()
     random = np.random.default_rng(0)
     for dtype in DTYPES:

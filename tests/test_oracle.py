@@ -1,4 +1,4 @@
-"""The oracle against what was made without it: laws, a published cipher, and recorded answers."""
+"""The oracle, compared with laws, a published cipher, and recorded answers."""
 
 import hashlib
 import json
@@ -73,7 +73,7 @@ def test_the_ends_of_p_keep_all_and_none():
 
 
 def test_ties_alone_decide_a_threshold_below_one_plane_value():
-    # Just under 2^-8, T = 0 and R = 2^64 - 2^11: only elements with u == 0 need s(i), and all
+    # Just below 2^-8, T = 0 and R = 2^64 - 2^11: only elements with u == 0 need s(i), and all
     # except one in 2^53 of those drop. At 2^-8 itself T = 1 and R = 0: the same elements, and no
     # tie.
     k = oracle.key(3)
@@ -161,7 +161,7 @@ def test_bfloat16_rounds_once_to_nearest_even(p):
 @pytest.mark.parametrize("seed", [0, 42, "a", b"\xff" * 32])
 @pytest.mark.parametrize("index", [0, 1, 2**32 - 1, 2**32, 0x0FEDCBA987654321, 2**60 - 1])
 def test_blocks_are_those_of_an_independent_chacha8(seed, index):
-    # randomgen counts 32-bit words in 128 bits, sixteen a block, and puts that count's block
+    # randomgen counts 32-bit words in 128 bits, sixteen in a block, and puts the block
     # number in words 12 to 15, low word first: its upper half is the draw index, below 2^60.
     k = oracle.key(seed)
     number = sum(word << 32 * w for w, word in enumerate(k))

@@ -1,4 +1,4 @@
-"""`out=` beside x in one memory: taken where no element is shared or all are in the same place.
+"""`out=` and x in one memory: accepted if they share no element, or if all elements coincide.
 
 Every relation of two arrays is tried: before, behind, within, interleaved, reversed, transposed.
 """
@@ -14,17 +14,17 @@ from numpy.lib.stride_tricks import as_strided
 import dropcore
 
 DRAW = dropcore.Stream(42, ("overlaps",)).at(1)
-ROOM = 64  # elements of the memory of which both are parts
+ROOM = 64  # elements of the memory; x and out are parts of it
 law = settings(derandomize=True, deadline=None, max_examples=800)
 
 
 def cut(memory, place, shape, steps):
-    """Elements of the memory: from `place`, by so many elements along each axis."""
+    """A view of the memory: from `place` on, with these steps in elements along each axis."""
     return as_strided(memory[place:], shape, [step * memory.itemsize for step in steps])
 
 
 def places(place, shape, steps):
-    """Where each element is, in C order."""
+    """The place of each element, in C order."""
     indices = itertools.product(*map(range, shape))
     return [place + sum(i * s for i, s in zip(index, steps, strict=True)) for index in indices]
 
@@ -35,7 +35,7 @@ def fits(place, shape, steps):
 
 @st.composite
 def two_arrays(draw):
-    """Shape, and place and steps of x and of out."""
+    """A shape, and the place and the steps of x and of out."""
     shape = draw(st.lists(st.integers(1, 5), min_size=1, max_size=3).map(tuple))
     steps = st.tuples(*[st.integers(-13, 13)] * len(shape))
     dense = tuple(int(np.prod(shape[axis + 1 :])) for axis in range(len(shape)))
@@ -46,7 +46,7 @@ def two_arrays(draw):
 
 
 def steps_over(shape, steps):
-    """Whether each axis steps over all that the shorter steps cover; then no place comes twice."""
+    """Whether each step is longer than all shorter steps reach: then no place occurs twice."""
     reach = 1
     for step, length in sorted((abs(s), n) for s, n in zip(steps, shape, strict=True) if n > 1):
         if step < reach:

@@ -1,4 +1,4 @@
-"""docs/variant-plugins.md: its files make a plugin, its commands pass, its examples run."""
+"""docs/variant-plugins.md: the files make a plugin, the commands pass, the examples run."""
 
 import os
 import re
@@ -28,7 +28,7 @@ EXAMPLES = [b["text"] for b in BLOCKS if b["language"] == "python" and not b["fi
 
 @pytest.fixture(scope="module")
 def plugin(tmp_path_factory):
-    """The folder in which the reader stands, with the files of the page."""
+    """The reader's folder, with the files of the page."""
     folder = tmp_path_factory.mktemp("plugin")
     for block in FILES:
         path = folder / block["file"]
@@ -38,7 +38,7 @@ def plugin(tmp_path_factory):
 
 
 def run(folder, *arguments):
-    """Python in that folder, with what was installed there; any warning is an error."""
+    """Run Python in the reader's folder, with the installed plugin; a warning is an error."""
     environment = {name: value for name, value in os.environ.items() if name != "DROPCORE_PLUGINS"}
     done = subprocess.run(
         [sys.executable, *arguments],
@@ -54,7 +54,7 @@ def run(folder, *arguments):
 
 @pytest.fixture(scope="module")
 def outputs(plugin):
-    """What each command of the page printed; pip installs beside the files, from no network."""
+    """The output of each command of the page. pip installs beside the files, without a network."""
     (block,) = COMMANDS
     outputs = {}
     for command in block.splitlines():

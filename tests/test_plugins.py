@@ -1,4 +1,4 @@
-"""The registry: lazy, isolated, strict about names."""
+"""The registry of plugins: imports late, isolates faults, is strict about names."""
 
 import importlib
 import re
@@ -152,7 +152,7 @@ def test_a_broken_plugin_is_named_and_the_rest_go_on(install, what):
     assert re.search(cause, str(info.value))
     assert info.value.__cause__ is not None
     assert states(registry)["broken"] == "failed"
-    with pytest.raises(LookupError, match="could not be loaded"):  # again, without a warning
+    with pytest.raises(LookupError, match="could not be loaded"):  # again, with no warning
         registry.variant_class("broken")
     assert registry.variant_class("mine").name == "mine"
     assert registry.variant_class("standard").name == "standard"
@@ -201,7 +201,7 @@ def test_built_in_names_are_reserved(install):
 def test_dropcore_plugins_chooses_distributions(
     install, monkeypatch, setting, has_first, has_second
 ):
-    install("one", GOOD, distribution="First_One")  # one name, however it is written
+    install("one", GOOD, distribution="First_One")  # the name is the same in any spelling
     install("two", GOOD, distribution="second-one")
     monkeypatch.setenv("DROPCORE_PLUGINS", setting)
     registry = Registry()
@@ -250,7 +250,7 @@ def test_a_variant_without_an_entry_point_says_so(install):
     module = install("mine", TWO_OF_ONE_MODULE, distribution="its-distribution")
     registry = Registry()
     with pytest.raises(LookupError, match="'fourth' is unknown"):
-        registry.variant_class("fourth")  # no plugin is imported for a name that it may not have
+        registry.variant_class("fourth")  # no plugin may have this name, so none is imported
     registry.variant_class("mine")
     says = (
         f"'fourth' has no entry point: {module} of its-distribution registers it.*"

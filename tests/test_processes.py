@@ -1,6 +1,6 @@
-"""Other processes: spawned, begun anew or ending, with the thread pool in use or not.
+"""Other processes: spawned, started again or ending, with and without threads of the pool.
 
-Each script runs in an interpreter of its own, where a hang ends in a traceback.
+Each script runs in a new interpreter. A script that hangs ends with a traceback.
 """
 
 import multiprocessing
@@ -99,7 +99,7 @@ def test_subprocesses_begun_while_another_thread_computes(run):
 
 
 def test_a_thread_that_cannot_be_started(run):
-    # Each piece still runs once, and none remains for a later call.
+    # Each piece still runs once, and no piece remains for a later call.
     run("""
     def refuse(*_):
         raise RuntimeError("can't start new thread")

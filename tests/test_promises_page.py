@@ -1,4 +1,4 @@
-"""docs/promises.md: every test and every command that it names is there."""
+"""docs/promises.md: every test and every command that the page names exists."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a release is built with is pinned; what could not be audited does not pass for sound."""
+"""The build requirements of a release are pinned; a package that was not audited is an error."""
 
 import importlib.util
 import re

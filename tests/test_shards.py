@@ -29,7 +29,7 @@ RATES = [0.0, 2.0**-64, 0.1, 0.25, 3 / 16, 0.5, 2 / 3, 0.9, 1.0]
 
 @st.composite
 def hows(draw, ndim):
-    """A planned variant and its options, for arrays of so many axes."""
+    """A planned variant and its options, for arrays with this number of axes."""
     shared = draw(st.sets(st.integers(0, ndim - 1))) if ndim else set()
     kinds = ["standard", "alpha"] + (["spatial"] if ndim > 2 else [])
     if "droppath" in dropcore.variant_names() and ndim:
@@ -109,7 +109,7 @@ def block_of(offsets, lengths):
 
 
 def wrong_long_blocks():
-    """Of LONG, by every p, dtype and threads: those that are no part of the whole."""
+    """The blocks of LONG that differ from the whole array, for each p, dtype, count of threads."""
     wrong = []
     for shape, offsets, lengths in LONG:
         block = block_of(offsets, lengths)

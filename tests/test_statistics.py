@@ -1,7 +1,7 @@
 """The decisions are independent, and drop what p says: judged by scipy.stats, with fixed seeds.
 
     rate          dropped elements ~ Binomial(n, P / 2^64)
-    neighbours    of a pair of elements, both dropped ~ Hypergeometric, given each one's count
+    neighbours    pairs of which both are dropped ~ Hypergeometric, given the count of each side
     positions     dropped elements at each place of a group: chi-square with known p
     words         dropped elements among 64 neighbours ~ Binomial(64, p): chi-square
 
@@ -33,7 +33,7 @@ FAMILIES = {
 }
 CELLS = ("places", "words", "bits")
 
-# Bonferroni: the family-wise error, over every p-value that is judged below.
+# Bonferroni: the family-wise error, divided by the number of p-values that are judged below.
 TESTS = len(RATES) * (2 + len(LAGS) + len(CELLS) + len(FAMILIES)) + len(TIED) + 3
 THRESHOLD = 1e-6 / TESTS
 
@@ -85,7 +85,7 @@ def dispersion(words, p):
 
 
 def dropped(draw, p, n):
-    """Which of n elements are dropped, 64 a word: the first in the lowest bit."""
+    """The dropped ones of n elements, 64 in a word; the first element is the lowest bit."""
     return ~dropcore.keep_mask(n, p, rng=draw, packed=True).view("<u8")
 
 
@@ -95,7 +95,7 @@ def sample(p):
 
 
 def later(words, lag):
-    """The same elements, `lag` places on."""
+    """The elements, each moved by `lag` places."""
     skipped, shift = divmod(lag, 64)
     words = words[skipped:]
     return (words[:-1] >> shift) | (words[1:] << (64 - shift)) if shift else words
@@ -115,7 +115,7 @@ def test_the_judge_accepts_independent_elements_and_sees_planted_faults():
     shared[:160] = sound[:160]  # 1 % of the elements
     assert pairs(sound, shared) < THRESHOLD
     repeated = sound.copy()
-    repeated[1::32] = sound[::32]  # one word in 32 repeats the one before
+    repeated[1::32] = sound[::32]  # one word in 32 repeats the word before it
     assert pairs(repeated[:-1], repeated[1:]) < THRESHOLD
     clumped = np.where(rng.random(sound.size) < 0.5, sound & other, sound | other)
     assert dispersion(clumped, p) < THRESHOLD
@@ -133,7 +133,7 @@ def test_dropped_elements_are_as_many_as_p_says(p):
 
 
 def test_a_p_of_0_003_drops_0_003_and_not_1_256th():
-    # An 8-bit p would be 0 or 1/256. The rate's test rejects either, with certainty.
+    # An 8-bit p would be 0 or 1/256. The test of the rate rejects both with certainty.
     law = stats.binom(N, 0.003)
     low, high = law.isf(1 - THRESHOLD / 2), law.isf(THRESHOLD / 2)
     for quantised in (0.0, 1 / 256):
@@ -145,7 +145,7 @@ def test_a_p_of_0_003_drops_0_003_and_not_1_256th():
 
 @pytest.mark.parametrize("p", TIED)
 def test_ties_are_settled_at_the_rate_of_the_remainder(p):
-    # Eight bits leave one element in 256 open: those that T/256 keeps and (T+1)/256 drops.
+    # Eight bits leave one element in 256 open: T/256 keeps it, and (T+1)/256 drops it.
     draw = dropcore.Stream(2025, (RATES.index(p),)).at(0)
     T, rest = divmod(p * 256, 1)
     below, here, above = (dropped(draw, q, N) for q in (eight_bits(T), p, eight_bits(T + 1)))
@@ -155,7 +155,7 @@ def test_ties_are_settled_at_the_rate_of_the_remainder(p):
 
 
 def eight_bits(T):
-    # T/256, changed by too little to change a tie, if T/256 has fewer than eight planes.
+    # T/256, changed by too little to change a tie, for T/256 with fewer than eight planes.
     return T / 256 if T == 0 or T % 2 else float(np.nextafter(T / 256, 1))
 
 
@@ -191,5 +191,5 @@ def test_no_place_in_a_group_is_dropped_more_often(p):
     for what in CELLS:
         counts = cells[what]
         trials = groups * places // counts.size
-        if trials * p >= 20:  # with fewer, the chi-square distribution is not accurate
+        if trials * p >= 20:  # otherwise the chi-square distribution is not accurate
             judge(even(counts, trials, p), f"{counts.size} {what}")

@@ -27,7 +27,7 @@ PATHS = st.lists(st.integers(0, 2**70) | st.text(max_size=8), max_size=4)
 
 
 def words_of(key):
-    """The eight words of a key's bytes, as the oracle has them."""
+    """The eight words of a key's bytes, in the form of the oracle."""
     return tuple(np.frombuffer(key, "<u4").tolist())
 
 
@@ -174,7 +174,7 @@ def test_a_draw_is_five_words(key, index):
     assert words[4] == index
     assert Draw.from_key_and_index(words) == draw
     assert Draw.from_key_and_index(np.repeat(words, 2)[::2]) == draw
-    words[:] = 0  # a new seed each time
+    words[:] = 0  # a new seed for each call
     assert draw.key_and_index[4] == index
 
 
@@ -208,7 +208,7 @@ def test_draws_compare_by_value():
     assert len({stream.at(0), Stream(1).draw(), stream.at(1), Stream(2).at(0)}) == 3
     assert stream.at(0) == Stream(1).at(0)
     for other in (stream.at(1), stream.at(2**32), stream.at(LAST), Stream(2).at(0)):
-        assert stream.at(0) != other  # a set compares draws of one hash alone
+        assert stream.at(0) != other  # a set compares only draws with the same hash
     assert stream.at(0) != str(stream.at(0))
 
 
@@ -284,7 +284,7 @@ def test_a_child_pickles_alone():
 
 
 def draws_of(rng, calls=3):
-    """The draws of calls of the function, and of a layer, with one `rng`."""
+    """The draws of calls of the function, and of a layer, with the same `rng`."""
     x = np.ones(4)
     functional = [dropcore.dropout(x, 0.5, training=True, rng=rng)[1].draw for _ in range(calls)]
     layer = dropcore.Dropout(0.5, rng=rng)

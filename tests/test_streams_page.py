@@ -1,4 +1,4 @@
-"""docs/streams.md: its examples run, and a resumed training has the masks of one that went on."""
+"""docs/streams.md: the examples run, and a resumed training has the masks of an unbroken one."""
 
 import re
 from pathlib import Path

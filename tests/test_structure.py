@@ -1,4 +1,4 @@
-"""The shape of the package: imports go downwards, importing is light, what is shipped is whole."""
+"""The structure of the package: imports go downwards, import is light, nothing is left out."""
 
 import ast
 import doctest
@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).parent.parent
 SOURCE = REPOSITORY / "src" / "dropcore"
 INSTALLED = Path(dropcore.__file__).parent
 
-# A file imports from its own floor or below; files that are not listed here are not allowed.
+# A file imports from its own floor or from lower floors. A file that is not listed is not allowed.
 FLOORS = {
     "_core": 0,
     "autograd": 0,
@@ -46,8 +46,8 @@ FLOORS = {
     "__init__": 6,  # `import dropcore`: the public names
 }
 MOST_LINES = 400
-ALONE = ("_core", "autograd")  # they import nothing from the rest, nor from each other
-EXTRAS = ("testing",)  # it may need packages of an extra
+ALONE = ("_core", "autograd")  # each of the two imports nothing from the other or from the rest
+EXTRAS = ("testing",)  # may need packages of an extra
 
 needs_source = pytest.mark.skipif(not SOURCE.is_dir(), reason="the source is not beside the tests")
 
@@ -61,7 +61,7 @@ IMPORT = re.compile(r"^[ \t]*c?import\s+([^\n;(]*)", re.MULTILINE)
 
 
 def imports(text):
-    """Dotted names of all that a .py, .pyx or .pxd imports and cimports, wherever it does."""
+    """Dotted names of all imports and cimports of a .py, .pyx or .pxd file, also in functions."""
     text = COMMENT.sub("", STRING.sub('""', text)).replace("\\\n", " ")
     for module, inside, plain in FROM.findall(text):
         for name in (inside or plain).split(","):
@@ -77,14 +77,14 @@ def sources(*endings):
 
 
 def place(path):
-    """Of which entry of FLOORS a file is part."""
+    """The entry of FLOORS to which a file belongs."""
     part = path.relative_to(SOURCE).parts[0].partition(".")[0]
     assert part in FLOORS, f"{path} has no floor: give it one in FLOORS"
     return part
 
 
 def imported_place(name):
-    """Of which entry of FLOORS an imported name is part; None outside of dropcore."""
+    """The entry of FLOORS to which an imported name belongs; None for names outside of dropcore."""
     if name.partition(".")[0] != "dropcore":
         return None
     return part_of(name) if part_of(name) in FLOORS else "__init__"
@@ -157,7 +157,7 @@ def test_the_ground_floor_knows_nothing_of_the_rest(part):
 
 
 def run_text(path):
-    """What of a file is run: nothing that is for type checkers alone."""
+    """The syntax tree of a file without the parts that are only for type checkers."""
     text = path.read_text("utf-8")
     if path.suffix != ".py":
         return text
@@ -261,12 +261,12 @@ def test_nothing_else_is_installed():
 
 def modules():
     found = [name for _, name, _ in pkgutil.walk_packages(dropcore.__path__, "dropcore.")]
-    # Kernels for another processor cannot be imported; the command would run.
+    # Kernels for another processor cannot be imported, and the module of the command would run.
     return ["dropcore", *(n for n in found if "_kernels_" not in n and "__main__" not in n)]
 
 
 def documented(module):
-    """Name and docstring of all that a module defines, also where it is compiled."""
+    """The name and docstring of everything that a module defines; the module may be compiled."""
     yield module.__name__, module.__doc__
     for name, thing in vars(module).copy().items():  # an example may import more
         if getattr(thing, "__module__", None) != module.__name__:
@@ -314,7 +314,7 @@ def test_examples_in_the_readme(tmp_path, monkeypatch):
         pytest.skip("no README with Python in it beside the tests")
     monkeypatch.chdir(tmp_path)
     names = {}
-    for block in blocks:  # each continues the one before
+    for block in blocks:  # each block continues the block before
         if ">>>" in block:
             run(doctest.DocTestParser().get_doctest(block, names, "README", None, 0))
         else:

@@ -20,7 +20,7 @@ def linear(n_in, n_out, start=0):
 
 
 def by_hand(model, drops, x):
-    """Outputs and weights, each sub-network by itself, through `Mask.from_keep`."""
+    """The output and the probability of each sub-network alone, through `Mask.from_keep`."""
     outputs, weights = [], []
     for keep in product([False, True], repeat=sum(n for n, _ in drops)):
         weight, start, h = 1.0, 0, x
@@ -68,7 +68,7 @@ def test_each_is_returned_under_its_number():
     every = subnetworks(model, ROWS, each=True)
     for number, (y, weight) in enumerate(zip(every.outputs, every.weights, strict=True)):
         bits = [number >> d & 1 for d in range(5)]
-        place = int("".join(map(str, bits)), 2)  # by hand, the first decision is the highest bit
+        place = int("".join(map(str, bits)), 2)  # the first decision is the highest bit
         np.testing.assert_allclose(y, outputs[place], rtol=1e-12)
         assert weight == pytest.approx(weights[place], rel=1e-12)
     assert subnetworks(model, ROWS).outputs is None

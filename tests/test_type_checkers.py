@@ -1,4 +1,4 @@
-"""What type checkers see: right programs pass, misspelt options are found, types come back."""
+"""Type checkers accept right programs, find misspelt options, and infer the types of results."""
 
 import json
 import re

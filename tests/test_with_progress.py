@@ -1,4 +1,4 @@
-"""tools/with_progress.py: a long build is not silent, and a failed one shows all that it said."""
+"""tools/with_progress.py: a long build shows steps, and a failed build shows its whole output."""
 
 import subprocess
 import sys

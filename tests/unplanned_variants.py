@@ -1,4 +1,4 @@
-"""Small variants of the kinds that bring their own decisions or noise."""
+"""Small deciding and free variants."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,7 +10,7 @@ import dropcore
 
 @dataclass(frozen=True, kw_only=True)
 class Noise(dropcore.FreeVariant):
-    """Free: whole numbers added, by the element's place."""
+    """A free variant: adds a whole number that depends on the element's place."""
 
     name: ClassVar[str] = "noise"
 
@@ -24,7 +24,7 @@ class Noise(dropcore.FreeVariant):
 
 @dataclass(frozen=True, kw_only=True)
 class Scaled(dropcore.FreeVariant):
-    """Free: scaled by whole numbers, which it saves."""
+    """A free variant: multiplies by whole numbers, which it saves."""
 
     name: ClassVar[str] = "scaled"
 
@@ -39,7 +39,7 @@ class Scaled(dropcore.FreeVariant):
 
 @dataclass(frozen=True, kw_only=True)
 class Half(dropcore.DecidingVariant):
-    """Deciding: one half of a row, or with axis=0 of the batch."""
+    """A deciding variant: keeps one half of each row; with axis=0, one half of the batch."""
 
     name: ClassVar[str] = "half"
     axis: int = 1
