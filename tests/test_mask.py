@@ -296,9 +296,7 @@ def test_a_p_that_the_variant_has_not_makes_no_mask():
     for p in (0, 0.5):
         Mask.from_keep([1, 0], p, variant=HalfOpen())
     rebuild, arguments = dropped(variant=HalfOpen())[1].__reduce__()
-    saved = [
-        1 if value == 0.4 else value for value in arguments
-    ]  # the value after JSON or a pickle
+    saved = [1 if value == 0.4 else value for value in arguments]  # p is 1, as in changed bytes
     for make in (
         lambda: Mask.from_keep([1, 0], 1, variant=HalfOpen()),
         lambda: dropped(p=1, variant=HalfOpen()),

@@ -1,4 +1,4 @@
-"""Dropout on the tape: the function, the module, and the tutorials' network."""
+"""Dropout on the tape: the function, the module, and the network of the tutorials."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -29,7 +29,7 @@ DY = np.random.default_rng(5).standard_normal((6, 3, 4))
 
 @dataclass(frozen=True, kw_only=True)
 class RowKeeper(dropcore.DecidingVariant):
-    """Deciding, with a scale that depends on the decisions."""
+    """A deciding variant with a scale that depends on the decisions."""
 
     name: ClassVar[str] = "rowkeeper"
 
@@ -42,7 +42,7 @@ class RowKeeper(dropcore.DecidingVariant):
 
 @dataclass(frozen=True, kw_only=True)
 class Blend(dropcore.FreeVariant):
-    """Free, with a second input, and no identity in inference."""
+    """A free variant with a second input; inference is not the identity."""
 
     name: ClassVar[str] = "blend"
     inputs: ClassVar[tuple[str, ...]] = ("x", "previous")

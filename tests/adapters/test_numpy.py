@@ -107,7 +107,7 @@ def test_another_p_of_one_layer_shifts_no_others_masks(p):
         first, second = Dropout(first_p, rng=stream), Dropout(0.5, rng=stream)
         own = Dropout(0.5, rng=stream.child("own"))
         found = []
-        for x in (X, X[:0], X[:3]):  # an empty batch takes a draw too
+        for x in (X, X[:0], X[:3]):  # an empty batch takes a draw, too
             second(first(x)), own(x)
             found += [second.mask.record(), own.mask.record()]
         return found
@@ -229,7 +229,7 @@ def test_an_explicit_mask_leaves_the_other_calls_waiting():
     first = layer.mask
     second = layer(x)
     np.testing.assert_array_equal(layer.backward(x, first), first.backward(x))
-    np.testing.assert_array_equal(layer.backward(x), second)  # the only call without a backward
+    np.testing.assert_array_equal(layer.backward(x), second)  # the only call that had no backward
     layer(x)
     layer(x)
     layer.backward(x, layer.mask)

@@ -1,4 +1,4 @@
-"""Every variant that is installed trains through both adapters."""
+"""Every installed variant trains with the NumPy layer and with the autograd module."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ import dropcore
 from dropcore import autograd
 from dropcore.adapters.autograd import Dropout
 
-OPTIONS = {  # that a variant cannot do without
+OPTIONS = {  # required options
     "spatial": {"channel_axis": 1},
     "dropblock": {"block_size": 3, "channel_axis": 1},
 }

@@ -1,4 +1,4 @@
-"""Arrays that layers return again: never one that somebody can still see."""
+"""Arrays that layers return again: never an array that somebody still holds."""
 
 import copy
 import pickle

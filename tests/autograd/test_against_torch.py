@@ -1,4 +1,4 @@
-"""Values, gradients and training runs against PyTorch, in float64, to 1e-10."""
+"""Values, gradients and training runs agree with PyTorch to 1e-10, in float64."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def assert_close(ours, theirs):
 
 
 def pair(*shape):
-    """The same random leaf twice."""
+    """One random leaf, as a tensor of the engine and as a tensor of PyTorch."""
     data = RNG.normal(size=shape)
     return Tensor(data.copy(), requires_grad=True), torch.tensor(data, requires_grad=True)
 
@@ -35,7 +35,7 @@ def assert_same(ours, theirs, pairs):
 
 
 def everything(lib, x, image, w, kernel, bias, gamma, beta, stats, training):
-    """One network with every operation in it; `lib` has what the two spell differently."""
+    """A network with every operation; `lib` has the names that differ in the two libraries."""
     conv = lib.conv2d(image, kernel, bias, stride=2, padding=1)
     conv = lib.batch_norm(conv, gamma, beta, *stats, training)
     features = lib.relu(conv).reshape(4, -1)[:, 3:9]
@@ -206,7 +206,7 @@ def models():
     ).double()
     with torch.no_grad():
         for (name, mine), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
-            # A linear map's weight is (in, out) here and (out, in) there.
+            # The weight of a linear layer is (in, out) in the engine, and (out, in) in PyTorch.
             other.copy_(torch.tensor(mine.data.T if mine.ndim == 2 else mine.data))
             assert name in dict(theirs.named_parameters())
     return ours, theirs

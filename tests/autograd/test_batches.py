@@ -1,4 +1,4 @@
-"""Mini-batches, and the place in them."""
+"""Mini-batches, and the position of a loader in an epoch."""
 
 import json
 

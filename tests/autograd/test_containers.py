@@ -1,4 +1,4 @@
-"""Modules, parameters and buffers in lists, tuples, dicts: part of the module that has them."""
+"""Modules, parameters and buffers in lists, tuples and dicts belong to the module around them."""
 
 import copy
 import pickle
@@ -17,7 +17,7 @@ X = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
 
 
 class Box(Module):
-    """Applies its parts, wherever they are, in order."""
+    """Applies its parts in order; the parts may be in any container."""
 
     def __init__(self, held):
         self.held = held
@@ -45,7 +45,7 @@ def parts():
     return Linear(4, 4, rng=0), Dropout(0.5), scale, np.full(4, 3, np.float32)
 
 
-# name: (what holds the four parts, their names)
+# name: (the container of the four parts, the names of the parts)
 HOLDERS = {
     "list": (list, "0 1 2 3"),
     "tuple": (tuple, "0 1 2 3"),

@@ -1,4 +1,4 @@
-"""A model in inference mode for a while, its calls answered from outside."""
+"""Contexts that set a model to inference mode, or replace the calls of its modules."""
 
 import pytest
 

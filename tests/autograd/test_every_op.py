@@ -1,4 +1,4 @@
-"""Laws that hold for every operation; a new public one that is missing here fails the last test."""
+"""Laws for every operation. The last test fails if a public operation is missing in this file."""
 
 import numpy as np
 import pytest
@@ -31,8 +31,8 @@ def _batch_norm(training):
     return f
 
 
-# name: (function, shapes of its inputs). Inputs are in [0.5, 2.5] in size, either sign; those of
-# operations named "... of positive" are positive.
+# name: (function, shapes of its inputs). The absolute values of inputs are in [0.5, 2.5]. Inputs of
+# operations named "... of positive" are positive; other inputs have both signs.
 OPERATIONS = {
     "add": (lambda a, b: a + b, [(2, 3), (3,)]),
     "add number": (lambda a: 2 + a + 3, [(2, 3)]),
@@ -151,7 +151,7 @@ def test_rules_do_not_write_to_what_they_are_given(name):
 
 
 def overwriting(x):
-    """The identity, whose rule spoils every gradient that it may overwrite."""
+    """The identity, with a rule that overwrites every gradient that it may overwrite."""
 
     def backward(dy):
         dx = dy.copy()

@@ -1,4 +1,4 @@
-"""The files of the engine import from the ones before them, in the order that its page has."""
+"""The files of the engine import only from files that come earlier on the engine's page."""
 
 import ast
 import re
@@ -11,7 +11,7 @@ ORDER = re.findall(r"``(\w+)\.py``", autograd.__doc__.partition("Decisions:")[0]
 
 
 def imported(path):
-    """The engine's files that a file imports, for type checkers too."""
+    """The engine's files that a file imports, also only for type checkers."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module.startswith("dropcore.autograd."):
             yield node.module.removeprefix("dropcore.autograd.")

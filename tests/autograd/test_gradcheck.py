@@ -1,4 +1,4 @@
-"""The gradient checker finds wrong gradients, and only those."""
+"""The gradient checker finds wrong gradients, and accepts right gradients."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Who holds a gradient: what is read-only, what may be overwritten, what is added to."""
+"""Who holds a gradient: which arrays are read-only, may be overwritten, or are added to."""
 
 import weakref
 
@@ -36,7 +36,7 @@ def test_arrays_that_rules_return_are_never_written_to():
 
 
 def may_overwrite(way, kept):
-    """Whether the rule of a node gets its gradient writeable; `way` leads on from the node."""
+    """Whether the rule of a node gets a writeable gradient; `way` leads on from the node."""
     seen = []
     x = leaf(3)
     y = apply_op(x.data * 1, (x,), lambda dy: seen.append(dy.flags.writeable) or dy)
@@ -46,7 +46,7 @@ def may_overwrite(way, kept):
 
 
 class Wrapped:
-    """Something that is no array, and has one."""
+    """An object that is not an array, but has an array."""
 
     def __init__(self, array):
         self.array = array

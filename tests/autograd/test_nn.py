@@ -26,7 +26,7 @@ from dropcore.autograd import (
 
 
 class Counter(Module):
-    """Counts its calls: state that is neither parameter nor buffer."""
+    """Counts its calls; the count is neither a parameter nor a buffer."""
 
     def __init__(self):
         self.calls = 0
@@ -124,7 +124,7 @@ def test_state_goes_round():
     other.load_state_dict(pickle.loads(pickle.dumps(state)))
     assert (
         list(other.parameters()) == parameters
-    )  # written in place, because optimisers refer to them
+    )  # written in place, because optimisers refer to the arrays
     assert other.count.calls == 2
     np.testing.assert_array_equal(other.eval()(X).data, model.eval()(X).data)
 

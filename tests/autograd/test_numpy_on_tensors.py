@@ -1,4 +1,4 @@
-"""NumPy's functions called on tensors: as on arrays, or an error that says what to call."""
+"""NumPy's functions on tensors: the result for arrays, or an error that says what to call."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ FUNCTIONS = {
     for name in np.__all__
     if hasattr(
         function := getattr(np, name), "_implementation"
-    )  # functions that check their arguments for overrides
+    )  # NumPy's functions that can be overridden
 }
 
 

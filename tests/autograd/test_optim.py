@@ -1,4 +1,4 @@
-"""Optimisers against steps worked out by hand, and their state."""
+"""Optimisers, compared with steps computed by hand, and the state of optimisers."""
 
 import math
 import pickle
@@ -14,7 +14,7 @@ def parameter(*values, dtype=np.float64):
 
 
 def steps(optimiser, gradients):
-    """Data of the only parameter after each of the gradients."""
+    """The data of the only parameter, after each gradient."""
     found = []
     for gradient in gradients:
         optimiser.parameters[0].grad = np.array([gradient])
@@ -39,10 +39,10 @@ def test_sgd_with_weight_decay():
 
 @pytest.mark.parametrize(
     ("gradients", "expected"),
-    # t=1: m = 1, v = 1; over 0.5 and 0.25: 2 / sqrt(4) = 1
+    # t=1: m = 1, v = 1; divided by 0.5 and 0.25: 2 / sqrt(4) = 1
     [
         ([2.0, -1.0], [0.9, 0.9]),  # t=2: m = 0.5 - 0.5 = 0
-        ([2.0, 2.0], [0.9, 0.8]),  # t=2: m = 1.5, v = 1.75; over 0.75 and 0.4375: 2 / sqrt(4) = 1
+        ([2.0, 2.0], [0.9, 0.8]),  # t=2: m = 1.5, v = 1.75; by 0.75 and 0.4375: 2 / sqrt(4) = 1
     ],
 )
 def test_adam(gradients, expected):
@@ -97,7 +97,7 @@ def test_a_resumed_run_is_the_run(make):
     one.lr = 0.05
     state = one.state_dict()
     resumed.data[...] = p.data
-    descend(one, 5)  # must not change the state that was taken before
+    descend(one, 5)  # must not change the earlier state
     other.load_state_dict(pickle.loads(pickle.dumps(state)))
     descend(other, 5)
     np.testing.assert_array_equal(resumed.data, p.data)
@@ -208,7 +208,7 @@ TWICE = parameter(1)
         (lambda: SGD([parameter(1)], "fast"), TypeError, "lr must be a number, not 'fast'"),
         (lambda: SGD([parameter(1)], float("inf")), ValueError, "lr must be .* not inf"),
         (lambda: SGD([TWICE, TWICE], 0.1), ValueError, "parameters must be different tensors"),
-        # Iteration over a tensor gives its rows, which are other tensors.
+        # Iteration over a tensor gives its rows, which are new tensors.
         (lambda: SGD(parameter(1, 2), 0.1), TypeError, "computed from others"),
         (lambda: SGD(parameter(1)[0], 0.1), TypeError, "cannot be iterated over"),
     ],

@@ -1,4 +1,4 @@
-"""What Python asks of a tensor: as of an array, or an error; never silently otherwise."""
+"""Special methods of a tensor: the result for an array, or an error; no silent difference."""
 
 import copy
 import operator

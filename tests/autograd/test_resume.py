@@ -1,4 +1,4 @@
-"""A run that was stopped and resumed is the run that never stopped."""
+"""A run that was stopped and resumed gives the results of a run without a stop."""
 
 import io
 import json
@@ -39,7 +39,7 @@ def test_masks_without_a_stream_do_not_go_on_and_advice_says_so():
 
 
 class Run:
-    """A model in training, with all that its future depends on."""
+    """A model in training, with everything on which the next steps depend."""
 
     def __init__(self, optimiser, start):
         rng = np.random.default_rng(start)

@@ -1,4 +1,4 @@
-"""The engine: order, accumulation, and what is not recorded."""
+"""The engine: the order of nodes, accumulation, and operations that are not recorded."""
 
 import copy
 import gc
@@ -32,8 +32,8 @@ def test_a_node_is_deeper_than_each_of_its_parents(turned):
 
 
 def test_a_node_waits_for_all_its_children():
-    # `shared` has a short and a long path to the result: it must wait for the gradient of the long
-    # one
+    # `shared` has a short and a long path to the result. Its rule must wait for the gradient of the
+    # long path.
     x = leaf(3)
     shared = x * 2
     (shared + (((shared * 3) * 5) * 7)).sum().backward()
@@ -57,7 +57,7 @@ def test_nodes_as_deep_are_taken_in_the_same_order_every_time():
     factors = [np.float32(f) for f in (1e8, 1.0, -1e8, 3.0, 1e7, 7.0, -1e7)]
     sums = set()
     for clutter in range(50):
-        kept = []  # so that nodes have other addresses each time
+        kept = []  # so that the nodes of each run have other addresses
         x = leaf(1, dtype=np.float32)
         parts = []
         for f in factors:
@@ -78,7 +78,7 @@ def test_five_thousand_layers_deep():
     y.sum().backward()
     np.testing.assert_array_equal(x.grad, (x.data > 0).astype(float))
     del y
-    gc.collect()  # freeing the tape must not recurse either
+    gc.collect()  # nor may freeing the tape recurse
 
 
 def test_a_hundred_thousand_nodes_deep():
@@ -231,7 +231,7 @@ def test_rules_get_arrays_even_for_single_numbers():
     ],
 )
 def test_broadcasting_is_repeating(one, other):
-    """A gradient with broadcasting is that of the operands repeated by hand, summed back."""
+    """A gradient with broadcasting is the sum of the gradients of operands repeated by hand."""
     rng = np.random.default_rng(2)
     a, b = (Tensor(rng.normal(size=s), requires_grad=True) for s in (one, other))
     y = a * b

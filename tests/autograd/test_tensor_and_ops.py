@@ -1,4 +1,4 @@
-"""Values of the arithmetic and the functions, and where gradients need a convention."""
+"""The values of arithmetic and functions, and the gradients that need a convention."""
 
 import copy
 import operator
@@ -144,7 +144,7 @@ def test_nan_goes_through():
 
 
 def test_gradients_at_nan():
-    """The maximum is the nan; relu and selu hand their gradient on, as PyTorch's do."""
+    """A maximum with nan is nan. relu and selu pass the gradient on at nan, as in PyTorch."""
     nan, x = np.nan, [np.nan, 1.0, -1.0]
     np.testing.assert_array_equal(gradient(relu, x), [1, 1, 0])
     scale, slope = 1.0507009873554805, 1.7580993408473766
@@ -172,7 +172,7 @@ def test_nothing_overflows(dtype):
 
 
 def test_selu_keeps_mean_0_and_variance_1():
-    """Klambauer et al., 2017: (0, 1) is its fixed point for normal inputs."""
+    """Klambauer et al., 2017: mean 0 and variance 1 are selu's fixed point for normal inputs."""
     grid = np.linspace(-12, 12, 200_001)
     weight = np.exp(-(grid**2) / 2)
     weight /= weight.sum()

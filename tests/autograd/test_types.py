@@ -1,4 +1,4 @@
-"""What type checkers see: a module's call has the type of its forward."""
+"""Type checkers give a module's call the type of its forward."""
 
 import pytest
 

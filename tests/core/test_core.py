@@ -1,4 +1,4 @@
-"""dropcore.core: any buffer, and bit for bit what dropcore.dropout gives."""
+"""dropcore.core accepts any buffer, and gives the bits of dropcore.dropout."""
 
 import array
 import ctypes
@@ -22,24 +22,24 @@ ALPHA = (1.5, -0.25, -2.0)
 
 
 def function(name, dtype):
-    """The one for a dtype."""
+    """The function for a dtype."""
     return getattr(core, name if dtype in ("float32", "float64") else f"{name}_{dtype}")
 
 
 def numbers(n, dtype, seed=0):
-    """Of a dtype, infinities and nans among them."""
+    """Numbers of a dtype, with infinities and nans among them."""
     x = np.random.default_rng(seed).normal(0, 50, n)
     x[3::17], x[5::19], x[7::23] = np.inf, -np.inf, np.nan
     return x.astype(getattr(ml_dtypes, dtype) if dtype == "bfloat16" else dtype)
 
 
 def plain(x):
-    """As the core takes it: half types as their bits."""
+    """The array as the core takes it: half types as their bits."""
     return x.view(np.uint16) if x.itemsize == 2 else x
 
 
 def same(a, b):
-    """The same bits, nans too."""
+    """Whether two arrays have the same bits, also in nans."""
     assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
 
 
@@ -77,7 +77,7 @@ def as_tensor(x, code):
 
 
 def as_dlpack(x, code):
-    """What has no buffer, but shares memory through DLPack."""
+    """An object without a buffer that shares memory through DLPack."""
 
     class Shared:
         def __init__(self, array):
@@ -99,7 +99,7 @@ BUFFERS = [as_array_array, as_memoryview, as_ctypes, as_numpy, as_mmap, as_tenso
 
 
 def content(buffer):
-    """The bytes of any of them."""
+    """The bytes of any of these objects."""
     if hasattr(buffer, "numpy"):
         return buffer.numpy().tobytes()
     return buffer.tobytes() if hasattr(buffer, "tobytes") else bytes(buffer)
@@ -169,7 +169,7 @@ def test_backward_acquires_the_bits_once():
 
 
 def by_plan(x, keep):
-    """What becomes of x by ALPHA, in float32 for the half types."""
+    """The result of ALPHA for x, in float32 for the half types."""
     scale, shift, drop = ALPHA
     wide = x if x.itemsize > 2 else x.astype(np.float32)
     kept = wide * wide.dtype.type(scale) + wide.dtype.type(shift)
@@ -294,7 +294,7 @@ def names(name):
 
 
 def refused(name, error, match, **changed):
-    """The call raises, and writes nothing."""
+    """Check that the call raises, and writes nothing."""
     arguments = good(name) | changed
     outputs = [v for k, v in arguments.items() if k in ("y", "dx", "bits")]
     before = [content(v) for v in outputs if isinstance(v, np.ndarray)]
@@ -439,7 +439,7 @@ def test_a_buffer_is_given_back():
     with pytest.raises(ValueError, match=r"^y must be writeable"):
         core.forward(DRAW, 0.5, x, bytes(64))
     x.release()
-    memory.extend(b"more")  # raises where anyone still holds it
+    memory.extend(b"more")  # raises if a buffer of it is still held
 
 
 def test_signatures_are_those_of_the_page():
@@ -456,7 +456,7 @@ def test_signatures_are_those_of_the_page():
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_constant_of_minus_zero_is_stored_as_it_is(dtype):
-    # Wherever an element lies: in whole words of decisions, in the rest, across cache lines.
+    # For an element at any place: in whole words of decisions, in the rest, across cache lines.
     for n, start in ((4, 0), (20, 0), (1001, 0), (9000, 0), (9000, 5)):
         x, y = np.ones(n, np.float32).astype(numbers(1, dtype).dtype), numbers(n, dtype)
         bits = np.zeros((n + 7) // 8, np.uint8)
@@ -471,7 +471,7 @@ def test_a_constant_of_minus_zero_is_stored_as_it_is(dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_nan_of_any_bits_stays_a_nan(dtype):
-    # Rounded as a number, it would overflow to minus zero.
+    # If this nan were rounded like a number, it would overflow to minus zero.
     every_bit = float(np.uint64(2**63 - 1).view(np.float64))
     x = plain(np.ones(N, getattr(ml_dtypes, dtype) if dtype == "bfloat16" else dtype))
     y = np.zeros_like(x)

@@ -1,4 +1,4 @@
-"""dropcore.core for the block of a larger array: bit for bit what `shard=` gives."""
+"""dropcore.core for the block of a larger array gives the bits of `shard=`."""
 
 import numpy as np
 import pytest
@@ -12,12 +12,12 @@ N = 600
 
 
 def shard(**changes):
-    """Its arguments, some of them other."""
+    """A shard; `changes` replace its arguments."""
     return core.Shard(**{"shape": LENGTHS, "global_shape": WHOLE, "offsets": OFFSETS, **changes})
 
 
 def expected(p, x, plan):
-    """By the decisions that keep_mask gives."""
+    """The expected result, from the decisions of keep_mask."""
     keep = dropcore.keep_mask(LENGTHS, p, rng=DRAW, shard=(WHOLE, OFFSETS)).reshape(-1)
     bits = np.packbits(keep, bitorder="little")
     y = np.zeros_like(x)
@@ -68,7 +68,7 @@ def test_forward_shard_refuses_shared_axes(dtype):
         with pytest.raises(ValueError, match=r"^shard must have no shared axes in forward_shard"):
             forward(DRAW, 0.1, block, plain(x), plain(y), 2.0)
         assert not y.any()
-    whole_axis = core.Shard((30, 1), (40, 50), (3, 7), shared_axes=1)  # shares nothing
+    whole_axis = core.Shard((30, 1), (40, 50), (3, 7), shared_axes=1)  # shares nothing: length 1
     x = np.ones(30, np.float32)
     core.forward_shard(DRAW, 0.1, whole_axis, x, x, 2.0)
 

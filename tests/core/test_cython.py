@@ -26,7 +26,7 @@ setup(ext_modules=cythonize("views.pyx", include_path=[dropcore.get_include()]))
 
 @pytest.fixture(scope="module")
 def views(tmp_path_factory):
-    """views.pyx, built."""
+    """The built module of views.pyx."""
     folder = tmp_path_factory.mktemp("views")
     shutil.copy(Path(__file__).with_name("views.pyx"), folder)
     (folder / "setup.py").write_text(SETUP)

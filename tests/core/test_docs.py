@@ -1,4 +1,4 @@
-"""docs/core.md: its module is built, its example runs, and its table is the signatures."""
+"""docs/core.md: the module is built, the example runs, and the table has the signatures."""
 
 import inspect
 import re

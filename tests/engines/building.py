@@ -1,4 +1,4 @@
-"""Builds an example in a folder of its own, against the installed package."""
+"""Build an example in a new folder, against the installed package."""
 
 import importlib.util
 import os
@@ -14,7 +14,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def compiler(variable="CC"):
-    """The compiler's command; skips where there is none."""
+    """The compiler's command; skips the test if there is no compiler."""
     command = (os.environ.get(variable) or sysconfig.get_config_var(variable) or "cc").split()[0]
     if shutil.which(command) is None:
         pytest.skip(f"there is no compiler {command!r}")
@@ -29,7 +29,7 @@ def copied(name, folder):
 
 
 def build(folder):
-    """Run the setup.py that is in `folder`; any complaint of the C compiler is an error."""
+    """Run the setup.py of `folder`; a warning of the C compiler is an error."""
     pytest.importorskip("setuptools")
     flags = "-O1" if sys.platform == "win32" else "-O1 -Wall -Wextra -Wno-unused -Werror"
     if (folder / "setup.py").read_text("utf-8").find("Cython") >= 0:
@@ -41,7 +41,7 @@ def build(folder):
 
 
 def run(arguments, folder, **environment):
-    """Python in that folder; what it printed."""
+    """Run Python in the folder; return its output."""
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
@@ -55,7 +55,7 @@ def run(arguments, folder, **environment):
 
 
 def load(folder, name):
-    """The module of that name in a folder."""
+    """Import the module with this name from the folder."""
     (path,) = [p for p in folder.glob(f"{name}*") if p.suffix in (".so", ".pyd", ".py")]
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)

@@ -1,7 +1,6 @@
-"""The exported functions, by what dropcore.h says of them, without a compiler.
+"""The exported functions, called through ctypes, which releases the GIL.
 
-The table's layout is read from the header's own text, and each function is called through ctypes,
-which releases the GIL.
+The layout of the table is read from the text of dropcore.h, so no compiler is needed.
 """
 
 import ctypes
@@ -29,7 +28,7 @@ name_of.argtypes, name_of.restype = [ctypes.py_object], ctypes.c_char_p
 
 
 class Head(ctypes.Structure):
-    """What the table begins with."""
+    """The first fields of the table."""
 
     _fields_ = [(name, ctypes.c_uint32) for name in ("abi", "size", "stream_version", "reserved")]
 
@@ -83,7 +82,7 @@ def declared():
 
 
 def ctype(argument):
-    """What ctypes passes for an argument."""
+    """The type of an argument for ctypes."""
     if argument.startswith("PyObject"):
         return ctypes.py_object
     return ctypes.c_void_p if "*" in argument else TYPES[argument.split()[0]]
@@ -109,11 +108,11 @@ class Table:
 
 
 def draw_of(stream_draw):
-    """A Draw as compiled code has it."""
+    """The struct of a Draw, for compiled code."""
     words = [int.from_bytes(stream_draw.key[4 * k : 4 * k + 4], "little") for k in range(8)]
     return Draw((ctypes.c_uint32 * 8)(*words), stream_draw.index)
 
 
 def address(array):
-    """Where an array begins; None stays NULL."""
+    """The address of an array; NULL for None."""
     return None if array is None else array.ctypes.data

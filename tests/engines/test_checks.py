@@ -1,6 +1,6 @@
-"""DROPCORE_CHECKS=1: a wrong argument gives a line that names it, and nothing is touched.
+"""DROPCORE_CHECKS=1: a line names each wrong argument, and nothing is read or written.
 
-Only a refused layout or shard is set to zeros, so that its later use is refused too.
+Only a refused layout or shard is set to zeros, so that later calls refuse it, too.
 """
 
 import json
@@ -94,7 +94,7 @@ def names_of(arguments):
 
 
 def wrong_values(name, needed, kind):
-    """Wrong values of an argument, and what is said of each."""
+    """Wrong values of an argument, with the message for each value."""
     if name == "p":
         yield from [("nan", "not nan"), ("-nan", "not nan"), (-0.1, "not -0.1"), (1.5, "not 1.5")]
         yield from [("float('inf')", "not inf")]
@@ -111,7 +111,7 @@ def wrong_values(name, needed, kind):
 
 
 def calls():
-    """Each function with one wrong argument: its name, the arguments, what is said."""
+    """Each function with one wrong argument: name, arguments and message."""
     for function, _, arguments in interface.declared():
         if function == "draw_of":
             continue
@@ -182,7 +182,7 @@ CALLS = list(calls())
 
 
 def run(checks, calls):
-    """What the calls gave in a process of their own: its exit status, output and errors."""
+    """The exit status, the output and the errors of a new process that makes these calls."""
     return subprocess.run(
         [sys.executable, "-c", PROGRAM, json.dumps(sys.path)],
         input=json.dumps([call[:2] for call in calls]),

@@ -1,4 +1,4 @@
-"""docs/engines.md: its files are built, its examples run, and it names every call."""
+"""docs/engines.md: the files are built, the examples run, and the page names every function."""
 
 import ctypes
 import re
@@ -70,7 +70,7 @@ def test_the_c_file(tmp_path):
 
 
 def shell(line, folder):
-    """What a command of the page prints, with this Python as `python`."""
+    """The output of a command of the page, with this Python as `python`."""
     done = subprocess.run(
         f'python() {{ "{sys.executable}" "$@"; }}\n{line}',
         shell=True,
@@ -120,7 +120,7 @@ def test_the_program_in_c(tmp_path):
     build, call = COMMANDS[2]
     found = f'PATH="{folder}:$PATH"\n'
     shell(found + build, tmp_path)
-    # Where python3-config names no path of libpython, the loader needs one.
+    # If python3-config names no path of libpython, the loader needs the path.
     library = f'LD_LIBRARY_PATH="{get_config_var("LIBDIR")}"\nexport LD_LIBRARY_PATH\n'
     (printed,) = OUTPUTS[2]
     assert shell(library + call, tmp_path).strip() == printed
@@ -174,7 +174,7 @@ def test_the_draw_of_python_by_address():
         exec(compile(block, str(PAGE), "exec"), names)
     assert names["draw"].tobytes() == dropcore.Stream(42).at(7).key_and_index.tobytes()
     stream = dropcore.Stream(1)
-    for index in range(2):  # of a stream, its next one
+    for index in range(2):  # the next draw of the stream
         draw = names["draw_bytes"](stream)
         assert draw.tobytes() == dropcore.Stream(1).at(index).key_and_index.tobytes()
     with pytest.raises(TypeError, match="rng must be"):

@@ -1,4 +1,4 @@
-"""The examples, built outside the source tree: bit for bit what dropcore.dropout gives."""
+"""The examples, built outside of the source tree, give the bits of dropcore.dropout."""
 
 import array
 import shlex
@@ -36,7 +36,7 @@ def batch(step):
 
 
 def reference_step(step, weights, x, target, rate):
-    """The same step in NumPy, with dropcore.dropout; changes `weights`."""
+    """The training step of the examples, in NumPy with dropcore.dropout; changes `weights`."""
     inputs, masks, hidden = [x], [], []
     for layer, w in enumerate(weights[:-1]):
         hidden.append(np.maximum(inputs[-1] @ w, 0))

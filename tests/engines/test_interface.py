@@ -1,4 +1,4 @@
-"""The exported functions: one implementation, and bit for bit what Python computes."""
+"""The exported functions: one implementation, with the bits that Python gives."""
 
 import ctypes
 import os
@@ -20,7 +20,7 @@ from dropcore._core import dispatch
 TABLE = Table()
 CAPSULES = dropcore.__pyx_capi__
 DRAW = dropcore.Stream(42, ("encoder", 3)).at(2**40 + 5)
-RATES = [0.0, 0.003, 0.1, 3 / 16, 0.25, 0.5, 1.0]  # every number of planes, and none
+RATES = [0.0, 0.003, 0.1, 3 / 16, 0.25, 0.5, 1.0]  # every number of planes, and no planes
 PIECES = [(0, 1), (0, 20_000), (1, 31), (31, 2), (32, 64), (1023, 8195), (8192, 8192), (19_999, 1)]
 WHOLE = 20_000
 
@@ -30,7 +30,7 @@ def dtype_of(name):
 
 
 def numbers(shape, dtype, seed=0):
-    """Of every size, with infinities and nans among them."""
+    """Numbers of every size, with infinities and nans among them."""
     x = np.random.default_rng(seed).normal(0, 100, shape).astype(dtype_of(dtype))
     flat = x.reshape(-1)
     flat[3::17], flat[5::19], flat[7::23] = np.inf, -np.inf, np.nan
@@ -38,13 +38,13 @@ def numbers(shape, dtype, seed=0):
 
 
 def guarded(like):
-    """An array to be written, and 64 bytes behind it that must not be."""
+    """An array to be written, followed by 64 bytes that must not be written."""
     memory = np.full(like.nbytes + 64, 0xA5, np.uint8)
     return memory[: like.nbytes].view(like.dtype).reshape(like.shape), memory[like.nbytes :]
 
 
 def same(a, b):
-    """The same bits, nans too."""
+    """Whether two arrays have the same bits, also in nans."""
     np.testing.assert_array_equal(a.reshape(-1).view(np.uint8), b.reshape(-1).view(np.uint8))
 
 
@@ -73,7 +73,7 @@ def test_cython_and_c_call_the_same_functions():
 
 def test_cython_has_the_signatures_of_the_header():
     for name, result, arguments in interface.declared():
-        # Cython names a capsule by the signature, a type by its module before its name.
+        # Cython names a capsule by the function's signature, and writes the module before a type.
         signature = interface.name_of(CAPSULES[f"dropcore_{name}"]).decode()
         has, _, rest = signature.replace("__pyx_t_8dropcore_5_core_3api_", "").partition(" (")
         assert has == result
@@ -82,7 +82,7 @@ def test_cython_has_the_signatures_of_the_header():
 
 
 def words(argument):
-    """Of a C type, in no order: `const float *` is `float const *`."""
+    """The words of a C type, without order: `const float *` is `float const *`."""
     return sorted(argument.replace("struct", "").replace("*", " * ").split())
 
 
@@ -222,7 +222,7 @@ def test_shared_axes(dtype, name, shape, shared, decisions, times):
 
 
 def layout_of(shape, strides=None, shared=()):
-    """The layout, or None, of axes with strides of elements."""
+    """The layout of axes with strides in elements; None if `layout_of` refuses them."""
     layout = interface.Layout()
     lengths = np.array(shape, np.intp)
     steps = None if strides is None else np.array(strides, np.intp)
@@ -238,7 +238,7 @@ def layout_of(shape, strides=None, shared=()):
 @pytest.mark.parametrize("order", [None, *permutations(range(4))])
 @pytest.mark.parametrize("shared", [(), (2, 3), (0,), (1, 3)])
 def test_layouts(dtype, order, shared):
-    """An array with its axes in any order of memory."""
+    """An array whose axes have any order in memory."""
     shape, p = (3, 5, 4, 7), 0.3
     x = numbers(shape, dtype)
     expected, mask = dropcore.dropout(x, p, training=True, rng=DRAW, shared_axes=shared)
@@ -364,7 +364,7 @@ print("whole")
 
 @pytest.mark.parametrize("isa", dispatch.isas_available())
 def test_elements_that_are_not_aligned(isa):
-    # Not promised of C's functions; but all of them go the same way with such an array.
+    # The C functions do not promise this, but all of them treat such an array in the same way.
     done = subprocess.run(
         [sys.executable, "-c", MISALIGNED],
         env=os.environ | {"DROPCORE_ISA": isa, "PYTHONPATH": str(Path(__file__).parent.parent)},

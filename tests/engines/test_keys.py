@@ -1,4 +1,4 @@
-"""Keys and draws of the exported functions: those of the promise, and of Stream."""
+"""The exported functions give the keys and draws of the mask stream, and of Stream."""
 
 import ctypes
 
@@ -19,7 +19,7 @@ UINT64 = st.integers(0, 2**64 - 1)
 
 
 def test_keys_are_blake2b_at_every_length():
-    # A seed of n bytes makes n + 9: the blocks of 128 end at 119, 247, 375.
+    # A seed of n bytes is an item of n + 9 bytes, so blocks of 128 end at n = 119, 247, 375.
     for n in range(400):
         seed = bytes(k % 251 for k in range(n))
         assert key_of(seed) == oracle.key(seed)
@@ -117,7 +117,7 @@ def test_draw_of_takes_the_next_draw_of_a_stream():
         TABLE.draw_of(stream, ctypes.byref(made))
         assert bytes(made) == bytes(interface.draw_of(stream.at(index)))
     assert stream.position == 3
-    TABLE.draw_of(None, ctypes.byref(made))  # of the process
+    TABLE.draw_of(None, ctypes.byref(made))  # None is the stream of the process
 
 
 @pytest.mark.parametrize(("rng", "error"), [("a", TypeError), (True, TypeError), (-1, ValueError)])

@@ -1,4 +1,4 @@
-"""The exported functions for shards: bit for bit what Python computes with `shard=`."""
+"""The exported functions for shards give the bits that Python gives with `shard=`."""
 
 import ctypes
 
@@ -10,7 +10,7 @@ from engines.test_interface import DRAW, TABLE, draw, guarded, numbers, same
 
 import dropcore
 
-# A global shape, where a block begins, its shape.
+# A global shape, the offsets of a block, the shape of the block.
 BLOCKS = [
     ((40, 50), (3, 7), (30, 20)),
     ((9, 8192), (2, 4096), (5, 4096)),
@@ -23,7 +23,7 @@ BLOCKS = [
 
 
 def shard_of(whole, offsets, lengths, shared=()):
-    """The struct, or None where there is none."""
+    """The struct, or None if `shard_of` refuses the arguments."""
     of = ctypes.c_ssize_t * len(whole)
     shard = interface.Shard()
     bits = sum(1 << axis for axis in shared)

@@ -1,4 +1,4 @@
-"""A binary meets another dropcore: success, or an ImportError that says what to do."""
+"""A compiled module with another version of dropcore works, or an ImportError says what to do."""
 
 import re
 import subprocess
@@ -35,7 +35,7 @@ def install(capsule_name=b"dropcore._C_API"):
 
 
 def outcome(folder, change, then):
-    """What importing a module gave in a process where dropcore was changed first."""
+    """The outcome of importing a module in a process in which dropcore was changed before."""
     code = PREPARE + change + f"\nimport {then}; print('imported')"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=120

@@ -1,4 +1,4 @@
-"""The files that declare the compiled interface are what tools/interface.py says."""
+"""The declarations of the compiled interface are those that tools/interface.py generates."""
 
 import importlib.util
 import re
@@ -14,7 +14,7 @@ if not (TOOLS / "write_interface.py").is_file():
 
 @pytest.fixture(scope="module")
 def writer():
-    """`tools/write_interface.py` as a module; what it imports lies beside it."""
+    """`tools/write_interface.py` as a module; its imports lie in the same folder."""
     spec = importlib.util.spec_from_file_location("write_interface", TOOLS / "write_interface.py")
     module = importlib.util.module_from_spec(spec)
     path = [*sys.path]
@@ -72,7 +72,7 @@ def test_a_new_function_is_one_entry(writer, monkeypatch):
         assert call in found[bodies]
         assert name in found["__init__.pxd"]
         assert f"{name}(&bits[0], first, n, &x[0], &y[0])" in found["core/__init__.pxd"]
-    # The table of C grows at its end.
+    # New fields of the C table stand at its end.
     fields = found["dropcore.h"].partition("typedef struct dropcore_api")[2]
     before = texts(writer)["dropcore.h"].partition("typedef struct dropcore_api")[2]
     kept = before.partition("} dropcore_api;")[0]

@@ -1,4 +1,4 @@
-"""Variants that are wrong in one thing each, in how they go about it."""
+"""Variants with one fault each: not the values are wrong, but side effects."""
 
 import os
 import threading

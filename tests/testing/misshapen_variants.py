@@ -1,4 +1,4 @@
-"""Variants whose methods give another form than the core reads, and what the kit says of each."""
+"""Variants whose methods return a form that the core cannot read, and the kit's message."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ MISSHAPEN: list[tuple[Any, str]] = []
 
 
 def told(says, *options):
-    """Register a variant, and how the message ends."""
+    """Register a variant, and the end of the message."""
 
     def register(variant):
         MISSHAPEN.append((variant(*options), says))

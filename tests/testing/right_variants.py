@@ -1,4 +1,4 @@
-"""Right variants of every kind; the wrong ones are made of them."""
+"""Right variants of every kind; wrong variants derive from these variants."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from dropcore import DecidingVariant, FreeVariant, Plan, PlannedVariant, Stream,
 
 @dataclass(frozen=True)
 class Standard(FreeVariant):
-    """Standard dropout as a free variant, in pieces that the wrong ones replace."""
+    """Standard dropout as a free variant, in methods that wrong variants replace."""
 
     name = "test-standard"
 
@@ -35,7 +35,7 @@ class Standard(FreeVariant):
 
 @dataclass(frozen=True)
 class Gaussian(FreeVariant):
-    """Multiplied by normal noise: no keep decisions, and no p = 1."""
+    """Multiplies by normal noise: no keep decisions, and no p = 1."""
 
     name = "test-gaussian"
     p_domain = "[0, 1)"
@@ -56,7 +56,7 @@ class Gaussian(FreeVariant):
 
 @dataclass(frozen=True)
 class Zoneout(FreeVariant):
-    """A second array where dropped: inference is no identity, dropped is no zero."""
+    """Dropped elements come from a second array: not zero, and inference is not the identity."""
 
     name = "test-zoneout"
     inputs = ("x", "previous")
@@ -83,7 +83,7 @@ class Zoneout(FreeVariant):
 
 @dataclass(frozen=True)
 class Exact(DecidingVariant):
-    """Just so many of each row: its elements are not independent, its rows are."""
+    """Keeps a fixed number of elements of each row: rows are independent, elements are not."""
 
     name = "test-exact"
 
@@ -106,7 +106,7 @@ class Exact(DecidingVariant):
 
 @dataclass(frozen=True)
 class Pairs(DecidingVariant):
-    """Dropped in runs, rescaled by what was kept: the mean holds over the tensor."""
+    """Drops runs of elements, scales by the share of kept elements: keeps the tensor's mean."""
 
     name = "test-pairs"
     mean_scope = "tensor"
@@ -123,7 +123,7 @@ class Pairs(DecidingVariant):
         return Plan(scale=keep.size / keep.sum() if keep.any() else 0.0)
 
     def drop_rate(self, p, shape):
-        return None  # the first of a row has one seed, the others two
+        return None  # the first element of a row has one seed, each other element has two
 
     def independent_unit(self, shape):
         return (1,) * len(shape)
@@ -131,7 +131,7 @@ class Pairs(DecidingVariant):
 
 @dataclass(frozen=True)
 class Feature(PlannedVariant):
-    """Not inverted, one decision a row: inference scales."""
+    """Dropout that is not inverted, one decision for each row: inference scales."""
 
     name = "test-feature"
 
@@ -157,7 +157,7 @@ class Feature(PlannedVariant):
 
 @dataclass(frozen=True)
 class Normal(PlannedVariant):
-    """Dropped goes to -1, with a plan that keeps the moments of normal(0, 1)."""
+    """A dropped element becomes -1; the plan keeps the moments of normal(0, 1)."""
 
     name = "test-normal"
 
@@ -179,7 +179,7 @@ class Normal(PlannedVariant):
 
 @dataclass(frozen=True)
 class SomeElements(Exact):
-    """Reads rows with elements alone."""
+    """Accepts only rows with elements."""
 
     name = "test-some-elements"
 
@@ -191,7 +191,7 @@ class SomeElements(Exact):
 
 @dataclass(frozen=True)
 class Rectified(Standard):
-    """Relu, then dropout: at x = 0 there is a kink. Right in `gradient`, if that is in [0, 1]."""
+    """Relu, then dropout: a kink at x = 0. Passes `gradient` if `at_kink` is in [0, 1]."""
 
     name = "test-rectified"
 
@@ -207,7 +207,7 @@ class Rectified(Standard):
 
 @dataclass(frozen=True)
 class SignedSquare(Standard):
-    """x * |x|, then dropout: at 0 the slope is 0 and the curvature jumps. Right in `gradient`."""
+    """x * |x|, then dropout: at 0 the slope is 0, the curvature jumps. Passes `gradient`."""
 
     name = "test-signed-square"
 
@@ -232,5 +232,5 @@ RIGHT = [
 
 
 def another(draw):
-    """A draw that is not this one."""
+    """A draw other than this draw."""
     return Stream(draw.key).at(draw.index)

@@ -1,4 +1,4 @@
-"""What is called chance is chance, and what is not is found."""
+"""The statistics of the kit accept chance, and find deviations that are not chance."""
 
 import numpy as np
 import pytest
@@ -36,14 +36,14 @@ def overlaps(rng, shift=0.0):
 @pytest.mark.parametrize("test", [means, sums, overlaps])
 def test_chance_is_called_something_else_no_more_often_than_stated(monkeypatch, test, level):
     monkeypatch.setattr(evidence, "LEVEL", level)
-    monkeypatch.setattr(evidence, "FAR", 1.0)  # at these levels it is near that is judged
+    monkeypatch.setattr(evidence, "FAR", 1.0)  # with these levels, `near` decides
     wrong = 0
     for seed in range(REPEATS):
         try:
             test(np.random.default_rng(seed)).judge()
         except AssertionError:
             wrong += 1
-    # A binomial count that is above this has a probability below 1e-4.
+    # A binomial count above this bound has a probability below 1e-4.
     assert wrong <= REPEATS * level + 4 * (REPEATS * level) ** 0.5
 
 

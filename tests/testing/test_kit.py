@@ -1,4 +1,4 @@
-"""The kit passes what is right, and names the fault of what is wrong."""
+"""The kit passes right variants, and names the fault of wrong variants."""
 
 import inspect
 import re
@@ -75,11 +75,11 @@ def test_a_gradient_at_a_kink_beyond_its_slopes_is_wrong(at_kink):
 
 def test_every_wrong_variant_differs():
     kinds = [type(variant) for variant, _ in WRONG]
-    assert len(kinds) == len(set(kinds) | {ViewOfX}) + 1  # it is caught by two
+    assert len(kinds) == len(set(kinds) | {ViewOfX}) + 1  # two checks find its fault
     assert len(kinds) >= 12
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numpy warns of some faults itself
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy itself warns of some faults
 @pytest.mark.parametrize(
     ("variant", "check"), WRONG, ids=[f"{type(v).__name__}-{check}" for v, check in WRONG]
 )
@@ -338,7 +338,8 @@ def test_checks_can_be_chosen():
 
 
 def test_two_threads_share_a_call_also_outside_of_this_suite(monkeypatch):
-    # `threads_for_small_arrays` in conftest.py lets them do so here: an author has no such fixture.
+    # The fixture `threads_for_small_arrays` lets threads share small arrays in this suite. Authors of
+    # variants have no such fixture.
     shared = []
     monkeypatch.setattr(core_threads, "PIECE", 2**20)
     run_pieces = core_threads.run_pieces

@@ -1,4 +1,4 @@
-"""VariantSuite in pytest: as its users have it, and what pytest says of it."""
+"""VariantSuite in pytest: suites as authors write them, and the output of pytest."""
 
 import os
 import subprocess
@@ -56,7 +56,7 @@ class TestMisshapen(VariantSuite):
 
 
 def pytest_says(folder, *arguments):
-    """What pytest prints of the tests in a folder."""
+    """The output of pytest for the tests of a folder."""
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rA", "-q", "-W", "error"]
     done = subprocess.run(
         [*command, *arguments, "-o", f"pythonpath={TESTS}", f"--rootdir={folder}"],
@@ -114,7 +114,7 @@ def test_a_failure_shows_no_frame_of_the_kit(tmp_path):
     assert "suite.py" not in said
     assert "evidence.py" not in said
     assert "moments.py" not in said
-    assert "test_mine.py:10: AttributeError" in said  # the author's own line, where it raised
+    assert "test_mine.py:10: AttributeError" in said  # the line of the author's file that raised
     assert "TestWrong::test_inference - Failed: p=0.1, shape (60,): y in inference" in said
     assert "During handling" not in said
     assert "All traceback entries are hidden" not in said

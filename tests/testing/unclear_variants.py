@@ -1,4 +1,4 @@
-"""Wrong variants whose message once left the author with a question, and what it says now."""
+"""Wrong variants for which the message of the kit was unclear, with the present message."""
 
 import threading
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from dropcore import (
 
 
 class Free(FreeVariant):
-    """Standard dropout by a free variant."""
+    """Standard dropout as a free variant."""
 
     def forward(self, draw, p, x):
         keep = keep_mask(x.shape, p, rng=draw)
@@ -119,7 +119,7 @@ class InfiniteAtOne(Free):
 
 @dataclass(frozen=True)
 class Deciding(DecidingVariant):
-    """Decides as for another p; the decisions are all of one kind if that is 0 or 1."""
+    """Decides with another p; if this p is 0 or 1, all decisions are equal."""
 
     name = "deciding"
     least: float = 0.0
@@ -134,7 +134,7 @@ class Deciding(DecidingVariant):
 
 @dataclass(frozen=True)
 class RaisesBesideOthers(Free):
-    """Raises in other threads than the first."""
+    """Raises in all threads except the first."""
 
     name = "raises-beside-others"
 

@@ -1,4 +1,4 @@
-"""Variants that are wrong in one thing each, in what they compute."""
+"""Variants with one fault each, in the values that they compute."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ WRONG: list[tuple[Any, str]] = []
 
 
 def caught_by(check, *options):
-    """Register a wrong variant, and the check that has to name its fault."""
+    """Register a wrong variant, and the check that must find its fault."""
 
     def register(variant):
         WRONG.append((variant(*options), check))

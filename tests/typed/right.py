@@ -1,4 +1,4 @@
-"""What users write: type checkers find nothing in it, and give these types."""
+"""Right programs: type checkers find no error, and infer these types."""
 
 from typing import Any, assert_type
 
@@ -17,7 +17,7 @@ x = np.ones((2, 3, 4), np.float32)
 half = x.astype(np.float16)
 stream = Stream(42)
 
-# The dtype of x comes back.
+# y has the dtype of x.
 y, mask = dropcore.dropout(x, 0.5, training=True, rng=stream)
 assert_type(y, npt.NDArray[np.float32])
 assert_type(mask, Mask)
@@ -43,7 +43,7 @@ Mask.from_keep([True, False], 0.5, variant="standard", shared_axes=1)
 assert_type(dropcore.get_variant("spatial", channel_axis=1), Spatial)
 assert_type(dropcore.get_variant("alpha"), Alpha)
 
-# Variants of plugins, variants themselves, and names that only the program knows.
+# Variants of plugins, variant instances, and names that are known only at run time.
 dropcore.dropout(x, 0.1, training=True, variant="dropblock", block_size=7, channel_axis=1)
 dropcore.Dropout(0.1, "dropblock", block_size=7)
 dropcore.Dropout(0.1, Spatial(channel_axis=1))

@@ -1,4 +1,4 @@
-"""What users misspell: type checkers find an error in each line that ends with `# wrong`."""
+"""Misspelt options: type checkers find an error in each line that ends with `# wrong`."""
 
 import numpy as np
 

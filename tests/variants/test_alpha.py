@@ -1,4 +1,4 @@
-"""Alpha dropout: the moments of the input are those of the output."""
+"""Alpha dropout: the output has the moments of the input."""
 
 import numpy as np
 import pytest

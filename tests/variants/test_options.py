@@ -1,4 +1,4 @@
-"""Options are held as JSON has them; what extenders use of the contract."""
+"""Options are stored as JSON values; other parts of the contract for authors of variants."""
 
 import json
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ X = np.ones((2, 3, 4))
 
 @dataclass(frozen=True)
 class Mine(dropcore.PlannedVariant):
-    """It looks at no option."""
+    """A variant that checks no option."""
 
     name = "mine"
     option: Any = None
@@ -30,7 +30,7 @@ def _registered(monkeypatch):
 
 
 def record(**how):
-    """That of a mask, through JSON; it makes the mask again."""
+    """The record of a mask after JSON; checks that the record makes the mask again."""
     y, mask = dropcore.dropout(X, 0.5, training=True, rng=1, **how)
     saved = json.loads(json.dumps(mask.record(), allow_nan=False))
     again = dropcore.Mask.from_record(saved)
@@ -111,7 +111,7 @@ def test_a_variant_that_holds_numpys_integer_is_refused():
 )
 def test_built_in_variants_take_numpys_integers(variant, options):
     record(variant=variant, **options)
-    built = type(dropcore.get_variant(variant, **options))(**options)  # past get_variant
+    built = type(dropcore.get_variant(variant, **options))(**options)  # without get_variant
     assert built == dropcore.get_variant(variant, **options)
     assert record(variant=built) == record(variant=variant, **options)
 

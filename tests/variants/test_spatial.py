@@ -1,4 +1,4 @@
-"""Spatial dropout: whole channels, wherever they are."""
+"""Spatial dropout drops whole channels, on any axis."""
 
 import numpy as np
 import pytest
