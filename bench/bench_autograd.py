@@ -1,4 +1,4 @@
-"""Times a training step of a small network with and without dropout, and one of PyTorch."""
+"""Times training steps of a small network: with dropout, without dropout, and in PyTorch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Step = Callable[[], object]
 
 
 def rows() -> Iterator[Row]:
-    """Without dropout first: the other rows are compared with it."""
+    """The step without dropout comes first: the other rows are compared with it."""
     for p in (None, 0.3):
         yield Row("autograd", STEP, BATCH, p=p, always=True)
     yield Row("autograd", TORCH_STEP, BATCH, always=True)
@@ -52,7 +52,7 @@ def step_of(x: np.ndarray, labels: np.ndarray, p: float | None) -> Step:
 
 
 def step_of_torch(x: np.ndarray, labels: np.ndarray) -> Step:
-    """The same step in PyTorch, without dropout."""
+    """The step without dropout in PyTorch."""
     torch = pytest.importorskip("torch", reason="PyTorch is absent")
     torch.set_num_threads(1)
     layers = [(torch.nn.Linear(*sizes), torch.nn.ReLU()) for sizes in pairwise(SIZES)]

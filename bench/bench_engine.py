@@ -1,4 +1,4 @@
-"""Times the exported functions and those of `dropcore.core` on four elements.
+"""Times the exported functions and the functions of `dropcore.core` on four elements.
 
 `engine_calls.pyx` is built against the installed dropcore. Without Cython, setuptools and a C
 compiler there are no rows.
@@ -69,7 +69,7 @@ FROM_PYTHON = {
 
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
-    """The loops, built in a folder of their own."""
+    """The module of loops, built in a new folder."""
     pytest.importorskip("Cython")
     pytest.importorskip("setuptools")
     folder = tmp_path_factory.mktemp("engine")

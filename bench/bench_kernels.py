@@ -21,11 +21,11 @@ OF_EVERY_DTYPE = ("forward", "forward in place", "backward from bits")
 
 
 def rows() -> Iterator[Row]:
-    """Group by group, so that rows that are compared are measured within a second or two."""
+    """Group by group, so that compared rows are measured within a second or two."""
     for n in SIZES:
         yield from group(n, "float32", tuple(ROOF_LINES), tuple(OPERATIONS))
     for dtype in ("float64", "float16", "bfloat16"):
-        # NumPy multiplies elements of the half types one by one, so this row has no use.
+        # NumPy multiplies half types one element at a time, so `multiply` is no limit for them.
         roofs = tuple(ROOF_LINES) if dtype == "float64" else (COPYTO,)
         for n in COMPARED_SIZES:
             yield from group(n, dtype, roofs, OF_EVERY_DTYPE)
@@ -42,7 +42,7 @@ def group(n: int, dtype: str, roofs: tuple[str, ...], operations: tuple[str, ...
 
 @pytest.mark.parametrize("row", list(rows()), ids=str)
 def bench(row: Row, timed, buffers) -> None:
-    """One operation on warm arrays, with a new draw in every call."""
+    """One operation on arrays that were used before, with a new draw in every call."""
     b = buffers(row.n, row.dtype)
     if row.name in (COPYTO, MULTIPLY):
         timed(row, ROOF_LINES[row.name](b))

@@ -1,9 +1,9 @@
-"""Times the default call against size, up to 2^31 elements, as memory allows.
+"""Times the default call against size, up to 2^31 elements if memory suffices.
 
-All rows are views of one block, to which every page is written once. The rounds of every size
-process as many elements as the largest size, because the minimum of many short rounds is smaller
-than that of a few long ones. All sizes are measured in turn, several times, so that a disturbance
-of some seconds does not affect one size alone.
+The arrays of all rows are views of one block, whose pages were all written before. A round of any
+size processes as many elements as the largest array has, because the minimum of many short rounds
+is smaller than the minimum of a few long rounds. All sizes are measured in turn, several times, so
+that a disturbance of some seconds does not affect only one size.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Views(Buffers):
 
 @cache
 def largest(quick: bool) -> int:
-    """The elements of the largest row, and so of each round."""
+    """The number of elements of the largest row, and of each round."""
     return max(n for n in LARGE_SIZES if not quick or n in cases.QUICK_SIZES)
 
 
@@ -58,7 +58,7 @@ def block(quick: bool) -> np.ndarray:
 
 @pytest.mark.parametrize("row", list(rows()) * TURNS, ids=str)
 def bench(row: Row, timed, request: pytest.FixtureRequest) -> None:
-    """The default call on warm arrays."""
+    """The default call on arrays that were used before."""
     quick = request.config.option.quick
     there = block(quick)
     if ARRAYS[row.name] * row.n > there.size:

@@ -1,7 +1,8 @@
 """Arrays that are not in C order, compared with a copy of the same arrays.
 
 `out` has the strides of x. If x is dense with its axes in another order, the kernels work in memory
-order and nothing is copied. If x has gaps, x is copied before the kernel, and the result after it.
+order and nothing is copied. If x has gaps, x is copied before the kernel runs, and the result
+afterwards.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from cases import COPYTO, Array, Buffers, Row
 class Layout:
     """A view of an array in C order."""
 
-    shape: tuple[int, ...]  # of the array in C order
+    shape: tuple[int, ...]  # the shape of the array in C order
     view: Callable[[Array], Array]
 
 
@@ -48,7 +49,7 @@ def rows() -> Iterator[Row]:
 
 @lru_cache(maxsize=1)
 def laid_out(detail: str) -> Buffers:
-    """Buffers whose x and y have a layout; all rows of that layout use the same buffers."""
+    """Buffers whose x and y have a layout; all rows of the layout use these buffers."""
     layout = LAYOUTS[detail]
     b = Buffers(layout.shape)
     b.x, b.y = layout.view(b.x), layout.view(b.y)

@@ -39,7 +39,7 @@ def library() -> libxsmm.Library:
 
 @pytest.mark.parametrize("row", list(rows()), ids=str)
 def bench(row: Row, timed, buffers) -> None:
-    """Both libraries use the same x and y; each has its own bits."""
+    """The two libraries use the same x and y; each library has its own bits."""
     theirs = library()
     b = buffers(row.n, row.dtype)
     bits = np.zeros(row.n // 8, np.uint8)

@@ -27,7 +27,7 @@ def rows(peer: str) -> Iterator[Row]:
 
 
 def bench(row: Row, timed, buffers) -> None:
-    """Float32, forward."""
+    """A forward pass of float32."""
     b = buffers(row.n)
     if row.name == COPYTO:
         timed(row, cases.copyto(b))

@@ -1,6 +1,6 @@
 """Times forward and backward of every registered variant, beside `np.copyto` and `np.multiply`.
 
-For one variant, with its own options and shape, beside the standard variant::
+To time one variant with options, beside the standard variant::
 
     python -m pytest bench/bench_plugins.py --variant token --option feature_axis=-1
 """
@@ -25,7 +25,7 @@ NEEDED = {  # options without a default
 
 
 def rows_of(options: argparse.Namespace) -> Iterator[Row]:
-    """A pair of rows for each variant: for the one of `--variant`, or for all."""
+    """Forward and backward of each variant: of `--variant` and the standard variant, or of all."""
     n = prod(options.shape)
     names = dropcore.variant_names()
     if options.variant is not None:

@@ -57,5 +57,5 @@ def block_of(flat: Array, shape: tuple[int, int]) -> Array:
 
 @pytest.mark.parametrize("row", list(rows()), ids=str)
 def bench(row: Row, timed, buffers) -> None:
-    """One operation on warm arrays."""
+    """One operation on arrays that were used before."""
     timed(row, call(row, buffers(N)))

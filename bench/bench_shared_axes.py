@@ -40,7 +40,7 @@ def rows() -> Iterator[Row]:
 
 @pytest.mark.parametrize("row", list(rows()), ids=str)
 def bench(row: Row, timed, buffers) -> None:
-    """One operation on warm arrays."""
+    """One operation on arrays that were used before."""
     layout = LAYOUTS[row.detail]
     b = buffers(layout.shape)
     if row.name in ROOF_LINES:

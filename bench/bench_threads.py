@@ -1,4 +1,4 @@
-"""Times the default call with one thread up to one for each processor."""
+"""Times the default call with 1, 2, 4, ... threads, up to the number of processors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def counts() -> list[int]:
 
 
 def rows() -> Iterator[Row]:
-    """Size by size, to find the size from which on more threads are faster."""
+    """Size by size, to find the size from which several threads are faster."""
     for n in SIZES:
         yield Row("threads", COPYTO, n)
         for name in OPERATIONS:

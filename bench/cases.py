@@ -20,8 +20,8 @@ COMPARED_SIZES = tuple(1 << k for k in (14, 18, 22, 25))  # with peers, and for 
 LARGE_SIZES = tuple(1 << k for k in range(20, 32))
 QUICK_SIZES = {*COMPARED_SIZES, *(1 << k for k in (20, 24, 28))}
 
-OF_ONE_SHAPE = ("shared axes", "layouts")  # suites whose details have arrays of their own
-CONTIGUOUS = "a contiguous piece"  # of a larger mask, with which shards are compared
+OF_ONE_SHAPE = ("shared axes", "layouts")  # suites in which each detail has its own arrays
+CONTIGUOUS = "a contiguous piece"  # of a larger mask; shards are compared with it
 COPYTO = "np.copyto(y, x)"
 MULTIPLY = "np.multiply(x, s, out=y)"
 
@@ -47,9 +47,9 @@ class Row:
     detail : str
         Another property of a group or a row: a shape, a number of threads.
     always : bool
-        Whether the row is part of a quick run whatever its size.
+        Whether the row is part of a quick run at any size.
     shape : tuple of int
-        That of the arrays, if the user chooses it.
+        The shape of the arrays, if the user chooses the shape.
     """
 
     suite: str
@@ -68,7 +68,7 @@ class Row:
 
     @property
     def group(self) -> str:
-        """The group within which rows are compared: one subject on the same buffers."""
+        """The group of the row. Rows of one group have the same buffers and are compared."""
         layout = f" {self.detail}" if self.suite in OF_ONE_SHAPE else ""
         shape = f" shape {'x'.join(map(str, self.shape))}" if self.shape else ""
         return f"{self.suite}{layout}{shape} n={size_name(self.n)}-{self.dtype}"
@@ -96,12 +96,12 @@ def short_size(n: int) -> str:
 
 
 def size_name(n: int) -> str:
-    """``2^18`` for 262144; the digits if `n` is no power of two."""
+    """``2^18`` for 262144; the digits if `n` is below 1024 or not a power of two."""
     return f"2^{n.bit_length() - 1}" if n >= 1024 and n & (n - 1) == 0 else str(n)
 
 
 def dtype_named(name: str) -> np.dtype[np.generic]:
-    """NumPy's dtype; for bfloat16 that of ml_dtypes."""
+    """The dtype with this name: of ml_dtypes for bfloat16, of NumPy otherwise."""
     if name == "bfloat16":
         import ml_dtypes
 

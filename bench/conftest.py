@@ -26,9 +26,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options; raise an error if a needed package is missing."""
     if said := missing():  # before pytest's error about unknown options
         raise pytest.UsageError(said)
-    parser.addoption("--seconds", type=float, default=0.25, help="for each row")
+    parser.addoption("--seconds", type=float, default=0.25, help="how long a row is measured")
     parser.addoption("--quick", action="store_true", help="few sizes")
-    parser.addoption("--peer", default="numpy", help="whom bench_peers.py compares with")
+    parser.addoption("--peer", default="numpy", help="the peer in bench_peers.py")
     parser.addoption("--variant", help="time this variant in bench_plugins.py, not all of them")
     parser.addoption(
         "--option",
@@ -43,12 +43,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=shape,
         default=(16, 16, 32, 32),
         metavar="N,N,...",
-        help="of the arrays in bench_plugins.py (default: 16,16,32,32)",
+        help="the shape of the arrays in bench_plugins.py (default: 16,16,32,32)",
     )
 
 
 def option(text: str) -> tuple[str, object]:
-    """Return the name and the value of ``name=value``; the value as a literal, or as text."""
+    """Return the name and the value of ``name=value``. The value is a literal, or text."""
     name, is_there, value = text.partition("=")
     if not name or not is_there:
         raise argparse.ArgumentTypeError(f"must be NAME=VALUE, not {text!r}")
@@ -70,18 +70,20 @@ def shape(text: str) -> tuple[int, ...]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Rows that depend on options: those of `bench_plugins`."""
+    """Make the rows that depend on options: the rows of `bench_plugins`."""
     rows = getattr(metafunc.module, "rows_of", None)
     if rows is not None:
         metafunc.parametrize("row", list(rows(metafunc.config.option)), ids=str)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse a variant that cannot run. Pin a peer to one processor: not all can limit threads."""
+    """Refuse a variant that cannot run. Pin a peer to one processor: some cannot limit threads."""
     if config.option.variant is not None:
         refused(config.option)
     elif config.option.option:
-        raise pytest.UsageError("--option must come with --variant, whose option it is")
+        raise pytest.UsageError(
+            "--option must come with --variant, the variant that has the option"
+        )
     if config.option.peer != "numpy" and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
@@ -116,9 +118,9 @@ def timed(benchmark, request: pytest.FixtureRequest) -> Callable[..., None]:
     """Time a row's call; a timed function makes `calls` calls.
 
     All rows have rounds of the same length, because the minimum of many short rounds is smaller
-    than that of a few long ones. pytest-benchmark's own calibration gives different rows rounds
-    of different lengths. With `iterations` there is one round with this number of calls: for rows
-    that are measured several times, in turn.
+    than the minimum of a few long rounds. pytest-benchmark's own calibration would give rounds of
+    different lengths. With `iterations` there is one round with this number of calls, for rows that
+    are measured several times, in turn.
     """
     seconds = request.config.option.seconds
 
@@ -144,7 +146,7 @@ _last: dict[tuple[object, str], Buffers] = {}
 
 @pytest.fixture(scope="session")
 def buffers() -> Callable[..., Buffers]:
-    """The buffers of a group; its rows run one after another and share the buffers."""
+    """The buffers of a group. The rows of a group run one after another and share the buffers."""
 
     def get(shape: int | tuple[int, ...], dtype: str = "float32") -> Buffers:
         if (shape, dtype) not in _last:

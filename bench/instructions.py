@@ -1,11 +1,12 @@
 """Count the instructions of the kernels, and compare with the counts in `instructions.json`.
 
-Wall time on a shared machine is too noisy to test a kernel; valgrind's callgrind counts exactly.
-The count of a call is the difference between a long and a short run of one program. So the one-time
-work, such as imports, does not count. valgrind has no AVX-512: for v4 the check reads the
-disassembly, where cipher and select must use whole 512-bit registers.
+Times on a shared machine are too noisy to test a kernel; valgrind's callgrind counts instructions
+exactly. The count of a call is the difference between a long and a short run of one program,
+divided by the number of further calls. So one-time work, such as imports, does not count. valgrind
+has no AVX-512: for v4 the check reads the disassembly, in which cipher and select must use whole
+512-bit registers.
 
-The counts hold for one compiler: store those of another one with ``--update``.
+The counts hold for one compiler. ``--update`` stores the counts of the present compiler.
 """
 
 from __future__ import annotations
@@ -28,19 +29,19 @@ CASES = ("forward", "backward from bits", "keep_mask")
 SIZE, P = 1 << 16, 0.1
 SHORT, LONG = 10, 210
 CIPHER_ROTATIONS = (
-    116  # 128 in eight rounds, minus three columns of the first round, which are computed once
+    116  # 128 in eight rounds, minus 12 in three columns of the first round, computed in advance
 )
 
 
 class Unavailable(Exception):
-    """Something that the check needs is not on this machine."""
+    """Something that the check needs is missing on this machine."""
 
 
 # ------------------------------------------------------------ the counted program
 
 
 def workload(repetitions: list[int]) -> None:
-    """Run each case the given number of times; the other work does not depend on the numbers."""
+    """Run each case the given number of times. Other work does not depend on these numbers."""
     import numpy as np
 
     import dropcore
@@ -131,7 +132,7 @@ def check_counts(isa: str, stored: dict[str, int]) -> list[str]:
 
 
 def vector_widths(listing: str, functions: str, instruction: str) -> Counter[str]:
-    """How often an instruction uses zmm, ymm and xmm registers, in functions with these names."""
+    """How often an instruction uses zmm, ymm and xmm registers, in the named functions."""
     widths: Counter[str] = Counter()
     inside = False
     for line in listing.splitlines():
@@ -180,7 +181,7 @@ def check(update: bool) -> list[str]:
         return check_widths()
     stored = json.loads(STORED.read_text())
     if stored["compiler"] != now:
-        raise Unavailable(f"the stored counts are of {stored['compiler']}, the kernels of {now}")
+        raise Unavailable(f"the stored counts are of {stored['compiler']}, not of {now}")
     wrong = check_widths()
     for isa in isas:
         wrong += check_counts(isa, stored["counts"].get(isa, {}))
@@ -190,11 +191,11 @@ def check(update: bool) -> list[str]:
 def main() -> int:
     """Check, or store new counts."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--update", action="store_true", help="store the counts of today")
+    parser.add_argument("--update", action="store_true", help="store new counts")
     parser.add_argument(
         "--allow-missing",
         action="store_true",
-        help="succeed where valgrind, objdump, a kernel or the counts' compiler is missing",
+        help="succeed if valgrind, objdump, a kernel or the compiler of the counts is missing",
     )
     parser.add_argument("--workload", type=int, nargs=len(CASES), help=argparse.SUPPRESS)
     args = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Dropout by kernels that libxsmm compiles at run time.
+"""Dropout with kernels that libxsmm compiles at run time.
 
 libxsmm has its own random generator, and stores one bit for each decision.
 
@@ -19,7 +19,7 @@ import numpy.typing as npt
 Array = npt.NDArray[np.generic]
 
 VARIABLE = "DROPCORE_BENCH_LIBXSMM"
-TARGETS = {"v3": "hsw"}  # for other instruction sets, libxsmm chooses the best of the processor
+TARGETS = {"v3": "hsw"}  # otherwise libxsmm chooses the best instruction set of the processor
 
 COMPARED = ("float32", "bfloat16")
 THEIRS = {"forward": "libxsmm's forward", "backward from bits": "libxsmm's backward"}
@@ -52,7 +52,7 @@ class Library:
 
     def __init__(self, isa: str) -> None:
         if isa in TARGETS:
-            os.environ["LIBXSMM_TARGET"] = TARGETS[isa]  # libxsmm reads it when it is loaded
+            os.environ["LIBXSMM_TARGET"] = TARGETS[isa]  # read when libxsmm is loaded
         self._library = ctypes.CDLL(os.environ[VARIABLE])
         self._library.libxsmm_init()
         self._library.libxsmm_rng_create_extstate.restype = ctypes.c_void_p

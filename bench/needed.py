@@ -14,11 +14,11 @@ NEEDED = {
 
 
 def missing() -> str | None:
-    """A line that names the missing packages; None if there are none."""
+    """A message that names the missing packages; None if no package is missing."""
     names = [name for module, name in NEEDED.items() if find_spec(module) is None]
     if not names:
         return None
     return (
-        f"the benchmarks need {', '.join(names)}: `pip install {' '.join(names)}`, or `make bench` "
-        "installs all that they use into .venv"
+        f"the benchmarks need {', '.join(names)}: run `pip install {' '.join(names)}`, or "
+        "`make .venv/bench.stamp`, which also installs the peers into .venv"
     )

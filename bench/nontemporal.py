@@ -1,11 +1,12 @@
-"""Where non-temporal stores pay.
+"""From which size non-temporal stores are faster.
 
-Prints the time with non-temporal stores over the time with ordinary ones, alone and with a reader
-of y after it. `DROPCORE_ISA` chooses the instruction set. Below 1, non-temporal stores are faster.
+Prints the time with non-temporal stores, divided by the time with ordinary stores: of dropout
+alone, and of dropout followed by a function that reads y. Below 1, non-temporal stores are faster.
+`DROPCORE_ISA` chooses the instruction set.
 
-The two kinds are measured in alternating blocks of calls. Non-temporal stores remove lines of y
-from the cache. The next call with ordinary stores must load these lines again, which takes longer.
-So the first two calls of each block are not timed.
+The two kinds of stores are measured in alternating blocks of calls. Non-temporal stores remove
+lines of y from the cache. The next call with ordinary stores must load these lines again, which
+takes longer. So the first two calls of each block are not timed.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ TURNS = 3  # least number of blocks of each kind
 
 
 def readers(b: Buffers) -> dict[str, Call]:
-    """What runs after the call: nothing, or a pass over y. bfloat16 is read as integers."""
+    """What runs after dropout: nothing, or a pass over y. Half types are read as integers."""
     y = b.y.view(np.uint16) if b.y.itemsize == 2 else b.y
     z, zero = np.ones_like(y), y.dtype.type(0)
     total = np.bitwise_or if y.itemsize == 2 else np.add
@@ -83,7 +84,9 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--dtype", default="float32", choices=cases.SHORT_DTYPES)
-    parser.add_argument("--powers", default="16-26", help="of two: elements (default: 16-26)")
+    parser.add_argument(
+        "--powers", default="16-26", help="exponents of 2: numbers of elements (default: 16-26)"
+    )
     parser.add_argument("--seconds", type=float, default=0.1, help="for each figure")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
@@ -91,7 +94,7 @@ def main() -> None:
     sizes = [1 << k for k in range(int(first), int(last or first) + 1)]
     first_size = nontemporal.get_nontemporal_from()
     print(f"{dispatch.isa}, {args.dtype}, threads: {args.threads}")
-    print(f"chosen for this processor: from {first_size} bytes of x and y together")
+    print(f"threshold of this processor: {first_size} bytes of x and y together")
     print("(twice as many for half types, and on AMD for several threads)\n")
     lines: list[tuple[str, ...]] = [("", *map(size_name, sizes)), ("---",) * (1 + len(sizes))]
     with dropcore.num_threads(args.threads):

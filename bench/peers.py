@@ -1,8 +1,8 @@
 """Other implementations of dropout in Python, each as one call on given arrays.
 
-Each peer is imported in a process of its own, with one thread, so the thread pools of several
+Each peer is imported in a separate process, with one thread, so the thread pools of several
 frameworks do not disturb each other. ``python bench/peers.py NAME`` prints the peer's version, or
-the reason why it is absent.
+the reason why the peer is absent.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Peer:
     distributions : tuple of str
         The distributions to install.
     ways : callable
-        ``ways(x, y, p)`` returns calls by name; they write to `y` if the package supports it.
+        ``ways(x, y, p)`` returns calls by name. A call writes to `y` if the package supports that.
     names : tuple of str
         The names of these calls.
     """
@@ -56,7 +56,7 @@ class Peer:
 
 
 def numpy_ways(x: Any, y: Any, p: float) -> Ways:
-    """The usual expression, and the same with all arrays allocated before."""
+    """The usual expression, and its steps with arrays that were allocated before."""
     rng = np.random.default_rng(0)
     limit, kept = np.float32(p), np.float32(1 - p)
     draws, keep = np.empty_like(x), np.empty(x.shape, bool)
@@ -180,7 +180,7 @@ PEERS = {
 
 
 def main(name: str) -> None:
-    """Use the peer once; print its version, or end with the reason why it is absent."""
+    """Use the peer once; print its version, or exit with the reason why it is absent."""
     os.environ.update(ONE_THREAD)
     peer = PEERS[name]
     x = np.ones(4096, np.float32)

@@ -1,4 +1,4 @@
-"""The results of `run.py`, as rows that can be searched."""
+"""The results of `run.py`: rows that can be searched."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Result:
-    """One measured row; its other attributes are those of `cases.Row`.
+    """One measured row; further attributes are those of `cases.Row`.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Results:
         return found[0] if found else None
 
     def beside(self, row: Result, **other: object) -> Result | None:
-        """The row of the same process that differs in these attributes."""
+        """The row of the same process with these other attributes, or None."""
         same = ("process", "suite", "name", "n", "dtype", "p", "detail")
         return self.one(**{**{name: getattr(row, name) for name in same}, **other})
 

@@ -34,9 +34,9 @@ BENCH = Path(__file__).resolve().parent
 RESULTS = BENCH.parent / ".benchmarks" / "latest"
 
 # glibc's malloc returns freed memory to the system, by rules that depend on the earlier calls of
-# the process. Page faults could then take half of the time of one training step and none of
-# another. Masks of 2^28 decisions and more would get new pages in each call, which take a seventh
-# of its time. With these settings malloc keeps freed memory.
+# the process. So page faults could take half of the time of one training step, and no time of
+# another step. Masks of 2^28 decisions and more would get new pages in each call; the page faults
+# take a seventh of the call's time. With these settings malloc keeps freed memory.
 KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(1 << 40), "MALLOC_MMAP_MAX_": "0"}
 
 KERNELS = (
@@ -48,7 +48,7 @@ KERNELS = (
 KEPT = ("autograd", "large")  # the files that run with KEEP_MEMORY
 
 # Differences of 1 % between training steps matter, and other programs disturb memory-bound rows
-# most. These rows are measured for longer, so that no disturbance lasts for the whole measurement.
+# most. So these two suites are measured for a longer time than a disturbance usually lasts.
 LONGER = {"autograd": ("--seconds=2",), "threads": ("--seconds=1",)}
 
 QUICK = ("--quick", "--seconds=0.03")
@@ -106,7 +106,7 @@ def run(job: Job, quick: bool, stem: Path) -> int:
 
 
 def find_peers() -> tuple[dict[str, str], dict[str, str]]:
-    """The versions of the installed peers, and the reasons why the others are absent."""
+    """The versions of the installed peers, and the reasons why other peers are absent."""
     there, absent = {}, {}
     for name in PEERS:
         probe = subprocess.run(
@@ -145,9 +145,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few sizes, short rounds: a smoke run")
     parser.add_argument(
-        "--passes", type=int, default=1, metavar="N", help="run all N times; the best counts"
+        "--passes",
+        type=int,
+        default=1,
+        metavar="N",
+        help="run all processes N times; the best round counts",
     )
-    parser.add_argument("--only", metavar="TEXT", help="processes whose name holds TEXT")
+    parser.add_argument(
+        "--only", metavar="TEXT", help="run only processes whose name contains TEXT"
+    )
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER")
     args = parser.parse_args()
     args.results = args.results.resolve()  # the processes have another working directory

@@ -338,8 +338,8 @@ def test_checks_can_be_chosen():
 
 
 def test_two_threads_share_a_call_also_outside_of_this_suite(monkeypatch):
-    # The fixture `threads_for_small_arrays` lets threads share small arrays in this suite. Authors of
-    # variants have no such fixture.
+    # The fixture `threads_for_small_arrays` lets threads share small arrays in this suite. Authors
+    # of variants have no such fixture.
     shared = []
     monkeypatch.setattr(core_threads, "PIECE", 2**20)
     run_pieces = core_threads.run_pieces
