@@ -23,7 +23,7 @@ def watch():
 
 
 def count_alive():
-    # Threads besides this one; those of the pool, that are about to end, may do so.
+    # The number of other threads. Waits up to a second for workers that are about to end.
     until = time.monotonic() + 1
     while _thread._count() >= threading.active_count() and time.monotonic() < until:
         time.sleep(0.001)
@@ -72,7 +72,7 @@ def in_child(work):
 
 @pytest.fixture(autouse=True)
 def threads_for_small_arrays(monkeypatch):
-    """Let threads share small arrays, which one thread processes outside of tests."""
+    """Use several threads also for arrays that are too small for this outside of tests."""
     monkeypatch.setattr(threads, "PIECE", 2**17)
 
 

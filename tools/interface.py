@@ -22,7 +22,8 @@ class Dtype:
     kernel: str
 
 
-# In the order of the enum Dtype.
+# In the order of the enum Dtype. A new dtype moves fields of the C table, so DROPCORE_ABI must
+# change (dropcore.h, _core/api.pxd).
 DTYPES = (
     Dtype("float32", "float", "float"),
     Dtype("float64", "double", "double"),

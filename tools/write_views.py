@@ -122,7 +122,7 @@ def view_function(function: Function, ending: str, element: str, dtypes: tuple[D
     return f"cdef inline int {function.name}{ending}(\n{declared}\n) except -1 nogil:\n{body}\n"
 
 
-# None has no first element: its address is NULL.
+# Without these checks, `&x[0]` of a view that is None is NULL.
 UNCHECKED = "cython.boundscheck(False), cython.wraparound(False), cython.initializedcheck(False)"
 
 

@@ -4,8 +4,9 @@
 # The functions take pointers and counts. They need no GIL, allocate nothing and report no errors.
 # No function is fused, no class is exported, and no struct is passed by value. Callers fill the
 # fields of `dropcore_plan`. The inline functions of core/shard_views.pxd, which are compiled into
-# the caller, read `shared` of `dropcore_shard`. Compiled code of callers uses no other field. So
-# the interface can grow without breaking code that was compiled against it.
+# the caller, read `shared` of `dropcore_shard`. dropcore-torch reads fields of `dropcore_layout`.
+# Other compiled code must use no other field. Then the interface can grow without breaking code
+# that was compiled against it.
 #
 # n counts elements; `start` is the place of the first element in the whole mask, so a mask can be
 # made in pieces. Packed bits are (n+7)//8 bytes; bit i%8 of byte i//8 belongs to element i of the

@@ -7,8 +7,9 @@ from dropcore._core.table cimport MAX_AXES, Layout, Shard
 #
 #   elements      the number of elements
 #   decisions     the number of decisions
-#   dense         1 if the kernel reads one bit for each element. If the steps are short, shared
-#                 decisions are first copied, one bit for each element, and the layout is dense
+#   dense         1 if the kernel reads one bit for each element. If each call of `repeat` or `tile`
+#                 would have fewer than 64 elements, shared decisions are first copied, one bit for
+#                 each element, and the layout is dense
 #   repeats       for a layout that is not dense:
 #                 1: a step is `n` decisions, each for `times` elements (kernel `repeat`)
 #                 0: a step is one row of `times` decisions, for `n` rows (kernel `tile`)

@@ -1,8 +1,9 @@
 """How many threads the kernels use, and the workers that run them.
 
 The default is one thread, as in NumPy. Workers are started when they are first needed, and shut
-down before a fork: a child would inherit the locks of the workers but not the threads, and hang.
-Workers take pieces of work from a `SimpleQueue`, which a signal handler cannot leave in an
+down before a fork: a child would inherit the locks of the workers but not the threads, and hang. A
+fork in a worker is the exception, because a worker cannot wait for its own end; the child gets new
+locks. Workers take pieces of work from a `SimpleQueue`, which a signal handler cannot leave in an
 inconsistent state.
 Compiled code claims, runs and ends a piece; no signal handler runs in between. A handler can
 interrupt the wait for the pieces: its exception is raised after all pieces have ended.
@@ -149,7 +150,8 @@ def _offer(pieces: Sequence[Piece]) -> None:
 def _start_workers() -> None:
     with _lock:
         workers = _workers
-        # If a signal handler forks here, the child gets a new list: `workers` is the parent's.
+        # If a signal handler forks here, `_workers` is a new list in the child, and `workers` is
+        # the parent's list. Then the loop ends.
         while workers is _workers and len(workers) < _threads - 1:
             # The worker is listed before it starts. If a signal handler raises in between, the list
             # has an entry without a worker, but never misses a worker.

@@ -29,7 +29,7 @@ static inline int dropcore_has_v4(void)
         && __builtin_cpu_supports("avx512vl");
 }
 
-/* Whether the last-level cache of the processor belongs to a complex of a few cores. */
+/* Whether the processor is from AMD: its last-level cache belongs to a complex of a few cores. */
 static inline int dropcore_is_amd(void)
 {
     __builtin_cpu_init();
