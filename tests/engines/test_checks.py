@@ -157,7 +157,7 @@ def calls():
             if kind.startswith("const"):
                 changed = [*right]
                 changed[names.index(name)] = f"refused_{name}"
-                yield function, changed, f"{function}: {name} must be one that {name}_of did not"
+                yield function, changed, f"{function}: {name} must come from a call of {name}_of"
         if "shard" in names and "x" in names:
             changed = [*right]
             changed[names.index("shard")] = "shared_shard"
