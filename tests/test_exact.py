@@ -103,7 +103,7 @@ def test_raw_words_go_on_where_the_block_counter_passes_32_bits(past):
 
 @pytest.mark.parametrize("p", [np.nextafter(2.0**-54, 1), 2.0**-53 * 1.5, 3 * 2.0**-54, 2.0**-60])
 def test_the_scale_is_that_of_the_probability_in_64_bits(p):
-    # The rounding of 1 - p differs from that of 1 - P/2^64.
+    # 1 - p and 1 - P/2^64 are rounded differently.
     p = float(p)
     assert keep_mask(1, p, rng=DRAW)[0]
     y, _ = dropcore.dropout(np.ones(1), p, training=True, rng=DRAW)

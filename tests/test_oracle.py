@@ -73,9 +73,9 @@ def test_the_ends_of_p_keep_all_and_none():
 
 
 def test_ties_alone_decide_a_threshold_below_one_plane_value():
-    # Just below 2^-8, T = 0 and R = 2^64 - 2^11: only elements with u == 0 need s(i), and all
-    # except one in 2^53 of those drop. At 2^-8 itself T = 1 and R = 0: the same elements, and no
-    # tie.
+    # Just below 2^-8, T = 0 and R = 2^64 - 2^11: only elements with u == 0 need s(i), and all of
+    # these elements are dropped except one in 2^53. At 2^-8, T = 1 and R = 0: the same elements are
+    # dropped, without ties.
     k = oracle.key(3)
     by_ties = oracle.keep(k, 0, math.nextafter(2.0**-8, 0), 0, 2000)
     by_planes = oracle.keep(k, 0, 2.0**-8, 0, 2000)

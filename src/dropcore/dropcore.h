@@ -3,20 +3,21 @@
  *     #include "dropcore/dropcore.h"      in the folder dropcore.get_include()
  *
  *     static const dropcore_api *dropcore;
- *     ... once, with the GIL, such as where a module is initialised:
+ *     ... once, with the GIL, for example when a module is initialised:
  *     dropcore = dropcore_import();
  *     if (dropcore == NULL)
  *         return NULL;                    a Python exception is set
  *
  * All functions except `draw_of` may be called from any thread, with or without the
  * GIL: they allocate nothing, keep no pointer and raise nothing. The caller must pass
- * valid arguments: with DROPCORE_CHECKS=1 in the environment the functions check their
- * arguments, print a line for the first wrong one, and return.
+ * valid arguments. With DROPCORE_CHECKS=1 in the environment, the functions check their
+ * arguments, print a line for the first wrong argument, and return.
  *
  * n counts elements. `start` is the place of the first element in the whole mask, so a
  * mask can be made in pieces. p is in [0, 1]. Packed bits are (n+7)/8 bytes; bit i%8 of
- * byte i/8 belongs to element i of the piece, 1 where kept. y may be x, dx may be dy;
- * otherwise they share no memory. float16 and bfloat16 are passed as their 16 bits.
+ * byte i/8 belongs to element i of the piece, and is 1 if the element is kept. y may be
+ * x, and dx may be dy; apart from this, arrays share no memory. float16 and bfloat16 are
+ * passed as their 16 bits.
  */
 #ifndef DROPCORE_H
 #define DROPCORE_H
@@ -28,7 +29,7 @@
 extern "C" {
 #endif
 
-/* The table only grows at its end within one DROPCORE_ABI. */
+/* Within one DROPCORE_ABI, the table only grows at its end. */
 #define DROPCORE_ABI 1
 
 /* written by tools/write_interface.py: structs */
@@ -187,8 +188,9 @@ typedef struct dropcore_api {
 } dropcore_api;
 /* end of table */
 
-/* The table of the installed dropcore, or NULL with ImportError set, where there is none
-   or it is not one that this header knows. With the GIL. The table is never freed. */
+/* Returns the table of the installed dropcore. Returns NULL, with ImportError set, if no
+   dropcore is installed, or if this header does not know its table. Needs the GIL. The
+   table is never freed. */
 static inline const dropcore_api *dropcore_import(void)
 {
     const dropcore_api *api = (const dropcore_api *)PyCapsule_Import("dropcore._C_API", 0);

@@ -1,5 +1,5 @@
 # The functions for other compiled code: `from dropcore cimport ...`. dropcore.h has the same
-# functions for C, and docs/engines.md explains both.
+# functions for C, and docs/engines.md explains the functions.
 #
 # The functions take pointers and counts. They need no GIL, allocate nothing and report no errors.
 # No function is fused, no class is exported, and no struct is passed by value. Callers fill the
