@@ -40,7 +40,7 @@ def compared(results: dict[str, Results]) -> str:
     sections = [
         "# What the compilers make of the kernels",
         "Each figure is the speed in elements per second, divided by the speed of "
-        f"`np.copyto(y, x)` on the same buffers: {compilers}.\n"
+        f"`np.copyto(y, x)`\non the same buffers: {compilers}.\n"
         f"Processor: {first.facts['cpu']}. `make bench-compilers` measures the figures again.",
     ]
     for isa in first.isas:
