@@ -2,14 +2,14 @@
 # (`Sharing`), and the loops that follow from these axes and their order in memory (`Layout`).
 #
 # A. The kernels take elements in the order of memory. So an array without gaps is one run of
-#    elements, whatever the order of its axes.
+#    elements, for any order of its axes.
 # B. Neighbouring axes are merged if decisions are shared along all of them, or along none. The last
 #    two merged axes are a call of `repeat` (if the last axis is shared) or `tile` (if it is not
 #    shared). The other merged axes are a loop of such calls.
 # C. Decisions are numbered in C order. If the axes lie in another order in memory, the bits are
-#    written in that order first. This moves one bit for each decision; copying the elements into C
-#    order and back would move sixteen bytes for each float32 element (read and write, twice). The
-#    bits are also rewritten if each call of `repeat` or `tile` would have only a few elements.
+#    first written in the order of memory. This moves one bit for each decision. To copy the elements
+#    into C order and back would move sixteen bytes for each float32 element (read and write, twice).
+#    The bits are also rewritten if each call of `repeat` or `tile` would have only a few elements.
 
 cimport cython
 cimport numpy as cnp

@@ -1,5 +1,5 @@
 # Where results are written: `out`, or a new array. If `out` has gaps, the kernels write a new
-# array, which is copied to it.
+# array, which is then copied to `out`.
 
 cimport numpy as cnp
 

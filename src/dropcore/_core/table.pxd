@@ -1,5 +1,5 @@
 # The declarations that the whole compiled core shares: the structs of arguments, and the table
-# of kernels that each instruction set fills. Change them in tools/interface.py.
+# of kernels that each instruction set fills. Change the declarations in tools/interface.py.
 
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 

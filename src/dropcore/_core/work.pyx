@@ -1,4 +1,4 @@
-# A call of a kernel, run here or shared out over threads.
+# A call of a kernel, on this thread or split over several threads.
 #
 # A. A Work describes a call, with all its arguments. It can be cut into pieces for threads. If each
 #    element has a decision of its own, a cut is at a multiple of 8192 elements, counted from the

@@ -17,7 +17,7 @@
 #    This would be slow, because GCC unrolls such short loops before it vectorises them.
 # C. If y does not begin at a cache line, the select is shifted so that it stores whole lines. The
 #    select of a group then begins with the last elements of the group before, by the last keep word
-#    of the group before. It leaves as many elements at the end of its own group to the next select.
+#    of the group before. It leaves the same number of elements at its own end to the next select.
 # D. The processor compares loads with pending stores by the low 12 bits of the address only (4 KiB
 #    aliasing). One float32 group is 4096 bytes of y, so loads from the scratch memory can alias
 #    pending stores to y. Therefore the scratch memory has a fixed distance from y, modulo 4096. The
