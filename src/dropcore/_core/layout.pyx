@@ -7,9 +7,10 @@
 #    two merged axes are a call of `repeat` (if the last axis is shared) or `tile` (if it is not
 #    shared). The other merged axes are a loop of such calls.
 # C. Decisions are numbered in C order. If the axes lie in another order in memory, the bits are
-#    first written in the order of memory. This moves one bit for each decision. To copy the elements
-#    into C order and back would move sixteen bytes for each float32 element (read and write, twice).
-#    The bits are also rewritten if each call of `repeat` or `tile` would have only a few elements.
+#    first written in the order of memory. This moves one bit for each decision. A copy of the
+#    elements into C order and back would move sixteen bytes for each float32 element (read and
+#    write, twice). The bits are also rewritten if each call of `repeat` or `tile` would have only a
+#    few elements.
 
 cimport cython
 cimport numpy as cnp
