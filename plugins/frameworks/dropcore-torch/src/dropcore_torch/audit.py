@@ -48,17 +48,17 @@ class Audit:
 def audit(model: nn.Module, *inputs: Any, **named_inputs: Any) -> Audit:
     """Run a training step of a model; list the calls that dropped, and who computed them.
 
-    The model is called in training mode, and the gradients of the sum of its outputs by its
-    parameters are computed. This is done four times with the same random numbers: two steps are
-    recorded, two are timed, and the shorter time counts. Compiled code runs uncompiled. Afterwards
-    the mode, parameters, buffers, gradients and attributes of the modules, the states of the
-    random generators, and the inputs are restored. Hooks run. State that code keeps elsewhere is
-    not restored.
+    The model is called in training mode, and the sum of its outputs is differentiated with respect
+    to its parameters. This step runs four times with the same random numbers: two runs are
+    recorded, two are timed, and the shorter time counts. Compiled code runs uncompiled. Hooks run.
+    Afterwards the mode, parameters, buffers, gradients and attributes of the modules, the states of
+    the random generators, and the inputs are restored. State that code keeps elsewhere is not
+    restored.
 
     Parameters
     ----------
     model : torch.nn.Module
-        Converted or not.
+        A converted or an unchanged model.
     *inputs, **named_inputs
         The arguments of the model.
 
@@ -67,7 +67,7 @@ def audit(model: nn.Module, *inputs: Any, **named_inputs: Any) -> Audit:
     Audit
         It has a `Call` for each call that dropped: calls of dropcore's and PyTorch's modules and
         functions, of ``scaled_dot_product_attention`` with a `dropout_p`, and of recurrent layers.
-        Other operators that drew random numbers have one too.
+        Other operators that drew random numbers have a `Call` too.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def audit(model: nn.Module, *inputs: Any, **named_inputs: Any) -> Audit:
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, not {type(model).__name__}")
     if any(nn.parameter.is_lazy(x) for x in model.parameters()):
-        raise ValueError("model must have its parameters: call it once before, as it is lazy")
+        raise ValueError("model must have its parameters: call it once first, because it is lazy")
     untouched = Untouched(model)
     watches, seconds = [], []
     try:

@@ -71,7 +71,7 @@ def dropout(
         Axes along which one decision holds for all elements; for a variant that has this
         option.
     variant : str or dropcore.Variant, default: "standard"
-        The kind of dropout; see `dropcore.variants`.
+        The kind of dropout; `dropcore.variant_names` lists the names.
     **options
         The options of the variant, and its further inputs by name, which are tensors.
 

@@ -62,7 +62,7 @@ def why_doubtful(parent: nn.Module | None, part: str, module: nn.Module) -> str:
     name = type(parent).__name__
     return (
         f"{name} reads the p of this module{'' if called else ' but never calls the module'}; "
-        f"if {name} drops by a function, PyTorch computes that"
+        f"if {name} passes this p to a dropout function, PyTorch computes the call"
     )
 
 

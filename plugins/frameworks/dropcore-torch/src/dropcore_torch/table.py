@@ -16,9 +16,9 @@ def table(calls: Sequence[Call], seconds: float, without_backward: str, idle: Se
     lines = [f"{passes} of {seconds * 1e3:.3g} ms: {_totals(calls, seconds)}"]
     lines += [_line(kind, seconds) for kind in _kinds(calls)]
     if any(call.whole for call in calls):
-        lines.append("* of the whole call, which does more than to drop")
+        lines.append("* time of the whole call, of which dropout is only a part")
     if any(call.by == "other" for call in calls):
-        lines.append("other: random numbers drawn by neither, for dropout or for something else")
+        lines.append("other: random numbers drawn by other code, for dropout or for something else")
     if without_backward:
         lines.append(f"no backward pass: {without_backward}")
     if idle:
