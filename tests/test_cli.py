@@ -90,8 +90,8 @@ def test_info_names_a_misspelt_setting(monkeypatch, capsys):
     monkeypatch.setenv("DROPCORE_THREADS", "2")
     assert cli.main(["info"]) == 0
     assert capsys.readouterr().err.splitlines() == [
-        "DROPCORE_CHECK is set, and not read: did you mean DROPCORE_CHECKS?",
-        "DROPCORE_THREADS is set, and not read: did you mean DROPCORE_NUM_THREADS?",
+        "DROPCORE_CHECK is set, but never read: did you mean DROPCORE_CHECKS?",
+        "DROPCORE_THREADS is set, but never read: did you mean DROPCORE_NUM_THREADS?",
     ]
 
 

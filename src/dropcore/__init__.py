@@ -1,7 +1,7 @@
 """Dropout done right on the CPU.
 
-`dropout` and `keep_mask` are the functions, `Dropout` is the layer, `Stream` and `Draw` say
-where the decisions come from, and `Mask` what they were. All names in `__all__` are public.
+`dropout` and `keep_mask` are the functions, and `Dropout` is the layer. `Stream` and `Draw`
+determine the decisions; `Mask` holds the decisions of one call. All names in `__all__` are public.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -86,7 +86,7 @@ def get_include() -> str:
     Returns
     -------
     str
-        There are ``dropcore/dropcore.h`` and ``dropcore/__init__.pxd``.
+        It contains ``dropcore/dropcore.h`` and ``dropcore/__init__.pxd``.
 
     Examples
     --------

@@ -22,7 +22,7 @@ from dropcore.variants.base import Variant
 # Commands of other distributions, by name: a summary, and the name of the distribution. The command
 # is an entry point in the group "dropcore.commands": a function that takes the remaining arguments.
 ELSEWHERE = {
-    "experiment": ("see for yourself what dropout does", "dropcore-lab"),
+    "experiment": ("experiments that show what dropout does", "dropcore-lab"),
     "lab": ("a page in the browser: build a network, train it, see its masks", "dropcore-lab"),
 }
 
@@ -40,12 +40,12 @@ SETTINGS = (
 
 
 def unread_settings() -> list[str]:
-    """A line for each variable of the environment that has a name near one that is read."""
+    """A line for each environment variable whose name is similar to a name that is read."""
     lines = []
     for name in sorted(set(os.environ) - set(SETTINGS)):
         close = difflib.get_close_matches(name, SETTINGS, n=1, cutoff=0.8)
         if close:
-            lines.append(f"{name} is set, and not read: did you mean {close[0]}?")
+            lines.append(f"{name} is set, but never read: did you mean {close[0]}?")
     return lines
 
 
@@ -56,7 +56,7 @@ def info(args: argparse.Namespace) -> int:
     print(f"dropcore {__version__}")
     print(f"compiled by: {dispatch.compiler}")
     print(f"instruction sets built: {', '.join(dispatch.isas_built())}")
-    print(f"of this processor: {', '.join(dispatch.isas_available())}")
+    print(f"instruction sets of this processor: {', '.join(dispatch.isas_available())}")
     print(f"chosen: {dispatch.isa}")
     print(f"threads: {threads.get_num_threads()}")
     print(f"non-temporal stores: {_nontemporal()}")
@@ -108,7 +108,7 @@ def _described_variant(found: Registry, name: str) -> type[Variant]:
 
 
 def variants(args: argparse.Namespace) -> int:
-    """Print all variants, or one with its options."""
+    """Print all variants, or one variant with its options."""
     if args.name is None:
         load_all(registry())
         _list_variants(registry())
@@ -197,10 +197,12 @@ def parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser(
         "variants",
-        help="the variants, or one with its options",
+        help="list the variants, or describe one variant with its options",
         description="List the variants, or describe one: inputs, p, options.",
     )
-    command.add_argument("name", nargs="?", help="of the variant to describe (default: list all)")
+    command.add_argument(
+        "name", nargs="?", help="the variant to describe (default: list all variants)"
+    )
     command.set_defaults(run=variants)
 
     command = commands.add_parser(
@@ -213,18 +215,20 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "stream",
         help="random bytes of the mask stream, for test batteries that read a pipe",
-        description="Write random bytes of the mask stream, for ever or --bytes of them.",
+        description="Write random bytes of the mask stream, without end unless --bytes is given.",
         epilog="dropcore stream raw | RNG_test stdin64",
     )
     command.add_argument(
         "kind",
         choices=feed.KINDS,
-        help="raw words; packed masks; words of 1024 draws, or of 1024 sibling streams, in turn; "
-        "outcomes of ties",
+        help="raw: raw words; masks: packed masks; draws: words of 1024 draws in turn; siblings: "
+        "words of 1024 sibling streams in turn; ties: outcomes of ties",
     )
-    command.add_argument("--seed", type=whole, default=0, help="of the stream (default: 0)")
-    command.add_argument("--p", type=inside, default=0.5, help="of the masks (default: 0.5)")
-    command.add_argument("--bytes", type=whole, metavar="N", help="how many (default: no end)")
+    command.add_argument("--seed", type=whole, default=0, help="seed of the stream (default: 0)")
+    command.add_argument("--p", type=inside, default=0.5, help="p of the masks (default: 0.5)")
+    command.add_argument(
+        "--bytes", type=whole, metavar="N", help="bytes to write (default: no end)"
+    )
     command.set_defaults(run=stream)
 
     for name, (summary, distribution) in ELSEWHERE.items():

@@ -42,7 +42,7 @@ cdef Draw draw_of(DrawAddress address):
 cdef const DrawAddress* address_of(Draw draw) except NULL:
     # A broken pickle may have no draw.
     if draw is None:
-        raise ValueError("draw must be a Draw where a mask has no bits of its own, not None")
+        raise ValueError("draw must be a Draw if a mask has no bits of its own, not None")
     return &draw.address
 
 
@@ -72,8 +72,9 @@ cdef int set_key_bytes(DrawAddress* address, bytes key) except -1:
 cdef class Draw:
     """Draw(never, /)\n--\n\nThe address of one mask: a key and a draw index, 40 bytes.
 
-    Draws come from `Stream.draw`, `Stream.at` and `Draw.parse`. They are immutable,
-    compare by value, hash, copy and pickle.
+    A mask is determined by its draw, p, the shape, and the variant with its options. Draws come
+    from `Stream.draw`, `Stream.at` and `Draw.parse`. Draws are immutable, compare by value, hash,
+    copy and pickle.
 
     Attributes
     ----------
@@ -169,7 +170,7 @@ cdef class Draw:
         TypeError
             If `text` is not a str.
         ValueError
-            If `text` does not have this form, or has another stream version.
+            If `text` does not have the form above, or has another stream version.
         """
         cdef Draw draw
         if not isinstance(text, str):
@@ -193,7 +194,7 @@ cdef class Draw:
     def words(self, n, start=0):
         """Raw 64-bit words of this draw, for noise that is not a keep decision.
 
-        The words are part of the compatibility guarantee of `Stream`. They are independent of
+        The compatibility guarantee of `Stream` covers the words too. The words are independent of
         the draw's keep decisions.
 
         Parameters

@@ -1,4 +1,4 @@
-"""The stream as bytes, for test batteries that read them from a pipe: ``dropcore stream``.
+"""The mask stream as bytes, for test batteries that read a pipe: ``dropcore stream``.
 
 Each kind of bytes comes from one part of the mask stream, so a fault that a battery finds is a
 fault of that part. All kinds are uniform random bits if the stream is ideal.
@@ -33,8 +33,9 @@ def raw(seed: int, p: float) -> Iterator[Bytes]:
 def masks(seed: int, p: float) -> Iterator[Bytes]:
     """Give the packed masks of draws 0, 1, 2, ..., PIECE decisions of each.
 
-    For p other than 0.5 von Neumann's extractor makes the decisions uniform: of each pair of
-    decisions that differ, the first is used. For independent decisions these bits are exactly fair.
+    For p other than 0.5, von Neumann's extractor makes the bits uniform: it takes the decisions in
+    pairs, and uses the first decision of each pair whose decisions differ. For independent
+    decisions the bits are exactly fair.
     """
     for draw in _draws(seed):
         packed = keep_mask(PIECE, p, rng=draw, packed=True)

@@ -32,7 +32,7 @@ cdef bint boolean(str name, object value) except? 0:
 
 
 cpdef bint keeps_bits(object store) except? 0:
-    """Whether `store` is "bits"; an error if it is not "draw" either."""
+    """Whether `store` is "bits"; an error for all values but "bits" and "draw"."""
     if type(store) is str:
         if store == "bits":
             return True
@@ -49,33 +49,38 @@ def dropout(
     Parameters
     ----------
     x : array_like
-        float32, float64, float16 or bfloat16, of any shape and strides. For a given draw and p,
-        the decision for an element depends only on the element's place in C order.
+        float32, float64, float16 or bfloat16, of any shape and strides. The memory layout of x does
+        not change the decision for an element: for a given draw and p, only the element's place in
+        C order counts.
     p : float
         The probability that an element is dropped, in [0, 1].
     training : bool
         False applies the variant's inference rule; for most variants y is a copy of x. There
         is no default, because a forgotten `training` is a frequent bug.
     rng : None, Stream, Draw, int, SeedSequence, Generator or BitGenerator, optional
-        A Stream gives its next draw. A Draw is used as it is. An int or a SeedSequence gives
-        the same draw in each call. A Generator gives 32 bytes for a new key. None stands for
-        the stream of the process, which the operating system seeds.
+        The source of the draw, which determines the decisions. A Stream gives its next draw. A Draw
+        is used as it is. An int or a SeedSequence gives the same draw in each call. A Generator
+        gives 32 bytes for a new key. None stands for the stream of the process, which the operating
+        system seeds.
     variant : str or Variant, default: "standard"
-        The kind of dropout; `dropcore.variant_names` lists the installed ones.
+        The kind of dropout; `dropcore.variant_names` lists the installed variants.
     out : numpy.ndarray, optional
         The array for y: x itself, or an array with the shape and dtype of x that shares no memory
         with x. Nothing is copied if x and `out` have no gaps between their elements, and equal
         strides.
     store : {"bits", "draw"}, default: "bits"
-        What the mask of a planned variant keeps for backward: one bit for each decision, or only
-        the draw, from which backward makes the bits again. Gradients are the same to the bit. The
-        mask of a deciding variant always keeps the bits; that of a free variant keeps the arrays
-        that the variant saves.
+        What the mask keeps for backward: one bit for each decision, or only the draw, from which
+        backward makes the bits again. The gradients are the same to the bit. The choice has an
+        effect only for planned variants, whose decisions the core makes ("standard", "spatial",
+        "alpha"). The mask of a variant that makes its own decisions (deciding) always keeps the
+        bits. The mask of a variant with its own backward (free) keeps the arrays that the variant
+        saves.
     shard : (global_shape, offsets), optional
-        x is a block of a larger array: `global_shape` is the shape of that array, and `offsets`
-        says, for each axis, where the block begins. With the same draw, all blocks get their parts
-        of one mask. Put together, the blocks of y and dx equal those of the whole array, however
-        it is cut. In training `rng` must then be a Draw, an int or a SeedSequence.
+        x is a block of a larger array: `global_shape` is the shape of the larger array, and
+        `offsets` says, for each axis, where the block begins. With the same draw, all blocks get
+        their parts of one mask. Put together, the blocks of y and dx equal y and dx of the whole
+        array, however the array is cut. With `shard`, `rng` in training must be a Draw, an int or a
+        SeedSequence.
     **options
         The options of the variant, such as ``shared_axes`` for "standard", and its further
         inputs by name.
@@ -83,34 +88,35 @@ def dropout(
     Returns
     -------
     y : numpy.ndarray
-        `out`, or a new array in C order. Never a view of x, also in inference, unless `out` is x.
+        `out`, or a new array in C order. y is never a view of x, not even in inference, unless
+        `out` is x.
     mask : Mask
         ``mask.backward(dy)`` is the gradient.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not accepted. Then nothing was written and no draw was taken. One
-        exception: `decide` and `plan` of a deciding variant, and `forward` of a free variant, run
-        after the draw was taken, so an error in them uses up the draw.
+        If an argument is not accepted. Nothing was written, and no draw was taken. One exception:
+        `decide` and `plan` of a deciding variant, and `forward` of a free variant, run after the
+        draw was taken, so an error in these methods uses up the draw.
     LookupError
-        If there is no such variant.
+        If no variant has the name `variant`.
     OverflowError
         If the stream has no draw left.
 
     Notes
     -----
-    A thread can flush subnormal numbers to zero, for example after ``torch.set_flush_denormal``,
-    or in a program with a library that was built for fast mathematics. Then x times the scale is 0
-    if x or this product is subnormal, as in all arithmetic of that thread. So such an element, if
-    kept, becomes 0 in float32, float64 and bfloat16. With a variant that adds a shift, such as
-    "alpha", it becomes that shift. float16 does not change. Decisions and all other elements stay
-    the same to the bit.
+    A thread can flush subnormal numbers to zero, for example after ``torch.set_flush_denormal``, or
+    in a program with a library that was built for fast mathematics. In such a thread x times the
+    scale is 0 if x or the product is subnormal, as in all arithmetic of the thread. So a kept
+    element whose x or product is subnormal becomes 0 in float32, float64 and bfloat16, or the shift
+    of a variant that adds a shift, such as "alpha". float16 does not change. Decisions and all
+    other elements stay the same to the bit.
 
-    With `shard`, the cost of a planned variant depends on the block's size, not on the whole
-    array's. A deciding variant decides for the whole array, and keeps the decisions of the block. A
-    free variant is refused, and in inference any variant with its own inference rule: it may need
-    elements outside the block.
+    With `shard`, the cost of a planned variant depends on the size of the block, not on the size of
+    the whole array. A deciding variant decides for the whole array, and keeps the decisions of the
+    block. A free variant is refused, because it may need elements outside the block. For the same
+    reason, a variant with its own inference rule is refused in inference.
 
     Examples
     --------
@@ -137,7 +143,7 @@ def dropout(
 cpdef tuple dropout_by_position(
     x, p, training, rng, variant, out, store, shard, dict options
 ):
-    """`dropout` with arguments by position, for layers: a call by name is slower."""
+    """`dropout` with arguments by position, for layers: arguments by name are slower."""
     cdef Runner runner
     cdef tuple others = (), block = None
     cdef double value
@@ -192,11 +198,11 @@ def keep_mask(shape, p, *, rng=None, packed=False, start=0, shard=None):
     rng : optional
         As for `dropout`.
     packed : bool, default: False
-        One bit for each decision, as by ``numpy.packbits(keep, bitorder="little")``, instead
-        of a bool array.
+        Return one bit for each decision, as ``numpy.packbits(keep, bitorder="little")`` does,
+        instead of a bool array.
     start : int, default: 0
-        The place of the first decision in a larger mask. So one mask can be made in pieces, all
-        with the same Draw.
+        The place of the first decision in a larger mask. With the same Draw, one mask can be made
+        in several pieces.
     shard : (global_shape, offsets), optional
         As for `dropout`: the mask of a block of shape `shape` in a larger array. Cannot be combined
         with `start`.

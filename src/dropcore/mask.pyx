@@ -1,8 +1,7 @@
 # Mask: what was dropped in one forward pass. Runner: the interface of what runs a variant.
-#
-# A. A Mask holds the decisions, and computes nothing itself. It is immutable once it is made.
-# B. A Runner runs one variant. Each kind of variant has a module in runners/ that registers its
-#    class of Runner here. Only `runner_of` chooses one by the kind of a variant.
+# A. A Mask holds the decisions, and computes nothing itself. It is immutable.
+# B. A Runner runs one variant. Each kind of variant has a module in runners/, which registers a
+#    class of Runner in this module. Only `runner_of` chooses a class by the kind of a variant.
 # C. A pickled Mask has its variant with the options, the draw, and the arrays that a free variant
 #    saved. Bits are pickled only if there is no draw to make them from.
 
@@ -46,11 +45,11 @@ cdef class Runner:
         self, cnp.ndarray x, tuple others, double p, object out, object rng, bint store, tuple shard
     ):
         # Returns y and its mask; `shard` may be None. The draw is taken after all checks. Planned
-        # variants take it after all allocations too, so nothing can fail after it.
+        # variants take the draw after all allocations too, so nothing can fail afterwards.
         raise NotImplementedError
 
     cdef object again(self, Mask mask, cnp.ndarray x, tuple others, object out):
-        # Returns y by the decisions of the mask.
+        # Returns y, with the decisions of the mask.
         raise NotImplementedError
 
     cdef object backward(self, Mask mask, cnp.ndarray dy, object out):
@@ -59,7 +58,7 @@ cdef class Runner:
 
     cdef cnp.ndarray decisions(self, Mask mask):
         # Returns the packed decisions, in C order of keep.shape: the mask's array or a new one.
-        raise TypeError(f"variant must be one with keep decisions, not {self.variant.name!r}")
+        raise TypeError(f"variant must be a variant with keep decisions, not {self.variant.name!r}")
 
     cdef tuple mask_shape(self, Mask mask):
         return mask.shape
@@ -84,7 +83,7 @@ cdef class Runner:
 
 
 cdef tuple shard_for(Runner runner, object shard, tuple shape):
-    # `shard` as tuples of int. Raises if the variant takes none, or if the shard does not fit.
+    # `shard` as tuples of int. Raises if the variant takes no shard, or if the shard does not fit.
     if not runner.variant.takes_shard(runner.training):
         raise TypeError(
             f"shard must be None for variant {runner.variant.name!r}, "
@@ -149,13 +148,14 @@ cdef class Mask:
     Attributes
     ----------
     draw : Draw or None
-        The address of the decisions. None in inference, and in a mask from `from_keep`.
+        The address of the decisions: a key and a draw index. None in inference, and in a mask from
+        `from_keep`.
     p : float
         The probability that an element is dropped.
     shape : tuple of int
         The shape of x.
     shard : tuple or None
-        ``(global_shape, offsets)`` where x is the block of a larger array, else None.
+        ``(global_shape, offsets)`` if x is a block of a larger array, otherwise None.
     variant : Variant
         The variant with its options.
     training : bool
@@ -199,7 +199,7 @@ cdef class Mask:
             The shape of x, if decisions are shared along axes of length 1 of `keep`. By
             default the shape of `keep`.
         variant : str or Variant, default: "standard"
-            A planned variant; its options follow by name.
+            A planned variant. Pass its options by name.
 
         Returns
         -------
@@ -209,7 +209,8 @@ cdef class Mask:
         Raises
         ------
         TypeError, ValueError
-            If `keep` has other values, or does not fit `shape`; if the variant refuses p.
+            If `keep` has values other than 0 and 1, or does not fit `shape`. If the variant does
+            not accept p.
         """
         cdef Runner runner = runner_of(get_variant(variant, **options))
         cdef double value = p_for(runner.variant, p)
@@ -218,13 +219,13 @@ cdef class Mask:
         return runner.from_keep(value, shape, decisions)
 
     def forward(self, *inputs, out=None):
-        """The same decisions, on another x.
+        """Apply the same decisions to another x.
 
         Parameters
         ----------
         *inputs : array_like
-            x, and further inputs in the order of ``variant.inputs``, each of the
-            shape of x in the forward pass (`shape`), and of a dtype that `dropout` takes.
+            x, and further inputs in the order of ``variant.inputs``. Each has the shape that x had
+            in the forward pass (`Mask.shape`), and a dtype that `dropout` accepts.
         out : numpy.ndarray, optional
             As for `dropout`.
 
@@ -244,23 +245,23 @@ cdef class Mask:
         return self.runner.again(self, x, inputs[1:], out)
 
     def backward(self, dy, *, out=None):
-        """The gradient of x, given that of y.
+        """The gradient of x, computed from the gradient of y.
 
-        Backward uses the decisions of the forward pass; it does not look for zeros in y. Where an
-        element was dropped the gradient is +0.0, whatever the value of dy.
+        Backward uses the decisions of the forward pass; it does not look for zeros in y. The
+        gradient of a dropped element is +0.0, whatever the value of dy.
 
         Parameters
         ----------
         dy : array_like
-            Of the shape of x, and of a dtype that `dropout` takes.
+            The gradient of y: of the shape of x, and of a dtype that `dropout` accepts.
         out : numpy.ndarray, optional
             As for `dropout`; `out` may be dy itself. Only for a variant with one input.
 
         Returns
         -------
         numpy.ndarray or tuple of numpy.ndarray
-            `out`, or a new array in C order. If the variant has several inputs, a tuple with
-            a gradient for each input, in their order.
+            `out`, or a new array in C order. If the variant has several inputs, a tuple with the
+            gradient of each input, in the order of ``variant.inputs``.
         """
         cdef cnp.ndarray array
         if out is not None and len(self.runner.inputs) > 1:
@@ -275,8 +276,8 @@ cdef class Mask:
     def split(self):
         """The stored arrays that backward needs, and a function that rebuilds the mask from them.
 
-        This is for frameworks that hold such arrays themselves, and free them when backward cannot
-        be called any more.
+        For frameworks that hold arrays for backward themselves, and free the arrays when backward
+        cannot be called any more.
 
         Returns
         -------
@@ -345,7 +346,7 @@ cdef class Mask:
         Raises
         ------
         TypeError
-            If the mask is from `from_keep`, and so has no draw. Save `packed` instead.
+            If the mask comes from `from_keep` and has no draw. Save `packed` instead.
 
         Examples
         --------
@@ -366,7 +367,8 @@ cdef class Mask:
     def from_record(record):
         """The mask that a record describes.
 
-        The mask of a free variant that saves arrays computed from x can run forward again, but
+        Some free variants save arrays that they compute from x for backward. A record does not
+        contain these arrays, so a mask made from the record of such a variant can run forward, but
         not backward.
 
         Parameters

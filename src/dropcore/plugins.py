@@ -1,14 +1,14 @@
 """The registry of variants, built-in and from plugins.
 
-A plugin is an installed distribution with entry points in the group ``dropcore.variants``,
-each with the name of a variant. Names, origins and duplicates are read from the metadata alone.
-The first request for a variant imports the plugin's module and registers it with pluggy; the
-module's hook must then register that name. If a plugin fails, a warning names it, and a request
-for its variant raises the cause. The other plugins still work.
+A plugin is an installed distribution with entry points in the group ``dropcore.variants``, each
+with the name of a variant. Names, origins and duplicates are read from the metadata alone. The
+first request for a variant imports the plugin's module and registers the module with pluggy. The
+module's hook must register the name of the variant. If a plugin fails, a warning names it, and a
+request for its variant raises the cause. The other plugins still work.
 
-The environment variable ``DROPCORE_PLUGINS`` selects distributions. If it is not set, the entry
-points of all distributions count; if it is empty, none. Otherwise it is a comma-separated list of
-the distributions whose entry points count.
+The environment variable ``DROPCORE_PLUGINS`` selects distributions. It is a comma-separated list of
+the distributions whose entry points count. If the variable is not set, the entry points of all
+distributions count. If the variable is empty, no entry points count.
 
 A plugin is code. It runs with the rights of the process that requests its variant.
 """
@@ -53,7 +53,7 @@ BUILT_IN = {
 
 
 class PluginWarning(UserWarning):
-    """A plugin failed. Its variants are missing; everything else works."""
+    """A plugin failed. The variants of this plugin are missing; everything else works."""
 
 
 @dataclass
@@ -69,7 +69,7 @@ class Plugin:
     distribution, version : str
     state : {"not loaded", "loaded", "failed", "switched off"}
     error : str
-        The reason, if it failed; otherwise empty.
+        The reason of the failure; empty if nothing failed.
     """
 
     name: str
@@ -158,7 +158,7 @@ class Registry:
                 f"variant {name!r} has no entry point: {source.module} of {source.distribution} "
                 f'registers it. Its pyproject.toml must have {name} = "{source.module}" in '
                 f'[project.entry-points."{GROUP}"]; then install it again, also after pip install '
-                "-e, which reads pyproject.toml only then"
+                "-e, which reads pyproject.toml only at the installation"
             )
         elif not off:
             said += f". {MORE}"
@@ -297,7 +297,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def variant_names() -> list[str]:
-    """Names of the available variants: built-in ones and those of plugins.
+    """Names of the available variants: the built-in variants and the variants of plugins.
 
     Returns
     -------
@@ -354,11 +354,11 @@ def get_variant(name: str | Variant, /, **options: Any) -> Variant:  # type: ign
     Raises
     ------
     LookupError
-        If no variant has that name, or its plugin failed. The message gives a similar name
-        and the installed ones, or the cause.
+        If no variant has the name, or the plugin of the variant failed. The message gives a similar
+        name and all installed names, or the cause of the failure.
     TypeError, ValueError
-        If the variant has no such option, or does not accept the value; or if the value of an
-        option, such as an array, cannot be stored in JSON, so `Mask.record` could not be saved.
+        If the variant has no option of the name, or does not accept the value. If the value of an
+        option, such as an array, cannot be stored in JSON, because `Mask.record` needs JSON.
 
     Examples
     --------

@@ -53,8 +53,8 @@ cdef int check_rng(object rng) except -1:
 
 
 cdef int check_agreed(object rng) except -1:
-    # The check of `rng` for a block of a larger array. A Stream or a generator would give each
-    # block another draw, and so another mask.
+    # The check of `rng` for a block of a larger array. With a Stream or a generator, each block
+    # would have another draw, and so another mask.
     if rng is None or isinstance(rng, (Stream, np.random.Generator, np.random.BitGenerator)):
         raise TypeError(
             "rng must be a Draw (or an integer or a SeedSequence, which give the same draw in each "
@@ -70,15 +70,15 @@ def stream_of(rng):
     Parameters
     ----------
     rng : None, Stream, int, SeedSequence, Generator or BitGenerator
-        A Stream is returned as it is; an int or a SeedSequence is the seed of a new one.
-        A Generator gives 32 bytes for the seed of a new one, so call this function once for
-        each layer.
+        A Stream is returned as it is. An int or a SeedSequence is the seed of a new Stream. A
+        Generator gives 32 bytes for the seed of a new Stream, so call this function once for each
+        layer.
 
     Returns
     -------
     Stream or None
-        None for None; pass it on as ``rng=``. It stands for the stream of the process, which a
-        forked child replaces.
+        If `rng` is None, the result is None. Pass this None on as ``rng=``: it stands for the
+        stream of the process, and a forked process gets another stream.
 
     Raises
     ------

@@ -3,8 +3,8 @@
 # A. A stream's key depends only on its seed and its path (_core/keys.pyx). So draws from one stream
 #    never change the draws of another.
 # B. A call takes a draw index after it has checked its arguments. So a refused call takes no index.
-#    With the index taken, a planned variant cannot fail. The code of a deciding or free variant
-#    runs later: if it raises, the index is used up.
+#    After a planned variant has taken the index, it cannot fail. The code of a deciding or free
+#    variant runs after the index was taken: if this code raises, the index is used up.
 # C. No index is given twice. With the GIL no lock is needed: Python cannot switch threads while
 #    `take` runs. In free-threaded Python each Stream has a lock: its critical section. The code
 #    inside never waits and never lets Python switch threads. CPython never forks while another
@@ -30,7 +30,7 @@ from dropcore.draw import STREAM_VERSION, check_version
 # ----------------------------------------------------------------------- keys
 
 cdef int add_part(keys.Path* path, object item) except -1:
-    # A str, bytes, or an integer of any size.
+    # Of a str, of bytes, or of an integer of any size.
     cdef char kind
     cdef bytes payload
     if isinstance(item, str):
@@ -81,7 +81,8 @@ cdef class Stream:
     Parameters
     ----------
     seed : None, int, bytes or numpy.random.SeedSequence, default: None
-        None takes 32 bytes from the operating system. Integers are >= 0, of any size.
+        With None, the operating system gives a seed of 32 bytes, another one for each Stream. An
+        integer must be >= 0 and may have any size.
     path : sequence of str or int, optional
         ``Stream(seed, path=("encoder", "drop1"))`` gives the same draws as
         ``Stream(seed).child("encoder").child("drop1")``.
@@ -102,19 +103,20 @@ cdef class Stream:
     Raises
     ------
     TypeError, ValueError
-        If `seed` or a part of `path` is of another type (a bool is refused), or negative.
+        If `seed` or a part of `path` is negative or of another type. A bool is refused.
 
     Notes
     -----
     **Compatibility guarantee.** A seed, a path and a draw index give the same mask on every
     machine, in every release with the same `dropcore.STREAM_VERSION`. A release that changes one
     bit of one mask is a breaking release, with another version. docs/mask-stream.md defines the
-    bits. With the seed None each Stream has another seed.
+    bits.
 
     Any number of threads can take draws from one Stream at the same time: each call gets its own
-    index. Copies and pickles have the position of the original. After a fork, parent and child
-    each continue from the same position, so both get the same draws: give each process a stream
-    of its own, by `child`. A fork is safe while other threads take draws.
+    index. Copies and pickles have the position of the original. After a fork, the parent process
+    and the forked process continue from the same position, so both get the same draws. Give each
+    process a stream of its own: ``stream.child(number_of_the_process)``. A fork is safe while other
+    threads take draws.
 
     Examples
     --------
@@ -177,7 +179,7 @@ cdef class Stream:
         return draw
 
     def at(self, index):
-        """The draw at an index, without taking any.
+        """The draw at an index; the position stays as it is.
 
         Parameters
         ----------
@@ -265,7 +267,7 @@ cdef class Stream:
         Raises
         ------
         TypeError, ValueError
-            If `state` is not such a dict, or has another stream version.
+            If `state` is not a dict as `Stream.state` gives it, or has another stream version.
         """
         check_version("state", state)
         _fields("state", state, {"stream_version", "seed", "path", "position", "children"})
