@@ -166,7 +166,7 @@ def test_one_call_is_for_one_backward():
 def test_after_several_calls_backward_must_be_told_the_mask():
     layer = Dropout(0.5, rng=7)
     calls = [(layer(X), layer.mask) for _ in range(3)]
-    with pytest.raises(RuntimeError, match="mask= after 3 calls"):
+    with pytest.raises(RuntimeError, match="mask=, because 3 calls have"):
         layer.backward(X)
     for y, mask in reversed(calls):
         assert same(layer.backward(X, mask), y)

@@ -53,8 +53,8 @@ class Dropout(Layer, Module):
     store : {"bits", "draw"}, default: "bits"
         As for `dropout`.
     reuse : bool, default: True
-        Keep at most two large arrays of values and gradients, and use one again when no other
-        reference to it exists. This saves the page faults of fresh memory.
+        Keep at most two large arrays of values and gradients, and use an array again when no other
+        reference to it exists. Reuse saves the page faults of fresh memory.
     **options
         The variant's own options.
 
@@ -63,9 +63,9 @@ class Dropout(Layer, Module):
     mask : Mask or None
         The mask of the last call.
     rng : None, Stream or Draw
-        The source of the draws. The module's state includes a Stream, with its position, or a
-        Draw. It does not include the stream of the process (None): after its state is loaded, a
-        module without its own stream continues with other masks. `seed` gives it a stream.
+        The source of the draws. The module's state includes a Stream, with its position, or a Draw,
+        but not the stream of the process (None). So after its state is loaded, a module without a
+        stream of its own continues with other masks. `seed` gives such a module a stream.
 
     Notes
     -----
@@ -122,11 +122,11 @@ class Dropout(Layer, Module):
         return None if self.rng is None else self.rng.state
 
     def set_extra_state(self, state: dict[str, Any] | str) -> None:
-        """Restore a state that `get_extra_state` returned: the next draw is at its position.
+        """Restore a state that `get_extra_state` returned, with the position of the next draw.
 
-        If the module's stream has the saved seed and path, its position is set, for every module
-        that shares it. Otherwise the module gets a new stream. If modules shared the old stream,
-        they share its replacement.
+        If the module's stream has the saved seed and path, the position of this stream is set, also
+        for other modules that share the stream. Otherwise the module gets a new stream. Modules
+        that shared the old stream share the new one.
 
         Raises
         ------
@@ -152,21 +152,23 @@ def seed(model: Module, rng: RNGLike) -> None:
     """Give every dropout module of a model a stream of its own, by its qualified name.
 
     The module ``encoder.drop1`` gets ``stream.child("encoder").child("drop1")``. If modules have
-    names, adding or removing one, or changing its p, changes no mask of another. A `Sequential`
-    without names numbers its modules: a new module then changes the masks of all later ones.
+    names, adding or removing a module, or changing its p, does not change the masks of the other
+    modules. A `Sequential` without names numbers its modules, so a new module changes the masks of
+    all modules after it.
 
     Parameters
     ----------
     model : Module
-        A module in several places gets the stream of its first name.
+        A module that has several names, because it is used in several places, gets the stream of
+        its first name.
     rng : Stream, int, SeedSequence, Generator or BitGenerator
-        A Stream is used as it is; from anything else a Stream is made. If draws were already taken
-        from a child stream, it continues at its position.
+        A Stream is used as it is. From any other value a new Stream is made. If draws were
+        already taken from a child stream, the module continues at the position of this child.
 
     Raises
     ------
     TypeError
-        If `rng` is something else, or `model` is no Module.
+        If `rng` is of another type, or `model` is not a Module.
 
     Examples
     --------

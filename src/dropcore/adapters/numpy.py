@@ -34,16 +34,16 @@ class Dropout(Layer):
         The probability that an element is dropped. It can be set between calls.
     variant : str or Variant, default: "standard"
     rng : optional
-        As for `dropcore.dropout`, with one difference: an int, a SeedSequence or a Generator
-        makes a Stream once, when the layer is built. Each call in training mode takes the
-        next draw of that stream.
+        As for `dropcore.dropout`, with one difference: an int, a SeedSequence or a Generator makes
+        a Stream once, when the layer is built. Each call in training mode takes the next draw of
+        this Stream.
     store : {"bits", "draw"}, default: "bits"
         As for `dropcore.dropout`.
     reuse : bool, default: True
-        Keep at most two of the large arrays that the layer returned, and return one again
-        when no other reference to it exists. An array to which anything refers, also a
-        view, is never written. This saves the page faults of fresh memory. False keeps
-        no array; free-threaded Python keeps none either.
+        Keep at most two of the large arrays that the layer returned, and return an array again when
+        no other reference to it exists. An array to which anything refers, also a view, is never
+        written. Reuse saves the page faults of fresh memory. With False, and in free-threaded
+        Python, the layer keeps no array.
     **options
         The variant's own options.
 
@@ -59,8 +59,8 @@ class Dropout(Layer):
     Notes
     -----
     Each call makes one mask, for one `backward`. A call is open until its `backward` has run, or
-    until `train` or `eval` is called. `backward` without `mask` works only if the last call is the
-    only open one. Otherwise pass the call's mask.
+    until `train` or `eval` is called. Without `mask`, `backward` works only if exactly one call is
+    open, and this call is the last. Otherwise pass the mask of the call.
 
     Examples
     --------
@@ -143,8 +143,8 @@ class Dropout(Layer):
         ----------
         dy : array_like
         mask : Mask, optional
-            The layer's `mask` after the forward call to which this backward belongs. It can be
-            left out if that call is the last one and the only open one.
+            The layer's `mask` right after the forward call to which this backward belongs. It can
+            be left out if exactly one call is open, and this call is the last.
         out : numpy.ndarray, optional
             As for `Mask.backward`.
 
@@ -155,7 +155,7 @@ class Dropout(Layer):
         Raises
         ------
         RuntimeError
-            If `mask` is left out, and the last call is not the only open one.
+            If `mask` is left out, and more than one call is open, or only a call before the last.
         """
         if mask is None:
             if self._calls != 1 or self._last_is_done or self.mask is None:
@@ -175,11 +175,12 @@ class Dropout(Layer):
     def _refuse_to_guess(self) -> NoReturn:
         if self._calls == 0:
             raise RuntimeError(
-                "backward needs a call of the layer since its last train() or eval(), or mask="
+                "backward needs a call of the layer after its last train() or eval(), or mask="
             )
+        these = "an earlier call has" if self._calls == 1 else f"{self._calls} calls have"
         raise RuntimeError(
-            f"backward needs mask= after {self._calls} calls of the layer: "
-            "pass the `mask` that the layer had after the call"
+            f"backward needs mask=, because {these} had no backward yet: pass the value that "
+            "layer.mask had right after the call that you want to differentiate"
         )
 
     def train(self) -> Dropout:

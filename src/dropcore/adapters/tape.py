@@ -1,4 +1,4 @@
-"""Dropout on the tape of `dropcore.autograd`: the function, and a way to intercept its calls."""
+"""Dropout on the tape of `dropcore.autograd`: the function, and a way to intercept the calls."""
 
 from __future__ import annotations
 
@@ -132,12 +132,12 @@ def dropout(  # type: ignore[misc]  # there is no result of a wrong call
     Returns
     -------
     Tensor
-        New memory, in C order.
+        y, in new memory, in C order.
 
     Raises
     ------
     TypeError, ValueError, LookupError, OverflowError
-        As `dropcore.dropout`, which says when a draw is taken.
+        As for `dropcore.dropout`. Its docstring says when an error uses up a draw.
 
     Notes
     -----

@@ -1,14 +1,14 @@
 """Ensembles: a network with dropout is a set of sub-networks that share weights.
 
-Each draw of the masks selects a sub-network. One pass in inference mode approximates the mean over
-all of them. `mc_predict` runs a sample of sub-networks, and returns their predictions with mean and
-standard deviation. `subnetworks` runs all of a small model, and compares their means with the pass
-in inference mode.
+The masks of one pass select a sub-network. One pass in inference mode approximates the mean over
+all sub-networks. `mc_predict` runs sub-networks drawn at random, and returns their predictions with
+mean and standard deviation. `subnetworks` runs all sub-networks of a small model, and compares the
+mean of their outputs with the pass in inference mode.
 
 - Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", JMLR 15
   (2014), sections 1 and 7.5.
 - Baldi, Sadowski, "Understanding dropout", NeurIPS 2013: the geometric mean, and the models for
-  which one pass equals it.
+  which one pass in inference mode equals this mean.
 - Gal, Ghahramani, "Dropout as a Bayesian approximation", ICML 2016: Monte Carlo dropout.
 """
 

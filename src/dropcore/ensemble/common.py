@@ -18,7 +18,7 @@ Rule = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Means:
-    """The functions whose means are taken.
+    """The functions of the outputs that are averaged.
 
     With the outputs y of the sub-networks, ``arithmetic = mean(value(y))``, and
     ``geometric = back(mean(logarithm(y)))``, normalised for "softmax" and "sigmoid".

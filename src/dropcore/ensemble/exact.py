@@ -37,14 +37,14 @@ class SubNetworks:
     Attributes
     ----------
     decisions : int
-        The number n of keep decisions for a row; there are 2**n sub-networks.
+        The number n of keep decisions for one row of x. There are 2**n sub-networks.
     one_pass : ndarray
         The model's output in inference mode.
     arithmetic_mean, geometric_mean : ndarray, float64
         Over all sub-networks, each weighted by its probability.
     outputs : ndarray, shape (2**n, rows, ...), or None
-        The prediction of each sub-network: decision d of sub-network s is bit d of s, and 1
-        keeps. The decisions are in the order of the modules' calls, in C order within a call.
+        The prediction of each sub-network. Bit d of the number s of a sub-network is its decision
+        d: 1 keeps. The decisions are in the order of the modules' calls, in C order within a call.
         None without ``each=True``.
     weights : ndarray, shape (2**n,), float64, or None
         The probability of each sub-network. None without ``each=True``.
@@ -66,12 +66,12 @@ class SubNetworks:
 
     @property
     def arithmetic_gap(self) -> float:
-        """The largest distance of the one pass from the arithmetic mean."""
+        """The largest distance between `one_pass` and the arithmetic mean."""
         return _largest(self.one_pass - self.arithmetic_mean)
 
     @property
     def geometric_gap(self) -> float:
-        """The largest distance of the one pass from the geometric mean."""
+        """The largest distance between `one_pass` and the geometric mean."""
         return _largest(self.one_pass - self.geometric_mean)
 
 
@@ -91,8 +91,9 @@ def subnetworks(
 ) -> SubNetworks:
     """Run every sub-network of a small model, and compare their means with one pass.
 
-    If all modules have the same p, a sub-network that drops k of n decisions has the probability
-    p**k * (1 - p)**(n - k). If not, its probability is the product of one such term per module.
+    If all modules have the same p, a sub-network that drops in k of n decisions has the probability
+    p**k * (1 - p)**(n - k). If the modules' p differ, the probability is the product of one such
+    term for each module.
 
     Parameters
     ----------
@@ -101,12 +102,13 @@ def subnetworks(
         decisions to enumerate.
     x : Tensor or array_like, shape (rows, ...)
     output : {"softmax", "sigmoid"}, optional
-        Applied to the model's output before averaging. The geometric mean is then normalised:
-        over the last axis for "softmax", over an event and its complement for "sigmoid". If
-        `output` is None, the geometric mean is that of the outputs, and nan where one of them is
-        negative.
+        The function that is applied to the model's output before averaging. With a function, the
+        geometric mean is normalised: over the last axis for "softmax", over an event and its
+        complement for "sigmoid". If `output` is None, the geometric mean of the outputs themselves
+        is taken. It is nan where an output is negative.
     each : bool, default: False
-        Whether to return each prediction too. This takes the memory of 2**n outputs.
+        Whether to return the prediction of each sub-network too. The predictions take the memory of
+        2**n outputs.
 
     Returns
     -------
@@ -123,13 +125,13 @@ def subnetworks(
     Notes
     -----
     A module with p of 0 or 1 has no decisions; a module that is called twice in a pass has new
-    decisions in each call. Many sub-networks run in one pass, as additional rows.
+    decisions in each call. Many sub-networks run together, as additional rows of one pass.
 
-    The one pass equals the arithmetic mean if all layers are linear and dropout keeps the mean.
-    A variant keeps it if its `expectation` is x: of the built-in ones all but alpha, for p below 1.
-    The one pass equals the normalised geometric mean
-    if one linear layer and softmax or sigmoid follow dropout (Baldi and Sadowski 2013). Otherwise
-    the one pass is an approximation of both, and the gaps are its errors.
+    The pass in inference mode equals the arithmetic mean if all layers are linear and dropout keeps
+    the mean. A variant keeps the mean if its `expectation` is x: for p below 1, all built-in
+    variants except alpha. The pass equals the normalised geometric mean if one linear layer and
+    softmax or sigmoid follow dropout (Baldi and Sadowski 2013). Otherwise the pass approximates
+    each of the two means, and the gaps are the errors of the approximation.
 
     Examples
     --------

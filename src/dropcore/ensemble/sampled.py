@@ -63,38 +63,38 @@ def mc_predict(
 ) -> Prediction:
     """Predict with sampled sub-networks: dropout on, everything else in inference mode.
 
-    Each sample is one sub-network for all rows of `x`: in every dropout module all rows share one
-    mask, that of a single row. So the samples of a row depend neither on the other rows nor on
-    their order.
+    Each sample is the output of one sub-network for all rows of `x`: every dropout module makes the
+    mask of a single row, and uses this mask for all rows. So the predictions for a row depend
+    neither on the other rows nor on the order of the rows.
 
     Parameters
     ----------
     model : Module
-        With `dropcore.adapters.autograd.Dropout` modules, in any mode. Axis 0 of their inputs
-        must be that of `x`, and in inference the model must not mix rows.
+        A model with `dropcore.adapters.autograd.Dropout` modules, in any mode. Axis 0 of the input
+        of each dropout module must be the axis of the rows of `x`. In inference the model must not
+        mix rows.
     x : Tensor or array_like, shape (rows, ...)
     samples : int
-        How many sub-networks, at least 2.
+        The number of sub-networks, at least 2.
     rng : optional
         As for `dropcore.dropout`, but None makes a new Stream. One draw determines all samples. The
-        same int or Draw gives the same sub-networks, also for `x` in pieces or another `x`.
+        same int or Draw gives the same sub-networks, also for another `x`, or for `x` in pieces.
     output : {"softmax", "sigmoid"}, optional
-        Applied to the model's output before averaging.
+        The function that is applied to the model's output before averaging.
 
     Returns
     -------
     Prediction
-        In the dtype of the model's output.
+        The samples, their mean and their standard deviation, in the dtype of the model's output.
 
     Raises
     ------
     TypeError
-        If rows cannot share the decisions of a module's variant. They can share those of planned
-        variants, of variants that decide each row separately, and of variants with the mean scope
-        "tensor".
+        If a module's variant cannot use one mask for all rows. Accepted are planned variants,
+        variants that decide each row separately, and variants with `mean_scope` "tensor".
     ValueError
-        If the model has no dropout module, if it runs dropout that is not one of its modules (a
-        function, or a module from elsewhere), or if an argument is out of range.
+        If the model has no dropout module. If the model calls dropout as a function, or calls a
+        dropout module that does not belong to the model. If an argument is out of range.
 
     Notes
     -----
@@ -168,9 +168,9 @@ class _Shared:
 
 
 def _check_shares(name: str, module: Dropout, shape: tuple[int, ...]) -> None:
-    # The decisions of a plan are independent or shared, so one row stands for all. A variant that
-    # keeps the mean over a tensor treats one row as a tensor. For any other variant, the result
-    # for a single row may differ from that row's part of the whole.
+    # The decisions of a plan are independent or shared, so the mask of one row is right for every
+    # row. A variant that keeps the mean over a tensor treats one row as a tensor. For any other
+    # variant, the decisions for a single row may differ from the decisions for this row within x.
     variant = module.variant
     if isinstance(variant, PlannedVariant) or variant.mean_scope == "tensor":
         return
@@ -189,8 +189,7 @@ def _draw(rng: RNGLike) -> Draw:
 
 
 def _mean_and_std(ys: list[Array]) -> tuple[Array, Array]:
-    # A loop instead of np.sum: the order of its additions, and so the rounding, depends on the
-    # shape.
+    # A loop instead of np.sum, whose order of additions, and so the rounding, depends on the shape.
     mean = np.zeros(ys[0].shape)
     for y in ys:
         mean += y

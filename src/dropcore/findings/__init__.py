@@ -110,13 +110,13 @@ def advise(
     Parameters
     ----------
     model : Module
-        With `dropcore.adapters.autograd.Dropout` modules.
+        A model with `dropcore.adapters.autograd.Dropout` modules.
     x : Tensor or array_like, optional
-        A few rows of input. They show the order of modules in a model that is not a
-        `Sequential`, how far dropout shifts the variance that batch normalisation sees, and which
-        modules call dropout as a function.
+        A few rows of input. With `x`, `advise` finds the order of modules in a model that is not a
+        `Sequential`, measures how far dropout shifts the variance that batch normalisation sees,
+        and finds modules that call dropout as a function.
     n_samples : int, optional
-        How many rows the model is trained on.
+        The number of rows on which the model is trained.
     predicting : bool, default: False
         Whether the model is about to predict.
     resuming : bool, default: False
@@ -134,11 +134,11 @@ def advise(
 
     Notes
     -----
-    The model is not changed, and no draw is taken from its streams. `x` runs through it in
-    inference mode. For each dropout in front of a batch normalisation, `x` runs through it nine
-    times more: once in inference mode, and eight times with this dropout on, by draws of another
-    stream. Activations that are functions, not modules, are not seen. A finding is no proof:
-    compare the loss on held-out rows.
+    The model is not changed, and no draw is taken from its streams. `x` runs through the model in
+    inference mode. For each dropout in front of a batch normalisation, `x` runs through the model
+    nine times more: once in inference mode, and eight times with this dropout on, with draws of
+    another stream. Activations that are functions, not modules, are not seen. A finding is no
+    proof: compare the loss on held-out rows.
 
     Examples
     --------

@@ -22,21 +22,21 @@ class Step:
     Attributes
     ----------
     index : int
-        Its position in the order of calls.
+        The position of the step in the order of calls.
     name : str
         The qualified name of the module.
     module : Module
     sources : tuple of int
-        The steps whose outputs reach it, with no other step and no parameter in between.
+        The steps whose outputs reach this step, with no other step and no parameter in between.
     direct : bool
-        Whether its input is itself the output of a step, or the model's input, with no function
-        in between.
+        Whether the input of the step is the output of another step, or the model's input, with no
+        function in between.
     shape : tuple of int or None
-        The shape of its input, if known.
+        The shape of the step's input, if known.
     from_input : bool
-        Whether the model's input reaches it, with no step and no parameter in between.
+        Whether the model's input reaches the step, with no step and no parameter in between.
     of_parameters : bool
-        Whether its inputs are parameters, or computed from parameters alone.
+        Whether the step's inputs are parameters, or computed from parameters alone.
     """
 
     index: int
@@ -67,19 +67,19 @@ class Flow:
     strays: tuple[tuple[str, Call], ...] = ()
 
     def before(self, step: Step) -> set[int]:
-        """All steps whose outputs reach `step`, directly or through others."""
+        """All steps whose outputs reach `step`, directly or through other steps."""
         return _reached(self.steps, step.sources, lambda _: True)
 
     def nearest(self, step: Step, skip: Callable[[Module], bool]) -> Iterator[Step]:
-        """The nearest steps before `step`, ignoring those whose module `skip` accepts."""
+        """The nearest steps before `step`, ignoring steps whose module `skip` accepts."""
         for index in sorted(_reached(self.steps, step.sources, skip)):
             if not skip(self.steps[index].module):
                 yield self.steps[index]
 
     def chain(self, step: Step, skip: Callable[[Module], bool]) -> Step | None:
-        """The step whose output is the input of `step`, ignoring those that `skip` accepts.
+        """The step whose output is the input of `step`, ignoring steps that `skip` accepts.
 
-        None if there is no such step, or more than one, or a function in between.
+        None if no step qualifies, or more than one, or if a function is in between.
         """
         while step.direct and len(step.sources) == 1 and not step.from_input:
             step = self.steps[step.sources[0]]
@@ -259,7 +259,7 @@ class _Trace:
 
 
 def _tensors(values: Any) -> list[Tensor]:
-    """The tensors in `values`, and in lists, tuples and dicts there."""
+    """The tensors in `values`, and in lists, tuples and dicts within `values`."""
     if isinstance(values, Tensor):
         return [values]
     if isinstance(values, dict):
@@ -297,7 +297,7 @@ def run_model(
 
 
 def _apply(module: Dropout, stream: Stream | None, x: Any, **inputs: Any) -> Tensor:
-    """Compute the module's value: dropout by `stream`, or inference without one.
+    """Compute the module's value: dropout with draws of `stream`, or inference if it is None.
 
     The module itself is not called, because it would store the mask.
     """

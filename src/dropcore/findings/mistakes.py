@@ -1,8 +1,9 @@
-"""The frequent mistakes. Each has a function that looks for it.
+"""The frequent mistakes. For each mistake, a function looks for it.
 
-- Such a function takes the `Facts` and yields findings; `MISTAKES` lists them by name.
-- A `Flow` tells it which modules ran, and whose outputs reached them. The structure of a
-  `Sequential` shows this. For any other model the tape of a run shows it, which needs an x.
+- The function takes the `Facts` and yields findings; `MISTAKES` lists the functions by name.
+- A `Flow` says which modules ran, and whose outputs reached each module. For a `Sequential`, the
+  flow follows from the structure. For any other model the tape of a run shows the flow, and the run
+  needs an x.
 - A function that lacks information raises `Lacking`; the advice lists its mistake as not checked.
 """
 
@@ -44,9 +45,9 @@ def _on_outputs(facts: Facts) -> Found:
         if step.index in flow.outputs:
             yield (
                 (step.name,),
-                f"Nothing with parameters follows. Outputs are dropped with p = {module.p:g} in "
+                f"No layer with parameters follows. Outputs are dropped with p = {module.p:g} in "
                 "training, and no later layer can correct the dropped values.",
-                "Move the dropout in front of the last layer with parameters, or take it out.",
+                "Move the dropout in front of the last layer with parameters, or remove it.",
                 "",
             )
 
@@ -59,8 +60,8 @@ def _behind_convolution(facts: Facts) -> Found:
                 yield (
                     (step.name,),
                     f"The module drops single elements of the maps of {_called(before)}. "
-                    "Neighbouring elements of a map are similar, so a dropped element can be "
-                    "guessed from them.",
+                    "Neighbouring elements of a map are similar, so the network can guess a "
+                    "dropped element from its neighbours.",
                     'Drop whole channels: variant="spatial", channel_axis=1.',
                     "Tompson et al. 2015, CVPR, section 3.2",
                 )
@@ -89,17 +90,17 @@ def _before_batch_norm(facts: Facts) -> Found:
             yield (
                 (step.name,),
                 f"In training, {_called(after)} learns its running variance from inputs with "
-                "dropout. In inference it divides by this variance, but then its inputs have "
-                f"another one. {_shift(facts, module, after)}",
+                "dropout. In inference it divides by this variance, but without dropout its inputs "
+                f"have another variance. {_shift(facts, module, after)}",
                 _REMEDY_OF_INPUTS
                 if flow.is_on_input(step)
-                else "Put dropout behind the last batch normalisation, or take one of the two out.",
+                else "Put dropout behind the last batch normalisation, or remove one of them.",
                 "Li et al. 2018, arXiv 1801.05134",
             )
 
 
 _REMEDY_OF_INPUTS = (
-    "Take one of the two out: dropout of the model's input cannot stand behind a normalisation."
+    "Remove the dropout or the normalisation: dropout of the model's input cannot stand behind it."
 )
 
 
@@ -111,15 +112,15 @@ def _called(step: Step) -> str:
 def _shift(facts: Facts, dropout: Dropout, norm: Step) -> str:
     """Say how the variance at `norm` changes when only `dropout` drops."""
     if facts.x is None:
-        return "How much the two differ was not measured: that needs x."
+        return "How much the two variances differ was not measured: the measurement needs x."
     quiet = _variance(facts, norm, None, Stream(0))
     stream = Stream(0)
     noisy = np.mean([_variance(facts, norm, dropout, stream) for _ in range(SHIFT_DRAWS)], axis=0)
     seen = quiet > 0
     if not seen.any():
-        return "How much the two differ was not measured: on x the inputs do not vary."
+        return "How much the two variances differ was not measured: on x the inputs do not vary."
     ratio = float((noisy[seen] / quiet[seen]).mean())
-    return f"On x the variance in training is {ratio:.3g} times that in inference."
+    return f"On x the variance in training is {ratio:.3g} times the variance in inference."
 
 
 def _variance(facts: Facts, norm: Step, on: Dropout | None, stream: Stream) -> Array:
@@ -154,7 +155,7 @@ def _drops_all(facts: Facts) -> Found:
         if module.p == 1:
             yield (
                 (name,),
-                "In training nothing of the input gets through, and no gradient comes back.",
+                "In training the output does not depend on the input, whose gradient is 0.",
                 "p is the probability of being dropped: p = 0 switches dropout off.",
                 "",
             )
@@ -183,7 +184,7 @@ def _in_a_row(facts: Facts) -> Found:
                 tuple(dict.fromkeys([before.name, step.name])),
                 "No layer between these dropouts learns. Together they drop an element with "
                 f"p = {p:.3g}.",
-                "Keep one of them, with the intended p.",
+                "Keep one dropout, with the intended p.",
                 "",
             )
 
@@ -200,8 +201,8 @@ def _on_parameters(facts: Facts) -> Found:
         if step.of_parameters:
             yield (
                 (step.name,),
-                "The module drops elements of a parameter. This is DropConnect. Here all rows of a "
-                "batch share one mask; in the paper each row has its own.",
+                "The module drops elements of a parameter. This is DropConnect. In this model all "
+                "rows of a batch share one mask; in the paper each row has its own mask.",
                 "If units should be dropped, apply dropout to the input of the layer.",
                 "Wan et al. 2013, ICML",
             )
@@ -213,9 +214,9 @@ def _one_p(facts: Facts) -> Found:
         yield (
             facts.names,
             f"All these modules have p = {rates.pop():g}. The best p depends on the width of a "
-            "layer, and inputs need a smaller one than hidden layers. The same p everywhere is "
+            "layer, and inputs need a smaller p than hidden layers. The same p everywhere is "
             "often a default that nobody chose.",
-            "Try a smaller p near the inputs and in narrow layers, a larger one in wide ones.",
+            "Try a smaller p near the inputs and in narrow layers, and a larger p in wide layers.",
             f"{SRIVASTAVA}, appendix A.4",
         )
 
@@ -313,9 +314,9 @@ def _without_stream(facts: Facts) -> Found:
         yield (
             names,
             "The masks of these modules come from the stream of the process, which state_dict() "
-            "does not hold. A training that is resumed goes on with other masks.",
+            "does not hold. A training that is resumed continues with other masks.",
             "Give each module a stream: dropcore.adapters.autograd.seed(model, 42), in the "
-            "program that saves and in the one that resumes.",
+            "program that saves and in the program that resumes.",
             "",
         )
     elif names:
@@ -329,8 +330,8 @@ def _one_stream(facts: Facts) -> Found:
             continue
         if a is b and isinstance(a, Stream):
             why = (
-                "These two modules take turns on one stream. To change or remove one changes the "
-                "masks of the other."
+                "These two modules take turns on one stream. If you change or remove one module, "
+                "the masks of the other module change."
             )
         elif a == b or _address(a) == _address(b):
             why = (
