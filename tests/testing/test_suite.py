@@ -162,7 +162,7 @@ def suite(**attributes):
         ("shape", "did you mean 'shapes'"),
         ("expected_failure", "did you mean 'expected_failures'"),
         ("checks", "pytest's -k chooses tests"),
-        ("numbers", "begin it with _ if it is your own"),
+        ("numbers", "begin the name with _ if it is your own"),
     ],
 )
 def test_an_attribute_that_would_do_nothing_is_refused(name, says):

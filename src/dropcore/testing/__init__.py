@@ -5,10 +5,11 @@ pytest: it has a test for each check. `CHECKS` has the checks by name; the docst
 says what it proves.
 
 Some checks are statistical tests. They use fixed draws, so the result for a variant is the same in
-each run. The probability that a correct variant fails by chance is about `ERROR_RATE`, over all of
-its checks together.
+each run. The probability that a correct variant fails by chance, in any of its checks, is about
+`ERROR_RATE`.
 
-scipy is needed, and pytest for `VariantSuite`; both come with ``pip install dropcore[testing]``.
+The kit needs scipy, and `VariantSuite` needs pytest; ``pip install dropcore[testing]`` installs
+scipy and pytest.
 
 Examples
 --------

@@ -17,9 +17,9 @@ from dropcore.variants.base import Array
 def dtypes(subject: Subject) -> None:
     """Results have the dtype and the precision of x.
 
-    The result for a half type is that for float32, rounded once. Results for float32 and float64
-    agree to the precision of float32, with the same decisions. Neither is computed in a narrower
-    type.
+    The result for a half type equals the result for float32, rounded once. Results for float32 and
+    float64 agree to the precision of float32, with the same decisions. Nothing is computed in a
+    type that is narrower than the type of x.
     """
     for case in subject.cases:
         inputs, dy = case.inputs(dtype=_halves()[0]), case.weights(_halves()[0])
@@ -151,8 +151,8 @@ def zero_d(subject: Subject) -> None:
             _runs(case)
         except (IndexError, TypeError, ValueError) as error:
             raise AssertionError(
-                f"{case}: {type(error).__name__}: {error}{place(error)}; where rank 0 is not "
-                "accepted, independent_unit, plan, decide or forward must raise a ValueError"
+                f"{case}: {type(error).__name__}: {error}{place(error)}; if the variant does not "
+                "accept rank 0, independent_unit, plan, decide or forward must raise ValueError"
             ) from error
 
 

@@ -16,8 +16,8 @@ from dropcore.mask import Mask
 from dropcore.stream import Stream
 from dropcore.variants.base import Array, FreeVariant, Shape, Variant
 
-DRAWS = 1500  # of a small array
-LARGE = 2**18  # elements: enough to find an error of half a percent
+DRAWS = 1500  # the number of draws of a small array
+LARGE = 2**18  # the elements of a large array: enough to find an error of half a percent
 STREAM = Stream(0, path=("dropcore.testing",))
 OTHER = STREAM.child("other")
 
@@ -46,7 +46,7 @@ class Case:
     def run(
         self, inputs: Sequence[Array], draw: Draw | None, **arguments: Any
     ) -> tuple[Array, Mask]:
-        """`dropout` of the inputs: in training if there is a draw, else in inference."""
+        """`dropout` of the inputs: in training if `draw` is given, otherwise in inference."""
         named: dict[str, Any] = dict(zip(self.variant.inputs[1:], inputs[1:], strict=True))
         return dropout(
             inputs[0],
@@ -66,7 +66,7 @@ class Case:
 
     @property
     def free(self) -> FreeVariant | None:
-        """The variant if it is a free one: it has no keep decisions."""
+        """The variant if it is a free variant, which has no keep decisions; otherwise None."""
         return self.variant if isinstance(self.variant, FreeVariant) else None
 
     @property
@@ -75,7 +75,7 @@ class Case:
         return tuple(self.variant.independent_unit(self.shape))
 
     def over_units(self, values: Array) -> Array:
-        """Sums over all elements of each unit; leading axes of values stay."""
+        """Sums over all elements of each unit; leading axes of `values` stay."""
         pairs = zip(self.unit, self.shape, strict=True)
         spanned = tuple(
             axis - len(self.shape) for axis, (own, whole) in enumerate(pairs) if own != whole

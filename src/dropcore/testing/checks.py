@@ -56,15 +56,15 @@ CHECKS: dict[str, Check] = {
         purity.threads,
     )
 }
-"""The checks. Each raises AssertionError if it fails, and Skipped if it does not apply.
+"""The checks. A check raises AssertionError if it fails, and Skipped if it does not apply.
 
-The first checks the form of results. If it fails, the others are not run."""
+The first check tests the form of results. If it fails, no other check is run."""
 
 FIRST = next(iter(CHECKS))
 
 
 def known(argument: str, names: Iterable[str]) -> None:
-    """Raise ValueError unless all are names of checks, and TypeError for a single name."""
+    """Raise ValueError unless all `names` are names of checks, and TypeError for a single str."""
     if isinstance(names, str):
         raise TypeError(f"{argument} must be a list of names, such as [{names!r}], not {names!r}")
     for name in names:

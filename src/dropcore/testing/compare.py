@@ -11,7 +11,7 @@ from dropcore.variants.base import Array
 
 
 def gradients(mask: Mask, dy: Array) -> tuple[Array, ...]:
-    """The gradients of all inputs as a tuple, also if there is one input."""
+    """The gradients of all inputs as a tuple, even if there is only one input."""
     dx = mask.backward(dy)
     return dx if isinstance(dx, tuple) else (dx,)
 
@@ -32,7 +32,7 @@ def same_bits(what: str, got: Any, expected: Any) -> None:
         if ((got == 0) & (expected == 0))[differing].all():
             message += (
                 ": zeros of the other sign, so an element is multiplied by 0; "
-                "what is dropped must be selected, not multiplied, as by np.where"
+                "a dropped element must be selected, as by np.where, not multiplied"
             )
         raise AssertionError(message)
 

@@ -26,7 +26,7 @@ def declaration(subject: Subject) -> None:
 
 
 def options(subject: Subject) -> None:
-    """Options are stored in types that JSON has, also if NumPy scalars are given."""
+    """Options are stored in types that JSON has, even if NumPy scalars are given."""
     variant = subject.variant
     as_they_are = variant.options()
     if not as_they_are:
@@ -36,8 +36,8 @@ def options(subject: Subject) -> None:
         for name, value in built.options().items():
             _claim(
                 is_plain(value),
-                f"{name} is {value!r} where it was given as {given[name]!r}: keep what "
-                "axis_option and the like return, by object.__setattr__",
+                f"{name} is {value!r} where it was given as {given[name]!r}: store the "
+                "value that axis_option and similar functions return, by object.__setattr__",
             )
         _claim(built == variant, f"{built!r}, built from {given}, is not equal to {variant!r}")
 
@@ -101,6 +101,6 @@ def _misspelt(variant: Variant) -> None:
         close = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
         _claim(
             name.startswith("_") or name == "name" or not close,
-            f"{name} states nothing: did you mean {', '.join(close)}? Begin it with _ if it is "
-            "a helper of your own",
+            f"{name} states nothing: did you mean {', '.join(close)}? If it is a helper "
+            "of your own, begin its name with _",
         )

@@ -41,12 +41,12 @@ def p_zero(subject: Subject) -> None:
 def p_one(subject: Subject) -> None:
     """With p = 1 everything is dropped: y does not depend on x, and all results are finite.
 
-    The mean of y is `expectation` there too.
+    For p = 1, too, the mean of y is `expectation`.
     """
     if 1.0 not in subject.ends():
         raise Skipped(f"p = 1 is outside {subject.variant.p_domain}")
     evidence = Evidence()
-    cure = f"1 / (1 - p) has no value there, dropcore.kept_scale(p) has; or {_exclude(subject, 1)}"
+    cure = f"1 / (1 - p) is undefined; use dropcore.kept_scale(p), or {_exclude(subject, 1)}"
     for case in subject.at(1.0):
         inputs, dy = case.inputs(), case.weights()
         y, mask = _at_one(case, inputs, cure)
@@ -72,7 +72,7 @@ def _at_one(case: Case, inputs: Sequence[Array], cure: str) -> tuple[Array, Mask
 
 
 def _exclude(subject: Subject, end: int) -> str:
-    # The other end of the domain stays as it is declared.
+    # Only this end of the domain changes.
     domain = subject.variant.p_domain
     rest = f"({domain[1:]}" if end == 0 else f"{domain[:-1]})"
     return f'exclude p = {end} by p_domain = "{rest}"'

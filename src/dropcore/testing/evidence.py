@@ -4,12 +4,12 @@ A check makes many tests. Their smallest p-value, multiplied by the number of te
 is compared with a level. Draws are fixed, so the verdict is the same in each run. The probability
 that a correct variant fails is about `ERROR_RATE`.
 
-- Means: the z-score, which is the distance in standard errors. If it is large, the p-value comes
-  from the empirical likelihood ratio. For skewed data this p-value is accurate far out in the
-  tail; that of the normal distribution is not (Owen, "Empirical likelihood ratio confidence
-  intervals for a single functional", Biometrika 75 (1988)).
-- Overlaps: in how many of n draws two patterns are both True. If they are independent, this number
-  has a hypergeometric distribution, exactly.
+- Means: the z-score, which is the distance in standard errors. If the z-score is large, the p-value
+  comes from the empirical likelihood ratio. For skewed data this p-value is accurate far out in the
+  tail, where the p-value of the normal distribution is not accurate (Owen, "Empirical likelihood
+  ratio confidence intervals for a single functional", Biometrika 75 (1988)).
+- Overlaps: the number of draws, among n, in which two patterns are both True. If the patterns are
+  independent, this number has exactly a hypergeometric distribution.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ except ImportError as error:
     ) from error
 
 ERROR_RATE = 1e-6
-"""The probability that a correct variant fails by chance, over all its checks together."""
+"""The probability that a correct variant fails by chance, in any of its checks."""
 
 JUDGING = 8  # checks that use Evidence
 LEVEL = ERROR_RATE / JUDGING
@@ -49,7 +49,7 @@ class Evidence:
         self._worst = ""
 
     def add(self, tests: int, p: float, text: str) -> None:
-        """Add a number of tests; `p` is their smallest p-value, `text` describes that test."""
+        """Add tests; `p` is their smallest p-value, and `text` describes the test with this p."""
         self.tests += tests
         if p < self._p or math.isnan(p):
             self._p = 0.0 if math.isnan(p) else p

@@ -1,7 +1,7 @@
-"""Where an error comes from: the frames of a traceback that are the author's own.
+"""Where an error comes from: the frames of a traceback in the variant author's own code.
 
-Frames of dropcore and of Python's standard library may lie before them: an error in another thread
-comes through `concurrent.futures`.
+Frames of dropcore and of Python's standard library may precede the author's frames: an error in
+another thread comes through `concurrent.futures`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
 
 
 def own_frames(error: BaseException) -> TracebackType | None:
-    """The part of the traceback that begins with the author's first frame; None without one."""
+    """The traceback from the author's first frame on; None if it has no frame of the author."""
     found = error.__traceback__
     while found is not None and not _is_own(found.tb_frame.f_code.co_filename):
         found = found.tb_next
@@ -23,7 +23,7 @@ def own_frames(error: BaseException) -> TracebackType | None:
 
 
 def place(error: BaseException) -> str:
-    """The method of the author in which an error was raised, as an end of its message."""
+    """The author's method in which an error was raised, as the end of an error message."""
     found = own_frames(error)
     if found is None:
         return ""

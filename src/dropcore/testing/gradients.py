@@ -17,11 +17,11 @@ STEP = 1e-6  # of the finite differences; inputs are about 1
 
 
 def gradient(subject: Subject) -> None:
-    """Backward is the derivative of forward by every input, for a fixed mask.
+    """Backward is the derivative of forward with respect to every input, for a fixed mask.
 
-    It must lie between the two difference quotients in float64, of a step up and of a step down:
-    for a smooth rule they are the same, at a kink they are its two slopes. Every third x is 0: a
-    backward that takes zeros of y for dropped elements fails.
+    The gradient must lie between two difference quotients in float64, of a step up and of a step
+    down. For a smooth rule the two quotients are equal; at a kink they are the two slopes. Every
+    third x is 0, so a backward that takes zeros of y for dropped elements fails.
     """
     for case in subject.cases:
         for index in (0, 1):
@@ -35,12 +35,12 @@ def inference(subject: Subject) -> None:
     """Inference computes what training gives on average: `expectation`, or `kept_moments`.
 
     The mean is compared at the declared `mean_scope`. A variant that states `kept_moments` must
-    keep them in inference too. For p = 1, where y in training does not depend on x, inference must
-    be finite.
+    keep the moments in inference too. For p = 1, y in training does not depend on x, so inference
+    must only be finite.
     """
     cure = (
         "inference must give the stated mean: declare expectation, or override infer and "
-        "infer_backward; if they must differ, declare expected_failures"
+        "infer_backward; if inference must differ from the mean, declare expected_failures"
     )
     evidence, judged = Evidence(), False
     for p in (*subject.p_values, *subject.ends()):
@@ -74,8 +74,8 @@ def inference(subject: Subject) -> None:
 def inference_gradient(subject: Subject) -> None:
     """In inference, backward is the derivative of the inference rule, for every input.
 
-    It is compared as in `gradient`. `infer_backward` gets p and dy only, so the gradient of a right
-    inference rule depends on nothing else.
+    The gradient is compared as in `gradient`. `infer_backward` gets only p and dy, so the gradient
+    of a correct inference rule depends only on p and dy.
     """
     cure = "infer_backward must be the gradient of infer, which may depend on p and dy only"
     for p in (*subject.p_values, *subject.ends()):

@@ -49,7 +49,7 @@ def _units(case: Case) -> Array:
 
 
 def _patterns(units: Array) -> list[tuple[str, Array]]:
-    # True where a unit is above its mean over draws; and where its distance from that is large.
+    # True where a unit is above its mean over draws; True where it is far from this mean.
     off = units - units.mean(0)
     off[:, units.min(0) == units.max(0)] = 0.0
     size = np.abs(off)

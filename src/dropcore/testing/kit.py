@@ -28,11 +28,11 @@ def check_variant(
     variant : str or Variant
         A name, or the variant itself, which need not be registered.
     p_values : sequence of float, default: (0.1, 0.37, 0.8)
-        Values of p to try, in [0.05, 0.95]; 0 and 1 have checks of their own.
+        Values of p to try, in [0.05, 0.95]. Checks of their own try p = 0 and p = 1.
     shapes : sequence of tuple of int, optional
-        Shapes of x. If you give them, the variant must accept all of them; tens to hundreds of
-        elements are enough. By default shapes of one to four axes are tried; a shape that the
-        variant refuses with a ValueError is left out.
+        Shapes of x, which the variant must accept; tens to hundreds of elements are enough. By
+        default shapes of one to four axes are tried, without shapes that the variant refuses with a
+        ValueError.
     checks : sequence of str, optional
         Names of the checks to run; by default all of `CHECKS`.
     expected_failures : dict of str to str, optional
@@ -48,11 +48,11 @@ def check_variant(
     Raises
     ------
     AssertionError
-        If a check fails that is not expected to fail, or a check is expected to fail and passes or
-        is skipped. The message lists all such checks. If "structure" fails, no other check is run.
+        If a check fails unexpectedly, or if a check that is expected to fail passes or is skipped.
+        The message lists all these checks. If "structure" fails, no other check is run.
     ValueError, TypeError, LookupError
-        If an argument is wrong, an expected failure is not among `checks`, there is no such
-        variant, or it accepts none of the default shapes.
+        If an argument is wrong, if an expected failure is not among `checks`, if no variant has the
+        name `variant`, or if the variant accepts none of the default shapes.
 
     Examples
     --------

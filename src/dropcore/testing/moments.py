@@ -1,8 +1,8 @@
 """Checks of a variant's statements about y over many draws: mean, variance, moments, drop rate.
 
-If each element has a decision of its own, a scale that is wrong by half a percent is found. If a
-unit has n elements, there are fewer decisions, and only an error that is sqrt(n) times as large is
-found.
+If each element has a decision of its own, the checks find a scale that is wrong by half a percent.
+If elements depend on each other in units of n, there are fewer independent decisions, and the
+checks find only an error that is sqrt(n) times as large.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def _signed_sums(evidence: Evidence, case: Case, off: Array, stated: Array) -> N
 
 
 def _tensor_means(case: Case) -> Array:
-    # All inputs are positive, so that a wrong scale shows. Each draw has new inputs: a variant may
-    # keep the mean over a tensor for some inputs only.
+    # All inputs are positive, so that a wrong scale changes the mean. Each draw has new inputs,
+    # because a variant may keep the mean over a tensor only for some inputs.
     off = np.empty(DRAWS)
     for draw in range(DRAWS):
         inputs = tuple(np.abs(array) for array in case.inputs(seed=draw))
@@ -87,7 +87,7 @@ def variance(subject: Subject) -> None:
 
 
 def kept_moments(subject: Subject) -> None:
-    """If x is normal with the mean and variance of `kept_moments`, y has the same."""
+    """If x is normal with the mean and variance of `kept_moments`, y has this mean and variance."""
     evidence = Evidence()
     for case in subject.cases:
         large = case.large()

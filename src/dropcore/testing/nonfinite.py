@@ -20,8 +20,9 @@ NONFINITE = np.array([np.inf, -np.inf, np.nan])
 def dropped_nonfinite(subject: Subject) -> None:
     """An inf or nan in an element that is dropped changes neither y nor a gradient.
 
-    An element of an input is dropped if y does not depend on it. If the variant has keep decisions,
-    y is exactly the plan's drop value there. The gradient there is +0.0 for any dy.
+    An element of an input is dropped if y does not depend on it. The gradient of a dropped element
+    is +0.0 for any dy. If the variant has keep decisions, y is exactly the plan's drop value at a
+    dropped element.
     """
     dropped = 0
     with np.errstate(all="ignore"):
@@ -88,7 +89,8 @@ def _plan(case: Case, mask: Mask) -> Plan:
 
 
 def _forward_ignores(case: Case, mask: Mask) -> int:
-    # Returns how many elements of inputs have no effect on y. Fails if inf or nan there has one.
+    # Returns how many elements of inputs have no effect on y. Fails if inf or nan in one of these
+    # elements has an effect.
     inputs, others = case.inputs(), case.inputs(seed=1)
     y = mask.forward(*inputs)
     dropped = 0

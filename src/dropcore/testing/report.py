@@ -1,4 +1,4 @@
-"""The result of each check, and the text that is printed."""
+"""The result of each check, and the text of a report."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Outcome:
     name : str
         The name of the check.
     result : str
-        "passed", "failed" or "skipped"; of a check that is expected to fail: "failed as expected",
+        "passed", "failed" or "skipped". For a check that is expected to fail: "failed as expected",
         "passed unexpectedly" or "skipped unexpectedly".
     message : str
-        Why it failed or was skipped, or why it was expected to fail.
+        The reason why the check failed or was skipped, or why it was expected to fail.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Outcome:
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """The outcomes of all checks of one variant; it prints as a line for each.
+    """The outcomes of all checks of one variant; the text of a report has a line for each check.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class Report:
         return tuple(outcome for outcome in self.outcomes if outcome.result in BAD)
 
     def names(self, result: Result) -> list[str]:
-        """The checks with that result."""
+        """The names of the checks that have the given result."""
         return [outcome.name for outcome in self.outcomes if outcome.result == result]
 
     def __repr__(self) -> str:
@@ -89,7 +89,7 @@ class Report:
         ]
 
     def folded(self, outcomes: tuple[Outcome, ...]) -> list[str]:
-        """Lines for the outcomes; those with the same message share a line."""
+        """Lines for the outcomes; outcomes with the same message share a line."""
         alike: dict[tuple[Result, str], list[Outcome]] = {}
         for outcome in outcomes:
             alike.setdefault((outcome.result, outcome.message), []).append(outcome)

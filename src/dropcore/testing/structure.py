@@ -23,7 +23,7 @@ from dropcore.variants.base import (
 def structure(subject: Subject) -> None:
     """All methods of the variant's kind exist, return the right types, and write to no argument.
 
-    If this fails, no other check is run: most would fail for the same reason.
+    If this check fails, no other check is run: most checks would fail for the same reason.
     """
     check_plain(subject.variant)
     _methods(subject)

@@ -29,15 +29,15 @@ class Subject:
     options : dict
         Options of a variant that is given by name.
     p_values : sequence of float, optional
-        In [0.05, 0.95]; 0 and 1 have checks of their own.
+        Values in [0.05, 0.95]. Checks of their own try p = 0 and p = 1.
     shapes : sequence of tuple of int, optional
-        Shapes of x. The variant must accept them all. By default those of `SHAPES` are used for
-        which the variant does not raise ValueError.
+        Shapes of x, which the variant must accept. By default the shapes of `SHAPES` for which the
+        variant does not raise ValueError.
 
     Attributes
     ----------
     cases : tuple of Case
-        One for each p and shape.
+        One case for each p and shape.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Subject:
         self.cases = tuple(Case(self.variant, p, s) for s in self.shapes for p in self.p_values)
 
     def at(self, p: float) -> tuple[Case, ...]:
-        """A case for each shape, with that p."""
+        """A case for each shape, with the given p."""
         return tuple(Case(self.variant, p, shape) for shape in self.shapes)
 
     def ends(self) -> tuple[float, ...]:

@@ -43,11 +43,12 @@ class VariantSuite:
     ------
     TypeError, ValueError
         When a subclass is defined: if it has an attribute that is not listed above, or a value that
-        is not accepted. Methods, fixtures and names with a leading underscore are allowed. The
-        variant itself is made then if the name of the class begins with Test, as pytest collects
-        it: another class may be the base of several, and leave a part of this to them.
+        is not accepted. Methods, fixtures and names with a leading underscore are allowed. If the
+        name of the class begins with Test, so that pytest collects it, the variant is also made
+        when the class is defined. Any other class may be a common base, whose subclasses set the
+        missing attributes.
     LookupError
-        Likewise, if there is no such variant.
+        When a subclass is defined: if no variant has the name `variant`.
 
     Examples
     --------
@@ -124,13 +125,13 @@ def _unknown(name: str) -> str:
     elif name == "checks":
         hint = "pytest's -k chooses tests"
     else:
-        hint = "begin it with _ if it is your own"
+        hint = "begin the name with _ if it is your own"
     return f"attributes of a VariantSuite must be among {', '.join(SETTINGS)}, not {name!r}: {hint}"
 
 
 def _fail(error: Exception) -> NoReturn:
-    # Without the frames of the kit: what remains is the author's own code, if it raised. Where
-    # nothing remains, pytest prints no frame, and a line more if all frames are hidden.
+    # Without the frames of the kit, the frames of the author's own code remain, if it raised. If no
+    # frame remains, pytest prints none. If all frames were hidden, pytest would print a line more.
     own = own_frames(error)
     __tracebackhide__ = own is not None
     if own is not None:
