@@ -137,7 +137,7 @@ def test_a_state_that_does_not_fit_changes_nothing(make):
         optimiser.load_state_dict(state if optimiser._slots else {})
     with pytest.raises(
         ValueError,
-        match=r"state must have the names .*, not others: missing \[\], unknown \['more'\]",
+        match=r"state must have the names .*, not other names: missing \[\], unknown \['more'\]",
     ):
         optimiser.load_state_dict(before | {"more": 1})
     after = optimiser.state_dict()

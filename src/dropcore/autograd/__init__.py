@@ -1,17 +1,17 @@
 """A minimal reverse-mode automatic differentiation engine on NumPy arrays.
 
-A `Tensor` is an array that remembers how it was computed; `Tensor.backward` walks that
-record from the newest result to the oldest and adds up the chain rule. Dropout for it is in
+A `Tensor` is an array with a record of how it was computed. `Tensor.backward` goes through this
+record from the newest result to the oldest and applies the chain rule. Dropout for the engine is in
 `dropcore.adapters.autograd`, because the engine does not depend on dropout. The files, lowest
 first:
 
 - ``arguments.py``: checks of arguments;
-- ``gradients.py``: the gradients of a backward pass, and which of them may be overwritten;
+- ``gradients.py``: the gradients of a backward pass, and which gradients may be overwritten;
 - ``tape.py``: the engine: what is recorded, and how gradients flow back through it;
 - ``protocols.py``: the protocols of Python and NumPy on a tensor's values, without a gradient;
 - ``tensor.py``: `Tensor` with NumPy's arithmetic, each value beside its gradient rule, and
   `apply_op`, by which any package puts an operation of its own on the tape;
-- ``ops.py``, ``conv.py``, ``norm.py``, ``losses.py``: more values beside their rules;
+- ``ops.py``, ``conv.py``, ``norm.py``, ``losses.py``: more values, each beside its gradient rule;
 - ``state.py``: how modules, optimisers and batches save and load their state;
 - ``members.py``, ``module.py``, ``nn.py``: the parts of a module by name, modules, and layers;
 - ``optim.py``, ``batches.py``: optimisers, mini-batches in random order;
@@ -20,8 +20,8 @@ first:
 
 Decisions:
 
-(a) Gradient rules work on arrays, not on tensors. That keeps them short and fast, and means that
-    the engine computes first derivatives only: a gradient is a plain array with no history.
+(a) Gradient rules work on arrays, not on tensors. So the rules are short and fast, and the engine
+    computes first derivatives only: a gradient is a plain array with no history.
 (b) float32 and float64 only. A Python number takes the dtype of the tensor with which it is
     computed.
 (c) Broadcasting is undone, and dtypes are matched, in one place for every rule (``Node.fit``).
@@ -36,7 +36,8 @@ Decisions:
     that neither a rule nor the user needs is freed during the forward pass.
 (f) The tape is not consumed: `backward` may run again, and memory is freed with the last
     reference to the result. Arrays are not versioned: do not write to ``.data`` of a tensor
-    between the forward pass that used it and its backward pass. An optimiser's step writes to it.
+    between the forward pass that used the tensor and the backward pass. An optimiser's step writes
+    to ``.data``.
 
 Examples
 --------

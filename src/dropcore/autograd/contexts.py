@@ -48,7 +48,7 @@ def intercepted(model: Module, call: Callable[..., Any]) -> Iterator[Module]:
     model : Module
     call : callable
         Called as ``call(name, module, forward, *args, **kwargs)`` in place of every module's
-        `forward`, with the module's qualified name. Its result is the module's value.
+        `forward`, with the module's qualified name. The result of `call` is the module's value.
 
     Examples
     --------

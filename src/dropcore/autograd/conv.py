@@ -28,9 +28,9 @@ def conv2d(
     weight : Tensor, shape (out_channels, in_channels, kernel_height, kernel_width)
     bias : Tensor, shape (out_channels,), optional
     stride : int, default: 1
-        Steps of the window along both axes.
+        The step of the window along height and width.
     padding : int, default: 0
-        Zeros added at each of the four sides.
+        The number of zeros that are added at each of the four sides.
 
     Returns
     -------
@@ -44,8 +44,8 @@ def conv2d(
 
     Notes
     -----
-    All patches are copied into a matrix of kernel_height * kernel_width times the size of `x`
-    (for stride 1), which the tape keeps for the backward pass.
+    All patches are copied into a matrix, which the tape keeps for the backward pass. For stride 1
+    the matrix is kernel_height * kernel_width times as large as `x`.
 
     Examples
     --------

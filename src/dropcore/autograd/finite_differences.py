@@ -20,25 +20,26 @@ def gradcheck(
 ) -> None:
     """Check the gradients of a function of tensors against central differences.
 
-    The function's value is multiplied by fixed weights and summed; every element of every input
-    is then moved by `eps` both ways, one at a time.
+    The function's value is multiplied by fixed weights and summed. Every element of every input is
+    moved by `eps` up and down, one element at a time.
 
     Parameters
     ----------
     f : callable
         Takes a `Tensor` for each input, returns a `Tensor` of any shape. It must give the same
-        value every time: a function that draws random numbers needs them fixed.
+        value every time: if `f` calls dropout, pass the same Draw in every call.
     inputs : sequence of ndarray, float64
-        Where to check. Keep away from kinks, such as relu's at 0. They are copied.
+        The point at which gradients are checked. Keep away from kinks, such as relu's kink at 0.
+        The arrays are copied.
     eps : float, default: 1e-6
-        How far elements are moved.
+        The distance by which elements are moved.
     rtol, atol : float
         A gradient may differ by ``atol + rtol * abs(difference quotient)``.
 
     Raises
     ------
     AssertionError
-        If a gradient is wrong; it names the input, the element and both numbers.
+        If a gradient is wrong; the message names the input, the element and the two numbers.
     TypeError
         If an input is not float64: in float32 differences are too coarse.
     ValueError
@@ -60,7 +61,7 @@ def gradcheck(
     # Weights that differ, so that gradients in the wrong places do not cancel.
     weights = np.linspace(0.5, 1.5, y.size).reshape(y.shape)
     if not np.array_equal(f(*tensors).data, y.data, equal_nan=True):
-        raise ValueError("f must give the same value for the same inputs, not two")
+        raise ValueError("f must give the same value for the same inputs, not two values")
     y.backward(weights)
 
     for i, tensor in enumerate(tensors):

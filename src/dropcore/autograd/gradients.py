@@ -1,17 +1,18 @@
-"""The gradients of a backward pass, and which of them may be overwritten.
+"""The gradients of a backward pass, and which gradients may be overwritten.
 
 Two things avoid most copies in a training step: gradients are summed in place, and a rule may
-overwrite its gradient argument. Both are wrong if another reference to the array exists: a rule may
-keep an array that it returned, a parameter may have got the same gradient, or the caller of
-`backward` may hold it. So each gradient here is either *owned*, without other references, or not:
+overwrite its gradient argument. Neither is allowed if another reference to the array exists: a rule
+may keep an array that it returned, a parameter may have got the same gradient, or the caller of
+`backward` may hold the array. So each gradient is either *owned*, which means that no other
+reference exists, or not owned:
 
 - a gradient that the caller passed is not owned;
-- a sum that was computed here is owned;
+- a sum that was computed in this file is owned;
 - a result of a rule is owned if it has its own memory and only the list of results refers to it.
-  Python's reference count shows this. It includes views and buffers, because these refer to their
-  array. It does not include weak references;
-- a gradient that was converted or summed to fit (`Receiver.fit`) is not owned, until a second one
-  is added.
+  Python's reference count shows this. The count includes views and buffers, because they refer to
+  their array. The count does not include weak references;
+- a gradient that was converted or summed to fit (`Receiver.fit`) is not owned, until a second
+  gradient is added.
 
 Outside of this file, owned means writeable: `Gradients.pop` returns other gradients as read-only
 views.
@@ -42,7 +43,7 @@ class Receiver(Protocol):
 
 
 class Gradients:
-    """Gradients that are computed but not used yet, by their receivers.
+    """Gradients that are computed but not used yet, one for each receiver.
 
     Parameters
     ----------
@@ -63,7 +64,7 @@ class Gradients:
         return dy if dy is None or receiver in self._owned else read_only(dy)
 
     def add(self, receivers: Sequence[Receiver | None], dxs: list[Gradient]) -> None:
-        """Add a gradient for each receiver; a None in either list stands for nothing.
+        """Add a gradient for each receiver; where one of the lists has None, nothing is added.
 
         `dxs` is emptied. A gradient is owned only if this list holds the only reference.
         """

@@ -14,14 +14,14 @@ _CONTAINERS = (list, tuple, dict, deque, set, frozenset)
 def members(owner: object, kind: Kind) -> Iterator[tuple[str, Any]]:
     """Yield the public attributes of `owner` of one kind, in order, with their names.
 
-    Lists, tuples, deques and dicts are searched, also nested ones. Their items are named by
-    attribute and keys: "drops.0", "blocks.encoder.1".
+    Lists, tuples, deques and dicts are searched, at any depth. The name of an item consists of the
+    attribute and the keys: "drops.0", "blocks.encoder.1".
 
     Raises
     ------
     TypeError, ValueError
-        If something of the kind has no unique name: it is in a set; a key is neither text nor
-        an integer, is empty or has a dot; or two keys give the same text.
+        If an object of the kind has no unique name: because it is in a set; because a key is
+        neither text nor an integer, is empty or has a dot; or because two keys give the same text.
     """
     for attribute, value in vars(owner).items():
         if attribute.startswith("_"):

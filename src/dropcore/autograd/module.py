@@ -24,7 +24,7 @@ class _HasForward(Protocol[P, R_co]):
 
 
 def described(value: object) -> str:
-    """Describe what is no Module: the layer for NumPy arrays looks like one."""
+    """Describe an object that is no Module: the layer for NumPy arrays looks like a Module."""
     if type(value).__module__ != ARRAYS_LAYER:
         return repr(value)
     return (
@@ -36,23 +36,23 @@ def described(value: object) -> str:
 class Module(Stateful):
     """A function with parameters. Subclasses write `forward`; calling the module calls it.
 
-    The parts of a module are its attributes, in the order in which they were set, and the items of
-    lists, tuples, deques and dicts among them, at any depth. Such items have names like ``drops.0``
-    or ``blocks.encoder.1``. Parts are looked up at each use, so later changes count:
+    The parts of a module are its attributes, in the order in which they were set. If an attribute
+    is a list, tuple, deque or dict, its items are parts too, at any depth, with names like
+    ``drops.0`` or ``blocks.encoder.1``. Parts are looked up at each use, so later changes count:
 
     - a `Tensor` is a parameter, and so part of the state;
     - an ndarray is a buffer: part of the state, but not trained;
     - a `Module` is a child;
-    - names that begin with an underscore are private, and none of these;
-    - `get_extra_state` returns anything else that a checkpoint needs; in the state of a model
-      its key is the module's qualified name and ``._extra_state``.
+    - an attribute whose name begins with an underscore is private, and not a part;
+    - `get_extra_state` returns anything else that a checkpoint needs. The key of this extra state
+      in the state of a model is the module's qualified name and ``._extra_state``.
 
     Other objects, sets and closures are not searched.
 
     Attributes
     ----------
     training : bool
-        Set by `train` and `eval`, for this module and all below it. True at first.
+        Set by `train` and `eval`, for this module and all modules below it. True at first.
 
     Examples
     --------
@@ -83,7 +83,7 @@ class Module(Stateful):
         for name, member in members(cls, (Module, Tensor)):
             raise TypeError(
                 f"{cls.__name__}.{name}: a {type(member).__name__} must be set on self, in "
-                "__init__, not on the class, all of whose instances would share it"
+                "__init__, not on the class, because all instances of the class would share it"
             )
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -103,13 +103,13 @@ class Module(Stateful):
         raise NotImplementedError(f"{type(self).__name__} has no extra state")
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """Yield the modules that this one is made of, with their names."""
+        """Yield the modules of which this module is made, with their names."""
         yield from members(self, Module)
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
-        """Yield this module (as "") and all below it with their qualified names ("block.conv").
+        """Yield this module (as "") and all modules below it, with qualified names ("block.conv").
 
-        Parents come before children, children in order; a module that is in several places comes
+        Parents come before children, children in order. A module that is in several places comes
         once, under its first name.
         """
         seen: set[int] = set()
@@ -124,7 +124,7 @@ class Module(Stateful):
             stack.extend(reversed(children))
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
-        """Yield all parameters with their qualified names, shared ones once."""
+        """Yield all parameters with their qualified names, a shared parameter once."""
         seen: set[int] = set()
         for path, module in self.named_modules():
             for name, value in members(module, Tensor):
@@ -133,17 +133,17 @@ class Module(Stateful):
                     yield _join(path, name), value
 
     def parameters(self) -> Iterator[Tensor]:
-        """Yield all parameters, shared ones once."""
+        """Yield all parameters, a shared parameter once."""
         return (parameter for _, parameter in self.named_parameters())
 
     def train(self, mode: bool = True) -> Self:
-        """Set training mode here and in all modules below; return the module itself."""
+        """Set training mode in this module and all modules below; return the module itself."""
         for _, module in self.named_modules():
             module.training = mode
         return self
 
     def eval(self) -> Self:
-        """Set inference mode here and in all modules below; return the module itself."""
+        """Set inference mode in this module and all modules below; return the module itself."""
         return self.train(False)
 
     def __repr__(self) -> str:
@@ -183,8 +183,8 @@ class Sequential(Module):
     TypeError
         If something is not a `Module`.
     ValueError
-        If a name is empty or private, has a dot, is a position that is taken, or is one that
-        `Sequential` uses itself.
+        If a name is empty or private, has a dot, is the position of another module, or is a name
+        that `Sequential` uses itself.
 
     Examples
     --------

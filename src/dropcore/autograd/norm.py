@@ -33,9 +33,9 @@ def batch_norm(
     running_mean, running_var : ndarray, shape (channels,)
         The statistics that inference uses. Training updates them in place.
     training : bool
-        True: normalise by the mean and the biased variance of the batch, and move the running
-        mean and variance towards the batch's mean and unbiased variance, by `momentum`. False:
-        normalise by the running mean and variance.
+        True: normalise with the mean and the biased variance of the batch, and move the running
+        mean and variance towards the batch's mean and unbiased variance, by the share `momentum`.
+        False: normalise with the running mean and variance.
     momentum : float, default: 0.1
         The weight of the new batch in the running statistics.
     eps : float, default: 1e-5
@@ -49,8 +49,8 @@ def batch_norm(
     Raises
     ------
     TypeError, ValueError
-        If the shapes do not fit, a training batch has fewer than two values a channel, the
-        running statistics cannot be written to in training, or a number is out of range.
+        If the shapes do not fit, or a number is out of range. In training: if a channel has fewer
+        than two values, or the running statistics are read-only.
 
     Examples
     --------

@@ -28,7 +28,7 @@ def log(x: Tensor | ArrayLike) -> Tensor:
 
 
 def relu(x: Tensor | ArrayLike) -> Tensor:
-    """Return max(x, 0), element by element; the derivative at 0 is 0, at nan 1.
+    """Return max(x, 0), element by element; the derivative is 0 at 0, and 1 at nan.
 
     Examples
     --------

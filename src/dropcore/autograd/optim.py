@@ -29,7 +29,7 @@ class Optimizer(Stateful):
         If a parameter is not a tensor, does not require a gradient, or was computed from other
         tensors.
     ValueError
-        If there are no parameters, one comes twice, or a number is out of range.
+        If there are no parameters, a parameter comes twice, or a number is out of range.
     """
 
     _numbers: tuple[str, ...] = ("lr", "weight_decay")
@@ -52,7 +52,7 @@ class Optimizer(Stateful):
                 )
         if len(set(map(id, self.parameters))) < len(self.parameters):
             raise ValueError(
-                "parameters must be different tensors, not one twice: it would be changed twice"
+                "parameters must be different tensors: one that comes twice would be changed twice"
             )
         self._set_number("lr", lr)
         self._set_number("weight_decay", weight_decay)

@@ -1,9 +1,10 @@
 """Protocols of Python and NumPy on a tensor's values, without a gradient.
 
-They act as on an array, or raise. A protocol that is missing here raises: Python itself does that
-for ``x // 2``, ``round(x)`` or ``x[0] = 1``. For some protocols Python has a default that differs
-from NumPy's behaviour: equality, truth, hashing, iteration, ``+=``. These are defined here. The
-table in ``tests/autograd/test_protocols.py`` has them all.
+A protocol acts on a tensor as on an array, or raises. If this file does not define a protocol,
+Python itself raises, for example for ``x // 2``, ``round(x)`` or ``x[0] = 1``. Some protocols have
+a default in Python that differs from NumPy's behaviour: equality, truth, hashing, iteration,
+``+=``. This file defines these protocols. The table in ``tests/autograd/test_protocols.py`` lists
+all protocols.
 """
 
 from __future__ import annotations
@@ -143,7 +144,7 @@ class ArrayProtocols:
         if self.data.ndim:
             raise TypeError(
                 f"a Tensor must have shape () to become a number, not {self.data.shape}: "
-                "x.item() takes any of one element"
+                "x.item() takes any tensor of one element"
             )
         return self.data
 

@@ -18,8 +18,8 @@ Setter = Callable[[Any], object]
 class Stateful:
     """An object whose state consists of named arrays and other named values."""
 
-    _numbers: tuple[str, ...] = ()  # attributes that are such values
-    _whole: tuple[str, ...] = ()  # and of these the integers
+    _numbers: tuple[str, ...] = ()  # the attributes that are such named values
+    _whole: tuple[str, ...] = ()  # the attributes among `_numbers` that are integers
 
     def _arrays(self) -> dict[str, Array]:
         return {}
@@ -65,10 +65,10 @@ class Stateful:
             names = f"missing {missing}, unknown {unknown}"
             if any(str(name).endswith("_extra_state") for name in missing + unknown):
                 names += (
-                    ". _extra_state of a dropout module is its stream: give it one before saving "
-                    "and before loading, with dropcore.adapters.autograd.seed"
+                    ". _extra_state of a dropout module is its stream: before saving and before "
+                    "loading, give the module a stream, with dropcore.adapters.autograd.seed"
                 )
-            raise ValueError(f"state must have the names of state_dict(), not others: {names}")
+            raise ValueError(f"state must have the names of state_dict(), not other names: {names}")
         for name, array in arrays.items():
             value = np.asarray(state[name])
             if (value.shape, value.dtype) != (array.shape, array.dtype):

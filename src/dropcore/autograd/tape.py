@@ -1,10 +1,10 @@
 """The engine: what the tape records, and how gradients flow back along it.
 
-A node is the record of one result. It has the nodes of the operands (its parents), and a rule
-that turns the gradient at the result into gradients at the parents. It does not hold the result
-itself: a rule holds the arrays that it needs, and other arrays are freed during the forward pass.
-Leaves have no rule. The tape consists of the references between nodes. There is no global list,
-and the tape is freed with the last result.
+A node is the record of one result. The node has the nodes of the operands (its parents), and a rule
+that turns the gradient at the result into gradients at the parents. The node does not hold the
+result: a rule holds the arrays that it needs, and other arrays are freed during the forward pass.
+Leaves have no rule. The tape consists of the references between nodes. There is no global list, and
+the tape is freed with the last result.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def recording(mode: bool) -> Iterator[None]:
 def no_grad() -> AbstractContextManager[None]:
     """Compute without recording: results inside the block require no gradient.
 
-    A context manager, and a decorator too (``@no_grad()``). It holds for the current thread (or
-    asyncio task) alone, and may be nested.
+    A context manager, and a decorator too (``@no_grad()``). Recording stops only in the current
+    thread or asyncio task. Blocks may be nested.
 
     Examples
     --------
@@ -74,7 +74,7 @@ class Node:
     parents : tuple of Node or None
         The nodes of the operands; None for an operand that requires no gradient.
     rule : callable, tuple of callables or None
-        One for all parents, or one for each; None for a leaf.
+        One rule for all parents, or one rule for each parent; None for a leaf.
     """
 
     __slots__ = ("depth", "dtype", "keeper", "parents", "rule", "shape")
@@ -95,7 +95,7 @@ class Node:
         self.keeper: ref[Keeper] | None = None  # the tensor whose .grad is set
 
     def backward(self, gradient: Array) -> None:
-        """For this node and each ancestor with a keeper: add its gradient to ``keeper.grad``."""
+        """Add the gradient of this node, and of each ancestor with a keeper, to ``keeper.grad``."""
         gradients = Gradients(self, gradient)
         for node in _children_first(self):
             dy = gradients.pop(node)

@@ -1,8 +1,8 @@
 """`Tensor`: NumPy's arithmetic on the tape, each value beside its gradient rule.
 
 In every rule ``dy`` is the gradient at the value. A rule may return a gradient of the broadcast
-shape: the tape sums it to the parent's shape. A tuple of rules has one rule for each parent, and
-only those of parents that require a gradient are called.
+shape: the tape sums the gradient to the parent's shape. A tuple of rules has one rule for each
+parent, and a rule is called only if its parent requires a gradient.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ Axis = int | tuple[int, ...] | None
 
 
 class Tensor(ArrayProtocols):
-    """An array that remembers how it was computed.
+    """An array with a record of how it was computed.
 
     Parameters
     ----------
     data : array_like
         float32 or float64, of any shape. An array is shared, not copied. Python numbers and lists
-        of them become float64.
+        of Python numbers become float64.
     requires_grad : bool, default: False
         Whether `backward` leaves a gradient for this tensor in ``.grad``.
 
@@ -39,9 +39,10 @@ class Tensor(ArrayProtocols):
     data : ndarray
         The values.
     grad : ndarray or None
-        The sum of all gradients so far, of the shape and dtype of `data`. Set None to start again.
+        The sum of all gradients so far, of the shape and dtype of `data`. Set it to None to start a
+        new sum.
     requires_grad : bool
-        Whether a gradient flows to this tensor. Results require one if an operand does.
+        Whether a gradient flows to this tensor. A result requires a gradient if an operand does.
 
     Raises
     ------
@@ -110,7 +111,8 @@ class Tensor(ArrayProtocols):
         Parameters
         ----------
         gradient : array, optional
-            Of this tensor's shape. May be omitted for a tensor of one element; it is then 1.
+            Of this tensor's shape. It may be omitted for a tensor of one element, and is 1 by
+            default.
 
         Raises
         ------
@@ -138,14 +140,14 @@ class Tensor(ArrayProtocols):
         node = self.node
         if node is None:
             raise RuntimeError(
-                "backward needs a tensor that requires a gradient: neither this one does, nor "
-                "anything it was computed from (or it was computed under no_grad)"
+                "backward needs a tensor that requires a gradient: neither this tensor does, nor "
+                "any tensor from which it was computed (or it was computed under no_grad)"
             )
         if gradient is None:
             if self.size != 1:
                 raise ValueError(
                     f"gradient must be an array for a tensor of shape {self.shape}, not None: only "
-                    "a tensor of one element may leave it out"
+                    "for a tensor of one element gradient may be left out"
                 )
             gradient = np.ones_like(self.data)
         seed = np.asarray(gradient)
@@ -256,12 +258,12 @@ class Tensor(ArrayProtocols):
     # Shapes
 
     def reshape(self, *shape: Any) -> Tensor:
-        """Give the elements another shape, integers or a tuple of them; one of them may be -1."""
+        """Give the elements another shape: integers or a tuple of integers; one may be -1."""
         before = self.data.shape
         return apply_op(self.data.reshape(*shape), (self,), lambda dy: dy.reshape(before))
 
     def transpose(self, *axes: Any) -> Tensor:
-        """Permute the axes, integers or a tuple of them; reverse them if none is given."""
+        """Permute the axes, given as integers or a tuple; without arguments, reverse the axes."""
         y = self.data.transpose(*axes)
         if len(axes) == 1 and not isinstance(axes[0], SupportsIndex):
             axes = axes[0] or ()
@@ -296,7 +298,7 @@ class Tensor(ArrayProtocols):
 def apply_op(
     value: ArrayLike, parents: Sequence[Tensor], backward: Rule | tuple[Rule, ...]
 ) -> Tensor:
-    """Put an operation on the tape: its value, what it was computed from, its gradient rule.
+    """Put an operation on the tape: its value, its operands and its gradient rule.
 
     All operations of this package use it, and other packages can use it too.
 
@@ -307,27 +309,28 @@ def apply_op(
     parents : sequence of Tensor
         The tensors that gradients flow to.
     backward : callable or tuple of callables
-        Takes ``dy``, the gradient at `value`, an ndarray of its shape and dtype. One callable
-        for all parents returns an array for a single parent and a tuple of arrays for several,
-        None standing for no gradient. A tuple has one callable for each parent, and only those
-        are called whose parent requires a gradient. A returned array has its parent's shape, or
-        a shape to which the parent's shape broadcasts (the tape then sums it). It may be `dy`
-        itself or a view of `dy`. `dy` may have any strides. If `dy` is writeable, nobody else holds
-        it, and the callable may overwrite it.
+        Takes ``dy``, the gradient at `value`, an ndarray with the shape and dtype of `value`. One
+        callable for all parents returns an array for a single parent, and a tuple of arrays for
+        several parents; None stands for no gradient. A tuple has one callable for each parent, and
+        a callable is called only if its parent requires a gradient. A returned array has its
+        parent's shape, or a shape to which the parent's shape broadcasts: the tape sums this array
+        to the parent's shape. A returned array may be `dy` itself or a view of `dy`. `dy` may have
+        any strides. If `dy` is writeable, no other reference to it exists, and the callable may
+        overwrite it.
 
     Returns
     -------
     Tensor
-        It requires a gradient if a parent does and the call is not under `no_grad`. Then the
-        tape keeps `backward`, with the arrays to which it refers, and the nodes of the parents. It
-        keeps neither `value` nor the parents themselves.
+        It requires a gradient if a parent does and the call is not under `no_grad`. In this case
+        the tape keeps `backward`, with the arrays to which `backward` refers, and the nodes of the
+        parents. The tape keeps neither `value` nor the parents themselves.
 
     Raises
     ------
     TypeError
         If `value` is of another dtype.
     ValueError
-        If `backward` is a tuple, and not of one callable for each parent.
+        If `backward` is a tuple that does not have one callable for each parent.
 
     Examples
     --------
@@ -353,15 +356,16 @@ def apply_op(
 
 
 def as_tensor(x: Tensor | ArrayLike, like: Tensor | None = None) -> Tensor:
-    """Return `x` itself if it is a tensor, else a tensor of it that requires no gradient.
+    """Return `x` itself if it is a tensor, otherwise a tensor of `x` without a gradient.
 
     Parameters
     ----------
     x : Tensor or array_like
         As for `Tensor`.
     like : Tensor, optional
-        The tensor with which `x` will be computed. A number then takes its dtype; an array of
-        integers, bools or other floats takes the dtype that NumPy's arithmetic would give for both.
+        The tensor with which `x` will be computed. With `like`, a number takes the dtype of `like`.
+        An array of integers, bools or other floats takes the dtype that NumPy's arithmetic would
+        give for the array and `like`.
 
     Raises
     ------

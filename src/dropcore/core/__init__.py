@@ -1,9 +1,9 @@
 """The compiled core over buffers: for authors of engines.
 
-The functions know no variants and no streams: a `Draw` determines the decisions. They read and
-write buffers of one dimension. A buffer is any object with the buffer protocol (array.array,
-memoryview, ctypes, NumPy), or an object that NumPy can read without a copy, such as a tensor of
-PyTorch on the CPU. They make no arrays.
+The functions know no variants and no streams: a `Draw` determines the decisions. The functions read
+and write buffers of one dimension, and make no arrays. A buffer is any object with the buffer
+protocol (array.array, memoryview, ctypes, NumPy), or an object that NumPy can read without a copy,
+such as a tensor of PyTorch on the CPU.
 
 In Cython, ``from dropcore.core cimport forward`` gives the same functions over typed memoryviews,
 inlined, without the GIL. docs/core.md compares the interfaces.

@@ -1,9 +1,8 @@
 # The bodies of functions.pyx, except those for shards (shards.pyx): each acquires and checks its
 # buffers, then runs a kernel.
-#
 # A. Each buffer is acquired once, with its format. Lengths are checked by the same functions as for
-#    Cython callers (refusals.pxd). Typed memoryviews would cost three times as much here, and
-#    their errors do not name the argument.
+#    Cython callers (refusals.pxd). Typed memoryviews would cost three times as much for a call from
+#    Python, and errors of memoryviews do not name the argument.
 # B. `execute` runs the kernel, as for arrays: for large buffers without the GIL, and on several
 #    threads.
 
@@ -125,7 +124,7 @@ cdef int check_dtype(Buffer buffer, Dtype dtype) except -1:
 
 cdef DrawAddress* address_of(object draw) except NULL:
     if type(draw) is not Draw:
-        raise TypeError(f"draw must be a Draw, not {draw!r}: a Stream gives one by its draw()")
+        raise TypeError(f"draw must be a Draw, not {draw!r}: a Stream gives a Draw: stream.draw()")
     return &(<Draw> draw).address
 
 

@@ -25,7 +25,7 @@ def keep_bits(draw, p, bits, n, start=0):
     n : int
         The number of decisions.
     start : int, default: 0
-        The place of the first decision in the whole mask, so a mask can be made in pieces.
+        The place of the first decision in the whole mask. So a mask can be made in pieces.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def keep_bits(draw, p, bits, n, start=0):
 
 
 def forward(draw, p, x, y, bits=None, start=0):
-    """Standard dropout: y is x / (1 - p) where kept, +0.0 where dropped.
+    """Standard dropout: y is x * kept_scale(p) where kept, +0.0 where dropped.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def forward(draw, p, x, y, bits=None, start=0):
 
 
 def backward(draw, p, dy, dx, bits=None, start=0):
-    """The gradient of `forward`: dx is dy / (1 - p) where kept, +0.0 where dropped.
+    """The gradient of `forward`: dx is dy * kept_scale(p) where kept, +0.0 where dropped.
 
     Parameters
     ----------
@@ -115,8 +115,9 @@ def backward(draw, p, dy, dx, bits=None, start=0):
 def forward_plan(draw, p, x, y, scale, shift=0.0, drop=0.0, bits=None, start=0):
     """Like `forward`, with a plan: x * scale + shift where kept, `drop` where dropped.
 
-    The product and the sum are each rounded to the computing dtype. The gradient is `select` with
-    the same scale, without shift and drop; if the scale is 1 / (1 - p), it is also `backward`.
+    The product and the sum are each rounded to the computing dtype. `select` with the same scale,
+    without shift and drop, computes the gradient. If the scale is ``dropcore.kept_scale(p)``,
+    `backward` computes the same gradient.
 
     Parameters
     ----------
@@ -147,7 +148,7 @@ def forward_plan(draw, p, x, y, scale, shift=0.0, drop=0.0, bits=None, start=0):
 
 
 def select(bits, x, y, scale, shift=0.0, drop=0.0, first=0):
-    """By given bits: x * scale + shift where a bit is 1, `drop` where a bit is 0.
+    """Apply given bits: x * scale + shift where a bit is 1, `drop` where a bit is 0.
 
     Parameters
     ----------
@@ -177,7 +178,7 @@ def select(bits, x, y, scale, shift=0.0, drop=0.0, first=0):
 
 
 def repeat(bits, decisions, times, x, y, scale, shift=0.0, drop=0.0, first=0):
-    """Like `select`, with decisions shared along inner axes: each holds for `times` neighbours.
+    """Like `select`, for shared inner axes: each decision holds for `times` neighbours.
 
     Parameters
     ----------
@@ -208,7 +209,7 @@ def repeat(bits, decisions, times, x, y, scale, shift=0.0, drop=0.0, first=0):
 
 
 def tile(bits, decisions, times, x, y, scale, shift=0.0, drop=0.0, first=0):
-    """Like `select`, with decisions shared along outer axes: one row of them for `times` rows.
+    """Like `select`, for shared outer axes: one row of decisions holds for `times` rows.
 
     Parameters
     ----------
@@ -239,7 +240,7 @@ def tile(bits, decisions, times, x, y, scale, shift=0.0, drop=0.0, first=0):
 
 
 def keep_shard(draw, p, shard, bits):
-    """Like `keep_bits`, for the block of a larger array: the block's part of one mask.
+    """Like `keep_bits`, for a block of a larger array: the block's part of one mask.
 
     Parameters
     ----------
@@ -269,9 +270,9 @@ def keep_shard(draw, p, shard, bits):
 
 
 def forward_shard(draw, p, shard, x, y, scale, shift=0.0, drop=0.0, bits=None):
-    """Like `forward_plan`, for the block of a larger array.
+    """Like `forward_plan`, for a block of a larger array.
 
-    The gradient is the same call without shift and drop, or `select` by `bits`.
+    The same call without shift and drop computes the gradient, and so does `select` with `bits`.
 
     Parameters
     ----------

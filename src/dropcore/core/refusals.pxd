@@ -73,8 +73,8 @@ cdef inline int check_shared(
 
 
 cdef inline bint share_memory(size_t a, size_t a_bytes, size_t b, size_t b_bytes) noexcept nogil:
-    # Whether two ranges overlap, neither of which is empty: one then begins within the other. A
-    # negative difference wraps to a large size_t.
+    # Whether two ranges overlap. Each range must have at least one byte. Ranges overlap if one
+    # begins within the other. A negative difference wraps to a large size_t.
     return a - b < b_bytes or b - a < a_bytes
 
 

@@ -33,7 +33,7 @@ cdef class Shard:
     decisions : int
         The number of decisions of the block.
     shape, global_shape, offsets, shared_axes : tuple of int
-        As given, but as tuples: an int becomes a tuple of one. A negative number in `shared_axes`
+        The arguments as tuples: an int becomes a tuple of one. A negative number in `shared_axes`
         becomes the axis that it stands for.
 
     Raises

@@ -38,7 +38,7 @@ cdef class ComputingRunner(Runner):
         return tuple(ready)
 
     cdef object call(self, str method, tuple arguments):
-        # The variant's own code, with arrays that it must not write.
+        # Calls the variant's own code, with arrays that the code must not write.
         try:
             return getattr(self.variant, method)(*arguments)
         except ValueError as error:

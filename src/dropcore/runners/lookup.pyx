@@ -3,8 +3,8 @@
 # A. The key of a Runner has the name, the options, and the types of the options: 1, True and 1.0
 #    are equal, but are different options. If an option cannot be part of a key, a new Runner is
 #    made.
-# B. A variant object is found by its id. Its Runner holds a reference to it, so the id cannot be
-#    reused as long as the Runner is in the cache.
+# B. A variant object is found by its id. The Runner holds a reference to the variant, so the id
+#    cannot be reused as long as the Runner is in the cache.
 # C. The cache has at most MOST entries: a program that makes a variant for each call would
 #    otherwise fill memory.
 

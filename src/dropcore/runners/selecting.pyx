@@ -1,5 +1,5 @@
-# The base class of the Runners for planned and deciding variants: the core selects, by the bits of
-# the mask or by bits that it makes again from the draw.
+# The base class of the Runners for planned and deciding variants: the core applies the bits of the
+# mask, or bits that it makes again from the draw.
 
 cimport numpy as cnp
 

@@ -1,6 +1,6 @@
 """Alpha dropout: keeps the mean and the variance, for networks with selu.
 
-Networks with selu keep mean and variance from layer to layer, so alpha dropout keeps both.
+Networks with selu keep mean and variance from layer to layer, and alpha dropout changes neither.
 
     a' = -1.7580993408473766 = -lambda * alpha, selu's limit at minus infinity,  q = 1 - p
     A = sqrt(nu / (q * ((a' - mu)^2 * p + nu))),  B = mu - A * (q * mu + p * a')
@@ -34,7 +34,7 @@ SELU_LIMIT = -1.7580993408473766
 
 @dataclass(frozen=True, kw_only=True)
 class Alpha(PlannedVariant):
-    """Dropped elements become selu's lower limit, then all are rescaled: mean and variance stay.
+    """Dropped elements become selu's lower limit; rescaling then restores mean and variance.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ randomness comes from the Draw that is passed to them. There are three kinds of 
     ``plan(p, shape)`` states the axes that share a decision, and the values that kept and
     dropped elements become. The core does the rest, at the speed of the standard variant.
 `DecidingVariant`
-    ``decide(draw, p, shape)`` computes the keep decisions. The core selects by them.
+    ``decide(draw, p, shape)`` computes the keep decisions. The core applies the decisions.
 `FreeVariant`
     ``forward`` and ``backward`` are the variant's own, on C-contiguous float32 or float64
     arrays. The core handles float16, bfloat16, strides, ``out=`` and all checks.
@@ -44,22 +44,21 @@ PLAIN = "None, a bool, an integer, a finite real number, a str or a tuple of tho
 class Plan:
     """The rule by which the core computes kept and dropped elements.
 
-    A kept element becomes ``x * scale + shift``, each step rounded to the computing
-    dtype; a dropped one becomes ``drop``. The gradient is ``dy * scale`` where kept and
-    +0.0 where dropped.
+    A kept element becomes ``x * scale + shift``; the product and the sum are rounded to the
+    computing dtype. A dropped element becomes ``drop``. The gradient is ``dy * scale`` where kept
+    and +0.0 where dropped.
 
     Attributes
     ----------
     scale, shift, drop : float
     shared_axes : int or tuple of int
-        Axes along which all elements share one decision; negative ones count from the
-        end.
+        Axes along which all elements share one decision; a negative axis counts from the end.
 
     Raises
     ------
     TypeError
-        If `scale`, `shift` or `drop` is no real number. An array of them is for a
-        `FreeVariant`.
+        If `scale`, `shift` or `drop` is not a real number. If a variant needs another value for
+        each element, write a `FreeVariant`.
     """
 
     scale: float
@@ -78,7 +77,7 @@ class Plan:
 
 
 def own_annotations(kind: type) -> dict[str, Any]:
-    """The annotations in the body of a class, not evaluated where Python can leave them so."""
+    """The annotations in the body of a class, unevaluated if Python supports this."""
     if sys.version_info >= (3, 14):
         import annotationlib
 
@@ -88,7 +87,7 @@ def own_annotations(kind: type) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Variant:
-    """The base of the three kinds of variant. Derive from one of the kinds instead.
+    """The base of the three kinds of variant. Derive your class from one of the kinds.
 
     Attributes
     ----------
@@ -98,14 +97,14 @@ class Variant:
         Names of the input arrays. The first is "x"; the others are passed by name. All have
         the shape and dtype of x.
     p_domain : str
-        The accepted p: "[0, 1]", or with a round bracket where an end is excluded.
+        The accepted p: "[0, 1]", or with a round bracket if an end is excluded, as in "[0, 1)".
     mean_scope : {"element", "tensor", None}
-        Where the mean of y over draws equals `expectation`: at each element, only over the
-        whole tensor, or nowhere (None).
+        "element": the mean of each element of y over draws equals its `expectation`. "tensor": only
+        the mean over the whole tensor does. None: neither mean does.
     """
 
-    # A subclass sets these without an annotation, or with ClassVar. With another annotation the
-    # dataclass would make options of them.
+    # A subclass sets these attributes without an annotation, or with ClassVar. With any other
+    # annotation, the dataclass would make an option of the attribute.
     name: ClassVar[str]
     inputs: ClassVar[tuple[str, ...]] = ("x",)
     p_domain: ClassVar[Literal["[0, 1]", "[0, 1)", "(0, 1]", "(0, 1)"]] = "[0, 1]"
@@ -120,8 +119,8 @@ class Variant:
             if name in reserved | {"name"} and "ClassVar" not in str(annotation):
                 raise TypeError(
                     f"{name} of class {cls.__name__} must have no annotation, or ClassVar, not "
-                    f"{inspect.formatannotation(annotation)!r}, of which a dataclass would make an "
-                    "option"
+                    f"{inspect.formatannotation(annotation)!r}: with it, a dataclass makes an "
+                    "option of the attribute"
                 )
 
     def options(self) -> dict[str, Any]:
@@ -135,23 +134,24 @@ class Variant:
         return kind.infer is Variant.infer and kind.infer_backward is Variant.infer_backward
 
     def takes_shard(self, training: bool) -> bool:
-        """Whether the block of a larger array can be computed without the rest of it."""
+        """Whether a block of a larger array can be computed without the rest of the array."""
         return training or self.has_default_inference
 
     def independent_unit(self, shape: Shape) -> Shape:
-        """The length of each axis of `shape`, or 1 where elements along it depend on each other.
+        """For each axis: its length, or 1 if elements along the axis depend on each other.
 
-        Also 1 if only some of them do, such as pairs of neighbours. By default all elements are
-        independent. Example: in spatial dropout, shape (8, 16, 32, 32) gives (8, 16, 1, 1).
+        One pair of dependent elements is enough for 1. By default all elements are independent, and
+        the result is `shape`. Example: for spatial dropout, shape (8, 16, 32, 32) gives (8, 16, 1,
+        1).
         """
         return shape
 
     def expectation(self, p: float, *inputs: Array) -> Array:
-        """The mean of y over draws, in the scope `mean_scope`. By default x, or 0 for p = 1."""
+        """The mean of y over draws, as `mean_scope` defines it. By default x, or 0 for p = 1."""
         return inputs[0] if p < 1 else np.zeros_like(inputs[0])
 
     def drop_rate(self, p: float, shape: Shape) -> float | None:
-        """The mean share of dropped decisions over draws. By default p; None: not stated."""
+        """The share of dropped decisions, on average over draws. By default p; None: not stated."""
         return p
 
     def variance(self, p: float, *inputs: Array) -> Array | None:
@@ -173,7 +173,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class PlannedVariant(Variant):
-    """A variant for which the core both decides and selects."""
+    """A variant for which the core makes the decisions and applies them."""
 
     @abstractmethod
     def plan(self, p: float, shape: Shape) -> Plan:
@@ -193,13 +193,14 @@ class PlannedVariant(Variant):
 
 @dataclass(frozen=True)
 class DecidingVariant(Variant):
-    """A variant that computes its own keep decisions; the core selects by them."""
+    """A variant that computes its own keep decisions; the core applies these decisions."""
 
     @abstractmethod
     def decide(self, draw: Draw, p: float, shape: Shape) -> Array:
         """The keep decisions for an array of `shape`, True where kept.
 
-        The array has the ndim of `shape` and broadcasts to it: an axis of length 1 is shared.
+        The array has as many axes as `shape`, and broadcasts to `shape`: along an axis of length 1
+        all elements share a decision.
         """
 
     @abstractmethod
@@ -214,8 +215,8 @@ class FreeVariant(Variant):
     def takes_shard(self, training: bool) -> bool:
         """False: elements may depend on each other.
 
-        Also, raw words are counted from the beginning of the array: a block that calls `draw.words`
-        would get the words of other elements.
+        Also, raw words are counted from the beginning of the array: in a block, `draw.words` would
+        give the words that belong to other elements.
         """
         return False
 
@@ -243,7 +244,7 @@ KINDS: dict[type[Variant], tuple[str, ...]] = {
 
 
 def kind_of(variant: Variant) -> type[Variant]:
-    """The kind of a variant; raises TypeError if it is of none or of several."""
+    """The kind of a variant; raises TypeError if the variant has no kind, or several."""
     kinds = [kind for kind in KINDS if isinstance(variant, kind)]
     if len(kinds) != 1:
         names = ", ".join(kind.__name__ for kind in KINDS)
@@ -269,7 +270,7 @@ def check_methods(variant: Variant) -> None:
 
 
 def described(value: Any) -> str:
-    """What a method gave, for an error: an array by its dtype and shape, not by its elements."""
+    """A method's result as text for an error: of an array, dtype and shape without elements."""
     if isinstance(value, np.ndarray):
         return f"an array of {value.dtype} of shape {value.shape}"
     if isinstance(value, tuple):
@@ -281,7 +282,7 @@ def described(value: Any) -> str:
 
 
 def kept_scale(p: float) -> float:
-    """The scale of kept elements that keeps the mean: 1 / (1 - p), and 0 where p is 1.
+    """The scale of kept elements with which y has the mean x: 1 / (1 - p), and 0 for p = 1.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ class Spatial(PlannedVariant):
     channel_axis : int
         The axis of the channels: 1 for NCHW, -1 for NHWC. There is no default.
     batch_axis : int or None, default: 0
-        The axis of the samples; None for a single sample without such an axis.
+        The axis of the samples; None if x is a single sample and has no batch axis.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Standard dropout: every element is dropped with probability p, independently of the others.
+"""Standard dropout: every element is dropped with probability p, independently of all others.
 
     y = x / (1 - p) where kept, 0 where dropped;  dx = dy / (1 - p) where kept, 0 where dropped
 
