@@ -1,12 +1,12 @@
-"""Times dropout of a large Dask array, and dropout by `da.random`: `python bench.py`.
+"""Times dropout of a large Dask array with dropcore and with `da.random`: `python bench.py`.
 
     python bench.py [--gib 2] [--rounds 3]
 
 The contender is `da.where(rng.random(x.shape) >= p, x / (1 - p), 0)`, with a generator of
-`da.random.default_rng`. Chunks of 64 MiB are filled with ones, dropped and summed, so that no
-worker sends more than a number a chunk; "no dropout" is the filling and the sum alone, and all
-figures contain it. One process of one thread, two threads, and two worker processes of one thread
-each are measured in turn; the least time of the rounds counts.
+`da.random.default_rng`. Chunks of 64 MiB are filled with ones, dropped and summed, so that a worker
+sends only one number for each chunk. "no dropout" is the filling and the sum alone, which are part
+of all figures. One process of one thread, two threads, and two worker processes of one thread each
+are measured in turn; the least time of the rounds counts.
 """
 
 import argparse

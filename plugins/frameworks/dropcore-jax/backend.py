@@ -1,6 +1,6 @@
 """The build back end: setuptools, and dropcore from the wheel that `make wheel` leaves in `dist`.
 
-An sdist that lies anywhere else asks for dropcore as for any other requirement.
+An sdist outside of the repository requires dropcore like any other requirement.
 """
 
 import sys
@@ -23,7 +23,7 @@ def get_requires_for_build_wheel(config_settings: object = None) -> list[str]:
     if not wheels:
         raise SystemExit(
             f"{HERE.name} is built against the wheel of dropcore, and {repository} has none in "
-            f"dist for this Python ({tag}). There:\n"
+            f"dist for this Python ({tag}). In the repository:\n"
             "    make wheel\n"
             f"    pip install --find-links dist ./{HERE.relative_to(repository).as_posix()}"
         )

@@ -14,23 +14,23 @@ import numpy as np
 import dropcore
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Info = dict[int | None, dict[str, Any]]  # a chunk, by argument number
+Info = dict[int | None, dict[str, Any]]  # Dask's description of a chunk, by argument number
 Location = list[tuple[int, int]]  # the begin and the end of a chunk along each axis
 
 
 def forward(x: Array, record: str, block_info: Info) -> Array:
-    """The chunk of y."""
+    """One chunk of y."""
     return part(record, block_info[0]["array-location"]).forward(x)
 
 
 def backward(dy: Array, record: str, block_info: Info) -> Array:
-    """The chunk of the gradient."""
+    """One chunk of the gradient."""
     dx: Array = part(record, block_info[0]["array-location"]).backward(dy)
     return dx
 
 
 def keep(record: str, block_info: Info) -> Array:
-    """The chunk of the decisions, one for each element, even if elements share decisions."""
+    """One chunk of the decisions: a bool for each element, even if elements share decisions."""
     mask = part(record, block_info[None]["array-location"])
     return np.broadcast_to(mask.keep, mask.shape).copy()
 
@@ -39,7 +39,7 @@ def part(record: str, location: Location) -> dropcore.Mask:
     """The mask of the chunk at `location`, in the mask of the whole array.
 
     The mask has the shape that Dask states for the chunk. `Mask.forward` refuses an array of
-    another shape: its elements, and those of later chunks, would otherwise get wrong decisions.
+    another shape, because the elements of this chunk and of later chunks would get wrong decisions.
     """
     fields = json.loads(record)
     shape = fields["shape"]

@@ -27,9 +27,8 @@ def dropout(
 ) -> tuple[da.Array, Mask]:
     """Drop elements of a Dask array at random; return the lazy result and the mask.
 
-    The call computes nothing. y equals, to the bit, the y of `dropcore.dropout` for the whole
-    array, with any chunks, scheduler and workers: each chunk gets the part of one mask for its
-    place.
+    The call computes nothing. Each chunk gets its part of one mask. So y equals, to the bit, the y
+    of `dropcore.dropout` for the whole array, with any chunks, scheduler and workers.
 
     Parameters
     ----------
@@ -42,15 +41,15 @@ def dropout(
         bug.
     rng : None, Stream, Draw, int, SeedSequence, Generator or BitGenerator, optional
         As for `dropcore.dropout`. This call takes one draw, which is sent to all workers as text.
-        Computing y again, or on other workers, takes no further draw. Two calls with the same Draw
-        give the same mask, and tasks with the same names; two calls with the same Stream give two
-        masks.
+        If y is computed again, or on other workers, no further draw is taken. Two calls with the
+        same Draw give the same mask, and tasks with the same names; two calls with the same Stream
+        give two masks.
     variant : str or dropcore.Variant, default: "standard"
-        Any planned variant that is also registered on the workers: "standard", "alpha",
-        "spatial", and those of plugins.
+        Any planned variant that is also registered on the workers: "standard", "alpha", "spatial",
+        and planned variants of plugins.
     shard : (global_shape, offsets), optional
-        x is itself the block of a larger array, as for `dropcore.dropout`; `rng` must be a Draw. It
-        is not needed for the chunks of x.
+        If x is itself a block of a larger array: as for `dropcore.dropout`. `rng` must be a Draw.
+        The chunks of x do not need `shard`.
     **options
         The options of the variant, such as ``shared_axes`` for "standard"; shared axes may be cut
         into chunks.
@@ -65,16 +64,17 @@ def dropout(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not what is accepted; no draw is taken.
+        If an argument is not accepted. No draw was taken.
     LookupError
-        If there is no such variant.
+        If no variant has the name `variant`.
     OverflowError
         If the stream has no draw left.
 
     Notes
     -----
-    A task carries the text of the draw, p, the shape and the variant, less than 1 kB. A chunk's
-    decisions are made when it is computed, and made again for the gradient; none are stored.
+    A task carries the text of the draw, p, the shape and the variant, less than 1 kB. The decisions
+    of a chunk are made when the chunk is computed, and made again for the gradient. No decisions
+    are stored.
 
     Examples
     --------
@@ -160,7 +160,7 @@ def mask_of(
 
     if named_by(ANY_DRAW).whole.variant != variant:
         raise TypeError(
-            f"variant {variant!r} must be the registered one of its name, which workers look up"
+            f"variant {variant!r} must be the variant registered as its name, which workers look up"
         )
     return named_by(rng)
 

@@ -1,4 +1,4 @@
-"""`Mask`: the decisions for a Dask array, and lazy forward and backward passes by them."""
+"""`Mask`: the decisions for a Dask array, and lazy forward and backward passes."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ DTYPES = ("float32", "float64", "float16", "bfloat16")
 class Mask:
     """The decisions for a Dask array.
 
-    `dropout` returns a Mask. It holds the address, and no decisions: the decisions of a chunk are
-    made by the worker that has the chunk, and made again for the gradient. So the mask is the same
+    `dropout` returns a Mask. The Mask holds the draw, and no decisions: the worker that has a chunk
+    makes the decisions of the chunk, and makes them again for the gradient. So the mask is the same
     for any chunks, schedulers and numbers of workers.
 
     Parameters
@@ -37,9 +37,9 @@ class Mask:
     Raises
     ------
     TypeError
-        If `whole` is no Mask of dropcore, or its variant is not a planned one.
+        If `whole` is not a `dropcore.Mask`, or its variant is not planned.
     ValueError
-        If `whole` has no draw, as a mask from `dropcore.Mask.from_keep`.
+        If `whole` has no draw, such as a mask from `dropcore.Mask.from_keep`.
 
     Examples
     --------
@@ -62,14 +62,14 @@ class Mask:
         if self.whole.training and self.whole.draw is None:
             raise ValueError(
                 "whole must have a draw, from which each worker makes its part; a mask from "
-                "from_keep has none"
+                "from_keep has no draw"
             )
 
     def __dask_tokenize__(self) -> tuple[str, str]:
         return "dropcore_dask.Mask", self._record()
 
     def forward(self, x: da.Array) -> da.Array:
-        """The same decisions, on another x.
+        """Apply the same decisions to another x.
 
         Parameters
         ----------
@@ -84,12 +84,12 @@ class Mask:
         Raises
         ------
         TypeError, ValueError
-            If x is no such array, or has chunks of unknown sizes.
+            If x is not a Dask array as described above, or has chunks of unknown sizes.
         """
         return self._map(block.forward, "x", x)
 
     def backward(self, dy: da.Array) -> da.Array:
-        """The gradient of x, given that of y.
+        """The gradient of x, computed from the gradient of y.
 
         Parameters
         ----------
@@ -104,7 +104,7 @@ class Mask:
         Raises
         ------
         TypeError, ValueError
-            If dy is no such array, or has chunks of unknown sizes.
+            If dy is not a Dask array as described above, or has chunks of unknown sizes.
         """
         return self._map(block.backward, "dy", dy)
 
@@ -119,7 +119,7 @@ class Mask:
         Returns
         -------
         dask.array.Array
-            Lazy; bool of the mask's shape, also along axes that share their decisions.
+            Lazy; a bool for each element of the mask's shape, also along shared axes.
 
         Raises
         ------
@@ -165,7 +165,7 @@ class Mask:
 
 
 def check_variant(variant: dropcore.Variant, training: bool) -> None:
-    """Raise TypeError unless the variant can be applied to each chunk without the others."""
+    """Raise TypeError unless the variant can be applied to one chunk without other chunks."""
     if not isinstance(variant, dropcore.PlannedVariant) or not variant.takes_shard(training):
         raise TypeError(
             "variant must be planned, with the default rule of inference, for Dask arrays, not "
@@ -179,8 +179,8 @@ def check_array(name: str, array: Any) -> None:
     if not isinstance(array, da.Array):
         raise TypeError(
             f"{name} must be a dask.array.Array, not {type(array).__module__}."
-            f"{type(array).__qualname__}: dask.array.from_array makes one of a NumPy array, and "
-            "xarray.apply_ufunc(..., dask='allowed') passes that of a DataArray"
+            f"{type(array).__qualname__}: dask.array.from_array makes a Dask array from a NumPy "
+            "array, and xarray.apply_ufunc(..., dask='allowed') passes the array of a DataArray"
         )
     if any(map(math.isnan, array.shape)):
         raise ValueError(

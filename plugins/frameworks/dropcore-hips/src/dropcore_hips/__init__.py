@@ -1,7 +1,7 @@
 """dropcore's dropout for HIPS autograd.
 
 - ``_dropout.py``: `dropout`, a primitive with rules for reverse mode and forward mode;
-- ``_recompute.py``: the same draws where autograd computes a function again, `checkpoint`.
+- ``_recompute.py``: `checkpoint`, and the same draws if autograd computes a function again.
 """
 
 from dropcore_hips._dropout import dropout

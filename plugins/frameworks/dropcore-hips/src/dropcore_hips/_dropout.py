@@ -41,27 +41,27 @@ def dropout(
     training : bool
         False gives the variant's inference rule. There is no default.
     rng : None, Stream, Draw, int, SeedSequence, Generator or BitGenerator, optional
-        As for `dropcore.dropout`. If a function is evaluated several times with one mask, as
-        by `autograd.test_util.check_grads`, pass a Draw; see also `checkpoint`.
+        As for `dropcore.dropout`. If a function must be evaluated several times with one mask, as
+        `autograd.test_util.check_grads` does, pass a Draw; see also `checkpoint`.
     variant : str or dropcore.Variant, default: "standard"
     store : {"bits", "draw"}, default: "bits"
-        Stored for the derivatives: one bit for each decision, or only the draw.
+        What is stored for the derivatives: one bit for each decision, or only the draw.
     **options
         The variant's own options, and its further inputs by name, which get gradients.
 
     Returns
     -------
     numpy.ndarray
-        New memory, in C order.
+        y, in new memory, in C order.
 
     Raises
     ------
     TypeError, ValueError, LookupError, OverflowError
-        As `dropcore.dropout`. ValueError also where autograd computes a function again for its
-        gradient, as by `autograd.checkpoint`, unless `rng` names the same draw each time: a
-        Draw, an integer or a SeedSequence.
+        As for `dropcore.dropout`. ValueError also if autograd computes a function again for its
+        gradient, as `autograd.checkpoint` does, and `rng` would give a new draw. A Draw, an integer
+        and a SeedSequence give the same draw each time.
     NotImplementedError
-        For forward mode, or a second derivative, of a variant with a backward of its own.
+        For forward mode or a second derivative, if the variant has a backward of its own.
 
     Examples
     --------

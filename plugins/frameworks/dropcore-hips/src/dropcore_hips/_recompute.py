@@ -1,13 +1,13 @@
-"""The same draws where autograd computes a function again.
+"""The same draws when autograd computes a function again.
 
 A checkpoint keeps no intermediate values: for the gradient the function is computed again, and its
-dropouts have to make the same masks. `checkpoint` records the draws of the forward pass and gives
-them out again, in order.
+dropouts have to make the same masks. `checkpoint` records the draws of the forward pass. When the
+function is computed again, it gives the recorded draws to the dropouts, in order.
 
 Other functions of autograd, such as its own `checkpoint`, also compute a function again in a
 gradient rule, but record no draws. autograd makes and runs gradient rules in three functions
-(`_RULES`). A dropout that finds one of them on the call stack is computed again. It raises if its
-`rng` would give a new draw.
+(`_RULES`). If a dropout finds one of these functions on the call stack, the dropout is being
+computed again. It raises if its `rng` would give a new draw.
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ _running: ContextVar[tuple[Draws | Iterator[dropcore.Draw | None], ...]] = Conte
 def checkpoint(fun: Function) -> Function:
     """Compute a function again for its gradient, with the same dropout masks.
 
-    Intermediate values of `fun` are not kept: only its arguments and its draws are. It is called
-    once in the forward pass, and once for all its gradients in the backward pass.
+    Only the arguments and the draws of `fun` are kept, no intermediate values. `fun` is called once
+    in the forward pass, and once for all its gradients in the backward pass.
 
     Parameters
     ----------
     fun : callable
-        As for `autograd.checkpoint`: arguments to differentiate are passed by position. `fun`
-        must make the same calls of `dropout`, in the same order, each time. The second time
-        takes the draws of the first, for any `rng`.
+        As for `autograd.checkpoint`: arguments to differentiate are passed by position. `fun` must
+        make the same calls of `dropout`, in the same order, each time. The second call of `fun`
+        takes the draws of the first call, for any `rng`.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def checkpoint(fun: Function) -> Function:
 
     Notes
     -----
-    `autograd.checkpoint` does not repeat draws: there `dropout` needs an `rng` that gives the
+    `autograd.checkpoint` does not repeat draws: within it, `dropout` needs an `rng` that gives the
     same draw each time.
 
     Examples
@@ -126,9 +126,9 @@ def source_of(rng: dropcore.RNGLike, training: bool) -> dropcore.RNGLike:
             return rng if draw is None else draw
     if training and not isinstance(rng, _REPEATED) and _in_a_rule():
         raise ValueError(
-            f"rng must be a Draw, an integer or a SeedSequence, not {rng!r}, where autograd "
+            f"rng must be a Draw, an integer or a SeedSequence, not {rng!r}, if autograd "
             "computes a function again for its gradient: a new draw would be another mask. With "
-            "dropcore_hips.checkpoint in place of autograd.checkpoint it may be anything"
+            "dropcore_hips.checkpoint in place of autograd.checkpoint, any rng is accepted"
         )
     return rng
 

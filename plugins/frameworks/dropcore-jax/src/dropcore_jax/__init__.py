@@ -1,4 +1,4 @@
-"""dropcore for JAX: dropout that is compiled, and whose masks can be replayed.
+"""dropcore for JAX: compiled dropout, with masks that can be replayed.
 
 `dropout` is the function. `dropout_in_python` runs the variants that have no compiled form.
 `draw_of` gives the dropcore draw that belongs to a key. `TARGET` is the name of the compiled

@@ -1,11 +1,11 @@
-"""The primitive that computes dropout of the block of an array that one device holds.
+"""The primitive that computes dropout of a block of an array: the part that one device holds.
 
     y = x * scale + shift where kept, drop where dropped
 
-It has lowering rules only. The rules for JAX's transformations are in primitive.py; which block a
-device has is computed in partition.py. On a CPU it is lowered to one call of the handler in
-_handler.cc, on XLA's buffers. On other platforms it is lowered to JAX's operations, which drop the
-same elements.
+The primitive has only lowering rules. primitive.py has the rules for JAX's transformations, and
+partition.py computes which block a device has. On a CPU the primitive is lowered to one call of the
+handler in _handler.cc, on XLA's buffers. On other platforms it is lowered to JAX's operations,
+which drop the same elements.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ block = Primitive("dropcore_block")
 
 
 def batch_shape(words: Any, start: Any, x: Any) -> tuple[Any, ...]:
-    """The leading axes, which `vmap` added. An operand that members share has length 1 there."""
+    """The leading axes, which `vmap` added; their length is 1 in an operand that members share."""
     ndim = len(words.shape) - 1
     shape: tuple[Any, ...] = jnp.broadcast_shapes(
         *(operand.shape[:ndim] for operand in (words, start, x))
@@ -92,8 +92,8 @@ def _select(x: jax.Array, keep: jax.Array, masking: Masking) -> jax.Array:
 
 def _rounded(y: jax.Array) -> jax.Array:
     # Keeps a compiler from contracting x * scale + shift to a fused multiply-add, which rounds
-    # once. The bits are changed in between: by a number that is always 0, which the compiler cannot
-    # prove.
+    # once. Between product and sum, a number is added to the bits that is always 0; the compiler
+    # cannot prove that it is 0.
     bits = jax.lax.bitcast_convert_type(y, jnp.uint64 if y.dtype == jnp.float64 else jnp.uint32)
     nothing = bits * (bits + 1) & 1  # 0, since n or n + 1 is even
     return jax.lax.bitcast_convert_type(bits ^ nothing, y.dtype)

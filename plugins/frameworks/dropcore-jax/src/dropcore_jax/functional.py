@@ -31,32 +31,33 @@ def dropout(
     shard: Shard | None = None,
     **options: Any,
 ) -> jax.Array:
-    """Drop elements of an array at random, by a key.
+    """Drop elements of an array at random; the key determines the mask.
 
-    On CPUs it is one call of compiled code, on other platforms it consists of JAX's operations: a
-    traced function runs no Python. The mask is the same on every platform and for every sharding;
-    each device makes its own part of it.
+    On CPUs `dropout` is one call of compiled code, on other platforms it consists of JAX's
+    operations. So a compiled function runs no Python code. The mask is the same on every platform
+    and for every sharding; each device makes its own part of the mask.
 
     Parameters
     ----------
     key : jax.Array or None
-        One key, as `jax.random.key` or `jax.random.PRNGKey` gives it. The same key gives
-        the same mask, which is that of `draw_of(key)`. Not used in inference.
+        One key, as `jax.random.key` or `jax.random.PRNGKey` gives it. The same key gives the same
+        mask: the mask of the draw `draw_of(key)`. The key is not used in inference.
     x : array_like
         float16, bfloat16, float32 or float64, of any shape.
     p : float
-        The probability that an element is dropped, in [0, 1]; fixed when traced. Outside of a
-        traced function it may be a JAX array without axes.
+        The probability that an element is dropped, in [0, 1]; fixed when the function is traced.
+        Outside of a traced function, p may be a JAX array without axes.
     training : bool
-        False gives x itself; fixed when traced. There is no default, because a forgotten `training`
-        is a frequent bug.
+        False gives x itself; fixed when the function is traced. There is no default, because a
+        forgotten `training` is a frequent bug.
     variant : str or dropcore.Variant, default: "standard"
-        Any planned variant, such as "standard", "alpha" and "spatial", built in or from a
-        plugin. `dropout_in_python` takes the other kinds.
+        Any planned variant, built in or from a plugin: "standard", "alpha" and "spatial" are
+        planned. `dropout_in_python` takes all other variants.
     shard : (global_shape, offsets), optional
-        x is the block of a larger array of shape `global_shape` that begins at `offsets`, one
-        offset for each axis. Offsets may be traced, as inside `jax.shard_map`. Blocks with the same
-        key are parts of one mask. `jax.jit` does not need it: it partitions the array itself.
+        x is a block of a larger array: `global_shape` is the shape of the larger array, and
+        `offsets` says, for each axis, where the block begins. Offsets may be traced, as inside
+        `jax.shard_map`. With the same key, all blocks get their parts of one mask. Under `jax.jit`
+        alone, `shard` is not needed, because JAX partitions the array itself.
     **options
         The options of the variant, such as ``shared_axes`` for "standard": axes along which all
         elements share a decision, like `broadcast_dims` of flax.
@@ -69,14 +70,14 @@ def dropout(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not what is accepted, or the variant is not a planned one.
+        If an argument is not accepted, or the variant is not planned.
     LookupError
-        If there is no such variant.
+        If no variant has the name `variant`.
 
     Notes
     -----
-    Only the key is kept for the derivative: the decisions are made again. Derivatives can be taken
-    in forward and reverse mode, and to any order. Under `jax.vmap` each member of the batch has the
+    Only the key is kept for the derivative: the decisions are made again. Derivatives of any order
+    can be taken, in forward and reverse mode. Under `jax.vmap` each member of the batch has the
     mask of its own key. If the key is not mapped, all members have the same mask.
 
     Examples
@@ -94,8 +95,8 @@ def dropout(
     x = float_array(x)
     if not isinstance(chosen, dropcore.PlannedVariant) or not chosen.has_default_inference:
         raise TypeError(
-            f"variant must be a planned one, not {chosen.name!r}: only these have a compiled form. "
-            "dropcore_jax.dropout_in_python takes it"
+            f"variant must be planned, not {chosen.name!r}: only planned variants have a compiled "
+            "form. dropcore_jax.dropout_in_python takes this variant"
         )
     whole = None if shard is None else whole_shape(shard, x.shape)
     if not is_training(training):
@@ -114,11 +115,11 @@ def dropout(
 
 
 def layer_of(p: Any, variant: str | dropcore.Variant, options: dict[str, Any]) -> dropcore.Dropout:
-    """A layer with p and the variant, or an error that says what is wrong with them."""
+    """A layer with p and the variant, or an error that says what is wrong with p or variant."""
     if isinstance(p, jax.core.Tracer):
         raise TypeError(
-            f"p must be fixed when a function is traced, not {p}: name it in static_argnames of "
-            "jax.jit, or close over it; a function is compiled for each p"
+            f"p must be fixed when a function is traced, not {p}: name p in static_argnames of "
+            "jax.jit, or close over p; the function is compiled for each p"
         )
     if isinstance(p, jax.Array) and not p.ndim and jnp.isrealobj(p) and p.dtype != bool:
         p = p.item()

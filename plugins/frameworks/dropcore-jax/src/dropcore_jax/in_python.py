@@ -28,10 +28,10 @@ def dropout_in_python(
     variant: str | dropcore.Variant,
     **options: Any,
 ) -> jax.Array:
-    """`dropout` for variants that have no compiled form: it runs their Python code.
+    """`dropout` for variants that have no compiled form: their Python code runs.
 
-    It works on every platform, under `jit`, `vmap` (one call of Python for each member of the
-    batch) and one `grad`; arrays are copied to the host's memory. Backward runs forward again,
+    The function works on every platform, under `jit`, `vmap` (one call of Python for each member of
+    the batch) and one `grad`. Arrays are copied to the host's memory. Backward runs forward again,
     because the arrays that forward saves are not kept. For a second derivative JAX raises an error.
 
     Parameters
@@ -39,7 +39,7 @@ def dropout_in_python(
     key, x, p, training
         As for `dropout`.
     variant : str or dropcore.Variant
-        Any variant of one input, so not "zoneout".
+        Any variant with one input, so not "zoneout".
     **options
         The options of the variant.
 
@@ -65,7 +65,7 @@ def dropout_in_python(
     layer = layer_of(p, variant, options)
     if layer.variant.inputs != ("x",):
         raise TypeError(
-            f"variant must be one of x alone, not {layer.variant.name!r}, which takes "
+            f"variant must have x as its only input, not be {layer.variant.name!r}, which takes "
             f"{', '.join(layer.variant.inputs)}"
         )
     x = float_array(x)

@@ -1,8 +1,8 @@
 """The draw that belongs to a key of JAX.
 
 The 32-bit words of `jax.random.key_data(key)`, each as little-endian bytes, are the seed of a
-`dropcore.Stream`; the draw is the one at index 0. So a key gives the same mask in JAX, in NumPy and
-in every framework.
+`dropcore.Stream`; the draw is the draw of this stream at index 0. So a key gives the same mask in
+JAX, in NumPy and in every framework.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def typed_key(key: Any) -> jax.Array:
     Raises
     ------
     TypeError
-        If it is not a key.
+        If `key` is not a key.
     ValueError
-        If it is several.
+        If `key` has several keys.
     """
     what = "key must be one of jax.random.key or PRNGKey"
     if not isinstance(key, jax.Array | np.ndarray):
@@ -44,7 +44,7 @@ def typed_key(key: Any) -> jax.Array:
             raise TypeError(f"{what}, not an array of {key.dtype} of shape {key.shape}")
         key = jax.random.wrap_key_data(jnp.asarray(key))
     if key.ndim:
-        raise ValueError(f"{what}, not of {key.shape} keys: use jax.vmap for several")
+        raise ValueError(f"{what}, not of {key.shape} keys: use jax.vmap for several keys")
     one: jax.Array = key
     return one
 
@@ -72,7 +72,7 @@ def draw_of(key: Any) -> dropcore.Draw:
     Raises
     ------
     TypeError, ValueError
-        If it is not one key.
+        If `key` is not one key.
 
     Examples
     --------

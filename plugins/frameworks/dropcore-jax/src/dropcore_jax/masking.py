@@ -16,7 +16,7 @@ class Masking:
     Attributes
     ----------
     p, scale, shift, drop : float
-        A kept element becomes ``x * scale + shift``, a dropped one `drop`.
+        A kept element becomes ``x * scale + shift``, and a dropped element `drop`.
     shared : tuple of bool
         For each axis of one member of the batch: whether elements along it share a decision.
     whole : tuple of int, or None
@@ -32,14 +32,14 @@ class Masking:
 
     @property
     def is_linear(self) -> bool:
-        """Whether y is linear in x, by x * scale alone."""
+        """Whether y is linear in x: shift and drop are 0."""
         return self.shift == self.drop == 0
 
     def derivative(self) -> Masking:
         return replace(self, shift=0.0, drop=0.0)
 
     def steps(self, shape: Shape) -> tuple[Any, ...]:
-        """The distance of two neighbours along each axis in the whole mask; 0 if it is shared."""
+        """For each axis, the distance of two neighbours in the whole mask; 0 for a shared axis."""
         lengths = shape if self.whole is None else self.whole
         own = [1 if shared else length for shared, length in zip(self.shared, lengths, strict=True)]
         return tuple(

@@ -41,8 +41,8 @@ def lower(ctx: Any, words: Any, start: Any, x: Any, *, masking: Masking, **_: An
 
 
 def _must_be_whole(module: Any) -> bool:
-    # Partitioning runs Python code of this process. An exported program does not have it, and XLA
-    # cannot call it inside of shard_map. Names are those of JAX 0.10.2.
+    # Partitioning runs Python code of this process. An exported program does not have this code,
+    # and XLA cannot call the code inside of shard_map. The names are names of JAX 0.10.2.
     manual = getattr(module.axis_context, "manual_axes", ())
     return bool(manual) or module.lowering_parameters.for_export
 
@@ -60,8 +60,8 @@ def needs_devices() -> Any:
 
 
 def _specs(operands: Any, y: Any) -> tuple[tuple[Any, ...], list[PartitionSpec]]:
-    # Returns a spec for each axis of y, and the spec of each operand: along axes that it has in
-    # common with y, an operand is partitioned like y.
+    # Returns a spec for each axis of y, and the spec of each operand: an operand is partitioned
+    # like y along the axes that both have.
     batch = len(operands[0].shape) - 1
     own = (*y.sharding.spec, *(None,) * (len(y.shape) - len(y.sharding.spec)))
     specs = []

@@ -2,14 +2,15 @@
 
     y = x * scale + shift where kept, drop where dropped
 
-It is a primitive because of its derivatives. With shift = drop = 0 it is linear in x, and it is its
-own transpose. This gives derivatives of any order, in forward and reverse mode, for which only the
-key is kept. A function with `jax.custom_vjp` or `jax.custom_jvp` would have one of the two modes.
+Dropout is a primitive because of its derivatives. With shift = drop = 0 it is linear in x, and is
+its own transpose. So derivatives of any order are possible, in forward and reverse mode, and only
+the key is kept for them. A function with `jax.custom_vjp` or `jax.custom_jvp` would have only one
+of the two modes.
 
 `words` are the words of the key, uint32. `start` is the place of the first decision in the mask of
-the whole array, as two uint32, the low one first. Axes that `vmap` added are the leading axes of
-all operands; their length is that of the batch, or 1 for an operand that all members share.
-block.py computes, on several devices by partition.py.
+the whole array, as two uint32, low word first. Axes that `vmap` added are the leading axes of all
+operands; their length is the length of the batch, or 1 for an operand that all members share.
+block.py computes dropout; for several devices, partition.py divides the work.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ primitive = Primitive("dropcore_dropout")
 
 
 def apply(words: jax.Array, start: jax.Array, x: jax.Array, masking: Masking) -> jax.Array:
-    """Dropout of x by the words of a key, from the place `start` in the mask."""
+    """Dropout of x with the mask of a key's words, from the place `start` in the mask."""
     # Inside shard_map y varies over devices if an operand does. JAX must know this: the gradient of
     # an x that devices share is a sum over the devices.
     varying = (
@@ -73,7 +74,7 @@ def _transpose(
     if not masking.is_linear:
         raise NotImplementedError(
             "jax.linear_transpose needs a linear function, and this dropout adds a constant: "
-            f"dropped elements become {masking.drop}, kept ones x * {masking.scale} + "
+            f"dropped elements become {masking.drop}, kept elements x * {masking.scale} + "
             f"{masking.shift}. Use jax.vjp, which linearises first"
         )
     if type(dy) is ad.Zero:

@@ -59,7 +59,7 @@ def offset_of(offset: Any) -> int | jax.Array:
 
 
 def start_of(shard: Shard | None, masking: Masking, shape: tuple[Any, ...]) -> Any:
-    """The place of a block's first decision in the mask: two uint32, the low one first."""
+    """The place of a block's first decision in the mask: two uint32, low word first."""
     fixed, traced = 0, uint64.constant(0)
     if shard is not None:
         for offset, step in zip(map(offset_of, shard[1]), masking.steps(shape), strict=True):

@@ -1,8 +1,8 @@
-"""dropcore's mask stream, version 1, by JAX's operations on uint32.
+"""dropcore's mask stream, version 1, made of JAX's operations on uint32.
 
-It is for platforms where the compiled core does not run, and gives the same bits. Shapes are static
-or symbolic. The place of a block in a larger mask is traced, and may be above 2^32. Rounds are
-loops: XLA takes minutes to compile them unrolled.
+This code runs on platforms where the compiled core does not run, and gives the same bits. Shapes
+are static or symbolic. The place of a block in a larger mask is traced, and may be above 2^32.
+Rounds are loops: XLA would take minutes to compile unrolled rounds.
 
 docs/mask-stream.md defines the stream: keys by BLAKE2b (RFC 7693), words by
 ChaCha with four double rounds (RFC 8439's quarter round), decisions by comparing with p.
@@ -108,7 +108,7 @@ def _mixed(rows: Any, x: Pair, y: Pair) -> tuple[Pair, ...]:
 
 
 def _turned(rows: Any, turn: int) -> Any:
-    # Rotates row i to the left by i places, so diagonals become columns. turn = -1 undoes that.
+    # Rotates row i to the left by i places, so diagonals become columns. turn = -1 rotates back.
     return tuple(
         tuple(jnp.roll(word, -turn * i, axis=0) for word in row) for i, row in enumerate(rows)
     )
@@ -176,12 +176,12 @@ class Threshold:
     Attributes
     ----------
     planes : int
-        K of 1, 2, 4 or 8: random bits an element.
+        K, the number of random bits for each element: 1, 2, 4 or 8.
     below : int
-        Elements whose K bits are below it are dropped.
+        An element is dropped if its K bits, as a number, are below `below`.
     tied : int
-        Elements whose bits are equal to `below` are ties. Of them a share of tied / 2^64 is
-        dropped.
+        An element whose bits are equal to `below` is a tie. A tie is dropped with probability
+        tied / 2^64.
     """
 
     planes: int
@@ -197,7 +197,7 @@ class Threshold:
 
     @property
     def group(self) -> int:
-        """How many elements 16 blocks decide."""
+        """The number of elements that 16 blocks decide."""
         return 8192 // self.planes
 
 

@@ -1,8 +1,8 @@
 """dropcore for Keras 3: Keras's own dropout layers, computed by dropcore.
 
-The layers have Keras's names, arguments, seeds and serialisation. On the torch and jax
-backends dropcore computes them on the CPU; on another backend they do what Keras's do, and
-importing the package says so in a warning.
+The layers have Keras's names, arguments, seeds and serialisation. On the torch and jax backends
+dropcore computes the layers on the CPU. On another backend Keras's own layers compute, and the
+import of the package gives a warning.
 """
 
 from dropcore_keras.layers import (

@@ -1,10 +1,10 @@
 """Finds the module that computes dropout on the backend of Keras.
 
-Such a module has two functions. ``dropout(layer, x, variant, **options)`` is dropout of x in
-training, at the layer's rate. The two 32-bit words that the layer's `SeedGenerator` gives, as
-little-endian bytes, are the seed of a `dropcore.Stream`, of which the first draw is used. So a
-layer with a seed has the same masks on both backends. ``serves(x)`` says whether dropcore can
-compute where x is. If it cannot, Keras's own layer does.
+The module has two functions. ``dropout(layer, x, variant, **options)`` is dropout of x in training,
+at the layer's rate. The layer's `SeedGenerator` gives two 32-bit words. As little-endian bytes, the
+words are the seed of a `dropcore.Stream`, and the first draw of this stream is used. So a layer
+with a seed has the same masks on both backends. ``serves(x)`` says whether dropcore can compute on
+the device of x. Otherwise Keras's own layer computes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SERVED = ("jax", "torch")
 
 
 def find_framework() -> ModuleType | None:
-    """The framework's module; None, with a warning, on a backend that has none.
+    """The framework's module; None, with a warning, on a backend without a module.
 
     Returns
     -------
@@ -33,8 +33,8 @@ def find_framework() -> ModuleType | None:
     backend = keras.backend.backend()
     if backend not in SERVED:
         warnings.warn(
-            f"dropcore_keras does nothing on the backend {backend!r}, only on "
-            f"{' and '.join(SERVED)}: its layers are Keras's own there",
+            f"dropcore_keras works only on the backends {' and '.join(SERVED)}; on the backend "
+            f"{backend!r} its layers compute the same as Keras's own layers",
             RuntimeWarning,
             stacklevel=2,
         )

@@ -1,4 +1,4 @@
-"""The layers. Each is a subclass of Keras's layer that overrides `call` only."""
+"""The layers: subclasses of Keras's layers that override only `call`."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _registered = keras.saving.register_keras_serializable(package="dropcore_keras")
 
 
 class _Layer:
-    """The `call` of all layers. It is a base class in front of the one of Keras."""
+    """The `call` of all layers. It is a base class in front of Keras's layer."""
 
     variant = "standard"
     rate: float
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        # Early versions of Python 3.11 would show the arguments of Keras's `__new__`, which are
-        # any, before those of an `__init__` that a class inherits.
+        # Early versions of Python 3.11 would show the arguments of Keras's `__new__`, which takes
+        # any arguments, instead of the arguments of an `__init__` that a class inherits.
         super().__init_subclass__(**kwargs)
         arguments = list(inspect.signature(cls.__init__).parameters.values())[1:]
         cls.__signature__ = inspect.Signature(arguments)  # type: ignore[attr-defined]
@@ -52,19 +52,19 @@ class _Layer:
 
 @_registered
 class Dropout(_Layer, keras.layers.Dropout):
-    """`keras.layers.Dropout` by dropcore.
+    """`keras.layers.Dropout`, computed by dropcore.
 
     Parameters
     ----------
     rate : float
         The probability that an element is dropped, in [0, 1].
     noise_shape : tuple of int or None, optional
-        Shape of the mask: 1 for an axis along which all elements share a decision; None, or the
-        length of the axis, for others.
+        The shape of the mask: 1 for an axis along which all elements share a decision; for any
+        other axis, None or the length of the axis.
     seed : int, optional
-        Seed of the layer's `keras.random.SeedGenerator`. Each call in training takes the next seed
-        of that, from which the mask follows, on both backends. Without a seed, the torch backend
-        uses PyTorch's generator.
+        The seed of the layer's `keras.random.SeedGenerator`. Each call in training takes the next
+        seed of this generator, which determines the mask, on both backends. Without a seed, the
+        torch backend uses PyTorch's generator.
     **kwargs
         `name`, `dtype` and so on, as for any layer.
 
@@ -84,7 +84,7 @@ class Dropout(_Layer, keras.layers.Dropout):
 
 @_registered
 class AlphaDropout(_Layer, keras.layers.AlphaDropout):
-    """`keras.layers.AlphaDropout` by dropcore: keeps the mean and variance of selu outputs.
+    """`keras.layers.AlphaDropout` with dropcore: keeps mean and variance of selu outputs.
 
     Parameters
     ----------
@@ -100,10 +100,10 @@ class AlphaDropout(_Layer, keras.layers.AlphaDropout):
 
 @_registered
 class GaussianDropout(_Layer, keras.layers.GaussianDropout):
-    """`keras.layers.GaussianDropout` by dropcore: multiplies by normal noise of mean 1.
+    """`keras.layers.GaussianDropout` with dropcore: multiplies by normal noise of mean 1.
 
-    The noise has the variance that the factors of standard dropout have, ``rate / (1 - rate)``. On
-    the jax backend it is computed in Python, by a callback.
+    The variance of the noise is ``rate / (1 - rate)``, as in standard dropout. On the jax backend
+    a callback computes the noise in Python.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ class _Spatial(_Layer):
 
 @_registered
 class SpatialDropout1D(_Spatial, keras.layers.SpatialDropout1D):
-    """`keras.layers.SpatialDropout1D` by dropcore: of ``(samples, steps, channels)``.
+    """`keras.layers.SpatialDropout1D` with dropcore, for shape ``(samples, steps, channels)``.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ class SpatialDropout1D(_Spatial, keras.layers.SpatialDropout1D):
 
 @_registered
 class SpatialDropout2D(_Spatial, keras.layers.SpatialDropout2D):
-    """`keras.layers.SpatialDropout2D` by dropcore: of samples with rows and columns.
+    """`keras.layers.SpatialDropout2D` with dropcore, for samples with rows and columns.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ class SpatialDropout2D(_Spatial, keras.layers.SpatialDropout2D):
 
 @_registered
 class SpatialDropout3D(_Spatial, keras.layers.SpatialDropout3D):
-    """`keras.layers.SpatialDropout3D` by dropcore: of samples with three axes.
+    """`keras.layers.SpatialDropout3D` with dropcore, for samples with three axes.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ def shared_axes(
     Parameters
     ----------
     noise_shape : tuple of int or None, or None
-        Broadcasts to `shape`; a None in it is the length of that axis.
+        Broadcasts to `shape`; None stands for the length of its axis.
     shape : tuple of int
 
     Returns
@@ -185,7 +185,7 @@ def shared_axes(
     Raises
     ------
     ValueError
-        If it does not broadcast to `shape`.
+        If `noise_shape` does not broadcast to `shape`.
 
     Examples
     --------

@@ -29,6 +29,7 @@ def _check_traced(layer: Any) -> None:
         return
     if isinstance(jnp.zeros(()), jax.core.Tracer):
         raise RuntimeError(
-            f"layer {layer.name!r} would drop the same elements at each call of what JAX compiles: "
-            "the state of its seed has to be an argument, as with stateless_call and in fit"
+            f"layer {layer.name!r} would drop the same elements in each call of the function that "
+            "JAX compiles: the state of the layer's seed has to be an argument of this function, "
+            "as with stateless_call and in fit"
         )

@@ -11,7 +11,7 @@ def serves(x: Any) -> bool:
 
 
 def dropout(layer: Any, x: Any, variant: str, **options: Any) -> Any:
-    """Dropout of x by the layer's seed, or by PyTorch's generator if it has none."""
+    """Dropout of x with the layer's seed, or with PyTorch's generator if the seed is None."""
     # Activation checkpointing restores the state of PyTorch's generator, but not that of Keras's.
     rng = None
     if layer.seed is not None:  # stays a tensor, so that a compiler does not make it a constant

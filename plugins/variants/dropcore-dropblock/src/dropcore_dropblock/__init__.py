@@ -9,14 +9,13 @@ Ghiasi, Lin, Le, "DropBlock: a regularization method for convolutional networks"
 algorithm 1 and equation 1, with p = 1 - keep_prob. Inference is the identity.
 
 - As the paper says, gamma does not take account of overlaps between blocks. So an element is
-  dropped with a probability below p. At the border it is smaller still, because fewer blocks reach
-  there. If b is 1 or the whole length of each axis, blocks do not overlap, and the probability is
-  exactly p. p = 1 drops everything.
+  dropped with a probability below p. At the border the probability is smaller still, because fewer
+  blocks reach an element at the border. If b is 1 or the whole length of each axis, blocks do not
+  overlap, and the probability is exactly p. p = 1 drops everything.
 - Each sample and channel has its own blocks, but the whole array has one scale, as in the paper. So
   no two elements of y are independent. The mean is kept over the tensor: if all elements of x are
-  equal, y has the mean of x in every draw that keeps anything. The same follows for random x with
-  the same mean everywhere. It does not hold for a single element, and a draw that keeps nothing
-  gives zeros.
+  equal, or are random with the same mean, y has the mean of x in every draw that keeps anything. A
+  draw that keeps nothing gives zeros. The mean of a single element is not kept.
 - If an axis is shorter than the block, the block covers that axis.
 """
 
@@ -37,17 +36,17 @@ from dropcore import axis_option, bool_option, integer_option
 
 @dataclass(frozen=True, kw_only=True)
 class DropBlock(dropcore.DecidingVariant):
-    """Blocks are dropped; the rest is divided by the kept share.
+    """Blocks are dropped; kept elements are divided by the share of kept elements.
 
     Parameters
     ----------
     block_size : int
-        Length of a block along each spatial axis, at least 1. The spatial axes are all but
-        channel and batch: one for sequences, two for images.
+        Length of a block along each spatial axis, at least 1. The spatial axes are all axes except
+        channel and batch: one axis for sequences, two axes for images.
     channel_axis : int
         The axis of the channels: 1 for NCHW, -1 for NHWC. There is no default.
     batch_axis : int or None, default: 0
-        The axis of the samples; None for a single sample without such an axis.
+        The axis of the samples; None if x is a single sample and has no batch axis.
     share_channels : bool, default: False
         Whether all channels of a sample have the same blocks. In the paper, separate blocks
         for each channel worked better.
@@ -119,7 +118,7 @@ class DropBlock(dropcore.DecidingVariant):
         spatial = tuple(axis for axis in range(len(shape)) if axis not in own)
         if len(own) != len(set(own)) or not spatial:
             raise ValueError(
-                f"channel_axis and batch_axis must be two axes of x, which has a further one, not "
+                f"channel_axis and batch_axis must be two axes of x, which needs a third axis, not "
                 f"{self.channel_axis} and {self.batch_axis} of shape {shape}"
             )
         return spatial

@@ -3,15 +3,15 @@
     y[n, ...] = x[n, ...] / (1 - p) where sample n is kept, 0 where dropped
     p_l = l / L * p_max in block l = 1 ... L (`linear_rates`)
 
-Huang, Sun, Liu, Sedra, Weinberger, "Deep networks with stochastic depth", ECCV 2016, section
-3: equation 2 for the decision, equation 4 for the linear rule, there with the probability of
-survival, 1 - p. The paper drops a block for the whole mini-batch and scales in inference. Here
-each sample has its own decision, as is usual today, and the scale is applied in training, so
-inference is the identity.
+Huang, Sun, Liu, Sedra, Weinberger, "Deep networks with stochastic depth", ECCV 2016, section 3:
+equation 2 for the decision, equation 4 for the linear rule. The paper states the probability of
+survival, 1 - p. The paper drops a block for the whole mini-batch and scales in inference. In this
+variant each sample has its own decision, as is usual today, and the scale is applied in training,
+so inference is the identity.
 
-Dropping paths is from Larsson, Maire, Shakhnarovich, "FractalNet: ultra-deep neural networks
-without residuals", ICLR 2017. Their rule that one path into a join survives is not needed here:
-the path around the branch is never dropped.
+Larsson, Maire, Shakhnarovich, "FractalNet: ultra-deep neural networks without residuals", ICLR
+2017, introduced the dropping of paths. Their rule that one path into a join survives is not needed
+in a residual block, because the path around the branch is never dropped.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ class DropPath(dropcore.PlannedVariant):
     batch_axis : int, default: 0
         The axis of the samples.
     scale_by_keep : bool, default: True
-        Whether kept samples are scaled by 1 / (1 - p), which keeps the mean. With False they
-        are not scaled, neither in training nor in inference.
+        Whether kept samples are scaled by 1 / (1 - p), which keeps the mean. With False, kept
+        samples are not scaled, neither in training nor in inference.
 
     Raises
     ------
     ValueError
-        For an array that lacks the axis.
+        For an array that lacks the axis `batch_axis`.
 
     Examples
     --------
@@ -96,7 +96,7 @@ def linear_rates(p_max: float, depth: int) -> list[float]:
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as above.
+        If an argument is not as described above.
 
     Examples
     --------

@@ -4,15 +4,16 @@
     y = x * n / (n - k) where kept, 0 where dropped; all 0 if k = n
     dx = dy * n / (n - k) where kept, 0 where dropped
 
-`round` is Python's, of the float64 product: a half is rounded to the even neighbour. So the rate is
-k / n, which equals p only if p * n is whole. The mean of y is exactly x if k < n. Rows are
-independent of each other. Within a row, a dropped element makes the others more likely to be
-kept. Inference is the identity.
+`round` is Python's, of the float64 product: a half is rounded to the even neighbour. So the drop
+rate is k / n, which equals p only if p * n is a whole number. The mean of y is exactly x if k < n.
+Rows are independent of each other. Within a row, elements depend on each other: if one element is
+dropped, the other elements of the row are more likely to be kept. Inference is the identity.
 
-The choice of k of n is Floyd's: Bentley, Floyd, "Programming pearls: a sample of brilliance",
-Communications of the ACM 30(9), 1987. Its bounded integers are Lemire's: "Fast random integer
-generation in an interval", ACM Transactions on Modeling and Computer Simulation 29(1), 2019.
-Both are in `_subsets.pyx`, compiled against dropcore's exported declarations.
+Floyd's algorithm chooses k of n elements: Bentley, Floyd, "Programming pearls: a sample of
+brilliance", Communications of the ACM 30(9), 1987. It needs integers below a bound, which Lemire's
+algorithm makes: "Fast random integer generation in an interval", ACM Transactions on Modeling and
+Computer Simulation 29(1), 2019. `_subsets.pyx` has the two algorithms, compiled against dropcore's
+exported declarations.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class ExactCount(dropcore.DecidingVariant):
     Raises
     ------
     ValueError
-        For an array that lacks the axis.
+        For an array that lacks the axis `axis`.
 
     Examples
     --------

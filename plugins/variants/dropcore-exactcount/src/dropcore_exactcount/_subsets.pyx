@@ -1,9 +1,9 @@
 # Random subsets of rows, from the raw words of a draw.
 #
 # A. Floyd's algorithm: for j = n-k ... n-1 take a random t in [0, j]. Add t to the subset,
-#    or j if t is already in it. All subsets of k are equally likely. The algorithm needs k
-#    words and no memory besides the row. If more than half of a row is dropped, the subset
-#    is that of the kept elements.
+#    or j if t is already in it. All subsets of k are equally likely. The algorithm needs k words
+#    and no memory besides the row. If more than half of a row is dropped, the algorithm chooses the
+#    subset of the kept elements.
 # B. The words are taken in order, row after row, so no two rows share a word. Rows can take
 #    different numbers of words, because a rejected word is not used again.
 

@@ -2,19 +2,19 @@
 
     y = x * r,  dx = dy * r,  r ~ N(1, p / (1 - p)) for each element by itself
 
-Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, "Dropout: a simple way to prevent
-neural networks from overfitting", JMLR 15 (2014), section 10. The variance equals that of standard
-dropout, whose noise is 0 or 1 / (1 - p). Nothing is dropped: p only sets the variance of the
-noise, which would be infinite for p = 1. Inference is the identity.
+Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, "Dropout: a simple way to prevent neural
+networks from overfitting", JMLR 15 (2014), section 10. The variance of the noise equals the
+variance in standard dropout, whose noise is 0 or 1 / (1 - p). Nothing is dropped: p only sets the
+variance of the noise, which would be infinite for p = 1. Inference is the identity.
 
-The noise is the Box-Muller transform of the draw's raw words. Of each pair of elements the
-first takes the cosine and the second the sine:
+The noise is the Box-Muller transform of the draw's raw words. In each pair of elements the first
+element takes the cosine and the second element the sine:
 
     u = (word >> 11) * 2^-53,  r = 1 + sqrt(p / (1 - p)) * sqrt(-2 log(1 - u1)) * cos(2 pi u2)
 
-The noise depends only on the draw, p and the element's index in C order. So it is not stored:
-backward computes it again. The words are the same on every machine; r may differ between machines
-by a few units in the last place.
+The noise depends only on the draw, p and the element's index in C order. So the noise is not
+stored: backward computes it again. The words are the same on every machine; r may differ between
+machines by a few units in the last place.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PIECE = 1 << 14  # even; the data for one piece fits in the cache
 class Gaussian(dropcore.FreeVariant):
     """Elements are multiplied by normal noise of mean 1 and variance p / (1 - p).
 
-    An infinity stays one, with the sign of the noise, and a nan stays nan.
+    An infinity stays an infinity, multiplied by the sign of the noise, and a nan stays nan.
 
     Examples
     --------
@@ -67,7 +67,7 @@ class Gaussian(dropcore.FreeVariant):
 
 
 def _times_noise(draw: dropcore.Draw, p: float, x: NDArray[Any]) -> NDArray[Any]:
-    # The noise is rounded to x's dtype, so that forward and backward use the same.
+    # The noise is rounded to x's dtype, so that forward and backward use the same noise.
     deviation = math.sqrt(p / (1 - p))
     y = np.empty(x.size, x.dtype)
     flat = x.reshape(-1)

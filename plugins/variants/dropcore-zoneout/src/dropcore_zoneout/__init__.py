@@ -2,11 +2,11 @@
 
     training:   y = previous where dropped, x where kept
                 dx = dy where kept, else 0;  dprevious = dy where dropped, else 0
-    inference:  y = p * previous + (1 - p) * x, which is the mean of the above
+    inference:  y = p * previous + (1 - p) * x, which is the mean of y in training
 
 Krueger, Maharaj, Kramár, Pezeshki, Ballas, Ke, Goyal, Bengio, Courville, Pal, "Zoneout:
-regularizing RNNs by randomly preserving hidden activations", ICLR 2017, section 3. x is the
-state that the recurrent cell proposes, `previous` the state of the step before. For an LSTM, call
+regularizing RNNs by randomly preserving hidden activations", ICLR 2017, section 3. x is the state
+that the recurrent cell proposes, `previous` is the state of the previous step. For an LSTM, call
 zoneout once for the cell state and once for the hidden state, each with its own p.
 
 Nothing is scaled, and inference is not the identity. Backward computes the decisions again from
@@ -29,8 +29,8 @@ import dropcore
 class Zoneout(dropcore.FreeVariant):
     """A dropped element takes its value from a second array, `previous`.
 
-    An element is selected, never multiplied: an infinity or a nan in the other array has no
-    effect.
+    An element is selected from one array, never multiplied. So an infinity or a nan in the array
+    that is not selected has no effect.
 
     Examples
     --------
