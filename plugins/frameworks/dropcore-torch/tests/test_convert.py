@@ -245,11 +245,11 @@ def test_a_report_names_what_it_left_and_why():
     report = convert(whole)
     assert report.swapped == {"container.inner": "Dropout -> dropcore_torch.Dropout"}
     assert report.left == {
-        "path": "DropPath looks like dropout, and is no module of PyTorch's",
-        "depth": "StochasticDepth looks like dropout, and is no module of PyTorch's",
+        "path": "DropPath looks like dropout, but is no module of PyTorch's",
+        "depth": "StochasticDepth looks like dropout, but is no module of PyTorch's",
         "word": "WordDropout is a subclass of PyTorch's _DropoutNd with code of its own",
         "own": "Own is a subclass with code of its own",
-        "replaced": "its forward was replaced in the module itself, so its class says nothing",
+        "replaced": "its forward was replaced in the module, so its class does not show its code",
     }
     lines = str(report).splitlines()
     assert lines[0] == "container.inner: Dropout -> dropcore_torch.Dropout"

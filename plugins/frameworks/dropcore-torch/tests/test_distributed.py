@@ -286,8 +286,8 @@ X = torch.ones(4, 6)
         ((4, 6), TypeError, "shard must be"),
         ([(4, 6), (0, 0)], TypeError, "shard must be"),
         (((4, 6), (-1, 0)), ValueError, r"offsets in \[0, 4\], not -1"),
-        (((4, 6), (1, 0)), ValueError, "it has 4 elements from offset 1, and the whole has 4"),
-        (((3, 6), (0, 0)), ValueError, "it has 4 elements from offset 0, and the whole has 3"),
+        (((4, 6), (1, 0)), ValueError, "it has 4 elements from offset 1, and the whole axis has 4"),
+        (((3, 6), (0, 0)), ValueError, "it has 4 elements from offset 0, and the whole axis has 3"),
         (((8, 6), ([range(3)], 0)), ValueError, "it has 4, and the ranges have 3"),
         (((8, 6), ([range(6, 10)], 0)), ValueError, r"places in \[0, 8\)"),
         (((8, 6), ([range(-1, 3)], 0)), ValueError, r"places in \[0, 8\)"),
@@ -327,7 +327,7 @@ def test_axes_that_do_not_fit(axes, error, message):
 
 
 def test_ranks_that_are_none():
-    with pytest.raises(ValueError, match=r"rank must be given where torch\.distributed"):
+    with pytest.raises(ValueError, match=r"rank must be given if torch\.distributed"):
         distributed.rank_masks(DRAW)
     with pytest.raises(ValueError, match="not -1"):
         distributed.rank_masks(DRAW, -1)
@@ -339,7 +339,7 @@ def test_a_seed_in_a_block_is_refused():
     with distributed.global_mask(DRAW):
         Dropout(0.5)(X)
         torch.manual_seed(0)
-        with pytest.raises(RuntimeError, match=r"torch\.manual_seed was called there"):
+        with pytest.raises(RuntimeError, match=r"torch\.manual_seed was called in the block"):
             Dropout(0.5)(X)
     Dropout(0.5)(X)
 

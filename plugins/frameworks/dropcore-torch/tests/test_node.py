@@ -55,7 +55,7 @@ def test_a_build_that_cannot_be_loaded_is_a_warning(tmp_path, monkeypatch):
     done = python(BY)
     assert done.stdout == "function\n"
     assert "RuntimeWarning: dropout works without its node in C++" in done.stderr
-    assert "dropcore-torch-node builds it anew" in done.stderr
+    assert "the command dropcore-torch-node builds the node again" in done.stderr
 
 
 def test_paths_that_are_none(monkeypatch):

@@ -92,8 +92,8 @@ def _select(x: jax.Array, keep: jax.Array, masking: Masking) -> jax.Array:
 
 def _rounded(y: jax.Array) -> jax.Array:
     # Keeps a compiler from contracting x * scale + shift to a fused multiply-add, which rounds
-    # once. Between product and sum, a number is added to the bits that is always 0; the compiler
-    # cannot prove that it is 0.
+    # once. Between product and sum, the bits are XORed with a number that is always 0, which the
+    # compiler cannot prove.
     bits = jax.lax.bitcast_convert_type(y, jnp.uint64 if y.dtype == jnp.float64 else jnp.uint32)
     nothing = bits * (bits + 1) & 1  # 0, since n or n + 1 is even
     return jax.lax.bitcast_convert_type(bits ^ nothing, y.dtype)

@@ -3,9 +3,10 @@
 `functional.dropout` is the function; `Dropout`, `Dropout1d`, `Dropout2d`, `Dropout3d`,
 `AlphaDropout` and `FeatureAlphaDropout` are the modules: like PyTorch's own, but computed by
 dropcore. `convert` swaps the modules of a model in place, and `revert` swaps them back. `audit`
-lists which calls drop in a model, and whether PyTorch or dropcore computes them. After `install`
-dropcore computes every dropout of a process; `uninstall` undoes this; `installed` does both, for a
-``with`` block. `distributed` gives the ranks of a training run their parts of one mask.
+lists the calls that drop in a model, and says whether PyTorch or dropcore computes them. After
+`install` dropcore computes every dropout of a process, until `uninstall`. `installed` installs for
+the length of a ``with`` block. `distributed` gives the ranks of a training run their parts of one
+mask.
 
 The code that handles a call, in this order:
 

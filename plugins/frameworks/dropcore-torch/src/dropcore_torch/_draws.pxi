@@ -12,7 +12,7 @@ cdef class Index:
         self.value = <const uint64_t*> <uintptr_t> self.tensor.data_ptr()
 
 
-cdef list indices = []  # free ones
+cdef list indices = []  # the free Index objects
 
 
 @cython.final

@@ -134,7 +134,8 @@ cdef class Mask:
     cdef object copy  # a copy of x if x has gaps; None after its use
 
     cdef tuple forward(self, x, bint keep_bits):
-        # Returns y, and a tensor with the bits for `backward`, or None without `keep_bits`.
+        # Returns y, and a tensor with the bits for `backward`; None instead of it without
+        # `keep_bits`.
         cdef Seen source, target, packed
         cdef dropcore_layout layout
         cdef uint8_t* bits = NULL
@@ -182,7 +183,7 @@ cdef class Mask:
             or packed.n != self.decisions + 7 >> 3
         ):
             raise RuntimeError(
-                "a hook of saved tensors must give back the packed decisions as they were: uint8 "
+                "a hook of saved tensors must give back the packed decisions unchanged: uint8 "
                 f"in the CPU's memory, not {kept!r}"
             )
         bits = <uint8_t*> packed.address

@@ -1,5 +1,5 @@
-# Dropout of a few rows of a large array, with the decisions of their places in the array. The rows
-# are in a block that stays in the caches; the whole array is never in memory.
+# Dropout of a few rows of a large array. Each element has the decision of its place in the large
+# array. The rows are in a block that stays in the caches; the large array is never in memory.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint64_t, uintptr_t
@@ -13,7 +13,7 @@ import dropcore
 
 
 cdef class Rows:
-    """Dropout of rows by one draw.
+    """Dropout of rows, with the decisions of one draw.
 
     Parameters
     ----------
@@ -36,15 +36,15 @@ cdef class Rows:
         self.plan.scale, self.plan.shift, self.plan.drop = dropcore_scale(p), 0, 0
 
     def drop(self, block, Py_ssize_t first, Py_ssize_t step, out=None, bint keep=False):
-        """Drop elements of a block; return the decisions, packed, if `keep`.
+        """Drop elements of a block; with `keep`, return the packed decisions.
 
         Parameters
         ----------
         block : torch.Tensor
-            float32 or float64 on the CPU, of shape (heads, rows, columns), contiguous. It may have
-            only the first columns of the array.
+            float32 or float64 on the CPU, of shape (heads, rows, columns), contiguous. The block
+            may have only the first columns of the array.
         first : int
-            The index in the array of the first row of the first head.
+            The index, in the array, of the first row of the first head.
         step : int
             The number of array rows from a head to the next.
         out : torch.Tensor, optional
@@ -59,7 +59,7 @@ cdef class Rows:
         return packed
 
     def again(self, block, bytes packed):
-        """Drop elements of another block in place, by the decisions that `drop` returned."""
+        """Drop elements of another block in place, with the decisions that `drop` returned."""
         if len(packed) != self.size(block):
             raise ValueError(f"packed must be of {self.size(block)} bytes, not {len(packed)}")
         self.run(block, block, <uint8_t*> PyBytes_AS_STRING(packed), False, 0, 0)

@@ -1,5 +1,5 @@
-# Dropout by a plan, for plain tensors in eager PyTorch. This is the most frequent case, so there is
-# little code between the autograd.Function and the kernels.
+# Dropout with a planned variant, for plain tensors in eager PyTorch. This is the most frequent
+# case, so there is little code between the autograd.Function and the kernels.
 #
 # A. `_tensors.pxi` reads the memory of tensors, `_draws.pxi` makes draws, `_masks.pxi` runs the
 #    kernels. They are one module, so that the C compiler can inline their functions.
@@ -8,9 +8,9 @@
 #    training steps, code and data of a Python function are evicted from the caches.
 # D. transforms.py handles torch.func's transforms. So `Function.apply`, which is a wrapper for
 #    them, is not used, but the method of its base class. The `apply` of the backward class is
-#    replaced by `pull_back`, which saves PyTorch's look-up of that function in each call.
+#    replaced by `pull_back`, which saves PyTorch's look-up of `backward` in each call.
 # E. The bits are a saved tensor of PyTorch. So PyTorch frees them with the graph, raises an error
-#    if they are used later, and passes them to hooks of saved tensors.
+#    if the bits are used later, and passes them to hooks of saved tensors.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
@@ -137,7 +137,7 @@ replace_backward(Planned, pull_back)
 
 
 cdef bint is_seen_by_others() except? True:
-    # Whether a mode, a tracer or a transform is active: these see only operators.
+    # Whether a mode, a tracer or a transform is active: each of them sees only operators.
     return modes() or function_mode_enabled() or tracing_state() is not None or in_transform()
 
 

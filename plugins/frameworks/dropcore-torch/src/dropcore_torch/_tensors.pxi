@@ -1,8 +1,8 @@
 # The elements of a tensor: their address, number, dtype and strides.
 #
-# A tensor is read through DLPack's exchange API of C structs, if PyTorch has it. One call gives all
-# of this, or reports that the tensor has no memory. The five calls in Python for the same take
-# three times as long, and a NumPy view takes longer still.
+# A tensor is read through DLPack's exchange API of C structs, if PyTorch has it. One call gives
+# address, number, dtype and strides, or reports that the tensor has no memory. The same information
+# takes five calls in Python, which take three times as long. A NumPy view takes longer still.
 
 cdef extern from *:
     """

@@ -28,12 +28,12 @@ class Conversion:
     ----------
     swapped : dict of str to str
         The modules that were swapped, by qualified name, with the old and the new class. Modules
-        that were dropcore's before and have a new key are here too. "" is the model itself.
+        that were dropcore's before and got a new key are listed too. "" is the model itself.
     left : dict of str to str
         The modules that drop, or seem to drop, and were not swapped, with the reason.
     doubtful : dict of str to str
-        The swapped modules whose p is also read by other code. This code may drop by a function,
-        which stays PyTorch's.
+        The swapped modules whose p is also read by other code. This code may pass p to a dropout
+        function, which PyTorch still computes.
     unseen : str
         A note on calls that `convert` cannot see; "" for `revert`.
     """
@@ -68,20 +68,20 @@ def convert(model: nn.Module, rng: RNG = None) -> Conversion:
     model : torch.nn.Module
     rng : optional
         As for the modules. Each module gets a key of its own from its qualified name:
-        ``encoder.drop1`` gets that of ``stream.child("encoder").child("drop1")``. The parts that
+        ``encoder.drop1`` gets the key of ``stream.child("encoder").child("drop1")``. The parts that
         wrappers add to a name do not count: ``DistributedDataParallel``, ``DataParallel``, FSDP,
         ``torch.compile``, ``AveragedModel`` and activation checkpointing do not change the keys.
-        With None all modules share one key. In both cases ``torch.manual_seed`` determines the
-        draw indices. Modules that are dropcore's already also get the new key; with None they
+        With None all modules share one key. ``torch.manual_seed`` determines the draw indices, with
+        `rng` and without. Modules that are dropcore's already also get the new key; with None they
         keep their key.
 
     Returns
     -------
     Conversion
-        Not swapped are subclasses of PyTorch's modules, because their code is not known,
-        TorchScript, and modules of other packages whose names look like dropout. Calls of
-        functions in a model's code, such as ``torch.nn.functional.dropout``, are neither changed
-        nor listed. `audit` shows them.
+        Not swapped are TorchScript, modules of other packages whose names look like dropout, and
+        subclasses of PyTorch's modules, because their code is not known. Calls of functions in a
+        model's code, such as ``torch.nn.functional.dropout``, are neither changed nor listed.
+        `audit` shows these calls.
 
     Examples
     --------

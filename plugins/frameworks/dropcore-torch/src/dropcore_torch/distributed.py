@@ -1,4 +1,4 @@
-"""Training on several ranks: one mask for all ranks together, or a separate mask for each.
+"""Training on several ranks: one mask for all ranks together, or a separate mask for each rank.
 
 A decision depends only on the place of its element in the whole tensor. So a rank that knows the
 place of its part computes its part of the mask, and no rank sends anything. A DTensor knows its
@@ -33,20 +33,20 @@ def global_mask(draw: dropcore.Draw, axes: Axes | None = None) -> AbstractContex
     """Let all ranks compute their parts of the same masks, in a ``with`` block.
 
     In the block all modules and functions of this package derive their draws from `draw`, in the
-    order of the calls. Ranks that make the same calls get parts of the same masks. One process
-    that has the whole tensor gets these masks, too. A DTensor gets the part that its placements
-    state; a plain tensor gets the part that `axes` states.
+    order of the calls. Ranks that make the same calls get parts of the same masks. A single process
+    that makes these calls with the whole tensors gets the same masks, too. A DTensor gets the part
+    that its placements state; a plain tensor gets the part that `axes` states.
 
     Parameters
     ----------
     draw : Draw
-        The same on all ranks, and another one for each step: ``stream.at(step)``.
+        The same Draw on all ranks, and another Draw for each step: ``stream.at(step)``.
     axes : dict of int to (int, where), optional
-        For each axis that is cut: the length of the whole, and the places of this rank's part.
+        For each axis that is cut: the length of the whole axis, and the places of this rank's part.
         `where` is the offset of a block, or a range, or a list of ranges in the order of the
-        elements. ``{0: (64, 16)}`` means: samples from number 16 on, of a batch of 64. For a
-        DTensor, the places are those of the whole DTensor in a still larger tensor. `axes` holds
-        for every dropout call in the block; `cut` changes it for some calls.
+        elements. ``{0: (64, 16)}`` means: this rank has the samples from number 16 on, of a batch
+        of 64. For a DTensor, state the places of the whole DTensor in a still larger tensor. `axes`
+        holds for every dropout call in the block; `cut` changes `axes` for some calls.
 
     Returns
     -------
@@ -57,10 +57,10 @@ def global_mask(draw: dropcore.Draw, axes: Axes | None = None) -> AbstractContex
     Raises
     ------
     TypeError, ValueError
-        If `draw` is not a Draw, or `axes` does not have that form. In the block, if a tensor has no
-        such axis, or the number of its elements there does not fit `where`.
+        If `draw` is not a Draw, or `axes` does not have the form above. In the block, if a tensor
+        lacks an axis in `axes`, or the length of its axis does not fit `where`.
     RuntimeError
-        In the block, if ``torch.manual_seed`` was called there.
+        In the block, if ``torch.manual_seed`` was called in the block.
     NotImplementedError
         In the block, for functions that cannot use one mask on many ranks: attention of DTensors,
         and torch.func.
@@ -94,7 +94,7 @@ def rank_masks(draw: dropcore.Draw, rank: int | None = None) -> AbstractContextM
     Parameters
     ----------
     draw : Draw
-        The same on all ranks, and another one for each step: ``stream.at(step)``.
+        The same Draw on all ranks, and another Draw for each step: ``stream.at(step)``.
     rank : int, optional
         By default, the rank of the process in its default group.
 
@@ -124,7 +124,7 @@ def rank_masks(draw: dropcore.Draw, rank: int | None = None) -> AbstractContextM
     check_draw("draw", draw)
     if rank is None:
         if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-            raise ValueError("rank must be given where torch.distributed is not initialised")
+            raise ValueError("rank must be given if torch.distributed is not initialised")
         rank = torch.distributed.get_rank()
     if not isinstance(rank, int) or isinstance(rank, bool):
         raise TypeError(f"rank must be an integer >= 0, not {rank!r}")
@@ -141,14 +141,15 @@ def _block(draw: dropcore.Draw, name: str, of: Situation) -> AbstractContextMana
 def cut(axes: Mapping[int, tuple[int, Where] | None]) -> AbstractContextManager[None]:
     """Change `axes` for some calls in a `global_mask` block.
 
-    An example is attention whose heads are spread over the ranks. Its tensors are cut along the
-    axis of the heads, while the tensors of all other layers are cut along the sequence.
+    An example is attention whose heads are divided among the ranks. The tensors of attention are
+    cut along the axis of the heads, while the tensors of all other layers are cut along the
+    sequence.
 
     Parameters
     ----------
     axes : dict of int to (int, where) or None
-        As for `global_mask`. These axes are added to those of `global_mask`; for an axis that is in
-        both, this value holds. None: the axis is not cut here.
+        As for `global_mask`. These axes are added to the `axes` of `global_mask`. If an axis is in
+        both dicts, the value given to `cut` holds. None: the axis is not cut in these calls.
 
     Returns
     -------
@@ -187,20 +188,21 @@ def dropout(
     variant: str | dropcore.Variant = "standard",
     **options: Any,
 ) -> Tensor:
-    """Apply dropout to the part of a tensor that a rank has, with the mask of the whole.
+    """Apply dropout to the part of a tensor that a rank has, with the mask of the whole tensor.
 
     Parameters
     ----------
     input : torch.Tensor
-        A DTensor on the CPU, of any placements; or a plain tensor, which is the whole, or the part
-        that `shard` states. Partial placements are reduced first.
+        A DTensor on the CPU, of any placements; or a plain tensor, which is the whole tensor, or
+        the part that `shard` states. Partial placements are reduced first.
     p, training, inplace
         As for `functional.dropout`.
     rng : Draw
-        The same on all ranks.
+        The same Draw on all ranks.
     shard : (global_shape, offsets), optional
-        Where `input` lies in the whole. Instead of an offset, a range or a list of ranges is
-        accepted, as for `global_mask`. For a DTensor: where the whole DTensor lies.
+        The place of `input` in the whole tensor. Instead of an offset, a range or a list of ranges
+        is accepted, as for `global_mask`. For a DTensor: the place of the whole DTensor in a still
+        larger tensor.
     variant : str or dropcore.Variant, default: "standard"
         Any planned or deciding variant.
     **options
@@ -209,8 +211,8 @@ def dropout(
     Returns
     -------
     torch.Tensor
-        As `functional.dropout` returns. For a DTensor, a DTensor of the same placements, except
-        that Partial has become Replicate.
+        y, as from `functional.dropout`. For a DTensor, y is a DTensor of the same placements,
+        except that Partial has become Replicate.
 
     Raises
     ------
@@ -221,7 +223,7 @@ def dropout(
     Notes
     -----
     For the backward pass only the draw and the places are saved, so the number of ranks may change
-    before it.
+    before the backward pass.
 
     Examples
     --------

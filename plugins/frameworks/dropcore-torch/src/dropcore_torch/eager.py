@@ -1,7 +1,8 @@
 """Dropout as PyTorch runs it line by line: `autograd.Function` over tensors on the CPU.
 
-It costs less than a custom operator does; `operator` has one for whatever sees operators alone.
-What is not `_standard`'s to do goes through `dropcore.dropout` and its Mask.
+A Function costs less than a custom operator. `operator` has the custom operators, for compilers,
+tracers and modes, which see only operators. Calls that `_standard` does not support go through
+`dropcore.dropout` and its Mask.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Call:
         self.p, self.training, self.rule, self.draw, self.store = p, training, rule, draw, store
 
     def forward(self, inputs: tuple[Tensor, ...], out: Tensor | None = None) -> Tensor:
-        """Compute y, in `out` where it is given."""
+        """Compute y, in `out` if it is given."""
         y = memory.empty_like(inputs[0]) if out is None else out
         arrays = [array_of(each) for each in inputs]
         named: dict[str, Any] = dict(zip(self.rule.inputs[1:], arrays[1:], strict=True))
@@ -65,7 +66,7 @@ class Call:
         return y
 
     def remake(self, shape: tuple[int, ...]) -> None:
-        """Make the mask without a forward pass; for variants that save nothing of one."""
+        """Make the mask without a forward pass; for variants whose forward saves nothing."""
         self.mask = dropcore.Mask.from_record(
             {
                 "stream_version": dropcore.STREAM_VERSION,
@@ -78,7 +79,7 @@ class Call:
         )
 
     def backward(self, dy: Tensor, mask: dropcore.Mask | None = None) -> tuple[Tensor, ...]:
-        """The gradient of each input, by the mask of this call or by one that was split."""
+        """The gradient of each input, with the mask of this call or with a joined mask."""
         mask = self.mask if mask is None else mask
         dy = memory.dense(dy)
         if len(self.rule.inputs) == 1:
@@ -92,7 +93,7 @@ class Call:
         return tuple(gradients)
 
     def decisions(self, mask: dropcore.Mask | None = None) -> tuple[Tensor, Tensor]:
-        """What the mask keeps, for each element, and the numbers of `transforms.select`."""
+        """A decision for each element, and the numbers of `transforms.select`."""
         mask = self.mask if mask is None else mask
         keep, shape = mask.keep, mask.shape
         of_decisions = (keep,) if isinstance(self.rule.variant, dropcore.DecidingVariant) else ()
@@ -104,9 +105,9 @@ class Call:
 
 
 class _Held:
-    """A call whose mask gave what it holds to PyTorch, which frees it with the graph.
+    """A call whose mask gave its arrays to PyTorch, which frees them with the graph.
 
-    Arrays of the variant's become tensors. One that shares memory with an input is copied: the
+    The arrays become tensors. An array that shares memory with an input is copied, because the
     input may be written to before the backward pass.
     """
 
@@ -116,25 +117,25 @@ class _Held:
         call.mask = None
 
     def give(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """What was held, as tensors; no more than once."""
+        """The arrays of the mask, as tensors. Call this only once."""
         given = [array_of(each) for each in inputs]
         arrays = [each for each in self.held if isinstance(each, np.ndarray)]
         self.held = [each.dtype if isinstance(each, np.ndarray) else each for each in self.held]
         return tuple([tensor_of(each.copy() if _shares(each, given) else each) for each in arrays])
 
     def save(self, ctx: Any, tensors: tuple[Tensor, ...]) -> None:
-        """Have PyTorch save the tensors that are held."""
+        """Let PyTorch save the tensors."""
         ctx.held = self
         ctx.save_for_backward(*tensors)
         if in_forward_mode():
             ctx.save_for_forward(*tensors)
 
     def backward(self, dy: Tensor, tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """The gradient of each input, by what PyTorch saved."""
+        """The gradient of each input, computed from the tensors that PyTorch saved."""
         return self.call.backward(dy, self.mask(tensors))
 
     def mask(self, tensors: tuple[Tensor, ...]) -> dropcore.Mask:
-        """The mask, of what PyTorch saved."""
+        """The mask, made again from the tensors that PyTorch saved."""
         arrays = iter([array_of(each) for each in tensors])
         held = [
             _as_given(next(arrays), each) if isinstance(each, np.dtype) else each
@@ -150,7 +151,7 @@ def _shares(array: NDArray[Any], others: list[NDArray[Any]]) -> bool:
 def _as_given(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     if array.dtype.itemsize != dtype.itemsize:
         raise RuntimeError(
-            "a hook of saved tensors must give back what it was given: an array of "
+            "a hook of saved tensors must give back the array that it was given: of "
             f"{dtype}, not of {array.dtype}"
         )
     return array.view(dtype)
@@ -189,12 +190,12 @@ def _gradients_of(ctx: Any, dy: Tensor) -> tuple[Tensor, ...]:
 def _no_batches(call: Call) -> str:
     return (
         f"variant {call.rule.variant.name!r} has no rule for derivatives in batches (vectorize, "
-        "is_grads_batched) here: its backward works on arrays; take them one by one"
+        "is_grads_batched): its backward works on arrays; compute the derivatives one by one"
     )
 
 
 def _linear_gradient(dy: Tensor, held: _Held, tensors: tuple[Tensor, ...]) -> Tensor:
-    # A rule of the tape's, or a formula where others are to find theirs.
+    # A Function on the tape; or, for transforms, operators that have rules of their own.
     if transforms.are_in_the_way(dy):
         if not held.call.training:
             raise NotImplementedError(_no_batches(held.call))

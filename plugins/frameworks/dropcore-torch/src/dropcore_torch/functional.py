@@ -52,9 +52,9 @@ def dropout(
     ----------
     input : torch.Tensor
         On the CPU: float32, float64, float16 or bfloat16, of any shape and strides. The decision
-        for an element depends only on its place in C order, not on the dtype or the memory
-        format. Of a DTensor with a Draw it depends on the place in the whole; see `distributed`.
-        On other devices PyTorch's own dropout is called.
+        for an element depends only on its place in C order, not on the dtype or the memory format.
+        For a DTensor with a Draw, the place in the whole tensor counts; see `distributed`. On other
+        devices PyTorch's own dropout is called.
     p : float
         The probability that an element is dropped, in [0, 1].
     training : bool
@@ -63,13 +63,13 @@ def dropout(
     inplace : bool, default: False
         Write the result to `input`, and return it. The result is first computed in other memory.
     rng : None, Stream, Draw, int or SeedSequence, optional
-        The source of the key. The draw index is one ``torch.randint``, so ``torch.manual_seed``
-        determines it for any key, and checkpointing computes the same mask again. With None all
-        calls share one key. A Stream gives only its key; its position does not change. A Draw has
-        key and index; it is used as it is, and ``torch.randint`` is not called.
+        The source of the key. The draw index is one ``torch.randint``. So ``torch.manual_seed``
+        determines the draw index for any key, and checkpointing computes the same mask again. With
+        None all calls share one key. A Stream gives only its key; its position does not change. A
+        Draw has key and index; it is used as it is, and ``torch.randint`` is not called.
     shared_axes : int or tuple of int, default: ()
-        Axes along which one decision holds for all elements; for a variant that has this
-        option.
+        Axes along which one decision holds for all elements. Only variants that have this option
+        accept it.
     variant : str or dropcore.Variant, default: "standard"
         The kind of dropout; `dropcore.variant_names` lists the names.
     **options
@@ -78,7 +78,7 @@ def dropout(
     Returns
     -------
     torch.Tensor
-        With the memory format of `input`. A result of 4 MiB or more is in memory that NumPy
+        y, with the memory format of `input`. A result of 4 MiB or more is in memory that NumPy
         allocated. Up to 256 MiB of this memory is kept for later results. With `inplace`, and in
         inference for variants whose inference is the identity, the result is `input` itself.
 
@@ -87,12 +87,12 @@ def dropout(
     TypeError, ValueError
         If `dropcore.dropout` does not accept an argument.
     LookupError
-        If there is no such variant.
+        If no variant has the name `variant`.
     NotImplementedError
         If the tensor is not on the CPU, and PyTorch does not have the variant.
     RuntimeError
-        In a transform of ``torch.func``, for a batched derivative, and `inplace` where PyTorch
-        allows no writing; nothing was written then.
+        If a variant does not support a transform of ``torch.func`` or a batched derivative. With
+        `inplace`, if PyTorch does not allow to write to `input`; nothing was written.
 
     Notes
     -----
@@ -141,19 +141,20 @@ def attention(
     """Attend with dropout, as `torch.nn.functional.scaled_dot_product_attention` does.
 
     Dropout is applied to the weights softmax(scale q k^T + mask), which are then multiplied with v.
-    On the CPU this is done by blocks of queries. No weights are kept for the backward pass, only
-    the draw, and, by the node, the output and two numbers for each query.
+    On the CPU attention is computed in blocks of queries: with the node from 2**14 weights on,
+    without it from 2**20 weights on. For the backward pass the draw and the inputs are kept, but no
+    weights. The node also keeps the output and two numbers for each query.
 
     Parameters
     ----------
     query : torch.Tensor
-        (..., heads, L, E), on the CPU: float32, float64, float16 or bfloat16. The last two are
-        computed in float32. On other devices PyTorch's own function is called.
+        (..., heads, L, E), on the CPU: float32, float64, float16 or bfloat16. float16 and bfloat16
+        are computed in float32. On other devices PyTorch's own function is called.
     key, value : torch.Tensor
         (..., heads, S, E) and (..., heads, S, Ev), of `query`'s dtype.
     attn_mask : torch.Tensor, optional
-        Broadcast to (..., heads, L, S). Bools: True where a query sees a key. Numbers: added to
-        the scores. A row without a visible key gives zeros.
+        Is broadcast to (..., heads, L, S). Bools: True where a query sees a key. Numbers: added to
+        the scores. A query that sees no key gets zeros.
     dropout_p : float, default: 0.0
         The probability that a weight is dropped, in [0, 1]. With 0 PyTorch's own function is
         called, and no draw is taken. There is no training mode: pass 0 in inference.
@@ -162,14 +163,14 @@ def attention(
     scale : float, optional
         1 / sqrt(E) by default.
     enable_gqa : bool, default: False
-        The heads of `query` may be a multiple of those of `key` and `value`.
+        The number of heads of `query` may be a multiple of the number in `key` and `value`.
     rng : optional
-        As for `dropout`. The mask is the same as that of `dropout` on the whole array of weights.
+        As for `dropout`. The mask is the mask of `dropout` on the whole array of weights.
 
     Returns
     -------
     torch.Tensor
-        (..., heads, L, Ev)
+        y, of shape (..., heads, L, Ev).
 
     Raises
     ------
@@ -181,8 +182,8 @@ def attention(
 
     Notes
     -----
-    Memory is linear in L and S. Compilers, tracers, ``torch.func`` and second derivatives use the
-    plain form, with all weights in memory and the same mask.
+    In blocks, memory is linear in L and S. With fewer weights, and for compilers, tracers,
+    ``torch.func`` and second derivatives, all weights are in memory, with the same mask.
 
     Examples
     --------
@@ -226,7 +227,7 @@ def probability(p: Any) -> float:
     Raises
     ------
     TypeError, ValueError
-        If it is not a number, or a tensor of no dimension, in [0, 1].
+        If `p` is not a number, or a tensor without dimensions, in [0, 1].
     """
     if isinstance(p, Tensor) and p.dim() == 0 and p.dtype is not torch.bool and not p.is_complex():
         p = p.item()
@@ -288,7 +289,7 @@ def apply(
     if x.dtype not in DTYPES:
         raise TypeError(f"input must be of float32, float64, float16 or bfloat16, not {x.dtype}")
     if inplace and not is_compiling() and _is_left_of_inference_mode(x):
-        raise RuntimeError("inplace must be False for a tensor of inference mode outside of it")
+        raise RuntimeError("inplace must be False for an inference tensor outside inference mode")
     y = _computed(inputs, p, training, rule, source)
     # PyTorch's copy_ checks whether x may be written to, and records the write.
     return x.copy_(y) if inplace else y
@@ -314,7 +315,7 @@ def _computed(
     if in_transform() and not (training and rule.decides):
         raise NotImplementedError(
             f"variant {rule.variant.name!r} has no rule for torch.func's transforms (grad, vmap, "
-            "jvp and their kin): variants that keep or drop elements have, in training"
+            "jvp and similar): variants that keep or drop elements have rules, in training"
         )
     if not rule.text:
         raise TypeError(

@@ -1,14 +1,14 @@
 """Adapts the operators `planned` and `planned_backward` to PyTorch's default compiler.
 
-A. They are lowered to their `out` overloads. So the compiler allocates the outputs, aligned, and
-   its memory plan can reuse buffers for them.
+A. The operators are lowered to their `out` overloads. So the compiler allocates the outputs,
+   aligned, and its memory plan can reuse buffers for the outputs.
 
 B. The gradient of dropout(relu(h)) becomes one loop without an operator. For the gradient of relu
-   the compiler saves the mask x <= 0, one bool for each element. On the CPU its code stores these
-   bools one by one, which takes fifty times as long as dropout. But y = dropout(x) is saved anyway
-   if a linear layer follows, and it has the same information: the gradient is 0 where x was
-   dropped, and where x was kept, y <= 0 if and only if x <= 0. So the gradient of relu and dropout
-   together is 0 where y <= 0, and scale dy elsewhere.
+   the compiler saves the mask x <= 0, one bool for each element. On the CPU the compiler's code
+   stores these bools one by one, which takes fifty times as long as dropout. But y = dropout(x) is
+   saved anyway if a linear layer follows, and y has the same information. Where x was dropped, y is
+   0 and the gradient is 0. Where x was kept, y <= 0 if and only if x <= 0. So the gradient of relu
+   and dropout together is 0 where y <= 0, and scale dy elsewhere.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _is_adapted = False
 
 
 def adapt_compiler() -> None:
-    """Register both with the compiler, once, when it is loaded."""
+    """Register A and B with the compiler, once, when it is loaded."""
     global _is_adapted
     if _is_adapted or (compiler := default_compiler()) is None:
         return

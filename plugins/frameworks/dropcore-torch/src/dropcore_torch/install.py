@@ -24,8 +24,8 @@ def install() -> None:
     Kernels are registered for the operators ``dropout``, ``alpha_dropout``, ``feature_dropout``,
     ``feature_alpha_dropout``, their in-place forms, ``native_dropout``, and
     ``scaled_dot_product_attention``. So dropcore computes the functions (such as
-    ``torch.nn.functional.dropout``), the modules, attention, recurrent layers and TorchScript,
-    without a change of the model's code.
+    ``torch.nn.functional.dropout``), the modules, attention, recurrent layers and TorchScript. The
+    model's code stays as it is.
 
     The installation holds for the whole process: all threads, and processes forked later. A second
     call changes nothing.
@@ -46,8 +46,8 @@ def install() -> None:
     PyTorch still computes other devices, layouts and dtypes, subclasses with code of their own,
     ``torch.func``, calls within a mode that sees operators, and code of the default compiler of
     ``torch.compile``. A graph that is traced or compiled keeps PyTorch's operators, because it can
-    be used after `uninstall`. If it calls these operators when it runs, as with
-    ``backend="aot_eager"``, dropcore computes them. For compiled models use `convert`.
+    be used after `uninstall`. If the graph calls these operators when it runs, as with
+    ``backend="aot_eager"``, dropcore computes the operators. For compiled models use `convert`.
 
     A call that another thread has begun continues with the kernel that it found.
 
@@ -73,7 +73,7 @@ def install() -> None:
 def uninstall() -> None:
     """Let PyTorch compute its dropout itself again.
 
-    Each operator gets the kernels back that it had before. Gradients of results that dropcore
+    Each operator gets back the kernels that it had before. Gradients of results that dropcore
     computed are still computed by dropcore. Within ``with installed()`` the call takes effect at
     the end of the block. If nothing is installed, the call does nothing.
     """
@@ -86,8 +86,8 @@ def uninstall() -> None:
 def installed() -> Iterator[None]:
     """Install for the length of a block, in all threads.
 
-    Blocks can be nested, and several threads can have one. The kernels stay until the last block
-    ends; if `install` was called, they stay after that too.
+    Blocks can be nested, and several threads can be in blocks at the same time. The kernels stay
+    until the last block ends. If `install` was called, they stay until `uninstall`.
 
     Examples
     --------

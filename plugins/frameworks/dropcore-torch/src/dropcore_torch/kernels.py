@@ -1,9 +1,8 @@
 """What PyTorch's operators do while dropcore is installed: dropout by dropcore, or PyTorch's own.
 
-A kernel takes what an operator takes. It answers by dropcore for plain tensors on the CPU, as
-`functional.dropout` does with ``rng=None``, and has the operator computed as PyTorch computes it
-for all else: then it calls the kernel that PyTorch brings, never the operator, so no call comes
-back.
+A kernel takes the arguments of its operator. For plain tensors on the CPU dropcore computes, as
+`functional.dropout` does with ``rng=None``. For all other tensors the kernel calls PyTorch's own
+kernel. It does not call the operator, because the operator would call this kernel again.
 """
 
 from __future__ import annotations
@@ -37,11 +36,11 @@ Kernel = Callable[..., Any]
 
 
 class Onlooker(TorchDispatchMode):
-    """A mode that sees operators, but lets these kernels run without it, and runs them."""
+    """A mode that sees operators, and runs the kernels of this file with the mode off."""
 
     @abstractmethod
     def run(self, operator: Any, kernel: Callable[[], Tensor], p: float, elements: int) -> Tensor:
-        """What `kernel` computes for a call of `operator`."""
+        """Return the result of `kernel` for a call of `operator`."""
 
 
 served = 0  # calls that dropcore answered
@@ -53,14 +52,14 @@ def _serve() -> None:
 
 
 def is_ours(x: Tensor) -> bool:
-    """Whether dropcore computes dropout of x here: whoever sees operators alone sees PyTorch's."""
+    """Whether dropcore computes dropout of x; modes, tracers and compilers get PyTorch's."""
     if type(x) not in PLAIN or x.dtype not in DTYPES or is_other(x):
         return False
     return not (modes() or in_transform() or tracing_state() is not None or is_compiling())
 
 
 def onlooker(x: Tensor) -> Onlooker | None:
-    """The mode that looks on, where that is an `Onlooker` and the only one."""
+    """The active mode, if it is an `Onlooker` and the only mode; otherwise None."""
     mode = current_mode() if modes() == 1 and type(x) in PLAIN else None
     return mode if isinstance(mode, Onlooker) else None
 
@@ -107,7 +106,7 @@ def _of_channels(operator: Any, variant: str, inplace: bool) -> Kernel:
 
 
 def _below_autograd(operator: Any, kernel: Kernel) -> Kernel:
-    # In inference mode, and where C++ leaves autograd out although a gradient is asked for.
+    # Called in inference mode, and when C++ code skips autograd although a gradient is needed.
     theirs = composite_of(operator)
 
     def below(x: Tensor, p: float, train: bool) -> Tensor:
@@ -122,7 +121,7 @@ _NATIVE = rule_of("standard", {})
 
 
 def _native(theirs: Any) -> Kernel:
-    # Below autograd, whose formula for it works by the mask that is given.
+    # Called below autograd, whose formula for native_dropout uses the mask that is returned.
     def kernel(keys: Any, x: Tensor, p: float, train: bool | None) -> tuple[Tensor, Tensor]:
         if train is False or not 0 <= p <= 1 or not x.numel() or not is_ours(x):
             return theirs.call_boxed(keys, x, p, train)
@@ -140,7 +139,7 @@ def _native(theirs: Any) -> Kernel:
 
 
 def _attention(operator: Any) -> Kernel:
-    theirs = composite_of(operator)  # whose weights go to `dropout`, with the same mask
+    theirs = composite_of(operator)  # calls `dropout` on its weights, and so gets the same mask
 
     def kernel(
         q: Tensor,

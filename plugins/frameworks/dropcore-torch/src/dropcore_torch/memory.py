@@ -28,9 +28,10 @@ def empty_like(x: Tensor) -> Tensor:
 def large_like(x: Tensor) -> Tensor:
     """A tensor in memory that NumPy allocates, or that an earlier tensor used.
 
-    The first write to each page of a large new tensor of PyTorch causes a page fault; together the
-    faults take several times as long as the kernels. NumPy's arrays have huge pages. But the system
-    fills all new pages with zeros, so some memory is kept for the next tensor of this size.
+    The first write to each page of a large new tensor of PyTorch causes a page fault, and all page
+    faults together take several times as long as the kernels. NumPy's arrays have huge pages, so
+    there are few faults. But the system fills all new pages with zeros, so some memory is kept for
+    the next tensor of this size.
     """
     size = x.numel() * x.element_size()
     strides = x.stride() if x.is_contiguous() else torch.empty_like(x, device="meta").stride()
@@ -38,8 +39,8 @@ def large_like(x: Tensor) -> Tensor:
     return torch.empty(0, dtype=x.dtype, device=x.device).set_(storage, 0, x.size(), strides)
 
 
-# Free blocks, by their size; the size that was given back last is last. Each line of code below
-# keeps this table consistent, whatever other threads do; at worst a block is freed.
+# Free blocks, by their size; sizes are in the order in which they were given back. Each line of code
+# below keeps this table consistent, whatever other threads do; at worst a block is freed.
 _kept: dict[int, list[NDArray[np.uint8]]] = {}
 # Blocks in use, by the id of the weak reference to the lent array; the reference is stored too.
 _lent: dict[int, tuple[weakref.ref[NDArray[np.uint8]], NDArray[np.uint8]]] = {}

@@ -20,11 +20,11 @@ WORDS = 1000  # words in the vocabulary
 
 
 def torchvision() -> ModuleType:
-    """The module torchvision, which timm and transformers import where it is installed.
+    """The module torchvision, which timm and transformers import if it is installed.
 
-    Its wheels are built for CUDA. With PyTorch's build for CPUs their compiled part is not loaded,
-    and the import fails because two of its operators are missing. The models here do not call these
-    operators, so it is enough to define their names.
+    Its wheels are built for CUDA. With PyTorch's build for CPUs, the compiled part of torchvision
+    is not loaded, and the import fails because two of torchvision's operators are missing. The
+    models in this file do not call these operators, so it is enough to define the names.
     """
     try:
         import torchvision

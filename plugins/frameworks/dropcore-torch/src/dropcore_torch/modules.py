@@ -1,11 +1,11 @@
 """The modules: subclasses of PyTorch's own, each with a key and a variant.
 
-Each is a subclass of PyTorch's module of the same name, so code that looks for dropout modules
-finds it. It has no parameters and no buffers, so state dictionaries do not change.
+Each module is a subclass of PyTorch's module of the same name, so code that looks for dropout
+modules finds it. A module has no parameters and no buffers, so state dictionaries do not change.
 
 In inference and with p = 0 nothing is dropped, and a module returns the same as PyTorch's module.
-It runs PyTorch's code, except where the result is certainly the input. It also runs PyTorch's code
-if PyTorch's module refuses p or the input, so that the errors are the same.
+The module runs PyTorch's code, unless the result is certainly the input. It also runs PyTorch's
+code if PyTorch's module refuses p or the input, so that the errors are the same.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ class _Module(nn.Module):
     p : float, default: 0.5
         The probability that an element is dropped. It can be set between calls.
     inplace : bool, default: False
-        Write to the input, and return it. The alpha modules ignore it, as PyTorch's do.
+        Write to the input, and return it. The alpha modules ignore `inplace`, as PyTorch's do.
     rng : None, Stream, Draw, int, SeedSequence, Generator or BitGenerator, optional
         The source of the key for the module's draws; see `functional.dropout`. A Generator gives
         32 bytes for a key when the module is built.
     shared_axes : int or tuple of int, optional
-        Axes along which one decision holds. The default depends on the module: no axes, or, in
-        modules that drop channels, all except the first two.
+        Axes along which one decision holds. The default depends on the module: no axes, or, for
+        modules that drop channels, all axes except the first two.
     variant : str or dropcore.Variant, optional
         The default depends on the module.
     **options
@@ -99,7 +99,7 @@ class _Module(nn.Module):
         return self.variant == self.own_variant and not self.options
 
     def forward(self, input: Tensor, **inputs: Tensor) -> Tensor:
-        """Drop elements of `input` in training; `inputs` are the variant's further ones."""
+        """Drop elements of `input` in training; `inputs` are the variant's further inputs."""
         rule, inplace = self.rule, self.inplace and self.takes_inplace
         if not self.training and self.passes(input):
             return input
@@ -168,14 +168,14 @@ class _Channels(_Module):
     """Whole channels are dropped: axes 0 and 1 are sample and channel, the rest is shared."""
 
     in_pytorch: Callable[..., Tensor]  # the function that PyTorch's module calls
-    ranks: tuple[int, ...] = ()  # the ranks that it accepts without a warning; () for all
+    ranks: tuple[int, ...] = ()  # the ranks that PyTorch's module takes without a warning; (): all
     batched: int | None = None  # the rank of a batch, if every other rank is one sample
 
     def forward(self, input: Tensor, **inputs: Tensor) -> Tensor:
         """Drop channels of `input` in training."""
         if self.training and type(input) is Tensor and not (inputs or is_compiling()):
             rule = _rule_of_batch(type(self), input.dim()) if self.as_in_torch else None
-            if rule is not None:  # at once, where that is possible
+            if rule is not None:  # without more checks, if that is possible
                 inplace = self.inplace and self.takes_inplace
                 y = paths.dropout(input, self.p, True, inplace, rule, self.source)
                 if y is not None:
@@ -202,7 +202,7 @@ class _Channels(_Module):
         return not cls.ranks or (rank in cls.ranks and cls.batched in (None, rank))
 
     def passes(self, input: Tensor) -> bool:
-        """The same as in the base, if PyTorch's module would not warn and the input is a batch."""
+        """As in the base class; False if the input is no batch or PyTorch's module would warn."""
         return super().passes(input) and self.is_batch(input.dim())
 
 

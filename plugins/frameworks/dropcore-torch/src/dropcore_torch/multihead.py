@@ -3,8 +3,8 @@
     weights = dropout(softmax(q k^T / sqrt(d) + mask)),  y = (weights v) W_o + b_o
 
 Vaswani and others, "Attention is all you need", NeurIPS 2017, section 3.2, with the dropout of
-their implementation. PyTorch's module computes this in one function, in which the dropout cannot be
-replaced, so the computation in training is written out here. In inference, and with p = 0,
+their implementation. PyTorch's module computes attention in one function, in which the dropout
+cannot be replaced. So this file has the computation in training. In inference, and with p = 0,
 PyTorch's own code runs.
 """
 
@@ -106,7 +106,7 @@ class MultiheadAttention(nn.MultiheadAttention):
         key_padding_mask: Tensor | None,
         attn_mask: Tensor | None,
     ) -> None:
-        # Checks that PyTorch has, and that the operators called here lack or report unclearly.
+        # PyTorch's checks that the operators called in this file lack, or report unclearly.
         mha_shape_check(query, key, value, key_padding_mask, attn_mask, self.num_heads)
         widths = {"query": self.embed_dim, "key": self.kdim, "value": self.vdim}
         for (name, width), x in zip(widths.items(), (query, key, value), strict=True):

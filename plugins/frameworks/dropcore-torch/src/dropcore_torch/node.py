@@ -1,10 +1,10 @@
 """Builds and loads the node in C++.
 
-PyTorch's own extension builder compiles `native` against the installed PyTorch, in a process of
-its own. The build is stored in PyTorch's folder for extensions. Its name has a hash of the source
-and of the versions: each version has a file of its own, which all processes of a user share. The
-file is moved to this place when it is complete. So an interrupted build leaves no file there, and
-if two processes build at once, the later one replaces the equal file of the other.
+PyTorch's own extension builder compiles `native` against the installed PyTorch, in a process of its
+own. The build is stored in PyTorch's folder for extensions. Its name has a hash of the source and
+of the versions: each version has a file of its own, which all processes of a user share. The file
+is moved to this folder when it is complete. So an interrupted build leaves no file in the folder,
+and if two processes build at the same time, the second file replaces the first, which is equal.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def build() -> Path:
 
 
 def load() -> ModuleType | None:
-    """Load the build; None if there is none, or, with a warning, if it cannot be loaded."""
+    """Load the build; None if no build exists, or, with a warning, if it cannot be loaded."""
     path = build_path()
     if not path.exists():
         return None
@@ -130,7 +130,7 @@ def load() -> ModuleType | None:
     except ImportError as error:
         warnings.warn(
             f"dropout works without its node in C++, which could not be loaded: {error}; "
-            "dropcore-torch-node builds it anew",
+            "the command dropcore-torch-node builds the node again",
             RuntimeWarning,
             stacklevel=2,
         )

@@ -1,14 +1,16 @@
 """Dropout as PyTorch operators, for `torch.compile` and other tracers.
 
-The result of an operator depends only on its arguments. The key and the draw index are tensors. So
-the index is drawn outside of the operator, and a replay of the graph can pass another index.
+The result of an operator depends only on its arguments. The key and the draw index are tensors
+among the arguments. So the index is drawn outside of the operator, and each run of a graph can pass
+another index.
 
 ``dropcore::planned`` and ``dropcore::planned_backward`` are for planned variants in training. All
 built-in variants are planned. For plain tensors these operators run in C++ (`native/operators.h`),
 if the node is used. Compilers that plan memory use the ``out`` overloads.
 
 ``dropcore::dropout`` and ``dropcore::dropout_backward`` are for all other variants, and for
-inference. They save no input for backward if the gradient of the variant is linear in dy alone.
+inference. The operators save no input for backward if the variant's gradient depends linearly on dy
+and on nothing else.
 ``dropcore::decide`` computes only the decisions, for `transforms`.
 """
 
@@ -33,14 +35,14 @@ STRIDES = (torch.Tag.needs_fixed_stride_order,)  # y has the strides of x
 def output_by_plan(
     x: Tensor, key: Tensor, index: Tensor, p: float, rule: str, out: Tensor | None = None
 ) -> Tensor:
-    """Compute y, in `out` if that is given."""
+    """Compute y, in `out` if it is given."""
     return _call(key, index, p, True, rule).forward((x,), out)
 
 
 def gradient_by_plan(
     dy: Tensor, key: Tensor, index: Tensor, p: float, rule: str, out: Tensor | None = None
 ) -> Tensor:
-    """Compute dx, in `out` if that is given."""
+    """Compute dx, in `out` if it is given."""
     call = _call(key, index, p, True, rule)
     call.remake(tuple(dy.shape))
     (dx,) = call.backward(dy)
@@ -173,7 +175,7 @@ def _second_backward(ctx: Any, gradients: list[Tensor]) -> tuple[Any, ...]:
     # So the second derivative has the same rule.
     if not ctx.rule.decides:
         raise NotImplementedError(
-            f"variant {ctx.rule.variant.name!r} has a first derivative only: its backward "
+            f"variant {ctx.rule.variant.name!r} has only a first derivative: its backward "
             "works on arrays"
         )
     key, index = ctx.saved_tensors

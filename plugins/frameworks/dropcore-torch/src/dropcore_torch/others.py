@@ -1,7 +1,8 @@
 """PyTorch's own dropout, for inputs that dropcore does not support.
 
-These are tensors on other devices or with other layouts, nested and quantised tensors, tensors of
-classes with code of their own, and objects that are no tensors but support PyTorch's functions.
+Such inputs are tensors on other devices or with other layouts, nested and quantised tensors,
+tensors of classes with code of their own, and objects that are no tensors but support PyTorch's
+functions.
 """
 
 from __future__ import annotations

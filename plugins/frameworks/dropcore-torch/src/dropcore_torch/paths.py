@@ -2,8 +2,8 @@
 
 "function" is `_standard`, an autograd.Function, which is always available. "node" is `native`, a
 node of PyTorch's graph in C++, if it was built, with kernels for the operators of compiled graphs.
-It passes all tensors that are not plain to Python. Both give the same bits. Attention in the node
-has the same masks, and sums in another order.
+The node passes all tensors that are not plain to Python. The node and the Function give the same
+bits. Attention in the node has the same masks as without it, and sums in another order.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ def in_use() -> Path:
 
 
 def node_module() -> ModuleType:
-    """The node's module, whatever path calls use now."""
+    """The node's module, even if calls use the Function now."""
     if _node is None:
         raise LookupError("the node is not loaded")
     return _node
 
 
 def attends() -> bool:
-    """Whether the node computes attention: it is in use, and PyTorch has the kernels it needs."""
+    """Whether the node computes attention: it is in use, and PyTorch has the kernels for it."""
     return _path == "node" and _can_attend(_node)
 
 
@@ -72,7 +72,7 @@ def _can_attend(module: Any) -> bool:
 def expect_blocks() -> None:
     """Ask at each call from now on whether a block of `distributed` is around the call.
 
-    In such a block x may be a part of a tensor. Then the call uses neither path.
+    In such a block x may be a part of a tensor. If it is a part, the call uses neither path.
     """
     global _expects_blocks
     if not _expects_blocks:
@@ -103,18 +103,18 @@ def _unless_part(
 def build_node() -> None:
     """Build dropout's node in C++ for the installed PyTorch, and use it from now on.
 
-    The node changes no value of dropout, and a call and its backward pass take several microseconds
-    less. Attention over many keys takes about two thirds of the time. Building takes about half a
-    minute, once; later processes find the build and use it. Building needs a C++ compiler and
-    setuptools. The build is stored in PyTorch's folder for extensions; the environment variable
-    TORCH_EXTENSIONS_DIR sets this folder. With DROPCORE_TORCH_NODE=0 a process uses the build only
-    after a call of this function.
+    The node changes no value of dropout. With the node, a call and its backward pass take several
+    microseconds less, and attention over many keys takes about two thirds of the time. Building
+    takes about half a minute, once; later processes find the build and use it. Building needs a C++
+    compiler and setuptools. The build is stored in PyTorch's folder for extensions; the environment
+    variable TORCH_EXTENSIONS_DIR sets this folder. With DROPCORE_TORCH_NODE=0 a process uses the
+    build only after a call of this function.
 
     Raises
     ------
     RuntimeError
-        If the node cannot be built or loaded; the message has the compiler's output. Dropout
-        works as before.
+        If the node cannot be built or loaded; the message has the compiler's output. Dropout works
+        without the node, as before.
 
     Examples
     --------

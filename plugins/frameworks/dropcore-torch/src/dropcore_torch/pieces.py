@@ -1,8 +1,8 @@
 """Dropout of a part of a larger tensor: of a DTensor, or of blocks of an array.
 
 Each block gets its part of the mask of the whole tensor. For the backward pass only the draw and
-the places are saved, and the mask is computed again. So backward may run later, and with
-another number of ranks.
+the places are saved, and the mask is computed again. So backward may run with another number of
+ranks.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Array: TypeAlias = NDArray[np.generic]
 
 
 def is_dtensor(x: Any) -> bool:
-    """Whether `x` is a DTensor. `torch.distributed.tensor` is imported wherever DTensors exist."""
+    """Whether `x` is a DTensor. If a DTensor exists, `torch.distributed.tensor` is imported."""
     if type(x) in PLAIN:
         return False
     module = sys.modules.get("torch.distributed.tensor")
@@ -149,16 +149,16 @@ def places_of(x: Any) -> list[Runs]:
             continue
         if not hasattr(each, "dim"):
             raise TypeError(f"input must have placements Shard, Replicate or Partial, not {each}")
-        # A view may merge a cut axis with the axis before it. Then a rank has a piece of each part.
+        # If a view merges a cut axis with the axis before it, a rank has a piece of each part.
         parts = getattr(each, "split_factor", 1)
         cut = [chunk(places[each.dim], parts, part) for part in range(parts)]
         places[each.dim] = merged(chunk(part, size, rank) for part in cut)
     local, own = tuple(x.to_local().shape), tuple(sum(b - a for a, b in runs) for runs in places)
     if local != own:
         raise ValueError(
-            f"input's local tensor must be of shape {own}, as {x.placements} of {tuple(x.shape)} "
-            f"have it on this rank, not {local}: DTensor.from_local needs shape= and stride= where "
-            "a cut is uneven"
+            f"input's local tensor must be of shape {own} on this rank, for placements "
+            f"{x.placements} of shape {tuple(x.shape)}, not {local}: if a cut is uneven, "
+            "DTensor.from_local needs shape= and stride="
         )
     return places
 
@@ -237,8 +237,8 @@ def _apply(x: Tensor, pieces: Pieces) -> Tensor:
 
 
 class _Linear(Function):
-    # The gradient of `pieces.forward` is `pieces.backward`. That is linear in dy, so its own
-    # gradient is `pieces.backward` again.
+    # The gradient of `pieces.forward` is `pieces.backward`, which is linear in dy. So the gradient
+    # of `pieces.backward` is `pieces.backward` again.
     @staticmethod
     def forward(ctx: Any, x: Any, pieces: Pieces, compute: Callable[[Any], Any]) -> Any:
         ctx.pieces = pieces

@@ -1,4 +1,4 @@
-"""Attention with dropout by its formula: for small sizes, compilers, tracers and transforms.
+"""Attention with dropout, in one piece: for small sizes, compilers, tracers and transforms.
 
 W = softmax(scale q k^T + mask),  y = drop(W) v
 """
@@ -59,6 +59,6 @@ def added(mask: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def softmax_of_some(scores: Tensor) -> Tensor:
-    """The softmax; rows without a visible key give zeros, as in PyTorch."""
+    """The softmax; a query that sees no key gets zeros, as in PyTorch."""
     nothing = (scores == -torch.inf).all(-1, keepdim=True)
     return scores.masked_fill(nothing, 0).softmax(-1).masked_fill(nothing, 0)

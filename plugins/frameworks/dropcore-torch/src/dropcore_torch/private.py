@@ -3,7 +3,7 @@
 One exception is `native`, which is compiled against the installed PyTorch.
 
 These interfaces were tested with PyTorch 2.13. If a name is missing in another version, the import
-of the package fails here, not a training step later.
+of the package fails in this file, and not a training step later.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ get_kernel = getattr(torch.library, "get_kernel", None)  # None before PyTorch 2
 
 
 def composite_of(operator: Any) -> Callable[..., Any]:
-    """PyTorch's own implementation of an operator by other operators, also if it was replaced."""
+    """PyTorch's own implementation of an operator by other operators, even if it was replaced."""
     composite = partial(operator._op_dk, torch._C.DispatchKey.CompositeImplicitAutograd)
 
     def run(*arguments: Any, **named: Any) -> Any:
@@ -83,7 +83,7 @@ class DefaultCompiler:
     CallFunction, KeywordArg : callable
         Nodes of a graph pattern.
     lowerings : dict
-        Functions that lower an operator; if one returns None, the compiler lowers it itself.
+        Functions that lower an operator; if a function returns None, the compiler lowers it itself.
     """
 
     def __init__(self, modules: dict[str, Any]) -> None:
@@ -129,7 +129,7 @@ class DefaultCompiler:
 
 
 def default_compiler() -> DefaultCompiler | None:
-    """Its hooks; None if it is not loaded (loading takes long), or if this version lacks one."""
+    """The compiler's hooks; None if it is not loaded (this takes long) or lacks a hook."""
     try:
         return DefaultCompiler(sys.modules)
     except (KeyError, AttributeError):
@@ -165,12 +165,12 @@ def has_code(x: Tensor) -> bool:
 
 
 def is_waiting(x: Any) -> bool:
-    """Whether it is a plain tensor that other ranks still send: of `DTensor.to_local`, say."""
+    """Whether x is a plain tensor that other ranks still send, such as from `DTensor.to_local`."""
     return type(x).__name__ == "AsyncCollectiveTensor"
 
 
 def waited(x: Any) -> Tensor:
-    """The tensor, when all of it has come."""
+    """Wait until the tensor is complete; return it."""
     return x.trigger_wait() if is_waiting(x) else x
 
 
@@ -190,7 +190,7 @@ def apply_without_transforms(function: type[Function]) -> Callable[..., Any]:
 
 
 def replace_backward(function: type[Function], backward: Callable[..., Any]) -> None:
-    """Let the tape call `backward` directly; by default it looks up the Function's at each call."""
+    """Let the tape call `backward` directly, without a look-up in the Function at each call."""
     function._backward_cls.apply = backward
 
 
@@ -210,6 +210,6 @@ dtype_or_none = torch.nn.functional._none_or_dtype
 
 
 def extensions_folder() -> Path:
-    """The folder of PyTorch's extension builder; its import, which is slow, is delayed to here."""
+    """The folder of PyTorch's extension builder, which is imported late, because this is slow."""
     named = os.environ.get("TORCH_EXTENSIONS_DIR")
     return Path(named or _appdirs.user_cache_dir(appname="torch_extensions"))

@@ -1,4 +1,4 @@
-"""Training steps of real models: without dropout, with PyTorch's, after `convert`, with `install`.
+"""Steps of real models: without dropout, with PyTorch's, after `convert`, with `install`.
 
 The cost of dropout is the time of a step minus the time of the step without dropout. The four
 kinds of steps take turns, each for some steps in a row as in training, so that changes of the
@@ -129,9 +129,9 @@ def kept_bytes(model: nn.Module, inputs: Inputs) -> int:
 def table(rows: Sequence[Row]) -> str:
     """Rows as a table in Markdown."""
     lines = [
-        f"| model, threads | {' | '.join(HEAD)} | share of PyTorch's dropout cost "
-        "that remains with convert, install "
-        "| kept for backward, MiB: no dropout, PyTorch, convert, install |",
+        f"| model, threads | {' | '.join(HEAD)} | extra time for dropout / PyTorch's extra time: "
+        "convert, install "
+        "| memory kept for backward, MiB: no dropout, PyTorch, convert, install |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:

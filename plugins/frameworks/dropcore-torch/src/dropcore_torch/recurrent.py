@@ -1,8 +1,8 @@
 """Recurrent layers that use dropcore's dropout between layers.
 
-PyTorch computes a stack of layers, with the dropout between them, in one call. Here each layer is a
-call of its own, with the same function and the same weights. In inference, and with p = 0,
-PyTorch's own code runs.
+PyTorch computes a stack of layers, with the dropout between them, in one call. The modules of this
+file make one call for each layer, with the same function and the same weights. In inference, and
+with p = 0, PyTorch's own code runs.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class _Recurrent(nn.RNNBase):
             situation.refuse("a recurrent layer of tensors that are not plain", "write it out")
         if not drops or is_other(given):
             return super().forward(input, hx)
-        self._update_flat_weights()  # the checks read their dtype
+        self._update_flat_weights()  # the checks read the dtype of the weights
         if isinstance(input, PackedSequence):
             data, sizes, order, back = input
             hx = self._zeros(data, sizes) if hx is None else self.permute_hidden(hx, order)
@@ -75,7 +75,7 @@ class _Recurrent(nn.RNNBase):
         if self.mode == "LSTM" and not (isinstance(hx, tuple | list) and len(hx) == 2):
             raise TypeError("hx must be a tuple of two tensors, (h_0, c_0)")
         # PyTorch's functions read beyond the end of states that are too small, and its LSTM does
-        # not check the states if the input is packed. Here all states are checked.
+        # not check the states if the input is packed. This code checks all states.
         self.check_forward_args(data, hx, sizes)
         directions = 2 if self.bidirectional else 1
         layout = () if sizes is not None else (False,)

@@ -1,4 +1,4 @@
-"""A variant with its options, and the properties of it that the package needs; looked up once."""
+"""A variant with its options, and its properties that the package needs, looked up once."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ is_compiling = torch.compiler.is_compiling
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A variant, and the properties of it that each call needs."""
+    """A variant, and its properties that each call needs."""
 
     variant: dropcore.Variant
     text: str  # `rule_from` makes the rule from it; "" for a variant that is not registered
     inputs: tuple[str, ...]  # the names of its input tensors
     standard: bool  # standard dropout with a decision for each element
     planned: bool  # a planned variant, for which compiled code can do everything, at any p
-    decides: bool  # it keeps or drops elements, so the gradient depends linearly on dy alone
+    decides: bool  # it keeps or drops elements, so the gradient is linear in dy and needs only dy
     identity: bool  # whether inference is the identity
     whole_at_0: bool  # whether y is x if p is 0
 
@@ -61,7 +61,7 @@ def _rule_of(variant: str | dropcore.Variant, options: dict[str, Any]) -> Rule:
     variant = dropcore.get_variant(variant, **options)
     try:
         return _rule_of_variant(variant)
-    except TypeError:  # it has no hash
+    except TypeError:  # the variant has no hash
         return _rule(variant, "")
 
 
@@ -130,4 +130,4 @@ def _plain(option: object) -> Any:
     # Converts NumPy's scalars, which json cannot write. The variant refuses other types itself.
     if isinstance(option, np.generic):
         return option.item()
-    raise TypeError(f"an option must be a number, a string, or a tuple of them, not {option!r}")
+    raise TypeError(f"an option must be a number, a string, or a tuple of these, not {option!r}")

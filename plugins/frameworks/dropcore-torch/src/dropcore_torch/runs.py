@@ -19,7 +19,7 @@ WHERE = "an offset, a range, or a list of ranges"
 
 
 class Axis(NamedTuple):
-    """Where a tensor lies along an axis of a larger one.
+    """The place of a tensor along an axis of a larger tensor.
 
     Attributes
     ----------
@@ -41,13 +41,13 @@ class Axis(NamedTuple):
         Raises
         ------
         ValueError
-            If the number of elements is not the number of places, or a block ends past the axis.
+            If the number of elements is not the number of places, or a block ends beyond the axis.
         """
         if self.first is not None:
             if self.first + length > self.whole:
                 raise ValueError(
                     f"input must lie within the global shape along axis {axis}: it has {length} "
-                    f"elements from offset {self.first}, and the whole has {self.whole}"
+                    f"elements from offset {self.first}, and the whole axis has {self.whole}"
                 )
             return ((self.first, self.first + length),)
         if length_of(self.runs) != length:
@@ -59,7 +59,7 @@ class Axis(NamedTuple):
 
 
 def axis_from(name: str, whole: Any, where: Any) -> Axis:
-    """Convert what the argument `name` gives for one axis.
+    """Convert the value that the argument `name` has for one axis.
 
     Raises
     ------
@@ -73,12 +73,12 @@ def axis_from(name: str, whole: Any, where: Any) -> Axis:
         where = [where]
     if isinstance(where, list | tuple):
         if not all(isinstance(each, range) for each in where):
-            raise TypeError(f"{name} must say where by {WHERE}, not {where!r}")
+            raise TypeError(f"{name} must state places by {WHERE}, not {where!r}")
         runs = merged(_runs_of_range(each) for each in where)
         if any(not 0 <= start <= stop <= whole for start, stop in runs):
             raise ValueError(f"{name} must have places in [0, {whole}), not {where!r}")
         return Axis(whole, None, runs)
-    first = _integer(where, f"{name} must say where by {WHERE}, not {where!r}")
+    first = _integer(where, f"{name} must state places by {WHERE}, not {where!r}")
     if not 0 <= first <= whole:
         raise ValueError(f"{name} must have offsets in [0, {whole}], not {first}")
     return Axis(whole, first, ())
@@ -106,7 +106,7 @@ def of_rank(axes: Mapping[int, Axis], rank: int) -> dict[int, Axis]:
     Raises
     ------
     ValueError
-        If the tensor has no such axis, or two numbers name the same axis.
+        If the tensor has no axis of a number, or two numbers name the same axis.
     """
     found: dict[int, Axis] = {}
     for axis, each in axes.items():
@@ -173,7 +173,7 @@ def within(outer: Runs, inner: Runs) -> Runs:
 
 
 def chunk(runs: Runs, parts: int, part: int) -> Runs:
-    """One part of a cut by `torch.chunk`: all parts are equally long, the last may be shorter."""
+    """One part of a cut by `torch.chunk`: equally long parts; the last may be shorter."""
     length = length_of(runs)
     size = -(-length // parts)
     return between(runs, min(part * size, length), min((part + 1) * size, length))

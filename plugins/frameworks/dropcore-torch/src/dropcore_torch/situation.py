@@ -1,9 +1,9 @@
 """The situation of a call: what the `global_mask` or `rank_masks` block around the call states.
 
-A checkpoint computes a part of the forward pass again, perhaps after the block has ended, and needs
-the same situation then. A checkpoint restores the state of PyTorch's generator. So the seed of the
-generator names the situation. The low 32 bits of the seed come from the draw, and PyTorch's
-generator uses only these. The high 32 bits are the number of the situation.
+A checkpoint computes a part of the forward pass again, perhaps after the block has ended, and this
+part needs the same situation. A checkpoint restores the state of PyTorch's generator. So the seed
+of the generator names the situation. The low 32 bits of the seed come from the draw, and PyTorch's
+generator uses only these bits. The high 32 bits are the number of the situation.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import torch
 import dropcore
 from dropcore_torch.runs import Axis
 
-REMEMBERED = 1 << 16  # situations; those entered longest ago are forgotten
+REMEMBERED = 1 << 16  # the most situations that are remembered; the oldest are forgotten
 
 _numbered: dict[int, Situation] = {}
 _open: list[Situation] = []  # the situations of the open blocks
@@ -54,7 +54,7 @@ def know_parts() -> bool:
 
 
 def current() -> Situation | None:
-    """The situation of the current call, if the call is in one.
+    """The situation of the current call; None if the call is in no block.
 
     Raises
     ------
@@ -68,8 +68,8 @@ def current() -> Situation | None:
         if _open:
             raise RuntimeError(
                 "PyTorch's generator must keep the seed that global_mask or rank_masks set, within "
-                "the block: torch.manual_seed was called there, or a checkpoint computes again "
-                "what was computed before the block"
+                "the block: torch.manual_seed was called in the block, or a checkpoint computes "
+                "code again that ran before the block"
             )
         return None
     if not _cuts:
@@ -106,7 +106,7 @@ def block(draw: dropcore.Draw, name: str, situation: Situation) -> Iterator[None
 
 @contextmanager
 def cut(axes: Mapping[int, Axis | None]) -> Iterator[None]:
-    """Add axes to the situation of the calls in a block, or replace some."""
+    """Add axes to the situation of the calls in a block, or replace some axes."""
     global _of_parts
     _of_parts = True
     _cuts.append(axes)
@@ -125,8 +125,8 @@ def refuse(what: str, instead: str) -> None:
     """
     if current() is not None:
         raise NotImplementedError(
-            f"{what} must be called outside of global_mask and rank_masks, which cannot give it "
-            f"the masks of many ranks: {instead}"
+            f"{what} must be called outside of global_mask and rank_masks, which do not support "
+            f"it: {instead}"
         )
 
 

@@ -2,8 +2,8 @@
 
 `rng` determines only the key. The draw index is one int64 of ``torch.randint``, taken outside the
 operators. So ``torch.manual_seed`` and ``torch.random.fork_rng`` work as usual, and code that
-resets PyTorch's generator and computes again, as checkpointing does, gets the same mask. A position
-of our own would not be reset.
+resets PyTorch's generator and computes again, as checkpointing does, gets the same mask.
+Checkpointing would not reset a position that this package kept.
 
 A compiler stores the values of Python objects as constants in its graph, and recognises an object
 by its id, which a later object may have too. So compiled code takes key and index as tensors, which
@@ -99,7 +99,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Traced:
-    """A source in a graph: the key is a tensor; so is the index, if it is fixed."""
+    """A source in a graph: the key is a tensor, and a fixed index is a tensor too."""
 
     key: Tensor
     index: Tensor | None
@@ -114,7 +114,7 @@ class Traced:
 
 
 def outside_of_graph(source: Source | Traced) -> Source:
-    """The same source, where no compiler looks on and tensors can be read."""
+    """The same source, for code outside of compilers, where tensors can be read."""
     if isinstance(source, Source):
         return source
     index = torch.zeros((), dtype=torch.int64) if source.index is None else source.index
@@ -127,7 +127,7 @@ def take(source: Source | Traced) -> None:
         return  # a compiler cannot trace an exception
     try:  # noqa: SIM105, because a compiler cannot trace `suppress` either
         source.draw_index()
-    except RuntimeError:  # a vmap that refuses randomness; no other call there takes a draw
+    except RuntimeError:  # a vmap that refuses randomness, in which no other call takes a draw
         pass
 
 
@@ -155,7 +155,7 @@ DEFAULT = Source(dropcore.Stream(0, path=("dropcore-torch",)).at(0), False, of_l
 
 
 def stream_of(rng: RNG) -> dropcore.Stream:
-    """The stream for `rng`; for a generator, a new one."""
+    """The stream for `rng`; for a generator, a new stream."""
     if isinstance(rng, np.random.BitGenerator):
         rng = np.random.Generator(rng)
     if isinstance(rng, np.random.Generator):
@@ -166,7 +166,7 @@ def stream_of(rng: RNG) -> dropcore.Stream:
         return dropcore.Stream(rng)
     if isinstance(rng, np.random.RandomState):
         raise TypeError(
-            f"rng must be {RNGS}, not a RandomState: pass dropcore.Stream(rng.bytes(32)), once"
+            f"rng must be {RNGS}, not a RandomState: pass dropcore.Stream(rng.bytes(32)), made once"
         )
     raise TypeError(f"rng must be {RNGS}, not {rng!r}")
 
@@ -196,8 +196,8 @@ def source_of(rng: RNG) -> Source | Traced:
         return Traced(key, index) if seen else Source(draw_at(key, index), True)
     if isinstance(rng, np.random.Generator | np.random.BitGenerator):
         raise TypeError(
-            f"rng must not be a {type(rng).__name__} here: it gives another key where a "
-            "checkpoint computes again; build a module with it, or pass dropcore.Stream(seed)"
+            f"rng must not be a {type(rng).__name__} for a function: when a checkpoint computes "
+            "again, it gives another key. Build a module with it, or pass dropcore.Stream(seed)"
         )
     return Source(stream_of(rng).at(0), False)
 
@@ -208,7 +208,7 @@ def source_of(rng: RNG) -> Source | Traced:
 def draw_as_tensor(draw: dropcore.Draw) -> Tensor:
     """A draw as a tensor, for `rng` in code that is compiled, exported or traced.
 
-    In such code the tensor is an input like any other, so the graph does not depend on the draw. A
+    In such code the tensor is an input, so the graph does not depend on the draw. A
     compiled function also accepts a Draw itself.
 
     Parameters
@@ -244,8 +244,8 @@ def draw_of_seed(seed: Tensor) -> Tensor:
     Parameters
     ----------
     seed : torch.Tensor
-        Integers. Without dimensions: the seed of ``dropcore.Stream(int(seed))``. With one
-        dimension: 32-bit words; their bytes, in little-endian order, are the seed.
+        Integers. A tensor without dimensions is the seed of ``dropcore.Stream(int(seed))``. A
+        tensor of one dimension has 32-bit words, whose little-endian bytes are the seed.
 
     Returns
     -------
@@ -255,7 +255,7 @@ def draw_of_seed(seed: Tensor) -> Tensor:
     Raises
     ------
     TypeError, ValueError
-        If `seed` is not such a tensor, or is one negative integer.
+        If `seed` is not a tensor as above, or is a negative integer.
 
     Examples
     --------
@@ -308,7 +308,7 @@ def source_in_graph(rng: RNG) -> Source | Traced:
     if isinstance(rng, bool):
         raise TypeError(f"rng must be {RNGS}, not {rng!r}")
     if isinstance(rng, int):
-        if not -(2**63) <= rng < 2**63:  # a compiler never makes this an input
+        if not -(2**63) <= rng < 2**63:  # a compiler never makes an input of such an integer
             return _source_of_constant(guard_scalar(rng))
         seed = torch.full((), rng, dtype=torch.int64, device=CPU)
     else:

@@ -1,13 +1,13 @@
 """The cost of dropout in a training step of PyTorch: ``python -m dropcore_torch.step --help``.
 
 One step of the same model is timed in five forms: without dropout; with an autograd.Function that
-does nothing in place of each dropout module; with one multiplication in its place, which reads and
-writes the same memory as dropout; with dropcore's modules after `convert`; and with PyTorch's own
-modules. The forms take turns, each for some steps in a row as in training, so that changes of the
-machine's speed affect all of them. The cost of dropout is the time minus that of the step without
-dropout. The second and the third form are lower limits for this cost.
-With ``--compile``, torch.compile compiles the steps without dropout, with dropcore's modules and
-with PyTorch's.
+does nothing in place of each dropout module; with one multiplication in place of each dropout
+module, which reads and writes the same memory as dropout; with dropcore's modules after `convert`;
+and with PyTorch's own modules. The forms take turns, each for some steps in a row as in training,
+so that changes of the machine's speed affect all forms. The cost of dropout is the time of a step
+minus the time of the step without dropout. The second and the third form are lower limits for this
+cost. With ``--compile``, torch.compile compiles the steps without dropout, with dropcore's modules
+and with PyTorch's.
 """
 
 from __future__ import annotations
@@ -181,12 +181,12 @@ def table(seconds: dict[str, list[float]]) -> str:
 
 
 def ratios(seconds: dict[str, list[float]]) -> str:
-    """The speed divided by that of PyTorch's dropout."""
+    """The speed of dropcore divided by the speed of PyTorch's dropout."""
     ours, torchs = seconds["dropcore"], seconds["PyTorch"]
     return (
         f"{min(ours) * 1e6:.1f} us, PyTorch {min(torchs) * 1e6:.1f} us: "
-        f"{min(torchs) / min(ours):.1f} times as fast by the least, "
-        f"{statistics.median(torchs) / statistics.median(ours):.1f} by the medians"
+        f"{min(torchs) / min(ours):.1f} times as fast by the least times, "
+        f"{statistics.median(torchs) / statistics.median(ours):.1f} times by the medians"
     )
 
 
@@ -198,36 +198,37 @@ def parser() -> argparse.ArgumentParser:
         choices=("perceptron", "encoder", *MODELS),
         nargs="+",
         default=["perceptron"],
-        help="one of the first two, or several of the others: models of transformers, timm and "
-        "PyTorch, with PyTorch's dropout, after `convert` and with `install`",
+        help="perceptron or encoder; or one or more of the others: models of transformers, timm "
+        "and PyTorch, with PyTorch's dropout, after `convert` and with `install`",
     )
     whole.add_argument("--width", type=int, default=256)
-    whole.add_argument("--layers", type=int, default=3, help="hidden ones of the perceptron")
-    whole.add_argument("--heads", type=int, default=4, help="of the encoder")
-    whole.add_argument("--length", type=int, default=128, help="places in a sample of the encoder")
-    whole.add_argument("--batch", type=int, default=None, help="128, of the encoder 8")
+    whole.add_argument("--layers", type=int, default=3, help="hidden layers of the perceptron")
+    whole.add_argument("--heads", type=int, default=4, help="heads of the encoder")
+    whole.add_argument("--length", type=int, default=128, help="length of a sample of the encoder")
+    whole.add_argument("--batch", type=int, default=None, help="default: 128; encoder: 8")
     whole.add_argument("--p", type=float, default=0.1)
     whole.add_argument("--rounds", type=int, default=60, help="turns that each model has")
     whole.add_argument("--calls", type=int, default=10, help="steps in a row in each turn")
-    whole.add_argument("--threads", type=int, nargs="+", default=[1], help="of PyTorch")
+    whole.add_argument("--threads", type=int, nargs="+", default=[1], help="PyTorch's threads")
     whole.add_argument(
         "--compile",
         action="store_true",
-        help="compiled by torch.compile, whose first call takes half a minute; of functions the "
-        "operators that compiled graphs call, too",
+        help="compile by torch.compile, whose first call takes half a minute; with --function, "
+        "also time the operators that compiled graphs call",
     )
     whole.add_argument(
         "--clock",
         choices=real.CLOCKS,
         default="wall",
-        help="of steps; that of the process, on one thread, does not see neighbours",
+        help="the clock for steps; with one thread, the clock of the process does not count other "
+        "programs",
     )
     whole.add_argument(
         "--function",
         type=int,
         nargs="+",
         metavar="ELEMENTS",
-        help="time the function alone, forward, on so many elements, instead of a step",
+        help="instead of a step, time the forward pass of the function, with this many elements",
     )
     return whole
 
@@ -279,7 +280,7 @@ def show_steps(options: argparse.Namespace) -> None:
     )
     clock = real.CLOCKS[options.clock]
     print(table(measure(steps_of(options), options.rounds, options.calls, clock)))
-    print("over: over the step without dropout; share: dropout's, of the step, by the medians")
+    print("over: extra time / time without dropout; share: extra time / time of the step")
 
 
 if __name__ == "__main__":

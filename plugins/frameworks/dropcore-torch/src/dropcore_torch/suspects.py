@@ -1,6 +1,6 @@
 """Modules that seem to drop but are not swapped by `convert`, and calls that a swap does not reach.
 
-Only the class of a module is known here, so some results are guesses from names. `audit` runs the
+This file knows only the class of a module, so some results are guesses from names. `audit` runs the
 model and has exact results.
 """
 
@@ -16,7 +16,7 @@ from torch import nn
 from dropcore_torch.classes import OURS, PYTORCHS, name_of
 from dropcore_torch.private import DropoutNd
 
-REPLACED = "its forward was replaced in the module itself, so its class says nothing"
+REPLACED = "its forward was replaced in the module, so its class does not show its code"
 _LIKE_DROPOUT = re.compile("drop|stochastic_?depth", re.IGNORECASE)
 _PROBABILITIES = ("p", "drop_prob", "drop_rate", "drop_p", "dropout", "rate", "prob")
 
@@ -26,7 +26,7 @@ def why_left(module: nn.Module) -> str:
     if isinstance(module, torch.jit.ScriptModule):
         name = module.original_name
         if name in {cls.__name__ for cls in OURS} or _LIKE_DROPOUT.search(name):
-            return f"{name} is TorchScript, whose code is fixed; convert the model before"
+            return f"{name} is TorchScript, whose code is fixed: convert the model before scripting"
         return ""
     cls = type(module)
     if not _may_drop(module):
@@ -38,12 +38,12 @@ def why_left(module: nn.Module) -> str:
     if isinstance(module, DropoutNd):
         return f"{name_of(cls)} is a subclass of PyTorch's _DropoutNd with code of its own"
     if _LIKE_DROPOUT.search(cls.__name__) and not any(True for _ in module.children()):
-        return f"{name_of(cls)} looks like dropout, and is no module of PyTorch's"
+        return f"{name_of(cls)} looks like dropout, but is no module of PyTorch's"
     return ""
 
 
 def _may_drop(module: nn.Module) -> bool:
-    # False if the module has an attribute for its probability, and this is 0.
+    # False if the module has an attribute for its probability, and the probability is 0.
     for name in _PROBABILITIES:
         value = getattr(module, name, None)
         if isinstance(value, int | float):
@@ -52,7 +52,7 @@ def _may_drop(module: nn.Module) -> bool:
 
 
 def why_doubtful(parent: nn.Module | None, part: str, module: nn.Module) -> str:
-    """A warning if other code reads the module's p and may drop by a function; otherwise ""."""
+    """A warning if other code reads the module's p, perhaps for a function; otherwise ""."""
     if parent is None or type(module) not in PYTORCHS or not getattr(module, "p", 0):
         return ""
     source = _source_of(type(parent))

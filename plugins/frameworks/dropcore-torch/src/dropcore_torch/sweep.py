@@ -1,11 +1,11 @@
 """Compares every module and kind of layout with PyTorch's: ``dropcore-torch-sweep``.
 
-Measured are forward and backward of one module on one thread, with an input that requires a
+For each module, forward and backward are timed on one thread, with an input that requires a
 gradient. dropcore's module and PyTorch's take turns, each for some calls in a row; the least
 process time of a call counts.
 
-``--attention`` compares attention instead, with PyTorch's with and without dropout, on the given
-numbers of threads. With several threads the least wall time of a call counts.
+``--attention`` compares attention instead: dropcore's attention with PyTorch's, with and without
+dropout, on the given numbers of threads. With several threads the least wall time of a call counts.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ Shape = tuple[int, ...]
 
 
 def transposed(x: Tensor) -> Tensor:
-    """The first two axes in the other order of memory: a transposed matrix, batch_first outputs."""
+    """The first two axes swapped in memory: a transposed matrix, outputs of batch_first."""
     return x.transpose(0, 1).contiguous().transpose(0, 1)
 
 
 def heads_swapped(x: Tensor) -> Tensor:
-    """Axes 1 and 2 in the other order of memory, like the output of attention for each head."""
+    """Axes 1 and 2 swapped in memory, like the output of attention for each head."""
     return x.transpose(1, 2).contiguous().transpose(1, 2)
 
 
@@ -150,7 +150,7 @@ def least(
     rounds: int,
     clock: Callable[[], float] = time.process_time,
 ) -> list[float]:
-    """Seconds of each, in turns."""
+    """Seconds of each step; the steps take turns."""
     found = [float("inf")] * len(steps)
     for _ in range(rounds):
         for place, run in enumerate(steps):
@@ -164,7 +164,7 @@ def least(
 def rows(
     sizes: Sequence[int], p: float, rounds: int, names: Sequence[str] = tuple(CASES)
 ) -> Iterator[tuple[str, str, list[float]]]:
-    """Module, layout, and the speed at each size divided by that of PyTorch's module."""
+    """Module, layout, and for each size dropcore's speed divided by PyTorch's."""
     for name in names:
         pair = getattr(dropcore_torch, name)(p), getattr(nn, name)(p)
         for layout, shape in CASES[name].items():
@@ -204,9 +204,9 @@ def show_attention(
     for count in threads:
         torch.set_num_threads(count)
         print(
-            f"| attention, p = {p:g}, by the {path}, {count} thread(s) | dropcore, ms "
+            f"| attention, p = {p:g}, with the {path}, {count} thread(s) | dropcore, ms "
             "| PyTorch | PyTorch without dropout | times as fast as PyTorch "
-            "| time divided by that without dropout |"
+            "| dropcore's time / PyTorch's time without dropout |"
         )
         print("| --- |" + " --- |" * 5)
         for length in lengths:
@@ -240,7 +240,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             show_attention(options.attention, options.threads, *rest)
             return
         sizes = " | ".join(map(str, options.sizes))
-        print(f"| module, p = {options.p:g}, by the {options.path} | layout | {sizes} |")
+        print(f"| module, p = {options.p:g}, with the {options.path} | layout | {sizes} |")
         print("| --- | --- |" + " --- |" * len(options.sizes))
         for name, layout, ratios in rows(options.sizes, options.p, options.rounds, options.modules):
             print(f"| {name} | {layout} | {' | '.join(f'{ratio:.2f}' for ratio in ratios)} |")

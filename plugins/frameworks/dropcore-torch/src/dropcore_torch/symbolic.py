@@ -25,7 +25,7 @@ def as_leaf(module: nn.Module, proxy: Proxy, *arguments: Any, **named: Any) -> P
 
 
 def refuse_script(module: nn.Module) -> NoReturn:
-    """Raise: torch.jit.script calls this method of a module first.
+    """Raise an error: torch.jit.script calls this method of a module first.
 
     Raises
     ------

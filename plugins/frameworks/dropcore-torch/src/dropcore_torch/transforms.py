@@ -1,4 +1,4 @@
-"""Dropout by PyTorch's own operators, for torch.func's transforms and for batched derivatives.
+"""Dropout made of PyTorch's operators, for torch.func's transforms and batched derivatives.
 
     y = where(keep, x * scale + shift, drop),  dx = where(keep, dy * scale, 0)
 

@@ -15,9 +15,9 @@ import dropcore
 class Untouched:
     """The saved state of everything that a step of a model may change.
 
-    Saved are copies of parameters and buffers, the gradients, the attributes of the modules (with
-    copies of dictionaries, lists and sets), and the states of the random generators: those of
-    PyTorch, NumPy and Python, and those that the modules have.
+    Copies of parameters and buffers are saved, the gradients, the attributes of the modules (with
+    copies of dictionaries, lists and sets), and the states of the random generators of PyTorch,
+    NumPy, Python and the modules.
 
     Parameters
     ----------

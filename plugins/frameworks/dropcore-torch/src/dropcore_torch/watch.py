@@ -1,9 +1,9 @@
-"""Two modes of PyTorch that record the calls which drop while a step runs.
+"""Two modes of PyTorch, which record the calls that drop while a step runs.
 
-The first mode sees the functions that Python calls. It runs each call that drops without the modes,
-and times it. In the backward pass it times the nodes that the call added to autograd's graph. The
-second mode sees the operators that draw random numbers elsewhere: in the model's own code, in
-TorchScript, in C++.
+The first mode sees the functions that Python calls. If a call drops, the first mode times the call
+and runs it with both modes off. In the backward pass it times the nodes that the call added to
+autograd's graph. The second mode sees the operators that draw random numbers elsewhere: in the
+model's own code, in TorchScript, in C++.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Call:
     ----------
     by : str
         The library that computed the call: "dropcore" or "PyTorch"; or "other" for random numbers
-        that neither of them drew, for dropout or for something else.
+        that other code drew, for dropout or for something else.
     what : str
         The module or function that was called.
     module : str
@@ -47,7 +47,7 @@ class Call:
     where : str
         File and line of the calling code; "" if all of it is in PyTorch.
     p : float or None
-        None for random numbers.
+        The p of the call; None for random numbers.
     elements : int
         The number of elements that were kept or dropped, or of random numbers that were drawn.
     whole : bool
