@@ -39,8 +39,8 @@ def large_like(x: Tensor) -> Tensor:
     return torch.empty(0, dtype=x.dtype, device=x.device).set_(storage, 0, x.size(), strides)
 
 
-# Free blocks, by their size; the sizes are in the order in which blocks were given back. Each line of
-# code below keeps this table consistent, whatever other threads do; at worst a block is freed.
+# Free blocks, by their size; the sizes are in the order in which blocks were given back. Each line
+# of code below keeps this table consistent, whatever other threads do; at worst a block is freed.
 _kept: dict[int, list[NDArray[np.uint8]]] = {}
 # Blocks in use, by the id of the weak reference to the lent array; the reference is stored too.
 _lent: dict[int, tuple[weakref.ref[NDArray[np.uint8]], NDArray[np.uint8]]] = {}
