@@ -1,7 +1,7 @@
 """Measures the speed of the Lab's training while frames are sent: ``make bench-lab``.
 
-A client over the WebSocket plays as a page does: it acknowledges every frame. Printed are the
-steps and frames a second, the time from an acknowledgement to the next frame, and how long the
+A client plays over the WebSocket as a page does: it acknowledges every frame. It prints the steps
+and frames a second, the time from an acknowledgement to the next frame, and the time that the
 server takes to answer a message while it plays.
 """
 

@@ -135,7 +135,7 @@ def test_quotes_blank_lines_and_a_byte_order_mark_are_read():
     [
         ("\n \n", "empty"),
         ("a\n1\n2\n", "2 to 64 columns"),
-        ("1 2 3\n4 5 6\n", "parted by commas, semicolons or tabs; its first line has 1"),
+        ("1 2 3\n4 5 6\n", "separated by commas, semicolons or tabs; the first line has 1"),
         (",".join(["1"] * 65), "2 to 64 columns"),
         ("a,b\n", "2 to 10000 rows; it has 0"),
         ("1,2\n", "it has 1"),

@@ -1,6 +1,6 @@
 """See what dropout does: the Lab (``dropcore lab``) and experiments (``dropcore experiment NAME``).
 
-In a notebook, `Lab` is the page; it needs the extra ``notebook``.
+In a notebook, `Lab` is the page. `Lab` needs the extra ``notebook``.
 """
 
 from __future__ import annotations

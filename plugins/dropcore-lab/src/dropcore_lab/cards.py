@@ -1,4 +1,4 @@
-"""The guided experiments that the page offers. A test checks the claim of each."""
+"""The guided experiments that the page offers. A test checks the claim of each experiment."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _rate(p: float) -> Card:
         f"p{round(100 * p)}",
         f"p = {p:g}",
         f"Is the validation loss at the end lower with p = {p:g} than without dropout?",
-        f"The same first weights, rows and batches; p is 0 in one run and {p:g} in the other.",
+        f"Two runs with the same first weights, rows and batches: one with p = 0, one with {p:g}.",
         HIGHER_LOWER,
         (_moons(p, 0),),
         ("without dropout", f"p = {p:g}"),
@@ -55,12 +55,14 @@ def _rate(p: float) -> Card:
             Comparison(
                 (1, VALIDATION),
                 (0, VALIDATION),
-                f"Validation loss with p = {p:g}, against none,",
+                f"Validation loss with p = {p:g}, against no dropout,",
             ),
             Comparison(
-                (1, TRAINING), (0, TRAINING), f"Training loss with p = {p:g}, against none,"
+                (1, TRAINING), (0, TRAINING), f"Training loss with p = {p:g}, against no dropout,"
             ),
-            Comparison((1, ACCURACY), (0, ACCURACY), f"Accuracy with p = {p:g}, against none,"),
+            Comparison(
+                (1, ACCURACY), (0, ACCURACY), f"Accuracy with p = {p:g}, against no dropout,"
+            ),
         ),
     )
 
@@ -71,14 +73,16 @@ NONE = Card(
     "While the training loss falls, what does the validation loss do?",
     "Few rows, some with a wrong label, and more weights than the rows need.",
     {
-        "higher": "It falls, then rises: at the end it is above its lowest.",
+        "higher": "It falls, then rises: at the end it is above its lowest value.",
         "unclear": "It falls, and stays low.",
     },
     ({**_moons(0.5, 0), "runs": [WITHOUT]},),
     ("without dropout",),
     (TRAINING, VALIDATION, LOWEST),
     (
-        Comparison((0, VALIDATION), (0, LOWEST), "Validation loss at the end, against its lowest,"),
+        Comparison(
+            (0, VALIDATION), (0, LOWEST), "Validation loss at the end, against its lowest value,"
+        ),
         Comparison((0, TRAINING), (0, VALIDATION), "Training loss, against validation loss,"),
     ),
 )
@@ -86,8 +90,9 @@ NONE = Card(
 HEAVY = Card(
     "p80",
     "p = 0.8",
-    "A small network learns with p = 0.8. How does it fit its training rows, against p = 0.5?",
-    "16 units in a layer, of which about 3 are left in a step. Loss with dropout off.",
+    "A small network learns with p = 0.8. Does it fit its training rows better or worse than "
+    "with p = 0.5?",
+    "A layer has 16 units, of which a step keeps about 3. Losses are measured with dropout off.",
     {
         "higher": "Worse: its training loss is higher.",
         "lower": "Better: its training loss is lower.",
@@ -113,8 +118,9 @@ HEAVY = Card(
 FORGOTTEN = Card(
     "left-on",
     "Left on",
-    "Somebody forgets to switch dropout off before predicting. What does that do to the loss?",
-    "One network, trained with p = 0.5, judged on the same rows with dropout off and left on.",
+    "Somebody forgets to switch dropout off before predicting. How does the loss change?",
+    "A network is trained with p = 0.5. The loss is measured on the same rows with dropout off and "
+    "with dropout left on.",
     {
         "higher": "The loss is higher with dropout left on.",
         "lower": "The loss is lower with dropout left on.",
@@ -136,9 +142,9 @@ FORGOTTEN = Card(
 OUTPUT = Card(
     "output",
     "Before the output layer",
-    "Dropout can stand in front of the output layer, or behind it, on the outputs themselves. "
-    "Is the validation loss with dropout on the outputs higher or lower than in front?",
-    "A number to predict; p = 0.5 in one place at a time.",
+    "Dropout can stand in front of the output layer, or behind it, on the outputs themselves. Is "
+    "the validation loss with dropout on the outputs higher or lower than with dropout in front?",
+    "The network predicts a number; p = 0.5 in one place at a time.",
     HIGHER_LOWER,
     (
         {
@@ -159,12 +165,13 @@ OUTPUT = Card(
         Comparison(
             (2, VALIDATION),
             (1, VALIDATION),
-            "Validation loss with dropout on the outputs, against in front of the output layer,",
+            "Validation loss with dropout on the outputs, against dropout in front of the output "
+            "layer,",
         ),
         Comparison(
             (1, VALIDATION),
             (0, VALIDATION),
-            "Validation loss with dropout in front of the output layer, against none,",
+            "Validation loss with dropout in front of the output layer, against no dropout,",
         ),
     ),
 )
@@ -174,8 +181,8 @@ NORM = Card(
     "Before batch normalisation",
     "Batch normalisation learns a variance in training and divides by it in inference. With "
     "dropout in front of it, is the variance of its input higher in training or in inference?",
-    "p = 0.5 in front of a normalisation in one run, behind the last one in the other. The ratio "
-    "is training variance / inference variance; 1 means equal.",
+    "p = 0.5, in one run in front of a normalisation, in the other run behind the last "
+    "normalisation. The figure is training variance / inference variance; 1 means equal.",
     {
         "higher": "Higher in training.",
         "lower": "Lower in training.",
@@ -192,21 +199,25 @@ NORM = Card(
             ],
         },
     ),
-    ("in front of a normalisation", "behind the last one"),
+    ("in front of a normalisation", "behind the last normalisation"),
     (SHIFT, VALIDATION),
     (
         Comparison((0, SHIFT), (None, SHIFT), "In front: the ratio, against 1,"),
         Comparison((1, SHIFT), (None, SHIFT), "Behind: the ratio, against 1,"),
-        Comparison((0, VALIDATION), (1, VALIDATION), "Validation loss in front, against behind,"),
+        Comparison(
+            (0, VALIDATION),
+            (1, VALIDATION),
+            "Validation loss in front, against behind a normalisation,",
+        ),
     ),
 )
 
 SPATIAL = Card(
     "spatial",
     "Spatial against standard",
-    "Behind a convolution, standard dropout drops single pixels of a map, spatial dropout whole "
-    "maps. What is the validation loss of spatial, against standard, at p = 0.3?",
-    "Digits, 150 of them to train on, two convolutions.",
+    "Behind a convolution, standard dropout drops single pixels of a map, and spatial dropout "
+    "drops whole maps. At p = 0.3, is the validation loss of spatial dropout higher or lower?",
+    "150 digits to train on, and two convolutions.",
     HIGHER_LOWER,
     (
         {
@@ -222,8 +233,12 @@ SPATIAL = Card(
         Comparison(
             (2, VALIDATION), (1, VALIDATION), "Validation loss of spatial, against standard,"
         ),
-        Comparison((1, VALIDATION), (0, VALIDATION), "Validation loss of standard, against none,"),
-        Comparison((2, VALIDATION), (0, VALIDATION), "Validation loss of spatial, against none,"),
+        Comparison(
+            (1, VALIDATION), (0, VALIDATION), "Validation loss of standard, against no dropout,"
+        ),
+        Comparison(
+            (2, VALIDATION), (0, VALIDATION), "Validation loss of spatial, against no dropout,"
+        ),
     ),
 )
 
@@ -242,7 +257,7 @@ SMALL = Card(
     "Small data",
     "A network learns from 400 digits, and again from only 20. With 20, what does p = 0.5 do to "
     "the accuracy?",
-    "The same network without dropout and with p = 0.5, on many rows and on few.",
+    "The same network without dropout and with p = 0.5, on 400 rows and on 20 rows.",
     {
         "higher": "It rises in every seed.",
         "lower": "It falls in every seed.",
@@ -252,8 +267,12 @@ SMALL = Card(
     ("20 rows, without", "20 rows, p = 0.5", "400 rows, without", "400 rows, p = 0.5"),
     (ACCURACY, VALIDATION, TRAINING),
     (
-        Comparison((1, ACCURACY), (0, ACCURACY), "20 rows: accuracy with p = 0.5, against none,"),
-        Comparison((3, ACCURACY), (2, ACCURACY), "400 rows: accuracy with p = 0.5, against none,"),
+        Comparison(
+            (1, ACCURACY), (0, ACCURACY), "20 rows: accuracy with p = 0.5, against no dropout,"
+        ),
+        Comparison(
+            (3, ACCURACY), (2, ACCURACY), "400 rows: accuracy with p = 0.5, against no dropout,"
+        ),
     ),
 )
 

@@ -23,7 +23,7 @@ def default() -> Spec:
 
 @cache
 def ready() -> dict[str, Any]:
-    """Return the data that the page needs at its start; they never change."""
+    """Return the data that the page needs at its start; the data never change."""
     return {
         "protocol": messages.PROTOCOL,
         "version": version("dropcore-lab"),

@@ -43,12 +43,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="dropcore lab",
         description="Build a small network in the browser, train it, and see what dropout does.",
     )
-    parser.add_argument("--port", type=_port, default=0, help="default: any that is free")
+    parser.add_argument("--port", type=_port, default=0, help="the port (default: any free port)")
     parser.add_argument(
         "--no-browser", dest="browser", action="store_false", help="only print the address"
     )
     parser.add_argument(
-        "--spec", metavar="FILE", help="a saved network to begin with, or a link to one"
+        "--spec", metavar="FILE", help="begin with a saved network, or with a link to a network"
     )
     return parser
 

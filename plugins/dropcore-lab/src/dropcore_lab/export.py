@@ -25,12 +25,12 @@ LOSSES = {
 
 HEAD = '''"""A network of the Lab: prints the losses and the masks' addresses that the page shows.
 
-They are the same to the last digit where NumPy and its linear algebra are.
+All digits are the same if NumPy and its linear algebra library are the same.
 """
 
 import os
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in the Lab: more may round differently
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in the Lab: threads may change rounding
 
 import numpy as np
 
@@ -182,7 +182,7 @@ def _settings(spec: Spec) -> Iterator[str]:
     yield f"\nSEED = {training.seed!r}\nBATCH = {training.batch!r}\n"
     yield f"STEPS = {training.steps!r}\nEVERY = {training.every!r}\n"
     at_once = max(1, limits.VALUES // max(map(values_of, columns(spec))))
-    yield f"AT_ONCE = {at_once!r}  # rows in a pass, where none is trained on\n"
+    yield f"AT_ONCE = {at_once!r}  # rows in a pass that does not train\n"
 
 
 def _runs(spec: Spec, chosen: Any) -> Iterator[str]:

@@ -185,7 +185,7 @@ class Boolean(Field):
 
 @dataclass(frozen=True, kw_only=True)
 class Choice(Field):
-    """One of some texts."""
+    """One of several texts."""
 
     choices: tuple[str, ...] = ()
 
@@ -322,7 +322,9 @@ class Reader:
         for name in self.values:
             if name not in self.known:
                 known = ", ".join(sorted(self.known))
-                self.refuse(name, self.values[name], f"absent: the fields here are {known}")
+                self.refuse(
+                    name, self.values[name], f"absent: the fields of this object are {known}"
+                )
 
 
 def escaped(name: str) -> str:

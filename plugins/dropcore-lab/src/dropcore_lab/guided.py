@@ -80,7 +80,7 @@ TRAINING, VALIDATION, LEFT_ON, LOWEST, ACCURACY, SHIFT = FIGURES
 
 @dataclass(frozen=True)
 class Comparison:
-    """One figure of one arm against one of another.
+    """A figure of one arm against a figure of another arm.
 
     Attributes
     ----------
@@ -105,7 +105,8 @@ class Card:
     choices : mapping of str to str
         The answers, by the possible results of the first comparison: "higher", "lower", "unclear".
     specs : tuple
-        Specifications; the arms are their runs, in order. The page shows the first.
+        Specifications; the arms are the runs of all specifications, in order. The page shows the
+        first specification.
     arms : tuple of str
     figures : tuple of str
     comparisons : tuple of Comparison
@@ -125,7 +126,7 @@ class Card:
 
     @property
     def reason(self) -> str | None:
-        """The reason why the card cannot run here; None if it can."""
+        """The reason why the card cannot run in this installation; None if it can."""
         return Preset(self.id, self.title, self.text, self.specs[0]).reason
 
     def described(self) -> dict[str, Any]:

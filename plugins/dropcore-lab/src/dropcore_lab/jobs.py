@@ -1,4 +1,4 @@
-"""Computations on request. They run in pieces, so they can be stopped; training waits meanwhile.
+"""Computations on request. They run in pieces, so they can be stopped. Training waits for them.
 
 A job is a generator: it yields None or a message after each piece, and returns its result.
 """
@@ -39,7 +39,7 @@ def monte_carlo(training: Training, run: int, samples: int) -> Job:
     """Predict with dropout left on, many times."""
     network = training.networks[run]
     if not network.drops_anything:
-        raise NotPossible("Nothing is dropped in this run: all samples would be the same.")
+        raise NotPossible("This run drops nothing: all predictions would be the same.")
     ready, part = data.grid(training.rows), training.rows.validation
     if ready is None and len(part) == 0:
         part = training.rows.train

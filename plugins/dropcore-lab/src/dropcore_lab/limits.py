@@ -1,4 +1,4 @@
-"""The limits of the Lab. All were chosen by measurements, for a laptop."""
+"""The limits of the Lab. All limits were chosen by measurements, for a laptop."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def _unpacked(packed: str) -> str:
     unpacker = zlib.decompressobj()
     try:
         if not re.fullmatch(r"[A-Za-z0-9_-]*", packed):
-            raise ValueError("it has other characters than a link has")
+            raise ValueError("it has characters that a link cannot have")
         raw = base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4))
         data = unpacker.decompress(raw, limits.MESSAGE)  # limits the size, also for a zip bomb
         if not unpacker.eof:

@@ -66,7 +66,7 @@ def what_is_said(task: str) -> str:
 def prediction(
     training: Training, network: Network, row: int, shown: Array
 ) -> tuple[dict[str, Any], Array | None]:
-    """Return the prediction for a training row, and those with dropout left on.
+    """Return the prediction for a training row, and predictions with dropout left on.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def prediction(
     row : int
         A training row.
     shown : array, shape (1, units)
-        The outputs that are looked at.
+        The outputs of the shown pass.
     """
     task, part = network.task, training.rows.train
     x, y = part.x[row : row + 1], part.y[row : row + 1]
@@ -95,7 +95,7 @@ def prediction(
 
 
 def samples_left_on(training: Training, network: Network, x: Array, y: Array) -> Array | None:
-    """Return predictions for one row with dropout left on; None where nothing drops."""
+    """Return predictions for one row with dropout left on; None if nothing drops."""
     if not network.drops_anything:
         return None
     stream = passes.stream_left_on(training.spec.training.seed, "prediction")

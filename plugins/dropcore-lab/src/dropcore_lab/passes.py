@@ -1,7 +1,7 @@
 """Passes of a batch through a network, with a record of activations, masks and outputs.
 
-The streams of the training do not advance here: a pass gets the draws of a step by their index, or
-draws of a stream of its own.
+These passes do not advance the streams of the training: a pass gets the draws of a step by their
+index, or draws of a stream of its own.
 """
 
 from __future__ import annotations

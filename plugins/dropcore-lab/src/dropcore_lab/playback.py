@@ -1,4 +1,4 @@
-"""Controls the training: play, pause, one step, the same step again; records why it stopped."""
+"""Controls the training: play, pause, one step, the same step again. Records why it stopped."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ TEXTS = {
     "hidden": "Paused while the page was hidden.",
     "step": "One step was done.",
     "again": "The same step again.",
-    "finished": "All {steps:,} steps are done. Reset, or give it more steps.",
-    "plateau": "Paused: over the last {points} points no loss moved. Play goes on.",
-    "job": "Training waits for what is computed.",
+    "finished": "All {steps:,} steps are done. Reset, or set more steps.",
+    "plateau": "Paused: no loss changed over the last {points} points. Play continues.",
+    "job": "Training waits for another computation.",
     "edit": "The network was changed: back at step 0.",
 }
 
@@ -106,7 +106,7 @@ class Playback:
         Returns
         -------
         bool
-            Whether a step was shown; then there may be time left.
+            Whether a step was shown. If so, there may be time left.
         """
         while self.playing:
             now = self.clock()
@@ -126,7 +126,7 @@ class Playback:
         return max(0.0, self._next_step - self.clock())
 
     def rate(self) -> float | None:
-        """Return the recent steps per second; None if it does not play, or not long enough."""
+        """Return the recent steps per second; None if it does not play, or only just began."""
         if not self.playing:
             return None
         now = self.clock()
@@ -164,7 +164,7 @@ class Playback:
         Returns
         -------
         bool
-            Whether training starts again; after a change of names or of the number of steps it
+            Whether training starts again. After a change of names or of the number of steps, it
             continues.
         """
         if self._goes_on(spec):
@@ -210,7 +210,7 @@ class Playback:
         what = "weights" if failed.weights else "values"
         text = (
             f"Paused: in run {self.training.spec.runs[failed.run].name} the {what} of "
-            f"{failed.column} were the first that are not finite. Reset with a smaller learning "
+            f"{failed.column} are not finite. Reset with a smaller learning "
             "rate."
         )
         return {

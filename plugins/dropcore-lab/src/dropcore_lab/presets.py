@@ -20,7 +20,7 @@ def dropout(p: float, variant: str = "standard", **options: Any) -> Json:
 
 
 def dense(name: str, units: int, p: float | None = None, **fields: Any) -> Json:
-    """Write a dense layer, with standard dropout where `p` is given."""
+    """Write a dense layer, with standard dropout if `p` is given."""
     layer = {"name": name, "units": units, **fields}
     return layer if p is None else {**layer, "dropout": dropout(p)}
 
@@ -46,7 +46,7 @@ class Preset:
 
     @property
     def reason(self) -> str | None:
-        """The reason why the preset cannot be used here; None if it can."""
+        """The reason why the preset cannot be used in this installation; None if it can."""
         missing = sorted(_named_variants(self.spec) - set(variants.usable()))
         if missing:
             return f"it needs the variant {missing[0]}"
@@ -108,7 +108,7 @@ PRESETS = (
     Preset(
         "wide",
         "Wide, 10-256-256-256-1",
-        "Ten inputs of which three matter, and far more weights than rows.",
+        "Ten inputs, of which three determine the class, and far more weights than rows.",
         {
             "data": {"name": "ten", "rows": 200, "validation": 400, "wrong": 0.1},
             "layers": hidden(256, 0.5, count=3),
@@ -152,7 +152,8 @@ PRESETS = (
     Preset(
         "subnetworks",
         "All sub-networks",
-        "Eight hidden units with dropout: 256 sub-networks, and the one pass that stands for them.",
+        "Eight hidden units with dropout: 256 sub-networks, and the one pass that approximates "
+        "their mean.",
         {
             "data": {"name": "circles", "rows": 100},
             "layers": [dense("hidden1", 8, 0.5)],
@@ -163,7 +164,8 @@ PRESETS = (
     Preset(
         "norm",
         "Batch normalisation",
-        "Dropout in front of a normalisation in one run, behind the last one in the other.",
+        "Dropout in front of a normalisation in one run, behind the last normalisation in the "
+        "other.",
         {
             "data": FEW_MOONS,
             "layers": hidden(32, 0.5, norm=True),
@@ -205,7 +207,7 @@ PRESETS = (
     Preset(
         "convolutions",
         "Convolutions",
-        "Digits through two convolutions: single pixels dropped, or whole channels.",
+        "Digits through two convolutions: single pixels are dropped, or whole channels.",
         {
             "data": {"name": "digits", "rows": 150, "validation": 600, "wrong": 0.1},
             "layers": CONVOLUTIONS,

@@ -58,7 +58,7 @@ class Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, **ONE_THREAD},
-            start_new_session=True,  # Ctrl+C is for the server, which ends this process
+            start_new_session=True,  # Ctrl+C reaches only the server, which ends this process
         )
         assert self._process.stdout is not None
         assert self._process.stdin is not None

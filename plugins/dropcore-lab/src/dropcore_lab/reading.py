@@ -42,13 +42,14 @@ class Name(Field):
         taken = value in ("input", "output", "flatten") or keyword.iskeyword(value)
         if taken or hasattr(Module, value) or re.search(r"_(drop|norm|act)$", value):
             raise Refused(
-                "a name that is free: not input, output or flatten, no Python keyword, not what "
-                "all modules have, and not with _drop, _norm or _act at its end"
+                "a name that is free: not input, output or flatten, no Python keyword, no "
+                "attribute "
+                "that all modules have, and no name that ends in _drop, _norm or _act"
             )
         return str(value)
 
 
-NAME = Name(title="name", help="the masks of a layer follow from its name")
+NAME = Name(title="name", help="determines the masks of the layer")
 SHARED: dict[str, Field] = {
     "norm": Boolean(default=False, title="batch normalisation", help="before the activation"),
     "activation": Choice(choices=ACTIVATIONS, default="relu", title="activation"),
@@ -66,7 +67,7 @@ TYPES: dict[str, dict[str, Field]] = {"dense": DENSE, "conv": CONV}
 TRAINING: dict[str, Field] = {
     "optimizer": Choice(choices=("adam", "sgd"), default="adam", title="optimizer"),
     "lr": Number(low=0, high=100, default=0.01, title="learning rate"),
-    "momentum": Number(high=0.999, default=0.9, title="momentum", help="read by sgd alone"),
+    "momentum": Number(high=0.999, default=0.9, title="momentum", help="only sgd uses it"),
     "weight_decay": Number(high=10, default=0, title="weight decay"),
     "batch": Integer(low=1, high=limits.BATCH, default=64, title="batch", help="rows of a step"),
     "steps": Integer(low=1, high=limits.STEPS, default=2000, title="steps"),
@@ -79,7 +80,9 @@ TRAINING: dict[str, Field] = {
 }
 RUN: dict[str, Field] = {
     "name": Text(low=1, high=24, default="A", title="name"),
-    "p": Number(null=True, title="p", help="for every dropout; null: each layer keeps its own p"),
+    "p": Number(
+        null=True, title="p", help="the p of every dropout; null: each layer keeps its own p"
+    ),
 }
 
 

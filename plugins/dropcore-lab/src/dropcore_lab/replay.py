@@ -1,4 +1,4 @@
-"""Makes masks again, by their step, their address or their record."""
+"""Makes masks again from a step, an address or a record."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def again(
     Raises
     ------
     NotPossible
-        If the text is neither, or p or the shape is missing.
+        If the text is neither an address nor a record, or p or the shape is missing.
     """
     text = text.strip()
     if text.startswith("{"):
@@ -98,7 +98,7 @@ def _parsed(text: str) -> dropcore.Draw:
     try:
         return dropcore.Draw.parse(text)
     except ValueError as error:
-        raise NotPossible(f"That is no address: {error}") from None
+        raise NotPossible(f"This text is no address: {error}") from None
 
 
 def _owner(training: Training, run: int, draw: dropcore.Draw) -> tuple[str | None, int | None]:
@@ -117,13 +117,13 @@ def _of_record(text: str) -> dropcore.Mask:
             _check_size(shape)
         mask = dropcore.Mask.from_record(record)
     except Faults as found:
-        raise NotPossible(f"That is no record: {found}") from None
+        raise NotPossible(f"This text is no record: {found}") from None
     except NotPossible:
         raise
     except Exception as error:  # a variant may raise any exception
-        raise NotPossible(f"That is no record: {error}") from None
+        raise NotPossible(f"This text is no record: {error}") from None
     if mask.draw is None:
-        raise NotPossible("That is the record of an inference pass: nothing was dropped.")
+        raise NotPossible("This is the record of an inference pass: nothing was dropped.")
     return mask
 
 
@@ -149,7 +149,7 @@ def _of_address(
         }
     if p is None or shape is None:
         raise NotPossible(
-            "No layer of this network has this address: say the p and the shape of its mask."
+            "No layer of this network has this address: enter the p and the shape of the mask."
         )
     _check_size(shape)
     record = {"stream_version": dropcore.STREAM_VERSION, "draw": str(draw), "p": p, **options}
@@ -158,4 +158,4 @@ def _of_address(
 
 def _check_size(shape: Sequence[int]) -> None:
     if math.prod(abs(length) for length in shape) > limits.MASK:
-        raise NotPossible(f"A mask of at most {limits.MASK:,} decisions can be shown here.")
+        raise NotPossible(f"The Lab shows masks of at most {limits.MASK:,} decisions.")

@@ -2,8 +2,8 @@
 
 - The header Host must be this server's name with its port. So another name that resolves to this
   machine (DNS rebinding) is refused, also for files.
-- The header Origin, if present, must be this server's: pages of other origins, or of other ports of
-  this machine, are refused.
+- The header Origin, if present, must be this server's origin: pages of other origins, or of other
+  ports of this machine, are refused.
 - The first message of a WebSocket must have the token, which only the person who started the server
   has seen.
 - The headers do not allow the page to load anything from elsewhere, nor other pages to frame it.

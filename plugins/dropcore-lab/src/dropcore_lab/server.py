@@ -122,7 +122,7 @@ class Guarded(tornado.web.RequestHandler):
         """Answer 403, and write the reason to the log."""
         log.warning("refused: %s", what[:200])
         self.set_status(403)
-        self.finish("Refused: this server serves its own page alone.\n")
+        self.finish("Refused: this server serves only its own page.\n")
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer with the status only."""
@@ -202,7 +202,7 @@ class Page(Guarded, tornado.websocket.WebSocketHandler):
         given = message.get("token") if isinstance(message, dict) else None
         hello = isinstance(message, dict) and message.get("type") == "hello"
         if not hello or not security.is_token(given, self.server.token):
-            self._turn_away("the first message had not the token")
+            self._turn_away("the first message did not have the token")
             return
         self.waiting.cancel()
         self.greeted = True

@@ -206,7 +206,7 @@ class Service:
 
     def _begin(self, message: Message, job: Job) -> None:
         if self.running is not None:
-            self._error(message.get("id"), "busy", "Something is computed already.")
+            self._error(message.get("id"), "busy", "Another computation is running.")
             return
         assert self.playback is not None
         self.running = Running(job, message.get("id"))
@@ -228,7 +228,7 @@ class Service:
 
     def _cancel(self) -> None:
         if self.running is not None:
-            self._error(self.running.re, "cancelled", "What was computed was ended.")
+            self._error(self.running.re, "cancelled", "The computation was cancelled.")
             self._end_job()
 
     def _end_job(self) -> None:

@@ -1,8 +1,8 @@
 """The session, between a page and the training process, independently of the transport.
 
-`Session.handle` takes a message with its buffers and checks it. It answers messages that need no
-computation itself, and passes the others on. It stores the specification, so nothing is lost when
-the process ends.
+`Session.handle` takes a message with its buffers and checks the message. It answers messages that
+need no computation itself, and passes all other messages to the training process. The session
+stores the specification, so nothing is lost when the process ends.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Session:
             try:
                 self.spec = link.read_text(message["text"])
             except Faults as found:
-                notice = "The link is broken, so this is the network that was here before."
+                notice = "The link is broken, so the page shows the previous network."
                 errors = {"type": "spec_error", "errors": found.messages(), "notice": notice}
                 self._answer(message, errors)
         self._say_spec(message, notice)

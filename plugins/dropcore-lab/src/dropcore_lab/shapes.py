@@ -56,7 +56,7 @@ class Column:
 
 
 class DoesNotFit(Exception):
-    """Raised for a layer that cannot follow; the arguments are a field and the accepted values."""
+    """Raised for a layer that does not fit its input, with a field and its accepted values."""
 
 
 def columns(spec: Spec) -> Iterator[Column]:
@@ -96,12 +96,12 @@ def _column(layer: Layer, shape: tuple[int, ...]) -> Column:
 
 def _convolved(layer: Layer, shape: tuple[int, ...]) -> tuple[int, ...]:
     if len(shape) != 3:
-        found = f"what comes before gives {math.prod(shape)} numbers in a row"
+        found = f"the layer before gives {math.prod(shape)} numbers"
         raise DoesNotFit("type", f'"dense": a convolution reads images, and {found}')
     kernel, stride, padding = (layer.sizes[key] for key in ("kernel", "stride", "padding"))
     if kernel > min(shape[1:]) + 2 * padding:
         most = min(shape[1:]) + 2 * padding
-        raise DoesNotFit("kernel", f"at most {most}, the side of what comes before with padding")
+        raise DoesNotFit("kernel", f"at most {most}, the side of its input with padding")
     sides = ((side + 2 * padding - kernel) // stride + 1 for side in shape[1:])
     return (layer.sizes["channels"], *sides)
 

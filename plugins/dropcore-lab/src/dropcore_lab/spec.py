@@ -75,7 +75,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Run:
-    """One of the runs: the dropouts that it uses instead of those of the layers."""
+    """One run, with the dropouts that it uses instead of the layers' dropouts."""
 
     name: str
     p: float | None

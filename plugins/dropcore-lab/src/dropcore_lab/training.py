@@ -1,7 +1,7 @@
 """Training of several runs, step by step, with measurements.
 
-All runs have the same initial weights, the same batches and the same streams. A step takes one draw
-of every dropout, so the draw index of a mask is the number of its step. The result of a step
+All runs have the same initial weights, the same batches and the same streams. Each dropout takes
+one draw in a step, so the draw index of a mask is the number of its step. The result of a step
 depends only on the specification and the number of the step, not on pauses or on what the page
 shows.
 """
@@ -54,7 +54,7 @@ class Shown:
     ----------
     step : int
     rows : array
-        The numbers of the training rows in its batch.
+        The numbers of the training rows in the batch of the step.
     passes : list of Pass
         The pass of the step, for each run.
     before : list of dict
@@ -85,7 +85,7 @@ class Network:
 
     @property
     def drops_anything(self) -> bool:
-        """Whether any of its dropout modules can drop."""
+        """Whether any dropout module of the network can drop."""
         return any(module.p > 0 for module in self.drops.values())
 
     def learn(self, x: Array, y: Array) -> float:
@@ -146,7 +146,7 @@ class Training:
     Attributes
     ----------
     spec : Spec
-        Only its number of steps and the names of its runs may change.
+        Only the number of steps and the names of the runs may change.
     rows : Rows
     networks : list of Network
     step : int

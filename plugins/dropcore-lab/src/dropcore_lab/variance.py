@@ -23,16 +23,16 @@ def variance_shift(model: Sequential, x: NDArray[Any]) -> float:
     """Compare the variances of the inputs of batch normalisation in training and in inference.
 
     Inference normalises by the statistics of x with dropout, to which the running statistics
-    converge. After a short training the running statistics are still far from these, so the ratio
-    would not show the effect of dropout alone.
+    converge. After a short training the running statistics are still far from their limit, so the
+    ratio would not show the effect of dropout alone.
 
     Returns
     -------
     float
-        For each normalisation, the median over its channels of the variance in training divided by
-        the variance in inference, on the rows of x. Of these the one farthest from 1 is returned,
-        and nan if there is no normalisation. Afterwards the model is in inference mode, with its
-        old state.
+        A ratio: the variance in training divided by the variance in inference, on the rows of x.
+        For each normalisation, the median over its channels is taken. The median that is farthest
+        from 1 is returned, or nan if the model has no normalisation. Afterwards the model is in
+        inference mode, with its old state.
     """
     if not any(isinstance(module, BatchNorm) for module in model):
         return float("nan")
@@ -47,7 +47,7 @@ def variance_shift(model: Sequential, x: NDArray[Any]) -> float:
 
 @contextmanager
 def _settling(model: Sequential) -> Iterator[None]:
-    """Within the block, the running statistics become those of the last batch."""
+    """Within the block, the running statistics become the statistics of the last batch."""
     norms = [module for module in model if isinstance(module, BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:

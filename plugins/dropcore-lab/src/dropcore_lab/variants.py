@@ -100,14 +100,14 @@ class Offer:
 
 @cache
 def offers() -> Mapping[str, Offer]:
-    """Every installed variant by name. Their modules are imported."""
+    """Every installed variant by name. The modules of all variants are imported."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dropcore.PluginWarning)  # `reason` has the same text
         return {plugin.name: _offer(plugin) for plugin in _plugins()}
 
 
 def usable() -> tuple[str, ...]:
-    """The names of the variants that can be used in a network here."""
+    """The names of the variants that a network of the Lab can use."""
     return tuple(name for name, offer in offers().items() if offer.reason is None)
 
 
@@ -154,9 +154,9 @@ def _offer(plugin: Any) -> Offer:
     options = tuple(_options(variant))
     reason = None
     if len(variant.inputs) > 1:
-        reason = f"it takes further inputs: {', '.join(variant.inputs[1:])}"
+        reason = f"the variant takes further inputs: {', '.join(variant.inputs[1:])}"
     elif any(option.field is None and option.required for option in options):
-        reason = "it needs an option that cannot be typed here"
+        reason = "the variant needs an option that cannot be entered on this page"
     return dataclasses.replace(
         offer,
         text=(inspect.getdoc(variant) or "").partition("\n")[0],
@@ -183,7 +183,7 @@ def _options(variant: type[dropcore.Variant]) -> typing.Iterator[Option]:
 
 
 def _field(hint: Any) -> Field | None:
-    """The field for an annotation: a plain type, a tuple of int, or one of these or None."""
+    """The field for an annotation: a plain type, a tuple of int, or such a type or None."""
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         inner = [each for each in typing.get_args(hint) if each is not types.NoneType]
         field = _field(inner[0]) if len(inner) == 1 else None

@@ -58,7 +58,7 @@ class Data:
         return DATASETS[self.name]
 
     def canonical(self) -> dict[str, Any]:
-        """Return it in the form for JSON."""
+        """Return the data in the form for JSON."""
         return {"name": self.name, **self.values}
 
     @property

@@ -79,11 +79,11 @@ def _fields(
             high=most,
             default=validation,
             title="validation rows",
-            help="rows held back: no training step sees them",
+            help="rows on which the network is not trained",
         ),
     }
     if noise is not None:
-        help_ = "standard deviation of what is added to each input"
+        help_ = "standard deviation of the noise that is added to each input"
         fields["noise"] = Number(high=2, default=noise, title="noise", help=help_)
     if wrong:
         fields["wrong"] = WRONG
@@ -92,7 +92,7 @@ def _fields(
 
 def _sine_fields() -> dict[str, Field]:
     fields = _fields(40, 200, 0.3, wrong=False)
-    help_ = "standard deviation of what is added to each target"
+    help_ = "standard deviation of the noise that is added to each target"
     return fields | {"noise": Number(high=2, default=0.3, title="noise", help=help_)}
 
 
@@ -100,10 +100,12 @@ CSV: dict[str, Field] = {
     "text": Text(
         low=1, high=limits.CSV_TEXT, default="", title="file", help="number columns and a target"
     ),
-    "target": Text(low=1, high=200, null=True, title="target column", help="else the last"),
+    "target": Text(
+        low=1, high=200, null=True, title="target column", help="default: the last column"
+    ),
     "task": Choice(choices=("classes", "number"), default="classes", title="the target is"),
     "validation": Integer(
-        high=limits.ROWS, null=True, title="validation rows", help="else a third of the rows"
+        high=limits.ROWS, null=True, title="validation rows", help="default: a third of the rows"
     ),
     "seed": SEED,
 }
@@ -136,7 +138,7 @@ DATASETS: dict[str, Dataset] = {
     ),
     "ten": Dataset(
         "Ten inputs",
-        "three of them together determine the class; the other seven carry no information",
+        "three inputs together determine the class; the other seven carry no information",
         sources.ten,
         shape=(10,),
         features=tuple(f"x{place}" for place in range(1, 11)),
@@ -174,5 +176,5 @@ DATASETS: dict[str, Dataset] = {
         needs="scikit-learn",
         standardise=True,
     ),
-    "csv": Dataset("CSV", "a file of one's own", None, features=(), fields=CSV, standardise=True),
+    "csv": Dataset("CSV", "a file of your own", None, features=(), fields=CSV, standardise=True),
 }

@@ -1,7 +1,7 @@
 """Functions that make or load rows. Each is self-contained: its text goes into exported scripts.
 
-All take the number of rows, the noise and a generator, and return inputs and targets (class
-numbers, or numbers).
+Each function takes the number of rows, the noise and a generator, and returns inputs and targets
+(class numbers, or numbers).
 """
 
 import numpy as np
@@ -48,7 +48,7 @@ def sine(n: int, noise: float, rng: np.random.Generator) -> tuple[np.ndarray, np
 
 
 def ten(n: int, noise: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Ten inputs. The class depends on three of them, not on the other seven."""
+    """Ten inputs. The class depends on three inputs, not on the other seven."""
     x = rng.normal(size=(n, 10))
     y = (x[:, 0] * x[:, 1] + x[:, 2] > 0).astype(int)
     return x + noise * rng.normal(size=x.shape), y
@@ -81,7 +81,7 @@ def cancer(n: int, noise: float, rng: np.random.Generator) -> tuple[np.ndarray, 
 
 
 def with_wrong(y: np.ndarray, share: float, classes: int, rng: np.random.Generator) -> np.ndarray:
-    """Replace labels, each with the probability `share`, by another one."""
+    """Replace each label, with the probability `share`, by another label."""
     wrong = rng.random(len(y)) < share
     return np.where(wrong, (y + rng.integers(1, classes, len(y))) % classes, y)
 

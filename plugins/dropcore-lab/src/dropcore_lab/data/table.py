@@ -38,8 +38,8 @@ class Table:
 def parse(text: str, target: str | None, task: str) -> Table:
     """Read a CSV.
 
-    The first line may name the columns; then none of its cells is a number. The target is the
-    column of that name, or the last.
+    The first line has the names of the columns if none of its cells is a number. The target is the
+    column with the name `target`, or the last column if `target` is None.
 
     Raises
     ------
@@ -61,7 +61,7 @@ Line = tuple[int, list[str]]
 
 
 def _lines(text: str) -> list[Line]:
-    """Every line that is not empty with its number, all of one length."""
+    """Every line that is not empty, with its number; all lines have the same number of cells."""
     content = text.lstrip("\ufeff").splitlines()
     reader = csv.reader(content, delimiter=_delimiter(content), strict=True)
     lines: list[Line] = []
@@ -76,15 +76,15 @@ def _lines(text: str) -> list[Line]:
     width = len(lines[0][1])
     if not 2 <= width <= limits.CSV_COLUMNS:
         raise _text_fault(
-            f"CSV with 2 to {limits.CSV_COLUMNS} columns, numbers and a target, parted by "
+            f"CSV with 2 to {limits.CSV_COLUMNS} columns, numbers and a target, separated by "
             "commas, semicolons or tabs",
             text,
-            f"its first line has {width}",
+            f"the first line has {width}",
         )
     for line, cells in lines:
         if len(cells) != width:
             found = f"line {line} has {len(cells)} cells, and line {lines[0][0]} has {width}"
-            raise _text_fault("CSV with as many cells in each line", text, found)
+            raise _text_fault("CSV with the same number of cells in each line", text, found)
     return lines
 
 
@@ -105,7 +105,7 @@ def _names(lines: list[Line]) -> tuple[list[str], list[Line]]:
         return [f"column {place}" for place in range(1, len(first) + 1)], _few(lines)
     if len(set(first)) < len(first) or not all(first):
         found = "the first line is " + ", ".join(cell or "(nothing)" for cell in first)
-        raise _text_fault("CSV whose columns have names, each another", ",".join(first), found)
+        raise _text_fault("CSV whose columns have different names", ",".join(first), found)
     return first, _few(lines[1:])
 
 
