@@ -148,8 +148,7 @@ cdef class Mask:
     Attributes
     ----------
     draw : Draw or None
-        The address of the decisions: a key and a draw index. None in inference, and in a mask from
-        `from_keep`.
+        The address of the decisions. None in inference, and in a mask from `from_keep`.
     p : float
         The probability that an element is dropped.
     shape : tuple of int
@@ -209,8 +208,7 @@ cdef class Mask:
         Raises
         ------
         TypeError, ValueError
-            If `keep` has values other than 0 and 1, or does not fit `shape`. If the variant does
-            not accept p.
+            If `keep` is not of 0 and 1, or does not fit `shape`; if the variant refuses p.
         """
         cdef Runner runner = runner_of(get_variant(variant, **options))
         cdef double value = p_for(runner.variant, p)

@@ -32,7 +32,7 @@ def same_bits(what: str, got: Any, expected: Any) -> None:
         if ((got == 0) & (expected == 0))[differing].all():
             message += (
                 ": zeros of the other sign, so an element is multiplied by 0; "
-                "a dropped element must be selected, as by np.where, not multiplied"
+                "a dropped element must be selected, not multiplied, as np.where does"
             )
         raise AssertionError(message)
 

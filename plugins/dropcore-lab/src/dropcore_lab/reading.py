@@ -43,8 +43,7 @@ class Name(Field):
         if taken or hasattr(Module, value) or re.search(r"_(drop|norm|act)$", value):
             raise Refused(
                 "a name that is free: not input, output or flatten, no Python keyword, no "
-                "attribute "
-                "that all modules have, and no name that ends in _drop, _norm or _act"
+                "attribute that all modules have, and no name that ends in _drop, _norm or _act"
             )
         return str(value)
 

@@ -20,10 +20,10 @@ from dropcore_lab.experiments import extras, options, output
 EXPERIMENTS = {
     "rates": ("training and validation loss of one network at several rates of dropout", 30),
     "churn": ("a 2-4-1 network: one training step with every number, then whole trainings", 15),
-    "ensemble": ("inference in one pass against all the sub-networks that dropout trains", 15),
-    "placement": ("where dropout stands in a convolutional network, and what it costs there", 20),
+    "ensemble": ("inference in one pass, compared with all sub-networks that dropout trains", 15),
+    "placement": ("several places of dropout in a convolutional network, with their costs", 20),
     "variants": ("the installed variants that one network can use, at the same p", 20),
-    "small-data": ("dropout against weight decay as the training rows get fewer", 40),
+    "small-data": ("dropout compared with weight decay, on fewer and fewer training rows", 40),
 }
 """The name of each experiment, which is also the name of its module; its summary; its time.
 
@@ -70,8 +70,8 @@ class Experiment:
         Raises
         ------
         BrokenPipeError
-            If nobody reads the standard output any more. A picture that is not written yet is not
-            written.
+            If nobody reads the standard output any more. The picture is not written if it was not
+            written before.
         """
         missing = extras.missing()
         if missing:
@@ -99,7 +99,7 @@ class Experiment:
         with threadpool_limits(1), np.errstate(all="ignore"):  # type: ignore[no-untyped-call,unused-ignore]
             status = self._module.run(args)
         if replaced:
-            print("It has replaced an earlier picture: --out DIR keeps both.")
+            print("The picture has replaced an earlier picture: --out DIR would keep both.")
         return status
 
 
@@ -118,7 +118,7 @@ def get(name: str) -> Experiment:
     Raises
     ------
     ValueError
-        If there is none.
+        If there is no experiment of this name.
 
     Examples
     --------

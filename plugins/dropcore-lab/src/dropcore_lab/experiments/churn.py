@@ -1,9 +1,9 @@
 """A 2-4-1 network like those in many tutorials: two inputs, four hidden units, one output.
 
-The data are five invented customers. First one training step with all its numbers
-(`churn_steps`), then whole trainings at several p. Five invented rows cannot show how well a
-network predicts for new customers. One figure gives a hint, the leave-one-out loss: for each row, a
-network is trained without it and tested on it.
+The data are five invented customers. First one training step with all its numbers (`churn_steps`),
+then whole trainings at several p. Five invented rows cannot show how well a network predicts for
+new customers. One figure gives a hint, the leave-one-out loss: for each row, a network is trained
+on the other four rows and tested on this row.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ class Measured:
     losses : array, shape (seeds, points)
         The loss on the five rows along the training, without dropout.
     right : array, shape (seeds,)
-        How many of the five rows the network predicts correctly at the end: a probability above 0.5
-        for customers who left, below 0.5 for the others.
+        The number of rows, of five, that the network predicts correctly at the end: a probability
+        above 0.5 for customers who left, below 0.5 for customers who stayed.
     left_out : array, shape (seeds,)
         The mean loss on a row without which the network was trained.
     silent : array, shape (seeds,)
@@ -122,8 +122,8 @@ def train(
 ) -> tuple[Sequential, NDArray[Any], float]:
     """Train one network on some rows.
 
-    Returns the network, its loss on these rows during training, and how often all units were
-    dropped.
+    Returns the network, its loss on the training rows during training, and the number of times that
+    all units were dropped.
     """
     rng = np.random.default_rng(number)
     model = Sequential(
@@ -183,14 +183,14 @@ def print_table(out: Console, config: Config, measured: Mapping[float, Measured]
             )
             for p, m in measured.items()
         ],
-        caption="Losses are measured without dropout. Right: rows that are predicted correctly. "
-        "Left out: trained on four rows, tested on the fifth. All dropped: the share of passes "
-        "in which all hidden units are dropped.",
+        caption="Losses are measured without dropout. Right: the number of rows that are predicted "
+        "correctly. Left out: trained on four rows, tested on the fifth. All dropped: the share of "
+        "passes in which all hidden units are dropped.",
     )
 
 
 def conclusions(measured: Mapping[float, Measured]) -> list[str]:
-    """The conclusions from the figures; an effect is named only if every seed shows it."""
+    """The conclusions from the figures; an effect is reported only if every seed shows it."""
     bad = [f"p = {p:g}" for p, m in measured.items() if not np.isfinite(m.left_out).all()]
     if bad:
         return [f"Training diverged at {', '.join(bad)}: nothing can be compared."]
@@ -203,8 +203,8 @@ def conclusions(measured: Mapping[float, Measured]) -> list[str]:
         loss = Change.between(old.losses[:, -1], measured[p].losses[:, -1])
         left_out = Change.between(old.left_out, measured[p].left_out)
         lines.append(
-            f"p = {p:g} against {least:g}: the loss on the five rows is {loss.text()}, "
-            f"on a row left out {left_out.text()}."
+            f"p = {p:g} against {least:g}: the loss on the five rows is {loss.text()}, and the "
+            f"loss on a row left out is {left_out.text()}."
         )
     lines.append(_coin(measured))
     for p, m in measured.items():
@@ -235,8 +235,8 @@ def draw(config: Config, step: Step, measured: Mapping[float, Measured], directo
     )
     zero = "; dashed: kept, and 0 by relu" if (step.keep & (step.hidden == 0)).any() else ""
     footnote = (
-        f"Above: what reaches the output in the step that is printed; crossed: dropped{zero}. "
-        f"Below: {terminal.seeds(config.seeds)}, losses without dropout."
+        f"Above: the units that reach the output in the printed step; crossed: dropped{zero}. "
+        f"Below: {terminal.seeds(config.seeds)}, losses measured without dropout."
     )
     count = len(config.seeds)
     key = f"{plot.curves_key(count)}\n{plot.dots_key(count)}"

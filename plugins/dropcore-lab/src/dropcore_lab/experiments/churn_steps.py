@@ -146,8 +146,9 @@ def _show_forward(out: Console, step: Step) -> None:
             (name, *(_number(v) if k else "dropped" for v, k in zip(values, keep, strict=True)))
             for name, values, keep in zip(CUSTOMERS, step.dropped, step.keep, strict=True)
         ],
-        caption=f"What is kept is multiplied by 1 / (1 - p) = {scale:.4f}; what is dropped is 0.\n"
-        f"Each customer passes through a sub-network of its own. This mask's address:\n{step.draw}",
+        caption=f"A kept unit is multiplied by 1 / (1 - p) = {scale:.4f}; a dropped unit is 0.\n"
+        "Each customer passes through a sub-network of its own. The address of the "
+        f"mask:\n{step.draw}",
         names=1,
     )
     losses = -np.log(np.where(CHURNED == 1, step.churn, 1 - step.churn))
@@ -160,8 +161,9 @@ def _show_forward(out: Console, step: Step) -> None:
             (name, *(_number(column[i, 0]) for column in columns))
             for i, name in enumerate(CUSTOMERS)
         ],
-        caption="Sum: each unit times its weight, added up, plus the bias. Loss: -log(sigmoid) if "
-        f"churned, else -log(1 - sigmoid); its mean is {step.loss:.4f}. The last column is "
+        caption="Sum: the sum of each unit times its weight, plus the bias. Loss: -log(sigmoid) if "
+        f"churned, otherwise -log(1 - sigmoid); the mean loss is {step.loss:.4f}. The last "
+        "column is "
         "inference.",
         names=1,
     )
@@ -178,11 +180,11 @@ def _show_backward(out: Console, step: Step, lr: float) -> None:
             for name, at, units in zip(CUSTOMERS, g["logit"], g["dropped"], strict=True)
         ],
         caption="At the sum: (sigmoid - churned) / 5. "
-        "At a unit: that * the weight from the unit to the output.",
+        "At a unit: the gradient at the sum * the weight from the unit to the output.",
         names=1,
     )
     by_customer = list(zip(CUSTOMERS, g["before"], strict=True))
-    caption = "The number above * 1 / (1 - p), or 0 where dropped, and 0 where relu was at 0."
+    caption = "The number of table 7 * 1 / (1 - p); 0 where dropped, and 0 where relu gave 0."
     _units(out, "8. In front of dropout and relu", "customer", by_customer, caption)
     _units(
         out,

@@ -12,9 +12,9 @@ def main(argv: Sequence[str]) -> int:
     """List the experiments, or run one; the result is the exit status."""
     top = argparse.ArgumentParser(
         prog="dropcore experiment",
-        description="See for yourself what dropout does.",
-        epilog="dropcore experiment NAME --help says what an experiment takes. The seconds are "
-        "those of a run with the defaults on one core.",
+        description="Experiments that show what dropout does.",
+        epilog="dropcore experiment NAME --help lists the options of an experiment. The seconds "
+        "are the time of a run with the defaults on one core.",
     )
     names = top.add_subparsers(metavar="NAME")
     for name in experiments.names():

@@ -31,8 +31,9 @@ class Split:
     ----------
     train_x, val_x : float32 arrays, shape (rows, features)
     train_labels, val_labels : integer arrays, shape (rows,)
-        Labels. About the same share of both parts is wrong, so that the gap between the two losses
-        shows what was learned by heart, not a difference between two distributions.
+        The labels. About the same share of the training labels and of the validation labels is
+        wrong. So the gap between the two losses shows what was learned by heart, and not a
+        difference between two distributions.
     val_truth : integer array, shape (rows,)
         The true labels of the validation rows, for the accuracy.
     """
@@ -52,7 +53,7 @@ def digits(rows: int, noise: float, rng: np.random.Generator) -> Split:
     rows : int
         Training rows, 1 to 1796.
     noise : float
-        Probability that a label is replaced by one of the nine others, in [0, 1].
+        The probability that a label is replaced by one of the nine other labels, in [0, 1].
     rng : numpy.random.Generator
         For the split and the noise; the same state gives the same arrays.
 
@@ -136,7 +137,7 @@ def _load(name: str) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def _with_noise(truth: NDArray[Any], noise: float, rng: np.random.Generator) -> NDArray[np.intp]:
-    """With probability `noise` replace a label by another one, each equally likely."""
+    """With probability `noise` replace a label by another label, each equally likely."""
     wrong = rng.random(len(truth)) < noise
     shift = rng.integers(1, DIGITS_CLASSES, len(truth))
     return np.where(wrong, (truth + shift) % DIGITS_CLASSES, truth)

@@ -1,8 +1,8 @@
 """Training on `dropcore.autograd`: networks of dense layers, epochs, figures, times.
 
-`build`, `train_epoch` and `predict` do the same as those of `mlp`, on the tape instead of by hand:
-the same arguments give the same weights, masks and batches, and, except for rounding, the same
-losses.
+`build`, `train_epoch` and `predict` do the same as the functions of `mlp`, on the tape instead of
+by hand. The same arguments give the same weights, masks and batches, and, except for rounding, the
+same losses.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ def time_share(
 ) -> float:
     """Measure the share of a training step's time that dropout takes.
 
-    Steps with dropout on and off take turns. The quickest of each kind are compared, in processor
-    time of this thread, so that other programs have little influence.
+    Steps with dropout on and steps with dropout off take turns. The quickest steps of each kind are
+    compared, in processor time of this thread, so that other programs have little influence.
     """
     model.train()
     layers = dropouts(model)

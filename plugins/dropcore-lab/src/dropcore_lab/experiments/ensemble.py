@@ -1,9 +1,9 @@
 """One pass against all sub-networks: how near inference is to the ensemble that dropout trains.
 
-The networks are small, so that all 2^n sub-networks can be run. The rows are ones that were not
-trained on. For them, the probability from one pass in inference is compared with the exact
-arithmetic and normalised geometric mean over all sub-networks, each weighted by its probability,
-and with means over sampled sub-networks (Monte Carlo). The same number
+The networks are small, so that all 2^n sub-networks can be run. The networks were not trained on
+the rows for which they predict. For these rows, the probability from one pass in inference is
+compared with the exact arithmetic and normalised geometric mean over all sub-networks, each
+weighted by its probability, and with means over sampled sub-networks (Monte Carlo). The same number
 of hidden units is divided among 1, 2 or more layers.
 """
 
@@ -60,7 +60,7 @@ class Config:
         return (data.TUMOURS_FEATURES, *hidden, data.TUMOURS_CLASSES)
 
     def __str__(self) -> str:
-        """Describe it in a line."""
+        """Describe the settings in a line."""
         networks = ["-".join(map(str, self.sizes(depth))) for depth in self.depths]
         return (
             f"{terminal.count(self.rows, 'training row')}, "
@@ -194,7 +194,7 @@ def _loss(probabilities: NDArray[Any], labels: NDArray[np.intp]) -> float:
 
 
 def enough(config: Config, measured: Measured) -> int | None:
-    """The number of samples whose mean is nearer to the arithmetic mean than the one pass."""
+    """The fewest samples whose mean is nearer to the arithmetic mean than one pass is."""
     near = measured.sampled.mean(axis=0) < measured.arithmetic.mean()
     return config.samples[int(near.argmax())] if near.any() else None
 
@@ -219,27 +219,27 @@ def print_tables(out: Console, config: Config, measured: Mapping[Setting, Measur
             )
             for (depth, p), m in measured.items()
         ],
-        caption="Distances of one pass from the exact means over all sub-networks. Beside them "
-        f"the distance of the mean over {samples} from the exact arithmetic mean. A distance is "
-        "the mean absolute difference over the rows. Samples needed: the fewest "
-        "whose mean is, on average, nearer to the arithmetic mean than one pass is.",
+        caption="Distances of one pass from the two exact means over all sub-networks, and the "
+        f"distance of the mean over {samples} from the exact arithmetic mean. A distance is the "
+        "mean absolute difference over the rows. Samples needed: the fewest samples whose mean is, "
+        "on average, nearer to the arithmetic mean than one pass is.",
         sections=sections,
     )
     terminal.table(
         out,
-        "Validation loss of one pass, of samples, and of the two means over all",
+        "Validation loss of one pass, of the mean over samples, and of the two exact means",
         ("layers", "p", "one pass", samples, "arithmetic", "geometric"),
         [
             (str(depth), f"{p:g}", *(str(Spread.of(m.losses[way])) for way in WAYS))
             for (depth, p), m in measured.items()
         ],
-        caption="Cross-entropy of the probabilities, on rows that were not trained on.",
+        caption="Cross-entropy of the probabilities, on rows on which no network was trained.",
         sections=sections,
     )
 
 
 def conclusions(config: Config, measured: Mapping[Setting, Measured]) -> list[str]:
-    """The conclusions from the figures; an effect is named only if every seed shows it."""
+    """The conclusions from the figures; an effect is reported only if every seed shows it."""
     bad = [f"p = {p:g}" for (_, p), m in measured.items() if not np.isfinite(m.arithmetic).all()]
     if bad:
         return [f"Training diverged at {', '.join(bad)}: nothing can be compared."]
@@ -270,15 +270,19 @@ def _as_depth_grows(p: float, depths: tuple[int, ...], measured: Mapping[Setting
     flat, deep = depths[0], depths[-1]
     old, new = (measured[depth, p].arithmetic for depth in (flat, deep))
     change = Change.between(old, new, digits=4)
-    return f"p = {p:g}, {deep} layers against {flat}: that distance is {change.text()}."
+    return (
+        f"p = {p:g}, {deep} layers against {flat}: the distance of one pass from the arithmetic "
+        f"mean is {change.text()}."
+    )
 
 
 def _which_mean(depth: int, rates: tuple[float, ...], measured: Mapping[Setting, Measured]) -> str:
-    """Say whether one pass is the geometric mean, or which of the means it is nearer to."""
+    """Say whether one pass equals the geometric mean, or which mean is nearer to one pass."""
     layers = terminal.count(depth, "layer")
     of = {p: measured[depth, p] for p in rates}
     if all((m.geometric < ROUNDING).all() for m in of.values()):
-        return f"{layers}: except for rounding, one pass is the geometric mean at every p and seed."
+        equal = "except for rounding, one pass equals the geometric mean at every p and seed"
+        return f"{layers}: {equal}."
     changes = {p: Change.between(m.arithmetic, m.geometric, digits=4) for p, m in of.items()}
     nearer = {
         "nearer to the geometric mean in every seed": [p for p, c in changes.items() if c.fell],
@@ -286,40 +290,40 @@ def _which_mean(depth: int, rates: tuple[float, ...], measured: Mapping[Setting,
     }
     mixed = [p for p in rates if not any(p in found for found in nearer.values())]
     words = [f"{text} at p = {_listed(found)}" for text, found in nearer.items() if found]
-    words += [f"not clearly nearer to one of them at p = {_listed(mixed)}"] if mixed else []
+    words += [f"not clearly nearer to one of the means at p = {_listed(mixed)}"] if mixed else []
     return f"{layers}: one pass is {'; '.join(words)}."
 
 
 def _sampling(config: Config, measured: Mapping[Setting, Measured]) -> str:
-    """Say how many samples it takes to be nearer to the arithmetic mean than one pass is."""
+    """Say how many samples have a mean that is nearer to the arithmetic mean than one pass."""
     needed = [enough(config, m) for m in measured.values()]
     reached = [count for count in needed if count is not None]
     most = max(config.samples)
     if not reached:
         return (
             f"No mean over {terminal.count(most, 'sample')} or fewer is on average nearer to the "
-            "arithmetic mean than one pass."
+            "arithmetic mean than one pass is."
         )
     least, last = min(reached), max(reached)
     text = (
-        "Fewest samples whose mean is, on average, nearer to the arithmetic mean than one pass: "
+        "Fewest samples whose mean is, on average, nearer to the arithmetic mean than one pass is: "
         f"{least if least == last else f'{least} to {last}, depending on depth and p'}"
     )
     missed = len(needed) - len(reached)
     settings = f"{missed} of {len(needed)} combinations of depth and p"
     samples = f"{most} {'samples are' if most > 1 else 'sample is'}"
-    return f"{text}. At {settings}, even {samples} not enough." if missed else f"{text}."
+    return f"{text}. At {settings}, {samples} not enough." if missed else f"{text}."
 
 
 def _loss_of_one_pass(measured: Mapping[Setting, Measured]) -> str:
-    """Count where the exact mean predicts better than one pass, and where worse."""
+    """Count the settings at which the exact mean predicts better, or worse, than one pass."""
     changes = [
         Change.between(m.losses["one pass"], m.losses["arithmetic"], digits=3)
         for m in measured.values()
     ]
     lower, higher = sum(c.fell for c in changes), sum(c.rose for c in changes)
     return (
-        "The validation loss of the exact arithmetic mean, against that of one pass: lower in "
+        "The validation loss of the exact arithmetic mean, against the loss of one pass: lower in "
         f"every seed at {lower} of {len(changes)} combinations of depth and p, higher in every "
         f"seed at {higher}, not clearly different at {len(changes) - lower - higher}."
     )
@@ -335,8 +339,8 @@ def _not_learned(measured: Mapping[Setting, Measured]) -> str:
     if not found:
         return ""
     return (
-        f"Hardly anything is learned at {', '.join(found)}: by all ways to predict, the mean loss "
-        f"is above {NOT_LEARNED * GUESS:.2f}, and a guess has {GUESS:.2f}."
+        f"The networks learned hardly anything at {', '.join(found)}: for all ways to predict, the "
+        f"mean loss is above {NOT_LEARNED * GUESS:.2f}; a guess has a loss of {GUESS:.2f}."
     )
 
 

@@ -23,7 +23,7 @@ def draw(config: Config, measured: Mapping[Setting, Measured], directory: Path) 
     title = "One pass, sampled sub-networks and all sub-networks"
     key = plot.points_key(len(config.seeds))
     if len(config.seeds) > 1:
-        key += " In the middle only means."
+        key += " The middle panel has only means."
     if len(config.depths) > 1:
         key += f" {plot.APART}"
     fig = plot.figure(14, 6.0, title, f"Tumours: {config}.", key)
@@ -78,7 +78,7 @@ def _draw_sampling(
 ) -> None:
     """Draw the distance of means over samples, at the p nearest to one half.
 
-    Deviations are left out: downwards they would reach 0, which a logarithmic axis does not have.
+    Deviations are left out, because a band could reach 0, which a logarithmic axis does not have.
     """
     middle = min(config.rates, key=lambda p: abs(p - 0.5))
     counts = np.array(config.samples)
@@ -87,7 +87,7 @@ def _draw_sampling(
         m = measured[depth, middle]
         axes.plot(counts, means[depth], color=colour, marker="o", markersize=5, linewidth=1.5)
         axes.axhline(m.arithmetic.mean(), color=colour, linewidth=1.2, linestyle="--")
-    title = f"How many samples come as near? (p = {middle:g})"
+    title = f"How near is the mean over samples? (p = {middle:g})"
     plot.dress(axes, title, "difference from the arithmetic mean", "sub-networks sampled")
     axes.plot([], [], color=plot.INK, marker="o", markersize=5, label="mean over samples")
     axes.plot([], [], color=plot.INK, linestyle="--", label="one pass")

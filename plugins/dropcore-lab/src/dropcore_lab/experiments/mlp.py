@@ -1,8 +1,9 @@
 """A multilayer perceptron in plain NumPy, with hand-written forward and backward passes.
 
 Every layer has two functions: ``layer(x)`` computes the output, and stores the values that its
-gradient needs; ``layer.backward(dy)`` takes the gradient of the loss by the output and returns the
-gradient by the input. `dropcore.Dropout` is such a layer, so it is used like the others.
+gradient needs; ``layer.backward(dy)`` takes the gradient of the loss with respect to the output and
+returns the gradient with respect to the input. `dropcore.Dropout` has the two functions, so it is
+used like any other layer.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Layer(Protocol):
         """Forward: the output for `x`."""
 
     def backward(self, dy: Floats) -> Floats:
-        """Backward: the gradient by the last `x`, from the gradient by its output."""
+        """Backward: the gradient for the last `x`, from the gradient for its output."""
 
 
 class Linear:
@@ -52,7 +53,7 @@ class Linear:
         return y
 
     def backward(self, dy: Floats) -> Floats:
-        """Set `d_weight` and `d_bias`, and return the gradient by `x`."""
+        """Set `d_weight` and `d_bias`, and return the gradient for `x`."""
         assert self._x is not None, "backward comes after a forward"
         np.matmul(self._x.T, dy, out=self.d_weight)
         np.sum(dy, axis=0, out=self.d_bias)
@@ -67,12 +68,12 @@ class Relu:
         self._y: Floats | None = None
 
     def __call__(self, x: Floats) -> Floats:
-        """Return y, and keep it: where y is 0, the gradient is 0."""
+        """Return y, and keep y for the gradient, which is 0 where y is 0."""
         self._y = np.maximum(x, 0)
         return self._y
 
     def backward(self, dy: Floats) -> Floats:
-        """Return the gradient by `x`."""
+        """Return the gradient for `x`."""
         assert self._y is not None, "backward comes after a forward"
         return dy * (self._y > 0)
 
@@ -88,7 +89,7 @@ class Mlp:
         Probability that a hidden unit is dropped in training.
     stream : dropcore.Stream
         The source of the masks. Each dropout layer takes the child with the name of its place, so
-        its masks do not depend on the number of layers.
+        the masks of a layer do not depend on the number of layers.
     rng : numpy.random.Generator
         The source of the initial weights.
     dtype : dtype-like
@@ -159,7 +160,7 @@ class Momentum:
 
 
 def cross_entropy(logits: Floats, labels: Labels) -> tuple[float, Floats]:
-    """Return the mean cross-entropy of softmax(logits) with labels, and its gradient in logits."""
+    """Return the mean cross-entropy of softmax(logits) with labels, and the logits' gradient."""
     rows = np.arange(len(labels))
     shifted = logits - logits.max(axis=1, keepdims=True)  # exp cannot overflow then
     exps = np.exp(shifted)

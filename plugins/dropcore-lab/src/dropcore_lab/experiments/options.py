@@ -1,6 +1,6 @@
-"""The command-line options of an experiment, their defaults taken from its configuration.
+"""The command-line options of an experiment, with defaults from its configuration.
 
-The types have messages that say what is accepted.
+The types of options have messages that say which values are accepted.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Options:
     ----------
     parser : argparse.ArgumentParser
     default : dataclass instance
-        Its fields, by name, are the options' defaults.
+        The fields, by name, are the defaults of the options.
     """
 
     def __init__(self, parser: argparse.ArgumentParser, default: DataclassInstance) -> None:
@@ -65,7 +65,7 @@ class Options:
     ) -> None:
         """Add an option that takes several values, which `tidy` then sorts.
 
-        Its name is that of the field, or `flag`.
+        The option has the name of the field, or the name `flag`.
         """
         values = getattr(self._default, field)
         shown = " ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values)
@@ -86,14 +86,14 @@ class Options:
         self.many("rates", kind, "P", text, ascending, flag="p")
 
     def seeds(self) -> None:
-        """Add ``--seeds``, which takes their number, and ``--first-seed``."""
+        """Add ``--seeds``, which takes the number of seeds, and ``--first-seed``."""
         seeds = self._default.seeds  # type: ignore[attr-defined]
         self._parser.add_argument(
             "--seeds",
             type=whole(1, MOST_SEEDS),
             default=seeds,
             metavar="N",
-            help="train everything N times, with N seeds from --first-seed on; with "
+            help="train every network N times, with N seeds from --first-seed on; with "
             f"{spread.FEWEST} seeds or more, the settings are compared (default: {len(seeds)})",
             action=_Seeds,
         )
@@ -103,7 +103,7 @@ class Options:
             type=whole(0, 2**63 - MOST_SEEDS),
             default=seeds,
             metavar="K",
-            help=f"the first of these seeds (default: {seeds[0]})",
+            help=f"the first seed (default: {seeds[0]})",
             action=_Seeds,
         )
 
@@ -154,7 +154,7 @@ class _Tidied(argparse.Action):
         values: str | Sequence[Any] | None,
         option_string: str | None = None,
     ) -> None:
-        """Store them."""
+        """Store the values."""
         setattr(namespace, self.dest, self._tidy(values or ()))
 
 
@@ -168,7 +168,7 @@ class _Seeds(argparse.Action):
         value: Any,
         option_string: str | None = None,
     ) -> None:
-        """Change one of the two, and keep the other."""
+        """Change the number of seeds or the first seed, and keep the other setting."""
         first, count = namespace.seeds[0], len(namespace.seeds)
         if "--first-seed" in self.option_strings:
             first = value

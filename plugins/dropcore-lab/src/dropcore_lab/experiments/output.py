@@ -9,17 +9,17 @@ from tempfile import TemporaryFile
 
 
 def try_out(directory: Path, name: str) -> None:
-    """Make the directory, and make sure that a file can be written there under this name.
+    """Make the directory, and make sure that a file of this name can be written in it.
 
     Raises
     ------
     OSError
-        If not.
+        If no file can be written.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
         if (directory / name).is_dir():
-            raise IsADirectoryError(0, f"{name} there is a directory, not a file to replace")
+            raise IsADirectoryError(0, f"{name} in it is a directory, not a file to replace")
         with TemporaryFile(dir=directory):
             pass
     except OSError as error:

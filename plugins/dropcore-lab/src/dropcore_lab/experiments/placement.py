@@ -1,9 +1,10 @@
-"""Where dropout stands in a convolutional network, and what it costs there.
+"""Several places of dropout in a convolutional network, with their effects and their costs.
 
-Two networks of two convolutions and a linear layer: one has batch normalisation between convolution
-and relu, the other has none. Each is trained without dropout. Then the network without batch
-normalisation is trained with dropout in four ways, and the other network in two (`PLACES`). A seed
-determines rows, wrong labels, initial weights and the order of the batches.
+Two networks of two convolutions and a linear layer: one network has batch normalisation between
+convolution and relu, the other network has no normalisation. Each network is trained without
+dropout. The network without batch normalisation is also trained with dropout in four ways, and the
+network with batch normalisation in two ways (`PLACES`). A seed determines rows, wrong labels,
+initial weights and the order of the batches.
 
 The variance shift (see `dropcore_lab.variance`) is measured over all training rows.
 """
@@ -59,7 +60,7 @@ PLACES = {
     "bn-before": Place("standard, before both norms", True, ("conv1", "conv2")),
     "bn-after": Place("standard, after the last norm", True, ("relu2",)),
 }
-"""Every place by its name on the command line; the two without dropout are for comparison."""
+"""Every place by its name on the command line; two entries, for comparison, have no dropout."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Config:
     timed: int = 30
 
     def __str__(self) -> str:
-        """Describe it in a line."""
+        """Describe the settings in a line."""
         return (
             f"p = {self.p:g}, {terminal.count(self.rows, 'training row')}, each label wrong with "
             f"probability {self.noise:g}, two convolutions ({self.channels} and "
@@ -214,17 +215,17 @@ def print_table(out: Console, config: Config, measured: Mapping[str, Measured]) 
         f"After {terminal.count(config.epochs, 'epoch')} ({spread.heading(len(config.seeds))})",
         ("place", *figures.COLUMNS),
         [(place, *m.figures.cells()) for place, m in measured.items()],
-        caption="Losses without dropout; accuracy against the true digits.",
+        caption="Losses are measured without dropout; accuracy with the true digits.",
         names=1,
         sections=line,
     )
     terminal.table(
         out,
-        "What it costs",
+        "Costs of dropout",
         ("place", "where dropout is", "variance shift", "time share"),
         [(place, PLACES[place].name, *_costs(place, m)) for place, m in measured.items()],
         caption="Variance shift: training variance / inference variance of the inputs of batch "
-        "normalisation, once its running statistics have settled; 1 means equal.\nTime share: the "
+        "normalisation, with settled running statistics; 1 means equal.\nTime share: the "
         f"part of a training step that dropout takes; {spread.TOO_SMALL}",
         names=2,
         sections=line,
@@ -238,7 +239,7 @@ def _costs(place: str, measured: Measured) -> tuple[str, str]:
 
 
 def conclusions(measured: Mapping[str, Measured]) -> list[str]:
-    """The conclusions from the figures; an effect is named only if every seed shows it."""
+    """The conclusions from the figures; an effect is reported only if every seed shows it."""
     bad = figures.diverged({_label(place): m.figures for place, m in measured.items()})
     if bad:
         return bad
@@ -254,7 +255,7 @@ def conclusions(measured: Mapping[str, Measured]) -> list[str]:
         words = measured["spatial"].figures.against(measured["standard"].figures)
         lines.append(
             f"{_label('spatial')}, against {PLACES['standard'].name}: {words} The same p "
-            "does not mean the same strength: to drop a whole map takes away more than to drop "
+            "does not mean the same strength: dropping a whole map removes more than dropping "
             "single pixels."
         )
     return [*lines, *_shifts(measured), *_limits(measured)]
@@ -264,7 +265,7 @@ def _limits(measured: Mapping[str, Measured]) -> list[str]:
     """Say what the figures do not show."""
     if "bn-before" not in measured:
         return []
-    lines = ["A shift of the variance does not have to lower the accuracy of so small a network."]
+    lines = ["A variance shift need not lower the accuracy of such a small network."]
     if "bn-after" in measured:
         lines.append(
             f'The network "{PLACES["bn-before"].name}" has two dropouts, '
@@ -275,15 +276,15 @@ def _limits(measured: Mapping[str, Measured]) -> list[str]:
 
 
 def _shifts(measured: Mapping[str, Measured]) -> list[str]:
-    """The places where the variance shifted in every seed, and those where it did not."""
+    """For each place, whether the variance shifted in every seed."""
     lines = []
     for place, m in measured.items():
         if PLACES[place].normalised:
             shifted = bool((abs(m.shift - 1) > NO_SHIFT).all())
             verdict = "a shift in every seed" if shifted else "no clear shift"
             lines.append(
-                f"{_label(place)}: in training, normalisation met {Spread.of(m.shift).text(2)} "
-                f"times the variance that it met in inference: {verdict}."
+                f"{_label(place)}: the variance of the inputs of normalisation in training is "
+                f"{Spread.of(m.shift).text(2)} times the variance in inference: {verdict}."
             )
     return lines
 

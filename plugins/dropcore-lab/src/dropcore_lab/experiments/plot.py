@@ -33,27 +33,27 @@ SHARE = (0.0, 1.0)
 def curves_key(seeds: int) -> str:
     """The explanation of lines and bands; one seed has no bands."""
     if seeds == 1:
-        return "Lines: the one seed."
-    return "Lines: mean over the seeds; bands: one standard deviation either way."
+        return "Lines: one seed."
+    return "Lines: mean over the seeds; bands: one standard deviation above and below."
 
 
 def points_key(seeds: int) -> str:
-    """The explanation of points and their vertical lines; one seed has none of these."""
+    """The explanation of points and their vertical lines; one seed has no vertical lines."""
     if seeds == 1:
-        return "Points: the one seed."
-    return "Points: mean over the seeds; vertical lines: one standard deviation either way."
+        return "Points: one seed."
+    return "Points: mean over the seeds; vertical lines: one standard deviation above and below."
 
 
-APART = "Points of one x are moved apart sideways."
+APART = "Points with the same x are moved apart sideways."
 """The explanation of `beside`."""
 
 
 def dots_key(seeds: int) -> str:
     """The explanation of dots, bars and dashes; one seed has no bars."""
     if seeds == 1:
-        return "Dots: the one seed; dashes: without dropout."
+        return "Dots: one seed; dashes: without dropout."
     return (
-        "Dots: one dot for each seed; bars: their mean; dashes: the mean without dropout. The "
+        "Dots: one dot for each seed; bars: mean of the dots; dashes: mean without dropout. The "
         "printed conclusions compare dots of the same seed."
     )
 
@@ -134,7 +134,7 @@ def points(
 ) -> None:
     """Draw the mean over seeds at a few x, with vertical lines of one standard deviation.
 
-    Unlike the bands of `curve`, such lines stay apart where several settings are compared, if each
+    Unlike the bands of `curve`, vertical lines of several settings do not overlap, if each setting
     has an x of its own (see `beside`). `values` has shape (seeds, points).
     """
     mean = values.mean(axis=0)

@@ -1,9 +1,10 @@
 """How much dropout? One network trained at several rates, with its losses on old and new rows.
 
 The network is wide, the training rows are few, and some of their labels are wrong, so the network
-can learn the training rows by heart. Every rate is trained with the same seeds. A seed determines
-the rows, the wrong labels, the initial weights and the order of the batches, so within a seed only
-the dropout differs. Both losses are measured without dropout (inference).
+can learn the training rows by heart. The network is trained at every rate with the same seeds. A
+seed determines the rows, the wrong labels, the initial weights and the order of the batches, so
+within a seed only the dropout differs. Training and validation loss are measured without dropout
+(inference).
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Config:
         return (data.DIGITS_FEATURES, *self.hidden, data.DIGITS_CLASSES)
 
     def __str__(self) -> str:
-        """Describe it in a line."""
+        """Describe the settings in a line."""
         return (
             f"{terminal.count(self.rows, 'training row')}, each label wrong with probability "
             f"{self.noise:g}, network {'-'.join(map(str, self.sizes))}, "
@@ -63,7 +64,7 @@ class Config:
 
 @dataclass(frozen=True)
 class Curves:
-    """The measurements at one rate: `epochs` has shape (points,), the others (seeds, points)."""
+    """The measurements at one rate: `epochs`, shape (points,); the others, (seeds, points)."""
 
     epochs: NDArray[np.intp]
     train_loss: NDArray[np.float64]
@@ -168,7 +169,7 @@ def print_table(out: Console, config: Config, curves: Mapping[float, Curves]) ->
         f"After {terminal.count(config.epochs, 'epoch')} ({spread.heading(len(config.seeds))})",
         ("p", *figures.COLUMNS),
         [(f"{p:g}", *f.cells()) for p, f in last.items()],
-        caption="Both losses are measured without dropout. Labels are wrong with the same "
+        caption="The losses are measured without dropout. Labels are wrong with the same "
         "probability in training and validation rows. Accuracy: on validation rows, with the "
         "right labels.",
         bold=list(last).index(figures.best(last)),

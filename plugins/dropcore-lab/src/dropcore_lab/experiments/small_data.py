@@ -1,10 +1,9 @@
 """Dropout against weight decay as the training rows get fewer.
 
 One network of dense layers is trained plain, with dropout, and with weight decay (a share of each
-weight is added to its gradient), on several numbers of rows. Every network takes the same
-number of steps, so networks with fewer rows are not trained less. A seed determines rows, wrong
-labels, initial weights and the order of the batches; smaller sets of rows are parts of the larger
-ones.
+weight is added to its gradient), on several numbers of rows. Every network takes the same number of
+steps, so networks with fewer rows are not trained less. A seed determines rows, wrong labels,
+initial weights and the order of the batches. A smaller set of rows is a part of each larger set.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class Method:
     decay: float = 0.0
 
     def __str__(self) -> str:
-        """Name it."""
+        """The name of the method."""
         if self.p:
             return f"dropout {self.p:g}"
         return f"decay {self.decay:g}" if self.decay else "plain"
@@ -72,7 +71,7 @@ class Config:
         return (data.DIGITS_FEATURES, *self.hidden, data.DIGITS_CLASSES)
 
     def __str__(self) -> str:
-        """Describe it in a line."""
+        """Describe the settings in a line."""
         return (
             f"each label wrong with probability {self.noise:g}, network "
             f"{'-'.join(map(str, self.sizes))}, "
@@ -98,7 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.seeds()
     add.noise()
     add.many("hidden", count, "WIDTH", "widths of the hidden layers")
-    add.one("steps", count, "N", "training steps, whatever the rows")
+    add.one("steps", count, "N", "training steps, for any number of rows")
     add.one("batch", count, "N", "rows of one training step")
     add.one("lr", options.positive, "RATE", "learning rate")
     add.output("small-data.png")
@@ -150,8 +149,8 @@ def print_tables(out: Console, config: Config, measured: Measured) -> None:
     """Print validation loss and accuracy, a row for each number of training rows."""
     methods = config.methods
     for what, caption in (
-        ("val_loss", "Without dropout, on rows that no network was trained on."),
-        ("val_accuracy", "Against the true digits."),
+        ("val_loss", "Measured without dropout, on rows on which no network was trained."),
+        ("val_accuracy", "With the true digits."),
     ):
         name = {"val_loss": "Validation loss", "val_accuracy": "Accuracy"}[what]
         terminal.table(
@@ -184,8 +183,8 @@ def conclusions(measured: Measured) -> list[str]:
     if any(m.p for m in methods) and any(m.decay for m in methods):
         lines += [_against_decay(rows, of) for rows, of in measured.items()]
         lines.append(
-            "The best dropout and the best decay are chosen by the same validation rows that "
-            "judge them, so both look a little better than they are."
+            "The validation rows that judge the best dropout and the best decay were also used to "
+            "choose them. So dropout and decay look a little better than they are."
         )
     return lines
 
@@ -225,8 +224,8 @@ def _against_decay(rows: int, of: Mapping[Method, Figures]) -> str:
     decay = figures.best({m: f for m, f in of.items() if m.decay})
     change = of[dropout].loss_change(of[decay])
     return (
-        f"{terminal.count(rows, 'row')}: the validation loss of the best dropout ({dropout.p:g}) "
-        f"against that of the best decay ({decay.decay:g}) is {change.text()}."
+        f"{terminal.count(rows, 'row')}: the validation loss of the best dropout ({dropout.p:g}), "
+        f"against the loss of the best decay ({decay.decay:g}), is {change.text()}."
     )
 
 
@@ -271,7 +270,7 @@ def draw(config: Config, measured: Measured, directory: Path) -> Path:
         (
             change,
             "Change of validation loss from plain training",
-            "change in % (below 0: it helps)",
+            "change in % (below 0: the loss is lower)",
         ),
         (accuracy, "Validation accuracy, against the true digits", "share right"),
     ):

@@ -1,8 +1,9 @@
 """Mean and spread over seeds, and changes judged seed by seed.
 
 Runs with the same seed have the same rows, labels, initial weights and order of the batches.
-Therefore two settings are compared within each seed. A difference is named only if every seed shows
-it in the printed digits, and only if there are enough seeds: see `chance` and `FEWEST`.
+Therefore two settings are compared within each seed. A difference is reported only if it has the
+same sign in every seed, in the printed digits, and only if there are enough seeds: see `chance` and
+`FEWEST`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ FEWEST = 5
 """The fewest seeds with which settings are compared."""
 
 RARE = 20
-"""Chances smaller than one in 2**RARE are written as this one."""
+"""Chances smaller than one in 2**RARE are written as one in 2**RARE."""
 
 TOO_SMALL = "'too small' means: in at least one seed the share is not above 0."
 """The explanation of a `share` that is not written as a number."""
@@ -25,8 +26,8 @@ TOO_SMALL = "'too small' means: in at least one seed the share is not above 0."
 def chance(seeds: int) -> int:
     """Say how rarely chance alone makes all seeds agree: in at most one of so many comparisons.
 
-    Without an effect each of n seeds shows either sign with a probability of at most 1/2, so all
-    show the same with at most 2 * (1/2)**n.
+    Without an effect, each of n seeds shows either sign with a probability of at most 1/2. So the
+    probability that all seeds show the same sign is at most 2 * (1/2)**n.
 
     >>> chance(3), chance(5), chance(10)
     (4, 16, 512)
@@ -35,15 +36,15 @@ def chance(seeds: int) -> int:
 
 
 def rule(seeds: int) -> str:
-    """Say which differences are named, and how often chance alone would do that.
+    """Say which differences are reported, and how often chance alone would cause a difference.
 
     >>> print(rule(5))
-    Settings are compared seed by seed. A difference is named, as mean ± standard deviation of the differences, if all 5 seeds agree on its sign in the printed digits. By chance alone they do in at most 1 of 16 comparisons.
+    Settings are compared seed by seed. A difference is reported, as mean ± standard deviation of the differences, only if it has the same sign in all 5 seeds, in the printed digits. By chance alone this happens in at most 1 of 16 comparisons.
     """  # noqa: E501
     return (
-        "Settings are compared seed by seed. A difference is named, as mean ± standard deviation "
-        f"of the differences, if all {seeds} seeds agree on its sign in the printed digits. By "
-        f"chance alone they do in at most 1 of {chance(seeds)} comparisons."
+        "Settings are compared seed by seed. A difference is reported, as mean ± standard "
+        f"deviation of the differences, only if it has the same sign in all {seeds} seeds, in the "
+        f"printed digits. By chance alone this happens in at most 1 of {chance(seeds)} comparisons."
     )
 
 
@@ -104,7 +105,7 @@ class Spread:
 
 
 def share(values: ArrayLike) -> str:
-    """Write a share of time in per cent, if every seed's is above 0 in the digits printed.
+    """Write a share of time in per cent, if the share of every seed is above 0 as printed.
 
     >>> share([0.11, 0.13]), share([0.11, -0.13])
     ('12.0 ± 1.4 %', 'too small')
@@ -125,7 +126,7 @@ class Change:
         Mean and spread of the differences, new minus old.
     up, down, seeds : int
         The number of seeds in which the figure rose, in which it fell, and of all seeds. A
-        difference that is 0 in the printed digits counts as neither.
+        difference that is 0 in the printed digits counts neither as up nor as down.
     digits : int
         The printed digits of a difference.
     """
@@ -174,7 +175,7 @@ class Change:
         return f"{up if self.rose else down} by {size.text(self.digits)}{unit}"
 
     def _counts(self, up: str, down: str) -> str:
-        """Say in how many seeds each thing happened, of those that did."""
+        """Say in how many seeds the figure rose, fell or did not change."""
         unchanged = self.seeds - self.up - self.down
         each = ((up, self.up), (down, self.down), ("unchanged", unchanged))
         (first, count), *others = [(word, number) for word, number in each if number]

@@ -86,7 +86,7 @@ def progress(out: Console, *, quiet: bool, unit: str = "networks") -> Progress:
 
 
 def each(out: Console, jobs: Mapping[str, Job], *, quiet: bool) -> Iterator[Job]:
-    """Go through the jobs, a network each, and show the name of the one that is at work."""
+    """Go through the jobs, one for each network, and show the name of the running job."""
     with progress(out, quiet=quiet) as bar:
         task = bar.add_task(next(iter(jobs), ""), total=len(jobs))
         for name, job in jobs.items():
@@ -196,4 +196,4 @@ def show(out: Console, what: RenderableType, **options: Any) -> None:
 
 
 BLANKS = re.compile(r" +((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
-"""Blanks at the end of a line, with what ends a style behind them."""
+"""Blanks at the end of a line, and the code behind them that ends a style."""

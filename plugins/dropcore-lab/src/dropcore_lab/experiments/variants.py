@@ -2,9 +2,10 @@
 
 The network has one residual block, ``x + dropout(relu(conv(x)))``, in which every kind of variant
 has something to drop: elements, channels, blocks, or the whole branch of a sample. Installed
-variants that the network cannot use are left out, and named with the reason: zoneout, for example,
-needs a second input. A seed determines rows, wrong labels, initial weights and the order of the
-batches. The same p does not mean the same strength: the variants add different amounts of noise.
+variants that the network cannot use are left out; the output names these variants with the reason.
+zoneout, for example, needs a second input. A seed determines rows, wrong labels, initial weights
+and the order of the batches. The same p does not mean the same strength: the variants add different
+amounts of noise.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "dropblock": {"channel_axis": 1, "block_size": 3},
     "exactcount": {"axis": 1},
 }
-"""The options of some variants here; other variants use their defaults."""
+"""The options of some variants in this network; other variants use their defaults."""
 REMARKS = {"alpha": "meant for selu; this network has relu"}
 
 
@@ -55,7 +56,7 @@ class Config:
     timed: int = 30
 
     def __str__(self) -> str:
-        """Describe it in a line."""
+        """Describe the settings in a line."""
         return (
             f"p = {self.p:g}, {terminal.count(self.rows, 'training row')}, each label wrong with "
             f"probability {self.noise:g}, one residual block of "
@@ -104,7 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def installed(name: str) -> str:
-    """Check that a name is that of an installed variant."""
+    """Check that a name is the name of an installed variant."""
     if name not in dropcore.variant_names():
         try:
             dropcore.get_variant(name)
@@ -119,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
     variants, skipped = usable(config)
     if config.variants and skipped:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped.items())
-        raise options.Refused(f"not every variant asked for can run here: {reasons}")
+        raise options.Refused(f"this network cannot run all of these variants: {reasons}")
     out = terminal.console()
     terminal.show(out, f"Handwritten digits: {config}.\n")
     measured = measure(config, variants, out, quiet=args.quiet)
@@ -134,7 +135,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def usable(config: Config) -> tuple[dict[str, dropcore.Variant], dict[str, str]]:
-    """The variants that can be used in this network, and the reasons why the others cannot."""
+    """The variants that this network can use; for all other variants, the reason."""
     variants, skipped = {}, {}
     for name in config.variants or dropcore.variant_names():
         try:
@@ -157,13 +158,15 @@ def _variant(name: str) -> dropcore.Variant:
         except TypeError as error:
             if name in OPTIONS:
                 raise
-            raise TypeError(f"it cannot be made without options ({error})") from error
+            raise TypeError(f"the variant cannot be made without options ({error})") from error
 
 
 def _try_out(variant: dropcore.Variant, config: Config) -> None:
     further = variant.inputs[1:]
     if further:
-        raise ValueError(f"it needs a further input, {', '.join(further)}, that this network lacks")
+        raise ValueError(
+            f"the variant needs a further input, {', '.join(further)}, that this network lacks"
+        )
     x = np.ones((2, config.channels, 4, 4), np.float32)
     dropcore.dropout(x, config.p, training=True, rng=0, variant=variant)
 
@@ -214,7 +217,7 @@ def print_table(
         f"After {terminal.count(config.epochs, 'epoch')} ({spread.heading(len(config.seeds))})",
         ("variant", *figures.COLUMNS),
         [(name, *f.cells()) for name, f in last.items()],
-        caption="Losses without dropout; accuracy against the true digits.",
+        caption="Losses are measured without dropout; accuracy with the true digits.",
         bold=list(last).index(figures.best(last)),
         names=1,
     )
@@ -243,7 +246,7 @@ def _remarks(variant: dropcore.Variant) -> str:
 
 
 def conclusions(measured: Mapping[str, Measured]) -> list[str]:
-    """The conclusions from the figures; an effect is named only if every seed shows it."""
+    """The conclusions from the figures; an effect is reported only if every seed shows it."""
     every = {name: m.figures for name, m in measured.items()}
     bad = figures.diverged(every)
     if bad:
@@ -271,8 +274,9 @@ def _against_standard(others: Mapping[str, Figures]) -> list[str]:
     found = [f"{words}: {', '.join(names)}" for words, names in groups.items() if names]
     best = figures.best(others)
     return [
-        f"Validation loss against standard's: {'; '.join(found)}.",
-        f"The lowest mean validation loss is that of {best} ({others[best].val_loss.mean():.2f}).",
+        f"Validation loss, against the loss of standard dropout: {'; '.join(found)}.",
+        f"The variant with the lowest mean validation loss is {best} "
+        f"({others[best].val_loss.mean():.2f}).",
     ]
 
 
