@@ -71,7 +71,7 @@ function Waiting() {
   const text = {
     connecting: "Connecting…",
     open: "Connecting…",
-    closed: "Nothing to show yet: the message above says why.",
+    closed: "Nothing to show yet: the message above gives the reason.",
   }[status.value.kind];
   return html`<${Main} class="empty">${text}<//>`;
 }

@@ -191,7 +191,7 @@ def test_what_is_said_is_not_cut_off(open_page, hands, width):
     said.wait_for()
     box = said.bounding_box()
     assert box["width"] > min(300, width - 80)
-    me.button("Back to the last good one").click()
+    me.button("Back to the last valid network").click()
     page.get_by_role("tab", name="Results").click() if width < 900 else None
     me.button("Monte Carlo").click()
     me.button("Back").wait_for()

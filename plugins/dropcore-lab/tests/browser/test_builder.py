@@ -93,7 +93,7 @@ def test_what_is_not_accepted_is_said_beside_its_field(open_page, hands):
     field(page, "name").press("Enter")
     page.locator(".notice.bad li").nth(1).wait_for()
     assert page.locator(".selection-form .fault").count() == 2
-    me.button("Back to the last good one").click()
+    me.button("Back to the last valid network").click()
     page.locator(".notice.bad").wait_for(state="detached")
     assert field(page, "units").input_value() == "8"
     assert field(page, "name").input_value() == "hidden1"
@@ -112,7 +112,7 @@ def test_variants_come_with_their_options(open_page):
     page.locator(".selection-form .fault").first.wait_for(state="detached")
     # The variant of one run differs from the layer's variant.
     page.locator(".selection-form").get_by_role("radio", name="A", exact=True).check()
-    page.get_by_label("run A has its own here").check()
+    page.get_by_label("run A has its own dropout here").check()
     field(page, "variant").select_option("spatial")
     field(page, "channel_axis").wait_for()
     page.get_by_text("Its own dropout at hidden1").wait_for()

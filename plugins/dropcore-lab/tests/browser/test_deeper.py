@@ -30,7 +30,7 @@ def test_a_mask_is_replayed_by_its_address_and_of_any_step(open_page, hands):
     dialog.get_by_text(f"kept {kept} of 160").first.wait_for()
 
     dialog.get_by_label("step, counted from 0").fill("777")
-    me.button("Show its masks").click()
+    me.button("Show the masks").click()
     dialog.locator(".step-mask").nth(1).wait_for()
     later = dialog.locator(".step-mask code").first.inner_text()
     assert later == re.sub(r":\d+$", ":777", address)
@@ -96,7 +96,7 @@ def test_advice_is_a_badge_with_why_and_what_to_do(open_page):
     badge = page.get_by_role("button", name=re.compile("finding.* on output"))
     badge.wait_for()
     badge.click()
-    page.get_by_text("It is here to show the mistake").wait_for()
+    page.get_by_text("to show this mistake").wait_for()
     finding = page.locator(".finding").filter(has_text="output").first
     finding.locator("summary").click()
     finding.get_by_text("What to do:").wait_for()
@@ -134,9 +134,9 @@ def test_a_card_asks_for_a_guess_and_says_what_was_measured(open_page, hands):
     dialog.get_by_role("progressbar").wait_for()
     dialog.locator(".arms").wait_for(timeout=120_000)
     assert dialog.locator("h3").inner_text() in (
-        "You guessed right.",
-        "It was otherwise.",
-        "These seeds do not tell.",
+        "Your guess was right.",
+        "Your guess was wrong.",
+        "Too few seeds for an answer.",
     )
     assert dialog.locator(".arms tbody tr").count() == 2
     assert re.search(r"\d\.\d{3} ± \d\.\d{3}", dialog.locator(".arms").inner_text())

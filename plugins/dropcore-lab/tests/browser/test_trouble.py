@@ -118,7 +118,7 @@ def test_a_broken_link_opens_what_was_there_with_a_notice(open_page, server):
     page.get_by_text("The link is broken").wait_for()
     page.evaluate("() => { location.hash = 'spec=AAAA'; }")  # in a tab that is open
     page.get_by_text("The link is broken, so the network stays.").wait_for()
-    assert page.get_by_role("button", name="Back to the last good one").count() == 0
+    assert page.get_by_role("button", name="Back to the last valid network").count() == 0
 
 
 def test_the_end_of_the_server_is_said(chromium, own_server):

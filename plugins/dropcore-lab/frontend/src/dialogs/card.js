@@ -19,7 +19,7 @@ export function Card({ card }) {
   const running = now !== null && !now.done;
   const start = () => {
     setProblem("");
-    lab.state.card.value = { card: card.id, done: false, progress: { done: 0, total: 1, text: "It begins…" } };
+    lab.state.card.value = { card: card.id, done: false, progress: { done: 0, total: 1, text: "The training begins…" } };
     lab.ask({ type: "card", card: card.id, guess, seeds: card.seeds }).catch((error) => {
       lab.state.card.value = null;
       setProblem(error.message);
@@ -39,7 +39,7 @@ export function Card({ card }) {
     ${now === null &&
     html`<div class="buttons">
       <${Button} icon="play" label=${`Run ${card.seeds} seeds`} kind="primary" disabled=${guess === ""} onClick=${start} />
-      <span class="hint">${guess === "" ? "Guess first." : ""}</span>
+      <span class="hint">${guess === "" ? "Choose your guess first." : ""}</span>
     </div>`}
     ${problem && html`<p class="fault" role="alert">${problem}</p>`}
     ${running && html`<${Running} progress=${now.progress} onStop=${() => lab.send({ type: "cancel" })} />`}
@@ -58,7 +58,7 @@ function Running({ progress, onStop }) {
 
 /** @param {{card: any, result: any}} properties */
 function Measured({ card, result }) {
-  const verdict = result.answer === null ? "These seeds do not tell." : result.right ? "You guessed right." : "It was otherwise.";
+  const verdict = result.answer === null ? "Too few seeds for an answer." : result.right ? "Your guess was right." : "Your guess was wrong.";
   const curves = result.curves;
   const lines = (curves?.arms ?? []).flatMap((/** @type {any} */ arm, /** @type {number} */ run) => [
     { label: `${result.arms[run].label}, training`, run, dash: [6, 4], width: 1.5, values: arm.training_off.values },
@@ -71,15 +71,15 @@ function Measured({ card, result }) {
     </div>
     <${Arms} arms=${result.arms} figures=${result.figures} />
     ${lines.length > 0 &&
-    html`<h4>Means over the seeds, dropout off: solid is validation, dashed is training</h4>
+    html`<h4>Mean losses over the seeds, dropout off: validation is solid, training is dashed</h4>
       <div class="card-curves"><${LineChart} steps=${curves.steps.values} lines=${lines} label="Loss over steps, means of the seeds" /></div>`}
-    <p class="hint">Measured here, now, over ${card.seeds} seeds. Other data may say otherwise.</p>
+    <p class="hint">These figures were measured just now, over ${card.seeds} seeds. The result may differ for other data.</p>
   `;
 }
 
 /** @param {{arms: any[], figures: string[]}} properties */
 function Arms({ arms, figures }) {
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="What was measured"><table class="losses arms">
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Measurements"><table class="losses arms">
     <thead>
       <tr><th scope="col"></th>${figures.map((figure) => html`<th key=${figure} scope="col">${figure}</th>`)}</tr>
     </thead>

@@ -44,7 +44,7 @@ export function Csv() {
     <p>Two or more columns of numbers and a target, with their names in the first line. The file stays on this machine.</p>
     <label class="field"><span>File</span><input type="file" accept=".csv,.tsv,.txt,text/csv" onChange=${file} /></label>
     <label class="field">
-      <span>Or its text</span>
+      <span>Or the text of the file</span>
       <textarea rows="6" spellcheck=${false} value=${text} onPaste=${paste} onDrop=${paste} onInput=${(/** @type {any} */ event) => take(event.currentTarget.value)}></textarea>
     </label>
     ${names.length > 1 &&

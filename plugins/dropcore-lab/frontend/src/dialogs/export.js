@@ -23,7 +23,7 @@ export function Export() {
     };
   }, [run]);
   return html`
-    <p>The script trains the same network with dropcore, without the Lab. It prints the losses and the addresses of the masks, as this page has them.</p>
+    <p>The script trains the same network with dropcore, without the Lab. It prints the same losses and the same addresses of masks as this page.</p>
     ${runs.length > 1 &&
     html`<label class="field">
       <span>Which run</span>
@@ -34,7 +34,7 @@ export function Export() {
     </label>`}
     <pre class="script" tabindex="0" aria-label="The script">${script ? script.text : "…"}</pre>
     <div class="buttons">
-      <${Button} icon="copy" label="Copy" kind="primary" disabled=${!script} onClick=${async () => setSaid((await copyText(script?.text ?? "")) ? "Copied." : "Not copied: select it and press Ctrl + C.")} />
+      <${Button} icon="copy" label="Copy" kind="primary" disabled=${!script} onClick=${async () => setSaid((await copyText(script?.text ?? "")) ? "Copied." : "Not copied: select the text and press Ctrl + C.")} />
       <${Button} label="Save as a file" disabled=${!script} onClick=${() => script && saveText(script.name, script.text)} />
       <span role="status">${said}</span>
     </div>

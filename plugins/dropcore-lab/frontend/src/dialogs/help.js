@@ -5,25 +5,25 @@ import { KEYS } from "../network/keys.js";
 
 export function Help() {
   return html`
-    <p>These keys work while a unit of the network is in focus. Tab leads to it.</p>
+    <p>These keys work while a unit of the network is in focus. Press Tab to move the focus to a unit.</p>
     <table class="keys">
       <tbody>
         ${KEYS.map(([keys, what]) => html`<tr key=${keys}><th scope="row">${keys}</th><td>${what}</td></tr>`)}
-        <tr><th scope="row">Ctrl + Z, Ctrl + Shift + Z</th><td>undo, redo: anywhere but in a text field</td></tr>
+        <tr><th scope="row">Ctrl + Z, Ctrl + Shift + Z</th><td>undo, redo: everywhere except in a text field</td></tr>
       </tbody>
     </table>
     <h3>Signs</h3>
     <ul>
       <li>The colour of a unit is its activation: blue below 0, vermilion above, pale near 0.</li>
       <li>A hollow, dashed, crossed unit is dropped for the row that is shown.</li>
-      <li>A line is a weight: the wider, the larger; dashed is below 0.</li>
-      <li>While steps come fast, no single mask is shown. The arc around a unit says how often it was kept so far.</li>
+      <li>A line is a weight: a wide line is a large weight, a dashed line is a weight below 0.</li>
+      <li>While steps come fast, no single mask is shown. The arc around a unit shows how often the unit was kept so far.</li>
       <li>Run A is blue and run B is orange, everywhere.</li>
     </ul>
     <h3>Address of a mask</h3>
     <p>
-      A text like <code>dc1:…:1239</code> names one mask. <code>dropcore.Draw.parse</code> takes it, and the mask comes
-      back to the bit, on any machine.
+      A text like <code>dc1:…:1239</code> is the address of one mask. With the same p, shape and variant,
+      <code>dropcore.Draw.parse</code> of the address gives the same mask to the bit, on any machine.
     </p>
   `;
 }

@@ -13,7 +13,7 @@ export function Open() {
   const most = lab.state.catalogue.value?.limits.message ?? 262144;
   const read = (/** @type {string} */ from) => {
     // In a message, a quote or a line end takes two characters.
-    if (JSON.stringify(from).length > most - 200) setProblem("That is more than one message may hold.");
+    if (JSON.stringify(from).length > most - 200) setProblem("This text is too long: it does not fit into one message.");
     else {
       setProblem("");
       lab.read(from);
@@ -21,11 +21,11 @@ export function Open() {
   };
   const file = async (/** @type {any} */ event) => {
     const chosen = event.currentTarget.files[0];
-    if (chosen?.size > most) setProblem("The file is larger than one message may hold.");
+    if (chosen?.size > most) setProblem("The file is too large: it does not fit into one message.");
     else if (chosen) read(await chosen.text());
   };
   const paste = (/** @type {any} */ event) => {
-    if (keptOut(event, most)) setProblem("That is more than one message may hold.");
+    if (keptOut(event, most)) setProblem("This text is too long: it does not fit into one message.");
   };
   const type = (/** @type {any} */ event) => {
     typed.open.value = event.currentTarget.value;

@@ -55,8 +55,8 @@ function OfAddress() {
       <textarea rows="3" spellcheck=${false} value=${text} onInput=${on(setText)}></textarea>
     </label>
     <div class="pair">
-      <label class="field"><span>p, for an address of elsewhere</span><input type="text" inputmode="decimal" value=${p} placeholder="as in this network" onInput=${on(setP)} /></label>
-      <label class="field"><span>shape, for an address of elsewhere</span><input type="text" value=${shape} placeholder="64, 16" onInput=${on(setShape)} /></label>
+      <label class="field"><span>p, if the address is not from this network</span><input type="text" inputmode="decimal" value=${p} placeholder="as in this network" onInput=${on(setP)} /></label>
+      <label class="field"><span>shape, if the address is not from this network</span><input type="text" value=${shape} placeholder="64, 16" onInput=${on(setShape)} /></label>
     </div>
     <div class="buttons"><${Button} label="Replay it" kind="primary" disabled=${!text.trim()} onClick=${replay} /></div>
     ${problem && html`<p class="fault" role="alert">${problem}</p>`}
@@ -77,13 +77,13 @@ function OfStep() {
   const masked = (answer?.columns ?? []).filter((/** @type {any} */ column) => column.mask);
   return html`<section>
     <h3>Any step of run ${state.spec.value?.runs[state.run.value]?.name}</h3>
-    <p class="hint">A mask does not depend on the training before it, so a step that is still to come has its masks already.</p>
+    <p class="hint">A mask does not depend on the training before its step. So the masks of future steps are already known.</p>
     <div class="pair">
       <label class="field"><span>step, counted from 0</span>
         <input type="text" inputmode="numeric" value=${step} onInput=${(/** @type {any} */ event) => setStep(event.currentTarget.value)} />
       </label>
       <div class="buttons">
-        <${Button} label="Show its masks" disabled=${!valid} onClick=${() => ask({ type: "masks", run: state.run.value, step: wanted })} />
+        <${Button} label="Show the masks" disabled=${!valid} onClick=${() => ask({ type: "masks", run: state.run.value, step: wanted })} />
       </div>
     </div>
     ${problem && html`<p class="fault" role="alert">${problem}</p>`}
@@ -104,7 +104,7 @@ function OfStep() {
 /** @param {{mask: import("../types.js").Mask}} properties */
 function MaskFigure({ mask }) {
   const { state } = useLab();
-  if (!mask.packed) return html`<p class="hint">Noise: nothing is kept or dropped, so there is nothing to draw.</p>`;
+  if (!mask.packed) return html`<p class="hint">This variant multiplies by noise: no unit is kept or dropped, so there is nothing to draw.</p>`;
   const { kept, all } = countKept(mask);
   const words = `kept ${whole(kept)} of ${whole(all)} (${percent(kept / all)}), p ${mask.p}, shape ${mask.shape.join(" × ")}`;
   return html`<figure class="mask-figure">

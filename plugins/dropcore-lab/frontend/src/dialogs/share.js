@@ -11,7 +11,7 @@ export function Share() {
   const { link, spec } = lab.state;
   const [said, setSaid] = useState("");
   const address = link.value && (lab.connection.shares ? shareAddress(window.location, link.value) : link.value);
-  const copy = async () => setSaid((await copyText(address ?? "")) ? "Copied." : "Not copied: select it and press Ctrl + C.");
+  const copy = async () => setSaid((await copyText(address ?? "")) ? "Copied." : "Not copied: select the text and press Ctrl + C.");
   const save = () => saveText("lab.json", `${JSON.stringify(spec.value, null, 2)}\n`, "application/json");
   return html`
     ${address
@@ -19,8 +19,8 @@ export function Share() {
             <span>A link to this network, data and training, without weights</span>
             <textarea class="link" rows="4" readonly value=${address}></textarea>
           </label>
-          <p class="hint">Whoever has the Lab opens it with <em>Open</em>, or in place of the part after # in the address of a Lab that runs.</p>`
-      : html`<p>This set-up is too long for a link, since it holds a CSV. Save it as a file.</p>`}
+          <p class="hint">Anyone who has the Lab can open this link with <em>Open</em>. In the address of a running Lab, the link can also replace the part after #.</p>`
+      : html`<p>This set-up contains a CSV, so it is too long for a link. Save the set-up as a file.</p>`}
     <div class="buttons">
       ${address && html`<${Button} icon="copy" label="Copy the link" kind="primary" onClick=${copy} />`}
       <${Button} label="Save as a file" onClick=${save} />

@@ -25,7 +25,7 @@ export function Subnetworks() {
       <div><dt>arithmetic mean of all ${whole(answer.count)}</dt><dd>${decimal(answer.arithmetic_mean, 4)}</dd></div>
       <div><dt>geometric mean, normalised</dt><dd>${decimal(answer.geometric_mean, 4)}</dd></div>
     </dl>
-    ${each ? html`<${Grid} answer=${answer} at=${at} onMove=${setAt} />` : html`<p class="hint">They are too many to be drawn one by one; the means are of all of them.</p>`}
+    ${each ? html`<${Grid} answer=${answer} at=${at} onMove=${setAt} />` : html`<p class="hint">There are too many sub-networks to draw them one by one. The means are over all sub-networks.</p>`}
   `;
 }
 

@@ -13,14 +13,14 @@ export const KEYS = [
   ["Arrow keys", "from unit to unit, from layer to layer"],
   ["Home, End", "first and last unit of a layer"],
   ["Enter", "edit the layer"],
-  ["Shift + F10, or the menu key", "all that can be done with the layer"],
-  ["+ and −", "a unit more, a unit less"],
+  ["Shift + F10, or the menu key", "menu of the layer"],
+  ["+ and −", "add a unit, remove a unit"],
   ["Delete", "remove the layer"],
   ["Space", "play, pause"],
   ["S", "one step"],
-  ["A", "this step again"],
+  ["A", "repeat this step"],
   ["Shift + arrow keys", "move the picture"],
-  ["Page Up, Page Down, 0", "nearer, farther, all of it"],
+  ["Page Up, Page Down, 0", "zoom in, zoom out, show the whole network"],
 ];
 
 /**

@@ -90,7 +90,7 @@ function insertion(lab, place, type, label) {
   const most = catalogue.value.limits.hidden;
   const full = (draft.value?.layers.length ?? 0) >= most;
   return {
-    label: full ? `${label}: ${most} is the most` : label,
+    label: full ? `${label}: at most ${most}` : label,
     disabled: full,
     act: () => {
       if (!draft.value) return;

@@ -33,7 +33,7 @@ export function Curves() {
     </header>
     <${Table} at=${at} />
     ${curves.steps.length > 1
-      ? html`<${LineChart} steps=${curves.steps} lines=${lines} label="Losses over steps; the table above has the numbers of now" onCursor=${setIndex} />`
+      ? html`<${LineChart} steps=${curves.steps} lines=${lines} label="Losses over steps; the table above has the present numbers" onCursor=${setIndex} />`
       : html`<p class="empty">Press Play: the curves of ${runs.length > 1 ? "all runs" : "the run"} appear here.</p>`}
   </section>`;
 }
@@ -96,7 +96,7 @@ function Table({ at }) {
         <th scope="col"><span class="unseen">Run</span></th>
         ${MEASURES.map(({ id }) => html`<th key=${id} scope="col"><span class=${id}>${TITLES[id][1]}</span></th>`)}
         <th scope="col" title="validation minus training, both with dropout off">gap</th>
-        ${classes && html`<th scope="col" title="of the validation rows, dropout off">accuracy</th>`}
+        ${classes && html`<th scope="col" title="on the validation rows, dropout off">accuracy</th>`}
       </tr>
     </thead>
     <tbody>

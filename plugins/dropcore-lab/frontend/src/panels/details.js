@@ -24,7 +24,7 @@ function Analysis() {
     ["hidden layers", whole(facts.hidden)],
     ["hidden units", whole(facts.units)],
     ["parameters", whole(facts.parameters)],
-    ["decisions a row", whole(decisions)],
+    ["decisions per row", whole(decisions)],
     ["sub-networks", powerOfTwo(decisions)],
   ];
   return html`<${Section} title=${html`Analysis${name && html` <small>of run ${name}</small>`}`}>
@@ -40,7 +40,7 @@ function Findings() {
   const { findings } = advice.value;
   const mistakes = [...new Set(findings.map((finding) => finding.mistake))];
   return html`<${Section} title=${mistakes.length ? `Findings (${mistakes.length})` : "Findings"}>
-    ${mistakes.length === 0 && html`<p class="hint">Nothing that is often wrong was found.</p>`}
+    ${mistakes.length === 0 && html`<p class="hint">No frequent mistake was found.</p>`}
     ${mistakes.map((mistake) => html`<${Mistake} key=${mistake} mistake=${mistake} findings=${findings.filter((each) => each.mistake === mistake)} />`)}
   <//>`;
 }
@@ -68,12 +68,12 @@ function Deeper() {
   const decisions = state.analysis.value?.runs[state.run.value]?.decisions ?? 0;
   const most = state.catalogue.value?.limits.decisions ?? 20;
   const possible = decisions > 0 && decisions <= most;
-  const why = decisions === 0 ? "This run drops nothing: there is one network only." : `${decisions} decisions a row are too many: ${most} is the most.`;
+  const why = decisions === 0 ? "This run drops nothing: there is only one network." : `${decisions} decisions per row are too many: at most ${most} are possible.`;
   return html`<${Section} title="Deeper">
     <div class="buttons">
-      <${Button} label="Replay" title="A mask by its address, or of any step" onClick=${open("replay")} />
+      <${Button} label="Replay" title="Show a mask from its address, or the masks of any step" onClick=${open("replay")} />
       <${Button} label="In words" title="Every figure as text" onClick=${open("outline")} />
-      <${Button} label="Sub-networks" disabled=${!possible} title=${possible ? "Every network that dropout can leave, for one row" : why} onClick=${open("subnetworks")} />
+      <${Button} label="Sub-networks" disabled=${!possible} title=${possible ? "Predict one row with every sub-network" : why} onClick=${open("subnetworks")} />
     </div>
   <//>`;
 }

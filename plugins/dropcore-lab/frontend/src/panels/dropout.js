@@ -56,10 +56,10 @@ function RunDropout({ name, run }) {
   const now = dropoutOf(spec, run, name);
   const toggle = (/** @type {any} */ event) => lab.edit(setRunDropout(spec, run, name, event.currentTarget.checked ? (now ?? DEFAULT) : null));
   return html`
-    <label class="check"><input type="checkbox" checked=${own !== null} onChange=${toggle} /> run ${spec.runs[run].name} has its own here</label>
+    <label class="check"><input type="checkbox" checked=${own !== null} onChange=${toggle} /> run ${spec.runs[run].name} has its own dropout here</label>
     ${own
       ? html`<${Values} path=${`/runs/${run}/dropout/${name}`} dropout=${own} />`
-      : html`<p class="hint">As the layer and the run say: ${now?.variant}, p = ${now?.p}.</p>`}
+      : html`<p class="hint">Set by the layer and the run: ${now?.variant}, p = ${now?.p}.</p>`}
   `;
 }
 

@@ -42,12 +42,12 @@ function Closed() {
   const known = {
     4001: ["Another tab uses the Lab now.", "Use it here"],
     4003: [
-      "This tab does not have the key. Open the whole address that “dropcore lab” printed in its terminal, from http to the end.",
+      "This tab does not have the token. Open the whole address that “dropcore lab” printed in its terminal, from http to the end.",
       "Try again",
     ],
-    1009: ["That was more than one message may hold. Nothing was changed.", "Connect again"],
+    1009: ["The last message was too large. Nothing was changed.", "Connect again"],
   }[code] ?? [
-    `The connection to the Lab has ended${reason ? `: ${reason}` : "."} If its terminal is closed, start it again with “dropcore lab”. “Share” still saves what is here.`,
+    `The connection to the Lab has ended${reason ? `: ${reason}` : "."} If the terminal of the Lab is closed, start the Lab again with “dropcore lab”. “Share” still saves this set-up.`,
     "Connect again",
   ];
   return html`<${Line} tone="bad" text=${known[0]}>
@@ -60,14 +60,14 @@ function Faults() {
   const lab = useLab();
   const { faults } = lab.state;
   if (faults.value.length === 0) return null;
-  const text = html`<strong>${faults.value.length === 1 ? "This is not accepted" : "These are not accepted"}, so the last good network stays.</strong>
+  const text = html`<strong>${faults.value.length === 1 ? "One value is not accepted" : "Some values are not accepted"}, so the last valid network stays.</strong>
     <ul>
       ${faults.value.map((fault) => html`<li key=${fault.path}>${fault.path && html`<code>${fault.path}</code> `}${fault.text}</li>`)}
     </ul>`;
   return html`<div class="notice bad" role="alert">
     <${Icon} name="warning" />
     <div class="text">${text}</div>
-    <${Button} label="Back to the last good one" onClick=${() => lab.discard()} />
+    <${Button} label="Back to the last valid network" onClick=${() => lab.discard()} />
   </div>`;
 }
 

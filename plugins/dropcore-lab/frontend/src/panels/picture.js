@@ -52,7 +52,7 @@ function SpreadButton() {
     ${problem && html`<span class="fault" role="alert">${problem}</span>`}
     <${Button}
       label=${busy ? "50 passes…" : "Monte Carlo"}
-      title="Predict 50 times with dropout left on: how far the predictions spread"
+      title="Predict 50 times with dropout left on, and show the spread of the predictions"
       disabled=${busy || !state.frame.value}
       onClick=${ask}
     />
@@ -64,7 +64,7 @@ function Pictures() {
   const picture = state.picture.value;
   const data = state.data.value;
   const runs = state.spec.value?.runs ?? [];
-  if (!picture || !data) return html`<p class="empty">The data and what the network makes of it appear here.</p>`;
+  if (!picture || !data) return html`<p class="empty">The data and the network's predictions appear here.</p>`;
   const row = state.frame.value?.rows.values[state.row.value] ?? null;
   if (picture.kind === "fit") {
     const lines = picture.runs.map((values, run) => ({ values: values.values, run }));

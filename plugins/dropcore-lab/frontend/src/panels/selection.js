@@ -16,7 +16,7 @@ export function Selection() {
   const { state } = useLab();
   const focus = state.focus.value;
   if (!focus) {
-    return html`<${Section} title="Selection"><p class="hint">Point at a unit, or press one, to see its numbers and change its layer.</p><//>`;
+    return html`<${Section} title="Selection"><p class="hint">Point at a unit, or press it: its numbers and its layer appear here.</p><//>`;
   }
   const column = state.analysis.value?.columns.find(({ name }) => name === focus.layer);
   const title = focus.unit === null ? focus.layer : `${focus.layer}, unit ${focus.unit + 1}`;
@@ -69,7 +69,7 @@ function LayerForm({ name }) {
   const pointer = spec.value && pointerOf(spec.value, name);
   if (!pointer || !draft.value) return null;
   if (!pointer.startsWith("/layers")) {
-    const note = name === "output" ? "Dropout on the output drops the answer itself. It is here to show the mistake." : "Dropout on the input drops the data's own columns.";
+    const note = name === "output" ? "Dropout on the output drops the prediction itself. The Lab has it to show this mistake." : "Dropout on the input drops the data's own columns.";
     return html`<div class="selection-form"><p class="hint">${note}</p><${DropoutForm} name=${name} pointer=${pointer} /></div>`;
   }
   const place = Number(pointer.split("/")[2]);

@@ -27,7 +27,7 @@ function Experiments() {
     lab.state.dialog.value = { kind: "card", id: each.id };
   };
   return html`<${Section} title="Experiments">
-    <p class="hint">Guess first, then let it run over several seeds.</p>
+    <p class="hint">Guess first, then run the experiment over several seeds.</p>
     <ul class="cards">
       ${(catalogue.value?.cards ?? []).map(
         (/** @type {any} */ each) => html`<li key=${each.id}>

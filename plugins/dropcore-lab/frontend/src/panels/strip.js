@@ -112,7 +112,7 @@ function Nothing({ mask }) {
  * @param {Mask | null} mask
  */
 function reason(state, mask) {
-  if (!state.frame.value) return "Here come the masks of each step: a row of the batch each, a unit each.";
+  if (!state.frame.value) return "The masks of each step appear here: one column for each row of the batch, one line for each unit.";
   if (state.mode.value === "inference") return "Inference: nothing is dropped, so there is no mask. Choose Training to see the step's masks.";
   if (mask) return "This variant multiplies by noise: no unit is kept or dropped, so there is nothing to draw.";
   return "This network has no dropout. Press “…” on a layer, or right-click it, and choose a rate.";

@@ -64,7 +64,7 @@ function Playback() {
     <${Button}
       icon="again"
       label="This step again"
-      title="The same rows, weights and draws once more: the masks are the same to the bit"
+      title="Repeats the step with the same rows, weights and draws: the masks are the same to the bit"
       disabled=${dead || !state.frame.value?.step}
       onClick=${() => lab.run("again")}
     />
