@@ -178,7 +178,7 @@ def test_a_mask_of_elsewhere_is_replayed():
     [
         ("dc2:" + "0" * 64 + ":1", "dc1:"),
         ("dc1:zz:1", "64 lower-case hex digits"),
-        ("dc1:" + "0" * 64 + ":1", "say the p and the shape"),
+        ("dc1:" + "0" * 64 + ":1", "enter the p and the shape"),
         ("hello", "dc1:"),
         ("{", "JSON"),
         ("{}", "stream_version"),

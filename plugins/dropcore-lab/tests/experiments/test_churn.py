@@ -102,8 +102,8 @@ def test_words_follow_the_figures():
         }
     )
     assert lines == [
-        "p = 0.5 against 0: the loss on the five rows is higher by 0.20 ± 0.00, on a row left out "
-        "not clearly changed (higher in 2 of 3 seeds, unchanged in 1).",
+        "p = 0.5 against 0: the loss on the five rows is higher by 0.20 ± 0.00, and the loss on "
+        "a row left out is not clearly changed (higher in 2 of 3 seeds, unchanged in 1).",
         "Predicting the probability 0.5 for every left-out row has a loss of 0.69. The mean loss "
         "of the networks is below this at p = 0.",
         "At p = 0.5 all hidden units were dropped in 6.0 % of the passes of a row (p^4 is 6.2 %). "

@@ -82,15 +82,16 @@ def test_words_follow_the_figures():
         "by 0.0100 ± 0.0000.",
         "2 layers, p = 0.5 against 0.1: the distance of one pass from the arithmetic mean is not "
         "clearly changed (higher in 2 of 3 seeds, lower in 1).",
-        "p = 0.1, 2 layers against 1: that distance is higher by 0.0200 ± 0.0000.",
-        "p = 0.5, 2 layers against 1: that distance is not clearly changed (higher in 2 of 3 "
-        "seeds, unchanged in 1).",
-        "1 layer: except for rounding, one pass is the geometric mean at every p and seed.",
+        "p = 0.1, 2 layers against 1: the distance of one pass from the arithmetic mean is higher "
+        "by 0.0200 ± 0.0000.",
+        "p = 0.5, 2 layers against 1: the distance of one pass from the arithmetic mean is not "
+        "clearly changed (higher in 2 of 3 seeds, unchanged in 1).",
+        "1 layer: except for rounding, one pass equals the geometric mean at every p and seed.",
         "2 layers: one pass is nearer to the geometric mean in every seed at p = 0.1; not clearly "
-        "nearer to one of them at p = 0.5.",
-        "Fewest samples whose mean is, on average, nearer to the arithmetic mean than one pass: "
-        "10. At 1 of 4 combinations of depth and p, even 10 samples are not enough.",
-        "The validation loss of the exact arithmetic mean, against that of one pass: lower in "
+        "nearer to one of the means at p = 0.5.",
+        "Fewest samples whose mean is, on average, nearer to the arithmetic mean than one pass "
+        "is: 10. At 1 of 4 combinations of depth and p, 10 samples are not enough.",
+        "The validation loss of the exact arithmetic mean, against the loss of one pass: lower in "
         "every seed at 1 of 4 combinations of depth and p, higher in every seed at 1, not clearly "
         "different at 2.",
     ]
@@ -115,7 +116,7 @@ def test_networks_that_learned_nothing_are_named():
     guessing = replace(guessing, losses=dict.fromkeys(WAYS, np.full(3, 0.65)))
     learned = _measured([0.02] * 3, [0.01] * 3, exact=0.2)
     text = ensemble._not_learned({(1, 0.1): learned, (3, 0.7): guessing})
-    assert text.startswith("Hardly anything is learned at 3 layers with p = 0.7: by all ways")
+    assert text.startswith("The networks learned hardly anything at 3 layers with p = 0.7: for all")
     assert not ensemble._not_learned({(1, 0.1): learned})
     one_pass = guessing.losses | {"one pass": np.full(3, 0.4)}  # predicts well, unlike the means
     assert not ensemble._not_learned({(3, 0.7): replace(guessing, losses=one_pass)})

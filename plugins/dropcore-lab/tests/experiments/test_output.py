@@ -45,7 +45,7 @@ def test_a_directory_in_the_place_of_the_picture_is_known_before_training(
     monkeypatch.setattr(mlp, "build", _not_trained)
     (tmp_path / "rates.png").mkdir()
     assert _run(tmp_path) == 1
-    start = f"--out: cannot write in '{tmp_path}': rates.png there is a directory"
+    start = f"--out: cannot write in '{tmp_path}': rates.png in it is a directory"
     assert _one_line(capsys, start).out == ""
 
 
@@ -71,7 +71,7 @@ def test_a_picture_that_is_replaced_is_said(tmp_path, capsys):
     assert _run(tmp_path) == 0
     assert "earlier picture" not in capsys.readouterr().out
     assert _run(tmp_path) == 0
-    assert "It has replaced an earlier picture" in capsys.readouterr().out
+    assert "The picture has replaced an earlier picture" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

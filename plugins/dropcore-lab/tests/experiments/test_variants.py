@@ -38,7 +38,9 @@ def test_a_variant_with_required_options_that_the_table_lacks_is_left_out(monkey
 def test_a_variant_with_a_further_input_is_left_out(monkeypatch):
     monkeypatch.setattr(type(dropcore.get_variant("standard")), "inputs", ("x", "previous"))
     _, skipped = variants.usable(variants.Config(variants=("standard",)))
-    assert skipped["standard"] == "it needs a further input, previous, that this network lacks"
+    assert skipped["standard"] == (
+        "the variant needs a further input, previous, that this network lacks"
+    )
 
 
 def test_left_out_variants_are_printed(run, monkeypatch):
@@ -64,7 +66,7 @@ def test_a_variant_that_was_asked_for_and_cannot_run_is_an_error(tmp_path, monke
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.startswith(
-        "dropcore experiment variants: not every variant asked for can run here: spatial: it "
+        "dropcore experiment variants: this network cannot run all of these variants: spatial: "
     )
     assert printed.err.count("\n") == 1
     assert not list(tmp_path.iterdir())
@@ -115,10 +117,10 @@ def test_words_follow_the_figures():
     assert lines[0].endswith("Validation improved.")
     assert lines[2].endswith("No clear effect on validation.")
     assert lines[-2] == (
-        "Validation loss against standard's: lower in every seed: better; higher in every seed: "
-        "worse; not clearly different: mixed."
+        "Validation loss, against the loss of standard dropout: lower in every seed: better; "
+        "higher in every seed: worse; not clearly different: mixed."
     )
-    assert lines[-1] == "The lowest mean validation loss is that of better (0.90)."
+    assert lines[-1] == "The variant with the lowest mean validation loss is better (0.90)."
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -97,7 +97,7 @@ def test_a_planned_variant_of_anyone_is_compiled():
 
 @pytest.mark.parametrize("variant", ["gaussian", "exactcount", Halved()])
 def test_dropout_says_what_takes_the_others(variant):
-    with pytest.raises(TypeError, match=r"compiled form.*dropout_in_python takes it"):
+    with pytest.raises(TypeError, match=r"compiled form.*dropout_in_python takes this"):
         dropout(KEY, normal(4), 0.3, training=True, variant=variant)
 
 

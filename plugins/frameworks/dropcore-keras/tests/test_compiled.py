@@ -107,7 +107,7 @@ def test_a_function_that_would_keep_the_seed_is_refused(name, seed):
 
     layer = build(name, seed)
     for transform in (jax.jit, jax.checkpoint):
-        with pytest.raises(RuntimeError, match=r"same elements at each call .* stateless_call"):
+        with pytest.raises(RuntimeError, match=r"same elements in each call .* stateless_call"):
             transform(lambda x: layer(x, training=True))(X)
     np.testing.assert_array_equal(jax.jit(lambda x: layer(x, training=False))(X), X)
     layer(X, training=True)  # the compiled call left the state of the layer unchanged
