@@ -75,7 +75,7 @@ def _nontemporal() -> str:
 
 
 def load_all(found: Registry) -> None:
-    """Load every variant; those that fail are marked, without a warning."""
+    """Load every variant; a variant that fails is marked, without a warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)
         for name in found.names():
@@ -208,7 +208,7 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "plugins",
         help="where the variants come from, and their state",
-        description="Load each variant, and print the distribution that brings it, and its state.",
+        description="Load each variant; print the distribution that contains it, and its state.",
     )
     command.set_defaults(run=plugins)
 

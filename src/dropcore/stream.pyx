@@ -96,9 +96,9 @@ cdef class Stream:
     key_and_index : numpy.ndarray
         The same as ``stream.at(0).key_and_index``.
     state : dict
-        Plain data for JSON: seed, path, position and the positions of all descendants.
-        Assigning a saved state moves this stream and its descendants to the saved positions;
-        the saved seed and path must be those of this stream.
+        Plain data for JSON: seed, path, position and the positions of all descendants. Assigning a
+        saved state moves this stream and its descendants to the saved positions; the saved seed and
+        path must equal the seed and path of this stream.
 
     Raises
     ------

@@ -55,8 +55,8 @@ class ForwardAlone(FreeVariant):
         return x.copy(), ()
 
 
-@told("a tuple of those, not array([1., 2.])", np.array([1.0, 2.0]))
-@told("a tuple of those, not [1, 2]", [1, 2])
+@told("a tuple of such values, not array([1., 2.])", np.array([1.0, 2.0]))
+@told("a tuple of such values, not [1, 2]", [1, 2])
 @dataclass(frozen=True)
 class Weighted(Feature):
     weights: Any = None

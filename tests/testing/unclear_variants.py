@@ -192,7 +192,7 @@ UNCLEAR = [
     (
         InferenceOfHalf(),
         "p_zero",
-        r"gradient of x: .* gradients must be those of inference; or exc",
+        r"gradient of x: .* gradients must equal the gradients of inference; or exc",
     ),
     (InfiniteAtOne(), "p_one", r"y is -?inf .*dropcore.kept_scale\(p\), or exclude p = 1 by "),
     (

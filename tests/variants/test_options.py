@@ -80,7 +80,7 @@ BAD = [
 @pytest.mark.parametrize("value", BAD, ids=lambda value: type(value).__name__)
 def test_an_option_that_json_has_not_is_refused_when_it_is_given(value):
     stream = dropcore.Stream(1)
-    message = r"option of variant 'mine' must be None, a bool, .* or a tuple of those, not "
+    message = r"option of variant 'mine' must be None, a bool, .* or a tuple of such values, not "
     for refused in (
         lambda: dropcore.get_variant("mine", option=value),
         lambda: dropcore.dropout(X, 0.5, training=True, rng=stream, variant="mine", option=value),

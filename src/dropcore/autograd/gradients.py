@@ -39,7 +39,7 @@ class Receiver(Protocol):
     """An object for which gradients are summed."""
 
     def fit(self, dx: Array) -> Array:
-        """Return a gradient in the receiver's shape and dtype, `dx` itself if it has them."""
+        """Return a gradient in the receiver's shape and dtype: `dx` itself, if `dx` has both."""
 
 
 class Gradients:

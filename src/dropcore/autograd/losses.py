@@ -81,7 +81,7 @@ def binary_cross_entropy_with_logits(logits: Tensor | ArrayLike, targets: ArrayL
     logits = as_tensor(logits)
     t = _targets(logits, targets)
     x = logits.data
-    # -log(sigmoid(x)) = max(x, 0) - x + log(1 + exp(-|x|)); likewise for 1 - sigmoid(x)
+    # -log(sigmoid(x)) = max(x, 0) - x + log(1 + exp(-|x|)), and 1 - sigmoid(x) = sigmoid(-x)
     loss = np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x)))
     return apply_op(loss.mean(), (logits,), lambda dy: (stable_sigmoid(x) - t) * (dy / loss.size))
 

@@ -241,7 +241,9 @@ def operand(x: Any, dtype: np.dtype[Any]) -> Array:
         if promoted.char in "fd":
             return array.astype(promoted, copy=False)
     what = f"{type(x).__name__} of dtype {array.dtype}" if array.ndim else repr(x)
-    raise TypeError(f"an operand must be a Tensor, real numbers or an array of them, not {what}")
+    raise TypeError(
+        f"an operand must be a Tensor, a real number or an array of numbers, not {what}"
+    )
 
 
 def _values(x: Any) -> Any:

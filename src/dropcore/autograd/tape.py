@@ -1,4 +1,4 @@
-"""The engine: what the tape records, and how gradients flow back along it.
+"""The engine: what the tape records, and how gradients flow back along the tape.
 
 A node is the record of one result. The node has the nodes of the operands (its parents), and a rule
 that turns the gradient at the result into gradients at the parents. The node does not hold the
@@ -118,7 +118,7 @@ class Node:
             tensor.grad = dy if owned else dy.copy()
 
     def _pull_back(self, dy: Array) -> list[Gradient]:
-        """Return the gradient at each parent, None where there is none."""
+        """Return the gradient at each parent; None for a parent without a gradient."""
         rule, parents = self.rule, self.parents
         if isinstance(rule, tuple):
             dy = read_only(dy)  # each rule needs its values
@@ -135,7 +135,7 @@ class Node:
     def fit(self, dx: Array) -> Array:
         """Give the gradient `dx` the dtype and shape of the result: broadcasting, undone.
 
-        Where the forward pass repeated an element along an axis, its gradient is the sum along it.
+        If the forward pass repeated an element along an axis, the gradients are summed along it.
         """
         dx, shape = np.asarray(dx, dtype=self.dtype), self.shape
         if dx.shape == shape:

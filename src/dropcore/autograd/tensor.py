@@ -300,7 +300,7 @@ def apply_op(
 ) -> Tensor:
     """Put an operation on the tape: its value, its operands and its gradient rule.
 
-    All operations of this package use it, and other packages can use it too.
+    All operations of this package use `apply_op`, and other packages can use it too.
 
     Parameters
     ----------

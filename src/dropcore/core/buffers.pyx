@@ -1,5 +1,5 @@
-# The bodies of functions.pyx, except those for shards (shards.pyx): each acquires and checks its
-# buffers, then runs a kernel.
+# The bodies of the functions in functions.pyx, except the functions for shards (shards.pyx): each
+# body acquires and checks its buffers, and runs a kernel.
 # A. Each buffer is acquired once, with its format. Lengths are checked by the same functions as for
 #    Cython callers (refusals.pxd). Typed memoryviews would cost three times as much for a call from
 #    Python, and errors of memoryviews do not name the argument.

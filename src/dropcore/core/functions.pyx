@@ -65,7 +65,7 @@ def forward(draw, p, x, y, bits=None, start=0):
     Raises
     ------
     TypeError, ValueError, OverflowError
-        If an argument is not what is accepted; nothing is written then.
+        If an argument is not accepted. Nothing was written.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def backward(draw, p, dy, dx, bits=None, start=0):
     Raises
     ------
     TypeError, ValueError, OverflowError
-        If an argument is not what is accepted; nothing is written then.
+        If an argument is not accepted. Nothing was written.
 
     Examples
     --------
@@ -133,7 +133,7 @@ def forward_plan(draw, p, x, y, scale, shift=0.0, drop=0.0, bits=None, start=0):
     Raises
     ------
     TypeError, ValueError, OverflowError
-        If an argument is not what is accepted; nothing is written then.
+        If an argument is not accepted. Nothing was written.
 
     Examples
     --------
@@ -163,7 +163,7 @@ def select(bits, x, y, scale, shift=0.0, drop=0.0, first=0):
     Raises
     ------
     TypeError, ValueError, OverflowError
-        If an argument is not what is accepted; nothing is written then.
+        If an argument is not accepted. Nothing was written.
 
     Examples
     --------
@@ -194,7 +194,7 @@ def repeat(bits, decisions, times, x, y, scale, shift=0.0, drop=0.0, first=0):
     Raises
     ------
     TypeError, ValueError, OverflowError
-        If an argument is not what is accepted; nothing is written then.
+        If an argument is not accepted. Nothing was written.
 
     Examples
     --------
@@ -225,7 +225,7 @@ def tile(bits, decisions, times, x, y, scale, shift=0.0, drop=0.0, first=0):
     Raises
     ------
     TypeError, ValueError, OverflowError
-        If an argument is not what is accepted; nothing is written then.
+        If an argument is not accepted. Nothing was written.
 
     Examples
     --------
@@ -254,7 +254,7 @@ def keep_shard(draw, p, shard, bits):
     Raises
     ------
     TypeError, ValueError
-        If an argument is not what is accepted; nothing is written then.
+        If an argument is not accepted. Nothing was written.
 
     Examples
     --------
@@ -291,7 +291,7 @@ def forward_shard(draw, p, shard, x, y, scale, shift=0.0, drop=0.0, bits=None):
     Raises
     ------
     TypeError, ValueError
-        If an argument is not what is accepted; nothing is written then.
+        If an argument is not accepted. Nothing was written.
 
     Examples
     --------

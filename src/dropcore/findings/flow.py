@@ -1,4 +1,4 @@
-"""The modules of a model that run, their order, and whose outputs reach each of them."""
+"""The modules of a model that run, their order, and the outputs that reach each module."""
 
 from __future__ import annotations
 

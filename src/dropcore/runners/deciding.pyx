@@ -1,6 +1,6 @@
 # Deciding variants: the variant makes the decisions, the core selects. The variant decides for the
-# whole array. For a block of an array, all decisions are made, and only those of the block are
-# kept.
+# whole array. For a block of an array, all decisions are made, and only the decisions of the
+# block are kept.
 
 cimport cython
 cimport numpy as cnp

@@ -71,7 +71,7 @@ cdef class PlannedRunner(SelectingRunner):
         return result
 
     cdef ShapedPlan plan_of(self, double p, tuple shape, tuple mask_shape):
-        # For decisions that are there already.
+        # For decisions that were made before.
         plan = self.plan_given(self.variant.plan(p, shape))
         return plan_of_decisions(plan, "keep", mask_shape, shape)
 

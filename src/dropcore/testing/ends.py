@@ -18,11 +18,13 @@ from dropcore.variants.base import Array
 
 
 def p_zero(subject: Subject) -> None:
-    """With p = 0 nothing is dropped: y is `expectation`, and gradients are those of inference."""
+    """With p = 0 nothing is dropped: y is `expectation`, with the gradients of inference."""
     if 0.0 not in subject.ends():
         raise Skipped(f"p = 0 is outside {subject.variant.p_domain}")
     stated = f"with p = 0, y must be `expectation`, by default x; or {_exclude(subject, 0)}"
-    inferred = f"with p = 0, gradients must be those of inference; or {_exclude(subject, 0)}"
+    inferred = (
+        f"with p = 0, gradients must equal the gradients of inference; or {_exclude(subject, 0)}"
+    )
     for case in subject.at(0.0):
         inputs, dy = case.inputs(), case.weights()
         y, mask = case.run(inputs, STREAM.at(0))

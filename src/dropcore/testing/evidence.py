@@ -124,7 +124,7 @@ def _distance(off: Array, stated: Array) -> Array:
 
 
 def _away(z: float) -> str:
-    # Where all draws give nearly the same, the number itself says nothing.
+    # If all draws give nearly the same values, a large z-score has no meaning as a number.
     return f"{f'{z:.1f}' if z < 1000 else 'more than 1000'} standard errors away"
 
 

@@ -37,7 +37,7 @@ Shape = tuple[int, ...]
 
 MAX_AXES = 64  # the most axes that a NumPy array can have
 # What JSON can store.
-PLAIN = "None, a bool, an integer, a finite real number, a str or a tuple of those"
+PLAIN = "None, a bool, an integer, a finite real number, a str or a tuple of such values"
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ KINDS: dict[type[Variant], tuple[str, ...]] = {
     DecidingVariant: ("decide", "plan"),
     FreeVariant: ("forward", "backward"),
 }
-"""The kinds of variant, and the methods that each of them must define."""
+"""The kinds of variant, and the methods that a variant of each kind must define."""
 
 
 def kind_of(variant: Variant) -> type[Variant]:

@@ -199,7 +199,9 @@ def attention(
     p = dropout_p if is_dynamo_compiling() else probability(dropout_p)
     others = any(is_other(x) for x in own if x is not None)
     if others and p:
-        situation.refuse("attention of tensors that are not plain", "write it out, with `dropout`")
+        situation.refuse(
+            "attention of tensors that are not plain", "compute it in steps, with `dropout`"
+        )
     if p == 0 or others:
         options = {"scale": scale, "enable_gqa": enable_gqa}
         return F.scaled_dot_product_attention(*own, p, is_causal, **options)

@@ -59,7 +59,7 @@ class MultiheadAttention(nn.MultiheadAttention):
         any_other = is_other(query) or is_other(key) or is_other(value)
         if any_other and self.training and self.dropout:
             situation.refuse(
-                "attention of tensors that are not plain", "write it out, with Dropout"
+                "attention of tensors that are not plain", "compute it in steps, with Dropout"
             )
         hint_alone = is_causal and attn_mask is None  # PyTorch refuses this
         if not self.training or self.dropout == 0 or any_other or hint_alone:

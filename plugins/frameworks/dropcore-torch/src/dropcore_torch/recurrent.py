@@ -50,7 +50,9 @@ class _Recurrent(nn.RNNBase):
         given = input.data if isinstance(input, PackedSequence) else input
         drops = self.training and self.dropout != 0 and self.num_layers > 1
         if drops and is_other(given):
-            situation.refuse("a recurrent layer of tensors that are not plain", "write it out")
+            situation.refuse(
+                "a recurrent layer of tensors that are not plain", "compute it in steps"
+            )
         if not drops or is_other(given):
             return super().forward(input, hx)
         self._update_flat_weights()  # the checks read the dtype of the weights

@@ -151,7 +151,7 @@ def measure(
 ) -> dict[str, list[float]]:
     """Seconds of each step. In each round a step runs several times in a row.
 
-    The first half of a row and the first rounds do not count: the caches then still have data of
+    The first half of a row and the first rounds do not count, because the caches still have data of
     another step.
     """
     warm = max(2, rounds // 20)
