@@ -1,7 +1,7 @@
 """Runs the Lab for half an hour: ``make check-lab-soak``.
 
 A page plays, and every second something is changed: the data, the preset, the mode, the row. Every
-half minute the memory of page, server and training process is noted. None may grow.
+half minute the memory of page, server and training process is measured. It must not grow.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from playwright.sync_api import Page, sync_playwright
 
 EVERY = 30.0
 MOST_GROWTH = 0.15
-WARM_UP = 0.2  # of the samples
+WARM_UP = 0.2  # the share of the samples that do not count
 
 
 def main() -> int:
