@@ -114,6 +114,7 @@ def keep_mask(
     rng: RNGLike = None,
     packed: Literal[False] = ...,
     start: _Int = 0,
+    shard: _Shard | None = None,
 ) -> npt.NDArray[np.bool_]: ...
 @overload
 def keep_mask(

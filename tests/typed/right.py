@@ -31,6 +31,9 @@ assert_type(layer.train(), dropcore.Dropout)
 dx: npt.NDArray[np.float32] = layer.backward(x)
 assert_type(dropcore.keep_mask(9, 0.5, rng=1), npt.NDArray[np.bool_])
 assert_type(dropcore.keep_mask(9, 0.5, rng=1, packed=True), npt.NDArray[np.uint8])
+draw = dropcore.Stream(1).at(0)
+assert_type(dropcore.keep_mask(9, 0.5, rng=draw, shard=((18,), (9,))), npt.NDArray[np.bool_])
+assert_type(dropcore.dropout(x, 0.5, training=True, rng=draw, shard=((18,), (9,)))[1], Mask)
 
 # Options of the built-in variants.
 dropcore.dropout(x, 0.5, training=True, shared_axes=(1, 2))

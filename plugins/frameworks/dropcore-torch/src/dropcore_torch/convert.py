@@ -98,7 +98,9 @@ def convert(model: nn.Module, rng: RNG = None) -> Conversion:
     """
     _check_model(model)
     if isinstance(rng, dropcore.Draw):
-        raise TypeError(f"rng must be None or what a Stream is made of, not a Draw, {rng!r}")
+        raise TypeError(
+            f"rng must be None, a Stream, an integer, a SeedSequence or a Generator, not {rng!r}"
+        )
     stream = None if rng is None else stream_of(rng)
     swapped, left, doubtful = {}, {}, {}
     modules = list(named_modules(model))
