@@ -393,7 +393,7 @@ def test_the_mean_over_draws_is_x(p):
 @pytest.mark.parametrize("shared", [(), (0,), (1,), (2,), (0, 2), (0, 1, 2)], ids=str)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("offset", [0, 1, 3])
-@pytest.mark.parametrize("p", [0.3, 0.5, 0.125])  # eight planes, one, three
+@pytest.mark.parametrize("p", [0.3, 0.5, 0.125])  # eight planes, one, four
 def test_storing_past_the_caches_changes_nothing(dtype, shared, offset, p):
     buffer = np.random.default_rng(0).normal(size=7 * 60 * 50 + offset).astype(dtype)
     x = buffer[offset:].reshape(7, 60, 50)  # also with a y that begins inside a cache line

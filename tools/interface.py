@@ -126,9 +126,9 @@ class Function:
     exported : bool
         False for a kernel that only the core calls.
     views : str
-        The arguments of the same function over typed memoryviews, in `core/__init__.pxd`:
-        memoryviews instead of counts and pointers, and a plan's numbers instead of the plan. Empty
-        if there is no such function.
+        The arguments of the same function over typed memoryviews, in `core/__init__.pxd` (for
+        shards in `core/shard_views.pxd`): memoryviews instead of counts and pointers, and a plan's
+        numbers instead of the plan. Empty if there is no such function.
     may_be_null : tuple of str
         The pointers that may be NULL.
     """

@@ -66,8 +66,8 @@ def dropout(
         The kind of dropout; `dropcore.variant_names` lists the installed variants.
     out : numpy.ndarray, optional
         The array for y: x itself, or an array with the shape and dtype of x that shares no memory
-        with x. Nothing is copied if x and `out` have no gaps between their elements, and equal
-        strides.
+        with x. Nothing is copied if x and `out` have equal strides, and no gaps between their
+        elements.
     store : {"bits", "draw"}, default: "bits"
         What the mask keeps for backward: one bit for each decision, or only the draw, from which
         backward makes the bits again. The gradients are the same to the bit. The choice has an

@@ -11,8 +11,8 @@
 # n counts elements; `start` is the place of the first element in the whole mask, so a mask can be
 # made in pieces. Packed bits are (n+7)//8 bytes; bit i%8 of byte i//8 belongs to element i of the
 # piece. y may be x, dx may be dy. p is in [0, 1]. float16 and bfloat16 are passed as their 16 bits.
-# A pointer may be NULL if nothing is read or written through the pointer. Elements are in C order,
-# or in the order of a layout.
+# A pointer to elements or bits may be NULL if nothing is read or written through it. Elements are
+# in C order, or in the order of a layout.
 
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 

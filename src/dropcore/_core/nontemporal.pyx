@@ -3,18 +3,19 @@
 # A. If x and y fit the cache, ordinary stores are faster, because the next reader of y finds y in
 #    the cache. If x and y do not fit, non-temporal stores are faster, because no line of y is read
 #    before it is written. The threshold is chosen for dropout followed by a sum or a maximum of y.
-#    For dropout alone, a smaller threshold would be faster.
+#    If nothing reads y, a smaller threshold would be faster on Intel's processors.
 # B. On AMD the cores of a complex share one cache, and one core can use all of this cache. The
-#    threshold is three quarters of the cache. One thread with non-temporal stores already saturates
-#    the memory, so several threads gain nothing from non-temporal stores. For several threads the
-#    threshold is therefore twice as high (`for_several`).
+#    threshold is three quarters of the cache. For several threads the threshold is twice as high
+#    (`for_several`): below that, their calls are faster with ordinary stores if y is read
+#    afterwards.
 # C. On other processors the last-level cache is spread over a mesh. The system states the size for
-#    the whole socket, up to 300 MiB, so the threshold is limited to 32 MiB. The limit also holds if
-#    an AMD system states a larger cache than any complex has: a virtual machine that adds up
-#    several caches.
+#    the whole socket, up to 300 MiB, so the threshold is limited to 32 MiB. The limit also holds on
+#    AMD if the stated cache is larger than that of any complex: some virtual machines state the sum
+#    of several caches.
 # D. For float16 and bfloat16 the threshold is twice as high (`for_halves`). Arithmetic limits the
 #    speed of these dtypes, and overlaps with the reads of the lines of y. So a call with ordinary
-#    stores is as fast, and a part of y stays in the cache for the next reader.
+#    stores takes no longer than one with non-temporal stores, and a part of y stays in the cache
+#    for the next reader.
 # E. A threshold that the user sets holds for any number of threads and for every dtype.
 #
 # bench/nontemporal.py measures where the threshold lies.

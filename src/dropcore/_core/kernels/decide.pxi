@@ -93,7 +93,7 @@ cdef void draw_tie_key(Decider* d) noexcept nogil:
 
 cdef inline void expect_ties(Decider* d) noexcept nogil:
     # Computes the tie key before the first of several groups. So the processor computes the key's
-    # block while it works on the group. In `settle`, the ties would wait for the key.
+    # block while it works on the group. If `settle` computed the key, the ties would wait for it.
     if d.remainder and not d.has_tie_key:
         draw_tie_key(d)
 

@@ -1,11 +1,11 @@
 # The computation of one element, and of 32 neighbours: y = x * scale + shift where the element is
 # kept, a constant where it is dropped.
 #
-# A. float16 and bfloat16 are computed in float32 and rounded once, to nearest even. Integer
-#    instructions round, because the processor's conversions to bfloat16 flush subnormal numbers to
-#    zero. The processor's conversions to float16 (F16C) do not flush them, and are used if the
-#    processor has F16C. The functions in machine/ compute 32 elements at once, because GCC does not
-#    vectorise a loop over `widen` and `narrow`.
+# A. float16 and bfloat16 are computed in float32 and rounded once, to nearest even. bfloat16 is
+#    rounded by integer instructions, because the processor's conversions to bfloat16 flush
+#    subnormal numbers to zero. The processor's conversions to float16 (F16C) do not flush them, and
+#    are used if the processor has F16C. The functions in machine/ compute 32 elements at once,
+#    because GCC does not vectorise a loop over `widen` and `narrow`.
 # B. All 32 values are computed as if kept, and written to a local array. This array cannot alias x
 #    or y, so the compiler makes a vector loop even if y is x. Then `choose` stores the value or the
 #    constant of each element. So nan and inf of dropped elements of x do not reach y.

@@ -16,8 +16,9 @@
 #    With narrower registers each call could select the elements of a half or a quarter of a word.
 #    This would be slow, because GCC unrolls such short loops before it vectorises them.
 # C. If y does not begin at a cache line, the select is shifted so that it stores whole lines. The
-#    select of a group then begins with the last elements of the group before, by the last keep word
-#    of the group before. It leaves the same number of elements at its own end to the next select.
+#    select of a group then begins with the last elements of the previous group, and uses the last
+#    keep word of that group for them. It leaves the same number of elements at its own end to the
+#    next select.
 # D. The processor compares loads with pending stores by the low 12 bits of the address only (4 KiB
 #    aliasing). One float32 group is 4096 bytes of y, so loads from the scratch memory can alias
 #    pending stores to y. Therefore the scratch memory has a fixed distance from y, modulo 4096. The
@@ -198,8 +199,9 @@ cdef inline void select_groups(
                 group_at(pipe, 0).keep + 1, DECISIONS, plan, nontemporal, False, True, x, y
             )
     # Steady state: one group goes in, and the elements of an earlier group are selected. The bits
-    # of a group are stored when the group leaves. If they were stored right after the ties were
-    # settled, wide loads would wait until the stores of single words are in the cache.
+    # of a group are stored when the group leaves. `settle` stores single keep words, and
+    # `store_bits` reads them by wide loads. Right after `settle`, these loads would wait until the
+    # stores of single words are in the cache.
     for g in range(filled, count):
         at = DECISIONS * (g - 2)
         if ahead:

@@ -30,7 +30,8 @@ cdef inline bint can_go_nontemporal(const element* y) noexcept nogil:
 
 cdef inline bint is_linear(Plan plan) noexcept nogil:
     # Whether an `and` can select. A constant of -0.0 is not linear, because an `and` gives +0.0. A
-    # scale of nan is not linear, because bfloat.h relies on this.
+    # plan with a scale of nan does not count as linear, so that bfloat.h needs no code for it where
+    # `linear` is set.
     return (
         plan.shift == 0 and plan.drop == 0 and not signbit(plan.drop) and plan.scale == plan.scale
     )

@@ -8,7 +8,7 @@
 
 cdef enum:
     CROWDED = 128  # whole groups are cheaper if a row has at least this number of decisions
-    WHOLE = 512  # they are cheaper, too, if two rows begin at most this number of decisions apart
+    WHOLE = 512  # whole groups are also cheaper if two rows begin at most this far apart
 
 # A position in a shard.
 cdef struct Walk:

@@ -5,10 +5,10 @@
 #define DROPCORE_IN_REGISTER(words) __asm__("" : "+v"(words))
 #include "machine/vectors.h"
 
-/* The upper halves of the words of two registers, rounded to nearest even by the lower halves of
-   the words. The halves are gathered first, so that one instruction works on 32 halves. An upper
-   half is rounded up if the lower half is above 0x8000, or if the lower half is 0x8000 and the
-   upper half is odd. */
+/* Returns the upper halves of all words of two registers, rounded to nearest even. The halves are
+   gathered first, so that one instruction works on 32 halves. An upper half is rounded up if the
+   lower half of its word is above 0x8000, or if the lower half is 0x8000 and the upper half is
+   odd. */
 static inline dropcore_lanes dropcore_round_bfloats(dropcore_lanes low, dropcore_lanes high)
 {
     static const uint16_t uppers[32] = {
