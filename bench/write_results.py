@@ -89,8 +89,8 @@ def noise(results: Results) -> str:
     if not ratios:
         return "Noise: no copy was measured"
     return (
-        "Noise (the time of a copy in its median round, divided by the time in its best round): "
-        f"{statistics.median(ratios):.2f} for the median copy, {max(ratios):.2f} for the worst"
+        "Noise: for each copy, the time of its median round divided by the time of its best round. "
+        f"The median of all copies is {statistics.median(ratios):.2f}, the largest {max(ratios):.2f}"
     )
 
 

@@ -41,8 +41,8 @@ class Dropout(Layer):
         As for `dropcore.dropout`.
     reuse : bool, default: True
         Keep at most two of the large arrays that the layer returned, and return an array again when
-        no other reference to it exists. An array to which anything refers, also a view, is never
-        written. Reuse saves the page faults of fresh memory. With False, and in free-threaded
+        no other reference to it exists. The layer never writes to an array while something else,
+        such as a view, refers to it. Reuse saves the page faults of fresh memory. With False, and in free-threaded
         Python, the layer keeps no array.
     **options
         The variant's own options.
