@@ -130,6 +130,30 @@ def test_the_mask_is_that_of_dropout_to_the_bit(size, causal):
     assert torch.equal(y != 0, kept & (seen.tril() if causal else seen))
 
 
+def test_decisions_of_more_keys_than_are_decided_at_a_time():
+    queries, keys = 5, 4200
+    same = torch.zeros(2, 3, queries, 4), torch.zeros(2, 3, keys, 4)
+    y = attention(*same, torch.eye(keys).expand(2, 3, -1, -1), None, 0.4, rng=DRAW)
+    assert torch.equal(y != 0, dropout(torch.ones(2, 3, queries, keys), 0.4, True, rng=DRAW) != 0)
+
+
+def test_weights_to_a_few_units_in_the_last_place():
+    # Weights of all sizes, down to the least normal numbers, with the identity as v.
+    keys = 500
+    scores = torch.linspace(-84, 0, keys)
+    one, v = torch.ones(1, 1, 1, 1), torch.eye(keys)[None, None]
+    w = attention(one, scores[None, None, :, None], v, None, 1e-9, scale=1.0, rng=DRAW).squeeze()
+    exact = torch.softmax(scores.double(), -1)
+    assert ((w / exact - 1).abs() <= 5e-7 - scores.double() * 2**-26).all()
+
+
+def test_scores_that_are_too_small_give_exactly_0():
+    scores = torch.tensor([-torch.inf, -1e30, -104.0, -88.0, 0.0])
+    one, v = torch.ones(1, 1, 1, 1), torch.eye(5)[None, None]
+    w = attention(one, scores[None, None, :, None], v, None, 1e-9, scale=1.0, rng=DRAW).squeeze()
+    assert w.tolist() == [0, 0, 0, 0, 1]
+
+
 @pytest.mark.parametrize("p", [1e-9, 0.5, 0.999])
 def test_any_p(p):
     check(*given(43, 40), p=p)

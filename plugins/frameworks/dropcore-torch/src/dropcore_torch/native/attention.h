@@ -6,6 +6,9 @@
 // while it goes from block to block: when a greater score appears, the sums so far are multiplied
 // by a factor. It stores two numbers for each row, from which the backward pass computes the
 // weights of any block at once (Dao and others, "FlashAttention", NeurIPS 2022, section 3.1).
+//
+// Factors are applied where there are few elements: the scale of the scores to the keys, the scale
+// of dropout to the factor of a row.
 
 #pragma once
 
@@ -19,10 +22,12 @@
 #include "masks.h"
 #include "products.h"
 #include "rows.h"
+#include "transpose.h"
 
 namespace dropcore_torch {
 
 constexpr int64_t ROWS = 128, COLUMNS = 512;
+constexpr int64_t LARGEST_KEPT = 1 << 18;  // elements of memory that a thread keeps
 
 // The elements from row to row of a block in memory. With a power of two, the elements of a column
 // would share a few lines of the L1 cache.
@@ -43,8 +48,8 @@ struct Attention {
     bool skips;  // blocks that causal attention hides are left out: k and v are finite
     dropcore_draw draw;
     Tensor y;             // like q, with the width of v, contiguous
-    Tensor tops, factors;  // (batch, heads, groups, queries), contiguous: the weights are
-                          // exp(score - top) factor
+    Tensor tops, factors;  // (batch, heads, groups, queries), contiguous: a weight after dropout
+                           // is exp(score - top) factor, or 0
 };
 
 struct Block {
@@ -57,22 +62,33 @@ protected:
     const Attention &call;
     const int64_t heads, groups, queries, keys, width, width_of_v;
     const int64_t step;  // elements from row to row of a block
-    const dropcore_plan plan;
-    const std::unique_ptr<uint8_t[]> bits;
-    std::vector<Tensor> memories;
+    const float scale, scale_of_kept;
+    size_t in_use = 0;  // of the thread's kept memory
+    std::vector<Tensor> larger;
 
     explicit Worker(const Attention &call)
         : call(call), heads(call.q.size(1)), groups(call.q.size(2)), queries(call.q.size(3)),
           keys(call.k.size(2)), width(call.q.size(4)), width_of_v(call.v.size(3)),
-          step(step_for(keys)), plan(backward_of(api->scale(call.p))),
-          bits(new uint8_t[ROWS * COLUMNS / 8])
+          step(step_for(keys)), scale(static_cast<float>(call.scale)),
+          scale_of_kept(static_cast<float>(api->scale(call.p)))
     {
     }
 
+    // Memory of this worker. The thread keeps it for its next worker, unless it is large, since in
+    // fresh memory each page costs a page fault.
     float *memory(int64_t elements)
     {
-        memories.push_back(at::empty({elements}, at::kFloat));
-        return static_cast<float *>(memories.back().mutable_data_ptr());
+        static thread_local std::vector<Tensor> kept;
+        if (elements > LARGEST_KEPT) {
+            larger.push_back(at::empty({elements}, at::kFloat));
+            return static_cast<float *>(larger.back().mutable_data_ptr());
+        }
+        if (in_use == kept.size())
+            kept.emplace_back();
+        Tensor &memory = kept[in_use++];
+        if (!memory.defined() || memory.numel() < elements)
+            memory = at::empty({elements}, at::kFloat);
+        return static_cast<float *>(memory.mutable_data_ptr());
     }
 
     static Matrix of_queries(const Tensor &x, const Block &b)
@@ -93,26 +109,15 @@ protected:
         return ((b.batch * heads + b.head) * groups + b.group) * queries + b.row + r;
     }
 
-    // Makes the decisions of a block; those of a row begin with bit `first_bit`.
-    void decide(const Block &b)
+    // Makes the decisions of a block, in C order. `bits` has room for four bytes more.
+    void decide(const Block &b, uint8_t *bits) const
     {
-        const uint64_t start = static_cast<uint64_t>(number_of(b, 0)) * keys + b.column;
-        if (b.columns == keys)
-            return api->keep_bits(&call.draw, call.p, start, b.rows * keys, bits.get());
-        for (int64_t r = 0; r < b.rows; r++)
-            api->keep_bits(
-                &call.draw, call.p, start + r * keys, b.columns, bits.get() + r * (COLUMNS / 8));
-    }
-
-    int64_t first_bit(const Block &b, int64_t r) const
-    {
-        return r * (b.columns == keys ? keys : COLUMNS);
-    }
-
-    // Drops elements of a row of the block.
-    void drop(const Block &b, int64_t r, int64_t n, float *x) const
-    {
-        api->select_float32(bits.get(), first_bit(b, r), n, &plan, x, x);
+        const int64_t rows = call.tops.numel();
+        const Py_ssize_t whole[] = {rows, keys}, offset[] = {number_of(b, 0), b.column};
+        const Py_ssize_t length[] = {b.rows, b.columns};
+        dropcore_shard shard;
+        api->shard_of(2, whole, offset, length, 0, &shard);
+        api->keep_shard(&call.draw, call.p, &shard, 0, b.rows * b.columns, bits);
     }
 
     // The number of columns of the block that a row has to compute.
@@ -123,19 +128,15 @@ protected:
         return std::clamp<int64_t>(b.row + r + 1 - b.column, 0, b.columns);
     }
 
-    // Makes scores of products of q and k. Returns the factor that is left to apply.
-    float add_mask(const Block &b, int64_t r, int64_t n, float *scores) const
+    // Adds the mask to a row of scores.
+    void add_mask(const Block &b, int64_t r, int64_t n, float *scores) const
     {
-        const float scale = static_cast<float>(call.scale);
-        if (call.causal && !call.skips) {
-            const int64_t seen = b.row + r + 1 - b.column;
-            for (int64_t j = 0; j < n; j++)
-                scores[j] = j < seen ? scores[j] * scale : scores[j] * scale - INFINITE;
-            return 1;
-        }
+        if (call.causal && !call.skips)
+            for (int64_t j = std::max<int64_t>(b.row + r + 1 - b.column, 0); j < n; j++)
+                scores[j] -= INFINITE;
         const Tensor &mask = call.mask;
         if (!mask.defined())
-            return scale;
+            return;
         const int64_t at[] = {b.batch, b.head, b.group, b.row + r, b.column};
         int64_t place = 0;
         for (int axis = 0; axis < 5; axis++)
@@ -145,16 +146,15 @@ protected:
         if (mask.scalar_type() == at::kBool) {
             const auto *seen = static_cast<const bool *>(mask.const_data_ptr()) + place;
             for (int64_t j = 0; j < n; j++)
-                scores[j] = seen[j * next] ? scores[j] * scale : scores[j] * scale - INFINITE;
-            return 1;
+                scores[j] = seen[j * next] ? scores[j] : scores[j] - INFINITE;
+            return;
         }
         const auto *added = static_cast<const float *>(mask.const_data_ptr()) + place;
         if (next == 1)
-            scale_and_add_row(added, n, scale, scores);
+            add_row(added, n, 1, scores);
         else
             for (int64_t j = 0; j < n; j++)
-                scores[j] = scores[j] * scale + added[j * next];
-        return 1;
+                scores[j] += added[j * next];
     }
 };
 

@@ -26,7 +26,9 @@ class Backward : Worker {
     float *const values_transposed = memory(step * width_of_v);
     float *const dk = memory(step * width);  // transposed, as dv: so no block is
     float *const dv = memory(step * width_of_v);
-    Matrix k{nullptr, 0}, dy_of_rows{nullptr, 0};
+    float *const totals = memory(groups * queries);
+    const std::unique_ptr<uint8_t[]> bits{new uint8_t[ROWS * COLUMNS / 8 + 4]};
+    Matrix k{nullptr, 0};
 
 public:
     Backward(const Attention &call, const Tensor &dy, const Gradients &wanted)
@@ -56,9 +58,9 @@ private:
     {
         const int64_t columns = rounded(b.columns);
         k = padded(of_keys(call.k, b), b.columns, width, memory_of_k);
-        transpose(k.first, columns, width, k.row, keys_transposed, step);
+        transpose(k.first, columns, width, k.row, scale, keys_transposed, step);
         const Matrix v = padded(of_keys(call.v, b), b.columns, width_of_v, dv);
-        transpose(v.first, columns, width_of_v, v.row, values_transposed, step);
+        transpose(v.first, columns, width_of_v, v.row, 1, values_transposed, step);
         std::fill_n(dk, step * width, 0.0f);
         std::fill_n(dv, step * width_of_v, 0.0f);
     }
@@ -69,12 +71,14 @@ private:
             b.columns = std::min(b.columns, b.row + b.rows - b.column);
         const int64_t rows = rounded(b.rows), columns = rounded(b.columns);
         const Matrix q = padded(of_queries(call.q, b), b.rows, width, memory_of_q);
-        dy_of_rows = padded(of_queries(dy, b), b.rows, width_of_v, memory_of_dy);
+        const Matrix dy_of_rows = padded(of_queries(dy, b), b.rows, width_of_v, memory_of_dy);
         multiply(false, rows, columns, width, q.first, q.row, keys_transposed, step, w, step);
         multiply(
             false, rows, columns, width_of_v, dy_of_rows.first, dy_of_rows.row, values_transposed,
             step, g, step);
-        decide(b);
+        decide(b, bits.get());
+        if (b.column == 0)
+            find_totals(b, dy_of_rows);
         for (int64_t r = 0; r < b.rows; r++)
             compute_row(b, r, columns);
         for (int64_t r = b.rows; r < rows; r++) {
@@ -83,12 +87,13 @@ private:
         }
         if (wanted.v.defined()) {
             transpose(
-                dy_of_rows.first, rows, width_of_v, dy_of_rows.row, dy_transposed, STEP_OF_ROWS);
+                dy_of_rows.first, rows, width_of_v, dy_of_rows.row, 1, dy_transposed,
+                STEP_OF_ROWS);
             multiply(
                 true, width_of_v, columns, rows, dy_transposed, STEP_OF_ROWS, w, step, dv, step);
         }
         if (wanted.k.defined()) {
-            transpose(q.first, rows, width, q.row, queries_transposed, STEP_OF_ROWS);
+            transpose(q.first, rows, width, q.row, scale, queries_transposed, STEP_OF_ROWS);
             multiply(
                 true, width, columns, rows, queries_transposed, STEP_OF_ROWS, g, step, dk, step);
         }
@@ -97,10 +102,20 @@ private:
             const Matrix sum = of_queries(wanted.q, b);
             for (int64_t r = 0; r < b.rows; r++)
                 if (b.column == 0)
-                    copy_row(dq + r * width, width, 1, sum.at(r));
+                    copy_row(dq + r * width, width, scale, sum.at(r));
                 else
-                    add_row(dq + r * width, width, sum.at(r));
+                    add_row(dq + r * width, width, scale, sum.at(r));
         }
+    }
+
+    float *totals_of(const Block &b) { return totals + b.group * queries + b.row; }
+
+    // For each row, the sum over all keys of weight times gradient: y times dy.
+    void find_totals(const Block &b, const Matrix &dy_of_rows)
+    {
+        const Matrix y = of_queries(call.y, b);
+        for (int64_t r = 0; r < b.rows; r++)
+            totals_of(b)[r] = product_of(dy_of_rows.at(r), y.at(r), width_of_v) / scale_of_kept;
     }
 
     // From scores and dy v^T: the weights after dropout, and the gradient of the scores.
@@ -110,14 +125,8 @@ private:
         const int64_t n = seen_by(b, r), number = number_of(b, r);
         const float top = static_cast<const float *>(call.tops.const_data_ptr())[number];
         const float factor = static_cast<const float *>(call.factors.const_data_ptr())[number];
-        const float scale = add_mask(b, r, n, x);
-        weights_of(x, n, scale, top, factor);
-        drop(b, r, n, dx);
-        // The sum of the row over all blocks of weight times gradient is y times dy.
-        const float sum =
-            product_of(dy_of_rows.at(r), of_queries(call.y, b).at(r), width_of_v);
-        gradient_of_products(dx, x, n, sum, static_cast<float>(call.scale));
-        drop(b, r, n, x);
+        add_mask(b, r, n, x);
+        drop_gradients(x, dx, n, top, factor, totals_of(b)[r], {bits.get(), r * b.columns});
         std::fill_n(x + n, columns - n, 0.0f);
         std::fill_n(dx + n, columns - n, 0.0f);
     }
@@ -125,9 +134,10 @@ private:
     void finish(const Block &b)
     {
         if (wanted.k.defined())
-            transpose(dk, width, b.columns, step, of_keys(wanted.k, b).first, width);
+            transpose(dk, width, b.columns, step, 1, of_keys(wanted.k, b).first, width);
         if (wanted.v.defined())
-            transpose(dv, width_of_v, b.columns, step, of_keys(wanted.v, b).first, width_of_v);
+            transpose(
+                dv, width_of_v, b.columns, step, 1, of_keys(wanted.v, b).first, width_of_v);
     }
 };
 

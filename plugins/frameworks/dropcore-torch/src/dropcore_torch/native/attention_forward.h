@@ -6,6 +6,9 @@
 
 namespace dropcore_torch {
 
+// Keys whose decisions are made at a time. The cipher makes 1024 decisions of a row at once.
+constexpr int64_t DECIDED = 4096;
+
 class Forward : Worker {
     float *const memory_of_q = memory(ROWS * width);
     float *const memory_of_k = memory(step * width);
@@ -13,6 +16,8 @@ class Forward : Worker {
     float *const w = memory(ROWS * step);
     float *const sums_of_v = memory(ROWS * width_of_v);
     float *const keys_of_head = memory((keys / COLUMNS + 1) * step * width);  // transposed blocks
+    const std::unique_ptr<uint8_t[]> bits{new uint8_t[ROWS * DECIDED / 8 + 4]};
+    Block decided;
     Matrix q{nullptr, 0}, v{nullptr, 0};
     float tops[ROWS], sums[ROWS];
     int64_t packed = -1;  // the head
@@ -40,6 +45,11 @@ public:
         std::fill_n(sums, ROWS, 0.0f);
         const int64_t end = call.skips ? std::min(keys, row + b.rows) : keys;
         for (; b.column < end; b.column += COLUMNS) {
+            if (b.column % DECIDED == 0) {
+                decided = b;
+                decided.columns = std::min(DECIDED, end - b.column);
+                decide(decided, bits.get());
+            }
             b.columns = std::min(COLUMNS, end - b.column);
             compute(b);
         }
@@ -52,7 +62,7 @@ private:
         for (; b.column < keys; b.column += COLUMNS) {
             const int64_t columns = std::min(COLUMNS, keys - b.column);
             const Matrix k = padded(of_keys(call.k, b), columns, width, memory_of_k);
-            transpose(k.first, rounded(columns), width, k.row, keys_of(b), step);
+            transpose(k.first, rounded(columns), width, k.row, scale, keys_of(b), step);
         }
         b.column = 0;
         v = padded(of_keys(call.v, b), keys, width_of_v, memory_of_v);
@@ -68,9 +78,14 @@ private:
         const int64_t rows = rounded(b.rows), columns = rounded(b.columns);
         multiply(
             false, rows, columns, width, q.first, q.row, keys_of(b), step, w, step);
-        decide(b);
-        for (int64_t r = 0; r < b.rows; r++)
-            compute_row(b, r, w + r * step, columns);
+        // The greatest score of a row is found before the row before it is computed: the processor
+        // overlaps the latency of the one with the other.
+        float greatest = mask_row(b, 0);
+        for (int64_t r = 0; r < b.rows; r++) {
+            const float next = r + 1 < b.rows ? mask_row(b, r + 1) : 0;
+            compute_row(b, r, greatest, columns);
+            greatest = next;
+        }
         for (int64_t r = b.rows; r < rows; r++)
             std::fill_n(w + r * step, columns, 0.0f);
         multiply(
@@ -78,23 +93,27 @@ private:
             width_of_v);
     }
 
-    void compute_row(const Block &b, int64_t r, float *x, int64_t columns)
+    // Adds the mask to a row of scores. Returns the greatest score.
+    float mask_row(const Block &b, int64_t r)
     {
+        float *x = w + r * step;
         const int64_t n = seen_by(b, r);
-        if (n == 0)
-            return std::fill_n(x, columns, 0.0f), void();
-        const float scale = add_mask(b, r, n, x);
-        const float top = greatest_of(x, n, scale, tops[r]);
-        const float base = top == -INFINITE ? 0 : top;  // of a row that has seen no key yet
-        if (top > tops[r] && b.column > 0) {
-            const float factor = exponential(tops[r] - top);
-            float *sum_of_v = sums_of_v + r * width_of_v;
-            scale_row(sum_of_v, width_of_v, factor);
-            sums[r] *= factor;
-        }
+        add_mask(b, r, n, x);
+        return greatest_of(x, n);
+    }
+
+    // From scores: exp(score - top) after dropout.
+    void compute_row(const Block &b, int64_t r, float greatest, int64_t columns)
+    {
+        float *x = w + r * step;
+        const int64_t n = seen_by(b, r);
+        const float top = std::max(tops[r], greatest);
+        if (top > tops[r] && b.column > 0)
+            sums[r] *= scale_row(tops[r] - top, width_of_v, sums_of_v + r * width_of_v);
         tops[r] = top;
-        sums[r] += exponentials(x, n, scale, base);
-        drop(b, r, n, x);
+        const float base = top == -INFINITE ? 0 : top;  // of a row that has seen no key yet
+        const int64_t first = r * decided.columns + b.column - decided.column;
+        sums[r] += drop_exponentials(x, n, base, {bits.get(), first});
         std::fill_n(x + n, columns - n, 0.0f);
     }
 
@@ -107,7 +126,7 @@ private:
         for (int64_t r = 0; r < b.rows; r++) {
             // A row that the mask hides gives zeros, and without a mask nan, as in PyTorch.
             const bool hidden = call.mask.defined() && sums[r] == 0;
-            const float factor = hidden ? 0 : 1 / sums[r];
+            const float factor = hidden ? 0 : scale_of_kept / sums[r];
             copy_row(sums_of_v + r * width_of_v, width_of_v, factor, y.at(r));
             kept_tops[r] = tops[r] == -INFINITE ? 0 : tops[r];
             kept_factors[r] = factor;

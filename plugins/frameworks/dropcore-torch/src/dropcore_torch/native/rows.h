@@ -1,7 +1,8 @@
-// What attention computes for one row of weights, while the row is in the L1 cache; transposition.
+// What attention computes for one row of weights, while the row is in the L1 cache.
 //
-// The compiler makes vector code of these loops. One build serves all processors of its kind, so
-// each function is compiled for several instruction sets where the loader can choose among them.
+// The compiler makes vector code of the loops over LANES. One build serves all processors of its
+// kind, so each function is compiled for several instruction sets where the loader can choose
+// among them.
 
 #pragma once
 
@@ -25,81 +26,131 @@
 namespace dropcore_torch {
 
 constexpr float INFINITE = std::numeric_limits<float>::infinity();
+constexpr int LANES = 16;
 
-// 1 + r / 1! + r^2 / 2! + ... + r^7 / 7!, without its first terms, divided by r^term.
-template <int term = 0>
-INLINED float series(float r, double factorial = 1)
-{
-    if constexpr (term == 7)
-        return static_cast<float>(1 / factorial);
-    else
-        return static_cast<float>(1 / factorial) + r * series<term + 1>(r, factorial * (term + 1));
-}
-
-// exp(x) for x of 0 or less, to a few units in the last place; 0 if it is not a normal number.
+// exp(x), to two units in the last place, for x from -87 to 88; 0 for smaller x. Rounding log2_e
+// adds an error of |x| 2^-26.
 //
-// exp(x) = 2^k exp(r), where k is the integer nearest to x / log(2), and exp(r) is a Taylor sum.
+// exp(x) = 2^k 2^r, where k is the integer nearest to x / log(2), so |r| <= 1/2. Of the polynomials
+// of degree 5 that are 1 at 0, the one for 2^r has the least greatest relative error.
 INLINED float exponential(float x)
 {
-    constexpr float least = -87.3f, log2_high = 0.693359375f, log2_low = -2.12194440e-4f;
-    constexpr float shift = 12582912;  // 1.5 * 2^23: the sum has k in its lowest bits
-    const float inside = x < least ? least : x;  // nan stays nan
-    const float shifted = inside * 1.44269504f + shift;
-    const float k = shifted - shift;
-    const float sum = series((inside - k * log2_high) - k * log2_low);
+    constexpr float least = -88, log2_e = 1.44269504f;
+    constexpr float shift = 12582912 + 127;  // 1.5 * 2^23: a sum has k + 127 in its lowest bits
+    x = x < least ? least : x;  // nan stays nan
+    const float shifted = x * log2_e + shift;
+    const float r = x * log2_e - (shifted - shift);
     uint32_t bits;
     std::memcpy(&bits, &shifted, sizeof bits);
-    bits = (bits + 127) << 23;
-    float power;
-    std::memcpy(&power, &bits, sizeof bits);
-    return x < least ? 0 : sum * power;
+    bits <<= 23;
+    float power;  // 2^k, and 0 for k = -127
+    std::memcpy(&power, &bits, sizeof power);
+    float sum = 0x1.5bba16p-10f;
+    sum = sum * r + 0x1.3cea88p-7f;
+    sum = sum * r + 0x1.c6b752p-5f;
+    sum = sum * r + 0x1.ebf9bcp-3f;
+    sum = sum * r + 0x1.62e42ap-1f;
+    return (sum * r + 1) * power;
 }
 
-// The greatest of n numbers, times a factor, and of `other`; nan is ignored.
-FOR_EACH_ISA inline float greatest_of(const float *x, int64_t n, float factor, float other)
-{
-    constexpr int LANES = 32;
-    float lanes[LANES];
-    for (int lane = 0; lane < LANES; lane++)
-        lanes[lane] = other;
-    int64_t j = 0;
-    for (; j + LANES <= n; j += LANES)
-        for (int lane = 0; lane < LANES; lane++) {
-            const float each = x[j + lane] * factor;
-            lanes[lane] = each > lanes[lane] ? each : lanes[lane];
-        }
-    for (; j < n; j++)
-        other = x[j] * factor > other ? x[j] * factor : other;
-    for (int lane = 0; lane < LANES; lane++)
-        other = lanes[lane] > other ? lanes[lane] : other;
-    return other;
-}
+// Decisions of a row, as bits: 1 where the element is kept. The three bytes after that of the last
+// decision must be readable.
+struct Decisions {
+    const uint8_t *bits;
+    int64_t first;
 
-// x = exp(x factor - greatest). Returns the sum.
-FOR_EACH_ISA inline float exponentials(float *x, int64_t n, float factor, float greatest)
-{
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t j = 0; j < n; j++) {
-        x[j] = exponential(x[j] * factor - greatest);
-        sum += x[j];
+    // Those from number j on, in the lowest bits: at least LANES.
+    uint32_t from(int64_t j) const
+    {
+        uint32_t word;
+        std::memcpy(&word, bits + (first + j) / 8, sizeof word);
+        return word >> (first + j) % 8;
     }
-    return sum;
+};
+
+INLINED float greater_of(float x, float y)
+{
+    return x > y ? x : y;
 }
 
-// x = exp(x factor - greatest) share
-FOR_EACH_ISA inline void weights_of(float *x, int64_t n, float factor, float greatest, float share)
+// The sum of LANES numbers, or their greatest.
+template <int lanes = LANES>
+INLINED float sum_of(float *x)
 {
-    for (int64_t j = 0; j < n; j++)
-        x[j] = exponential(x[j] * factor - greatest) * share;
+    if constexpr (lanes == 1)
+        return x[0];
+    else {
+        for (int lane = 0; lane < lanes / 2; lane++)
+            x[lane] += x[lane + lanes / 2];
+        return sum_of<lanes / 2>(x);
+    }
 }
 
-// g = w (g - sum) factor: from the gradient of the weights that of the products of q and k.
-FOR_EACH_ISA inline void gradient_of_products(
-    float *SOLE g, const float *SOLE w, int64_t n, float sum, float factor)
+template <int lanes = LANES>
+INLINED float greatest_in(float *x)
 {
-    for (int64_t j = 0; j < n; j++)
-        g[j] = w[j] * (g[j] - sum) * factor;
+    if constexpr (lanes == 1)
+        return x[0];
+    else {
+        for (int lane = 0; lane < lanes / 2; lane++)
+            x[lane] = greater_of(x[lane], x[lane + lanes / 2]);
+        return greatest_in<lanes / 2>(x);
+    }
+}
+
+// The greatest of n numbers; nan is ignored.
+FOR_EACH_ISA inline float greatest_of(const float *x, int64_t n)
+{
+    constexpr int MANY = 2 * LANES;  // a maximum waits for the one before, so there are two chains
+    float greatest[MANY], rest = -INFINITE;
+    for (int lane = 0; lane < MANY; lane++)
+        greatest[lane] = rest;
+    int64_t j = 0;
+    for (; j + MANY <= n; j += MANY)
+        for (int lane = 0; lane < MANY; lane++)
+            greatest[lane] = greater_of(x[j + lane], greatest[lane]);
+    for (; j < n; j++)
+        rest = greater_of(x[j], rest);
+    return greater_of(greatest_in<MANY>(greatest), rest);
+}
+
+// x = drop(exp(x - top)) for n elements, without the scale of dropout. The elements up to the next
+// multiple of LANES are written too. Returns the sum of exp(x - top).
+FOR_EACH_ISA inline float drop_exponentials(float *x, int64_t n, float top, Decisions decisions)
+{
+    float sums[LANES] = {};
+    for (int64_t j = 0; j < n; j += LANES) {
+        const uint32_t keep = decisions.from(j);
+        const int left = n - j < LANES ? static_cast<int>(n - j) : LANES;
+#pragma omp simd
+        for (int lane = 0; lane < LANES; lane++) {
+            const float each = exponential(x[j + lane] - top);
+            sums[lane] += lane < left ? each : 0;
+            x[j + lane] = keep & 1u << lane ? each : 0;
+        }
+    }
+    return sum_of(sums);
+}
+
+// From scores x, and gradients g of the weights after dropout, for n elements:
+//
+//     x = drop(exp(x - top) factor),  g = exp(x - top) factor (drop(g) - sum)
+//
+// without the scale of dropout. The elements up to the next multiple of LANES are written too.
+FOR_EACH_ISA inline void drop_gradients(
+    float *SOLE x, float *SOLE g, int64_t n, float top, float factor, float sum,
+    Decisions decisions)
+{
+    for (int64_t j = 0; j < n; j += LANES) {
+        const uint32_t keep = decisions.from(j);
+#pragma omp simd
+        for (int lane = 0; lane < LANES; lane++) {
+            const bool kept = keep & 1u << lane;
+            const float each = exponential(x[j + lane] - top) * factor;
+            g[j + lane] = each * ((kept ? g[j + lane] : 0) - sum);
+            x[j + lane] = kept ? each : 0;
+        }
+    }
 }
 
 FOR_EACH_ISA inline float product_of(const float *SOLE x, const float *SOLE y, int64_t n)
@@ -111,11 +162,13 @@ FOR_EACH_ISA inline float product_of(const float *SOLE x, const float *SOLE y, i
     return sum;
 }
 
-// x = x factor
-FOR_EACH_ISA inline void scale_row(float *x, int64_t n, float factor)
+// y = y exp(x). Returns exp(x).
+FOR_EACH_ISA inline float scale_row(float x, int64_t n, float *y)
 {
+    const float factor = exponential(x);
     for (int64_t j = 0; j < n; j++)
-        x[j] *= factor;
+        y[j] *= factor;
+    return factor;
 }
 
 // y = x factor
@@ -125,69 +178,11 @@ FOR_EACH_ISA inline void copy_row(const float *SOLE x, int64_t n, float factor, 
         y[j] = x[j] * factor;
 }
 
-// y += x
-FOR_EACH_ISA inline void add_row(const float *SOLE x, int64_t n, float *SOLE y)
+// y += x factor
+FOR_EACH_ISA inline void add_row(const float *SOLE x, int64_t n, float factor, float *SOLE y)
 {
     for (int64_t j = 0; j < n; j++)
-        y[j] += x[j];
-}
-
-// y = y factor + x
-FOR_EACH_ISA inline void scale_and_add_row(
-    const float *SOLE x, int64_t n, float factor, float *SOLE y)
-{
-    for (int64_t j = 0; j < n; j++)
-        y[j] = y[j] * factor + x[j];
-}
-
-// ----------------------------------------------------------------------- transposition
-
-#if defined(__GNUC__)
-typedef float Eight __attribute__((vector_size(32)));
-
-INLINED void transpose_8_by_8(const float *x, int64_t from, float *y, int64_t to)
-{
-    Eight a[8], b[8];
-    for (int i = 0; i < 8; i++)
-        std::memcpy(&a[i], x + i * from, sizeof a[i]);
-    for (int i = 0; i < 8; i += 2) {
-        b[i] = __builtin_shufflevector(a[i], a[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
-        b[i + 1] = __builtin_shufflevector(a[i], a[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
-    }
-    for (int i = 0; i < 8; i += 4)
-        for (int j = i; j < i + 2; j++) {
-            a[i + 2 * (j - i)] =
-                __builtin_shufflevector(b[j], b[j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
-            a[i + 2 * (j - i) + 1] =
-                __builtin_shufflevector(b[j], b[j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
-        }
-    for (int i = 0; i < 4; i++) {
-        b[i] = __builtin_shufflevector(a[i], a[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-        b[i + 4] = __builtin_shufflevector(a[i], a[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
-    }
-    for (int i = 0; i < 8; i++)
-        std::memcpy(y + i * to, &b[i], sizeof b[i]);
-}
-#else
-inline void transpose_8_by_8(const float *x, int64_t from, float *y, int64_t to)
-{
-    for (int i = 0; i < 8; i++)
-        for (int j = 0; j < 8; j++)
-            y[j * to + i] = x[i * from + j];
-}
-#endif
-
-// The transpose of a matrix; `from` and `to` are the elements from row to row.
-FOR_EACH_ISA inline void transpose(
-    const float *SOLE x, int64_t rows, int64_t columns, int64_t from, float *SOLE y, int64_t to)
-{
-    const int64_t whole_rows = rows / 8 * 8, whole_columns = columns / 8 * 8;
-    for (int64_t r = 0; r < whole_rows; r += 8)
-        for (int64_t c = 0; c < whole_columns; c += 8)
-            transpose_8_by_8(x + r * from + c, from, y + c * to + r, to);
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t c = r < whole_rows ? whole_columns : 0; c < columns; c++)
-            y[c * to + r] = x[r * from + c];
+        y[j] += x[j] * factor;
 }
 
 }  // namespace dropcore_torch
