@@ -26,7 +26,12 @@ def path(request, built_node):
 @pytest.fixture
 def as_before(monkeypatch):
     """After the test, clear the record of blocks: with it, later compiled graphs would split."""
-    for module, name in ((situation, "_of_parts"), (paths, "_expects_blocks"), (paths, "dropout")):
+    for module, name in (
+        (situation, "_of_parts"),
+        (paths, "_expects_blocks"),
+        (paths, "dropout"),
+        (paths, "attention"),
+    ):
         monkeypatch.setattr(module, name, getattr(module, name))
     monkeypatch.setattr(situation, "_numbered", {**situation._numbered})
 

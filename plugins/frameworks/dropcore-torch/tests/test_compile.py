@@ -45,10 +45,10 @@ def run(function, x):
     return y.detach(), x.grad
 
 
-def assert_same(function, x):
+def assert_same(function, x, is_same=torch.equal):
     fast = compiled(function)
     for one, other in zip(run(function, x), run(fast, x), strict=True):
-        assert torch.equal(one, other)
+        assert is_same(one, other)
         assert one.stride() == other.stride()
     return fast
 
@@ -94,7 +94,8 @@ def test_a_converted_encoder_layer_compiled():
     torch.manual_seed(0)
     layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.5, batch_first=True)
     convert(layer, rng=STREAM)
-    assert_same(layer, torch.randn(2, 3, 8))
+    to_rounding = functools.partial(torch.allclose, rtol=1e-5, atol=1e-6)  # if by the node
+    assert_same(layer, torch.randn(2, 3, 8), to_rounding)
 
 
 def test_a_checkpoint_compiled():

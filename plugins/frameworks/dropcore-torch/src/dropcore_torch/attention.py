@@ -1,4 +1,7 @@
-"""Scaled dot-product attention with dropout of its weights: by blocks, or in the plain form."""
+"""Scaled dot-product attention with dropout of its weights: by blocks, or in the plain form.
+
+By blocks means in the node in C++, which computes most calls, or in Python.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.overrides import handle_torch_function
 
-from dropcore_torch import blocks, fused, pieces, plain
+from dropcore_torch import blocks, paths, pieces, plain
 from dropcore_torch.others import DTYPES, is_other
 from dropcore_torch.private import (
     PLAIN,
@@ -21,9 +24,8 @@ from dropcore_torch.private import (
 )
 from dropcore_torch.source import Source, Traced, is_compiling
 
-# Weights: with fewer, it is not slower to keep them than to compute them again.
+# Weights: with fewer, operators of PyTorch that keep all of them are faster than `blocks`.
 SMALL = 1 << 20
-SMALL_IN_NODE = 1 << 14
 
 
 def attend(
@@ -72,8 +74,16 @@ def by_blocks(
     gqa: bool,
     source: Source | Traced,
 ) -> Tensor | None:
-    """The same by blocks; None if the tensors are not plain, not on the CPU, or too small."""
-    if is_compiling() or modes() or in_transform() or tracing_state() is not None:
+    """The same by blocks, in the node if it can; None if the plain form must compute the call.
+
+    That is the case if the tensors are not plain, not on the CPU, or small without the node.
+    """
+    if is_compiling():
+        return None
+    y = paths.attention(q, k, v, mask, p, causal, scale, gqa, source)
+    if y is not None:
+        return y
+    if modes() or in_transform() or tracing_state() is not None:
         return None
     if in_forward_mode() or not 0 <= p <= 1 or (causal and mask is not None):
         return None
@@ -81,15 +91,12 @@ def by_blocks(
         return None
     if not (_are_ours(q, k, v) and _fit(q, k, v, gqa)):
         return None
-    by_node = fused.takes(q, mask, p)
-    weights = q.numel() // q.shape[-1] * k.shape[-2]
-    if weights < (SMALL_IN_NODE if by_node else SMALL):
+    if q.numel() // q.shape[-1] * k.shape[-2] < SMALL:
         return None
     if mask is not None and not _is_mask(mask, (*_four(q.shape)[:3], k.shape[-2]), q.dim()):
         return None
     call = blocks.Call(scale_of(q, scale), causal, p, source.draw())
-    compute = fused.attention if by_node else blocks.attention
-    return compute(q, k, v, mask, call)
+    return blocks.attention(q, k, v, mask, call)
 
 
 def scale_of(q: Tensor, scale: float | None) -> float:

@@ -26,10 +26,10 @@ from torch import Tensor, is_grad_enabled
 from torch.autograd.function import Function
 
 import dropcore
-from dropcore_torch import eager, plain
+from dropcore_torch import eager, plain, transforms
 from dropcore_torch._rows import Rows
 from dropcore_torch.plain import added, wide
-from dropcore_torch.private import softmax_backward
+from dropcore_torch.private import in_forward_mode, softmax_backward
 from dropcore_torch.rule import rule_of
 from dropcore_torch.source import Source
 
@@ -76,27 +76,24 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, call: Call) 
     torch.Tensor
         The shape of q with the width of v, contiguous.
     """
-    y = _Blocks.apply(*in_groups(q, k, v, mask), call)
-    return y.view(*q.shape[:-1], v.shape[-1])
+    return _Blocks.apply(q, k, v, mask, call)
 
 
-def in_groups(
+def _in_groups(
     q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    """Views with all axes: k and v have four, and q and the mask an axis more, for groups.
-
-    They are (batch, key heads, query heads for each key head, queries, width or keys).
-    """
+    # Views with all axes: k and v have four, and q and the mask an axis more, for groups. They are
+    # (batch, key heads, query heads for each key head, queries, width or keys).
     k, v = _with_heads(k), _with_heads(v)
     heads = k.shape[1]
     if mask is not None:
         mask = _with_heads(mask)
         mask = mask.unsqueeze(2) if mask.shape[1] == 1 else mask.unflatten(1, (heads, -1))
-    return group(q, heads), k, v, mask
+    return _group(q, heads), k, v, mask
 
 
-def group(x: Tensor, heads: int) -> Tensor:
-    """A view of q, or of a tensor like y, with an axis for the groups of key heads."""
+def _group(x: Tensor, heads: int) -> Tensor:
+    # A view of q, or of a tensor like y, with an axis for the groups of key heads.
     x = _with_heads(x)
     return x.unsqueeze(2) if x.shape[1] == heads else x.unflatten(1, (heads, -1))
 
@@ -128,6 +125,7 @@ class _Work:
     """
 
     def __init__(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, call: Call) -> None:
+        q, k, v, mask = _in_groups(q, k, v, mask)
         self.batch, self.heads, self.groups, self.queries, _ = q.shape
         self.keys = k.shape[-2]
         self.q, self.k, self.v = (wide(each).flatten(0, 1) for each in (q, k, v))
@@ -140,6 +138,10 @@ class _Work:
         # Keys that no row sees can only be skipped if k and v are finite: 0 * nan is nan.
         self.skips = call.causal and bool(self.k.isfinite().all() and self.v.isfinite().all())
         self.triangle: Tensor | None = None
+
+    def merged(self, y: Tensor) -> Tensor:
+        """A tensor like y in this form."""
+        return _group(y, self.heads).flatten(0, 1)
 
     def blocks(self) -> Iterator[_Block]:
         for heads in self.chunks():
@@ -212,7 +214,7 @@ class _Blocks(Function):
         ctx.call = call
         work = _Work(q, k, v, mask, call)
         y = work.q.new_empty(*q.shape[:-1], v.shape[-1])
-        merged = y.flatten(0, 1)
+        merged = work.merged(y)
         memory = work.memory()
         for block in work.blocks():
             w = work.weights(block, memory)
@@ -224,8 +226,8 @@ class _Blocks(Function):
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         q, k, v, mask = ctx.saved_tensors
-        if is_grad_enabled():  # for a second derivative
-            return *differentiable(q, k, v, mask, ctx, dy), None
+        if is_grad_enabled() or in_forward_mode() or transforms.are_in_the_way(dy):
+            return *_by_weights((q, k, v, mask), dy, ctx.call, ctx.needs_input_grad[:4]), None
         gradients = _Gradients(_Work(q, k, v, mask, ctx.call), ctx.needs_input_grad)
         return *gradients.of(dy, (q, k, v, mask)), None
 
@@ -249,7 +251,7 @@ class _Gradients:
     def of(self, dy: Tensor, given: tuple[Tensor | None, ...]) -> list[Tensor | None]:
         """The gradients of the given tensors, from the gradient of y."""
         work = self.work
-        dy = wide(dy).flatten(0, 1)
+        dy = work.merged(wide(dy))
         memory, other = work.memory(), work.memory()
         for block in work.blocks():
             self.add(block, dy[block.heads, block.group, block.rows], memory, other)
@@ -284,25 +286,47 @@ class _Gradients:
             dk.baddbmm_(q.transpose(1, 2), g, alpha=scale)
 
 
-def differentiable(
-    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, ctx: Any, dy: Tensor
-) -> list[Tensor | None]:
-    """The gradients of a Function's inputs, by the plain form, with all weights in memory.
+# ------------------------------------------------------------- derivatives of gradients
 
-    PyTorch can differentiate them again. `ctx` has the attributes `call` and `needs_input_grad`.
+
+def gradients_of(
+    given: tuple[Tensor, Tensor, Tensor, Tensor | None],
+    dy: Tensor,
+    numbers: tuple[float, bool, float, str, int],
+    needed: tuple[bool, bool, bool],
+) -> list[Tensor | None]:
+    """Return the gradients of q, k and v, for the node in C++ if it does not compute them.
+
+    Parameters
+    ----------
+    given : tuple
+        q, k, v and the mask.
+    dy : torch.Tensor
+    numbers : tuple
+        `scale`, `causal` and `p` as in `Call`; the key of the draw in hex digits, and its index.
+    needed : tuple of bool
     """
-    call = ctx.call
+    *rest, key, index = numbers
+    call = Call(*rest, dropcore.Draw.parse(f"dc1:{key}:{index}"))
+    return _by_weights(given, dy, call, (*needed, False))[:3]
+
+
+def _by_weights(
+    given: tuple[Tensor | None, ...], dy: Tensor, call: Call, needed: tuple[bool, ...]
+) -> list[Tensor | None]:
+    # The gradients by the plain form, with all weights in memory. PyTorch can differentiate them.
     rule, source = rule_of("standard", {}), Source(call.draw, True)
 
     def drop(w: Tensor) -> Tensor:
         return eager.dropout((w,), call.p, True, rule, source)
 
-    k_, v_ = k.unsqueeze(2), v.unsqueeze(2)
-    y = plain.attention(q, k_, v_, mask, call.causal, call.scale, drop)
-    given = (q, k, v, mask)
-    wanted = [i for i, need in enumerate(ctx.needs_input_grad[:4]) if need]
-    found = torch.autograd.grad(y, [given[i] for i in wanted], dy, create_graph=True)
-    gradients: list[Tensor | None] = [None] * 4
-    for i, gradient in zip(wanted, found, strict=True):
-        gradients[i] = gradient
-    return gradients
+    again = is_grad_enabled()
+    with torch.enable_grad():
+        # Views: a tensor may be given twice, or depend on another, and each has its own gradient.
+        own = [None if x is None else x.view_as(x) for x in given]
+        q, k, v, mask = _in_groups(*own)
+        k, v = k.unsqueeze(2), v.unsqueeze(2)
+        y = plain.attention(q, k, v, mask, call.causal, call.scale, drop).reshape(dy.shape)
+    wanted = [x for x, need in zip(own, needed, strict=True) if need]
+    found = iter(torch.autograd.grad(y, wanted, dy, create_graph=again))
+    return [next(found) if need else None for need in needed]

@@ -3,7 +3,8 @@
 "function" is `_standard`, an autograd.Function, which is always available. "node" is `native`, a
 node of PyTorch's graph in C++, if it was built, with kernels for the operators of compiled graphs.
 The node passes all tensors that are not plain to Python. The node and the Function give the same
-bits. Attention in the node has the same masks as without it, and sums in another order.
+bits. Attention in the node has the same masks as without it, and sums in another order. The path
+"function" has no attention: `attention.by_blocks` then computes it in Python.
 """
 
 from __future__ import annotations
@@ -22,7 +23,13 @@ Path: TypeAlias = Literal["node", "function"]
 
 SWITCH = "DROPCORE_TORCH_NODE"
 
+
+def _no_attention(*_: Any) -> None:
+    """The attention of a path that computes none."""
+
+
 dropout: Callable[..., Any] = _standard.dropout
+attention: Callable[..., Any] = _no_attention  # with the arguments of `attention.by_blocks`
 _path: Path = "function"
 _expects_blocks = False  # whether a call may be in a block of `distributed`
 _node: ModuleType | None = None
@@ -52,13 +59,6 @@ def in_use() -> Path:
     return _path
 
 
-def node_module() -> ModuleType:
-    """The node's module, even if calls use the Function now."""
-    if _node is None:
-        raise LookupError("the node is not loaded")
-    return _node
-
-
 def attends() -> bool:
     """Whether the node computes attention: it is in use, and PyTorch has the kernels for it."""
     return _path == "node" and _can_attend(_node)
@@ -81,12 +81,15 @@ def expect_blocks() -> None:
 
 
 def _choose() -> None:
-    global dropout
-    own = _standard.dropout if _path == "function" else _node.dropout
-    dropout = partial(_unless_part, own) if _expects_blocks else own
+    global dropout, attention
+    dropout = _standard.dropout if _path == "function" else _node.dropout
+    attention = _node.attention if attends() else _no_attention
+    if _expects_blocks:
+        dropout = partial(_dropout_unless_part, dropout)
+        attention = partial(_attention_unless_part, attention)
 
 
-def _unless_part(
+def _dropout_unless_part(
     own: Callable[..., Any],
     x: Any,
     p: Any,
@@ -98,6 +101,11 @@ def _unless_part(
     if training and pieces.situation_of(x, source) is not None:
         return None
     return own(x, p, training, inplace, rule, source)
+
+
+def _attention_unless_part(own: Callable[..., Any], q: Any, *rest: Any) -> Any:
+    *_, source = rest
+    return None if pieces.situation_of(q, source) is not None else own(q, *rest)
 
 
 def build_node() -> None:

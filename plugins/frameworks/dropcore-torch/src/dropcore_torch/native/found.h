@@ -10,7 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/EmptyTensor.h>
+#include <ATen/core/DistributionsHelper.h>
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/ops/empty_like.h>
 #include <torch/csrc/Exceptions.h>
@@ -20,15 +22,24 @@
 
 namespace dropcore_torch {
 
-// Objects of the module `_standard`, then names of attributes, then numbers.
+// Objects of the module `_standard`, then of others, names of attributes, and numbers.
 inline struct {
-    PyObject *dropout, *gradient_of, *plan_numbers, *draw_of_key, *large_like, *get_num_threads,
-        *rule_from;
+    PyObject *dropout, *gradient_of, *plan_numbers, *draw_of_key, *large_like, *get_num_threads;
+    PyObject *rule_from, *gradients_of;
     PyObject *key, *index, *planned, *standard, *copy_;
     int64_t large_bytes, limit;
 } python;
 
 // ------------------------------------------------------------------------------ Python
+
+// Throws the exception that is set. A backward pass may run in a thread that Python does not know;
+// there the exception is lost when the thread releases the GIL, unless it is stored before.
+[[noreturn]] inline void throw_python()
+{
+    python_error error;
+    error.persist();
+    throw error;
+}
 
 struct Reference {  // an owned reference
     PyObject *object;
@@ -38,7 +49,7 @@ struct Reference {  // an owned reference
     PyObject *operator*() const
     {
         if (object == nullptr)
-            throw python_error();
+            throw_python();
         return object;
     }
 };
@@ -63,7 +74,7 @@ inline bool is_true(PyObject *object)
 {
     const int answer = PyObject_IsTrue(object);
     if (answer < 0)
-        throw python_error();
+        throw_python();
     return answer;
 }
 
@@ -76,10 +87,32 @@ inline Tensor tensor_of(PyObject *object)
 {
     if (!THPVariable_Check(object)) {
         PyErr_Format(PyExc_TypeError, "a tensor was expected, not %R", object);
-        throw python_error();
+        throw_python();
     }
     return THPVariable_Unpack(object);
 }
+
+// Whether the object is a number of Python itself.
+inline bool is_number(PyObject *object, double *value)
+{
+    if (PyFloat_CheckExact(object))
+        *value = PyFloat_AS_DOUBLE(object);
+    else if (PyLong_CheckExact(object))
+        *value = PyLong_AsDouble(object);
+    else
+        return false;
+    if (*value == -1 && PyErr_Occurred()) {
+        PyErr_Clear();
+        return false;
+    }
+    return true;
+}
+
+inline bool is_probability(PyObject *object, double *p)
+{
+    return is_number(object, p) && *p >= 0 && *p <= 1;
+}
+
 // ------------------------------------------------------------ rules, keys and indices
 
 inline std::mutex known_lock;  // guards the two tables below; never held while Python code runs
@@ -130,7 +163,7 @@ inline bool find_plan(const Tensor &x, double p, PyObject *rule, Plan *plan)
     if (!PyArg_ParseTuple(
             *numbers, "dddK", &plan->forward.scale, &plan->forward.shift, &plan->forward.drop,
             &shared))
-        throw python_error();
+        throw_python();
     plan->shared = shared;
     std::vector<PyObject *> dropped;
     {
@@ -163,13 +196,41 @@ inline dropcore_draw draw_of_key(const std::string &text)
         Reference key(PyUnicode_FromStringAndSize(text.data(), text.size()));
         Reference first(PyObject_CallOneArg(python.draw_of_key, *key));
         if (api->draw_of(*first, &draw) != 0)
-            throw python_error();
+            throw_python();
     }
     std::lock_guard<std::mutex> lock(known_lock);
     if (draws.size() >= KNOWN)
         draws.clear();
     draws.emplace(text, draw);
     return draw;
+}
+
+// The key of a source, as 64 hex digits.
+inline std::string key_of(PyObject *source)
+{
+    Reference key(PyObject_GetAttr(source, python.key));
+    Py_ssize_t size;
+    const char *characters = PyUnicode_AsUTF8AndSize(*key, &size);
+    if (characters == nullptr)
+        throw_python();
+    return std::string(characters, size);
+}
+
+// The value of `source.draw_index()`.
+inline uint64_t index_of(PyObject *source)
+{
+    Reference index(PyObject_GetAttr(source, python.index));
+    if (*index != Py_None) {
+        const long long value = PyLong_AsLongLong(*index);
+        if (value == -1 && PyErr_Occurred())
+            throw_python();
+        return static_cast<uint64_t>(value);
+    }
+    // The same random number as torch.randint(limit, ()).
+    auto *generator = at::check_generator<at::CPUGeneratorImpl>(at::detail::getDefaultCPUGenerator());
+    at::uniform_int_from_to_distribution<int64_t> draw(python.limit, 0);
+    std::lock_guard<std::mutex> lock(generator->mutex_);
+    return static_cast<uint64_t>(draw(generator));
 }
 
 // ---------------------------------------------------------------------------- memory

@@ -43,23 +43,38 @@ inline bool within(c10::DispatchKeySet keys, c10::DispatchKeySet allowed)
     return (keys.raw_repr() & ~allowed.raw_repr()) == 0;
 }
 
-// Whether no mode, tracer or transform that must see operators is active.
-inline bool is_unseen()
+// Whether no mode, tracer or transform is active that must see operators.
+inline bool operators_are_unseen()
 {
     return within(c10::impl::tls_local_dispatch_key_set().included_, OF_PLAIN_CALLS) &&
-        !c10::impl::TorchDispatchModeTLS::any_modes_set() && !at::impl::torch_function_mode_enabled();
+        !c10::impl::TorchDispatchModeTLS::any_modes_set();
 }
 
-// Whether the tensor has CPU memory and a dtype that the kernels take, and no forward-mode tangent.
-inline bool is_plain(const Tensor &x)
+// Nor one that must see functions.
+inline bool is_unseen()
 {
-    if (!within(x.key_set(), OF_PLAIN) || x.dim() > AXES || x.numel() == 0)
-        return false;
+    return operators_are_unseen() && !at::impl::torch_function_mode_enabled();
+}
+
+inline bool is_floating(const Tensor &x)
+{
     const auto dtype = x.scalar_type();
-    return (dtype == at::kFloat || dtype == at::kDouble || dtype == at::kHalf ||
-            dtype == at::kBFloat16) &&
+    return dtype == at::kFloat || dtype == at::kDouble || dtype == at::kHalf ||
+        dtype == at::kBFloat16;
+}
+
+// Whether the tensor has elements in CPU memory, and no forward-mode tangent.
+inline bool has_plain_memory(const Tensor &x)
+{
+    return within(x.key_set(), OF_PLAIN) && x.dim() <= AXES && x.numel() != 0 &&
         x.unsafeGetTensorImpl()->has_storage() && x.storage().data() != nullptr &&
         !x._fw_grad(0).defined();
+}
+
+// Whether the kernels take it.
+inline bool is_plain(const Tensor &x)
+{
+    return has_plain_memory(x) && is_floating(x);
 }
 
 // --------------------------------------------------------------------------- kernels

@@ -5,9 +5,9 @@ from unittest import mock
 
 import pytest
 import torch
-from dropcore_torch import attention as chooser
-from dropcore_torch import blocks, convert, fused, installed, paths
+from dropcore_torch import blocks, convert, installed, paths
 from dropcore_torch.functional import attention, dropout
+from dropcore_torch.source import source_of
 from expected import SEED, all_weights, heads
 from torch import nn
 from torch.nn import functional as F
@@ -27,8 +27,7 @@ def in_the_node(built_node):
     if not paths.attends():
         paths.use(before)
         pytest.skip("PyTorch has no kernels for small matrices on this processor")
-    with mock.patch.object(chooser, "SMALL_IN_NODE", 0):
-        yield
+    yield
     paths.use(before)
 
 
@@ -41,7 +40,7 @@ def given(queries, keys, of_keys=4, width=6, width_of_v=5):
 
 
 def is_in_the_node(y):
-    return type(y.grad_fn).__name__ == "_FusedBackward"
+    return y.grad_fn.name() == "DropcoreAttentionBackward"
 
 
 def check(q, k, v, mask=None, p=0.3, close=2e-5, **options):
@@ -201,36 +200,33 @@ def test_a_gradient_of_one(of):
     torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
 
 
-def test_second_derivatives():
-    own = [x.float().requires_grad_() for x in given(9, 9, of_keys=2)]
-    results = []
-    for y in (
-        attention(*own, None, 0.3, enable_gqa=True, rng=DRAW),
-        all_weights(*own, None, DRAW, gqa=True),
-    ):
-        first = torch.autograd.grad(y.square().sum(), own, create_graph=True)
-        results.append(torch.autograd.grad(sum(x.square().sum() for x in first), own))
-    torch.testing.assert_close(*results, rtol=1e-4, atol=1e-4)
-
-
-def test_an_output_may_be_changed_in_place():
-    own = [x.float().requires_grad_() for x in given(43, 40)]
-    y = attention(*own, None, 0.3, rng=DRAW)
-    expected = torch.autograd.grad(y.sum() * 2, own, retain_graph=True)
-    torch.testing.assert_close(torch.autograd.grad(y.mul_(2).sum(), own), expected)
-
-
 def test_what_the_node_does_not_take():
     q, k, v = given(43, 40)
     own = [x.float().requires_grad_() for x in (q, k, v)]
     mask = heads(43, 40).float().requires_grad_()
-    with mock.patch.object(fused, "attention") as called:
-        attention(q, k, v, None, 0.3)
-        attention(*own, None, 1.0)
-        attention(*own, mask, 0.3)
-        paths.use("function")
-        attention(*own, None, 0.3)
-        assert not called.called
+    assert not is_in_the_node(attention(q.requires_grad_(), k, v, None, 0.3))
+    assert not is_in_the_node(attention(*own, None, 1.0))
+    assert not is_in_the_node(attention(*own, mask, 0.3))
+    assert is_in_the_node(attention(*own, mask.detach(), 0.3))
+    paths.use("function")
+    assert not is_in_the_node(attention(*own, None, 0.3))
+
+
+def test_a_mask_that_needs_no_gradient_now():
+    own = [x.float() for x in given(43, 40)]
+    mask = heads(43, 40).float()
+    expected = paths.attention(*own, mask, 0.3, False, None, False, source_of(DRAW))
+    with torch.no_grad():
+        mask.requires_grad_()
+        found = paths.attention(*own, mask, 0.3, False, None, False, source_of(DRAW))
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (16, 16)])
+def test_small_calls_are_in_the_node(size):
+    """Also those with fewer weights than a block has rows."""
+    own = [x.float()[:1, :1].requires_grad_() for x in given(*size)]
+    assert is_in_the_node(attention(*own, None, 0.3))
 
 
 def test_threads_give_the_same():
@@ -282,10 +278,11 @@ def test_a_converted_module_is_computed_by_the_node():
     convert(module)
     torch.manual_seed(SEED)
     y, _ = module(x, x, x, key_padding_mask=padding)
-    with mock.patch.object(fused, "attention", side_effect=fused.attention) as called:
+    with mock.patch.object(paths, "attention", side_effect=paths.attention) as called:
         torch.manual_seed(SEED)
         z, _ = module(x, x, x, key_padding_mask=padding, need_weights=False)
     assert called.called
+    assert paths.attention(*called.call_args.args) is not None
     torch.testing.assert_close(y, z)
 
 
@@ -293,5 +290,8 @@ def test_the_blocks_in_python_agree():
     own = [x.float() for x in given(300, 600)]
     call = blocks.Call(0.4, True, 0.3, DRAW)
     torch.testing.assert_close(
-        fused.attention(*own, None, call), blocks.attention(*own, None, call), rtol=1e-5, atol=2e-5
+        attention(*own, None, 0.3, True, scale=0.4, rng=DRAW),
+        blocks.attention(*own, None, call),
+        rtol=1e-5,
+        atol=2e-5,
     )
