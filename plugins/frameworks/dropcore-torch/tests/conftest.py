@@ -1,8 +1,11 @@
-"""Fixtures for both paths of an uncompiled dropout; see `dropcore_torch.paths`."""
+"""Fixtures for both paths of an uncompiled dropout, and for the three ways of attention."""
+
+from unittest import mock
 
 import dropcore_torch
 import pytest
-from dropcore_torch import is_installed, paths, situation, uninstall
+from attending import NODES
+from dropcore_torch import attention, is_installed, paths, situation, uninstall
 from installing import CLEAN, state
 
 
@@ -44,3 +47,16 @@ def clean():
     uninstall()
     assert not left
     assert state() == CLEAN
+
+
+@pytest.fixture(params=NODES)
+def way(request, built_node):
+    """Each of the three ways to compute attention, one test for each."""
+    before = paths.in_use()
+    paths.use("node" if request.param == "node" else "function")
+    if request.param == "node" and not paths.attends():
+        paths.use(before)
+        pytest.skip("PyTorch has no kernels for small matrices on this processor")
+    with mock.patch.object(attention, "SMALL", 0 if request.param == "blocks" else 1 << 60):
+        yield request.param
+    paths.use(before)
