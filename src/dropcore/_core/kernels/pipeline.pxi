@@ -12,7 +12,8 @@
 #    the last rounds of the cipher.
 # B. A group has 32 keep words. One run of the cipher has 32 calls of `select_at` and makes WIDTH
 #    blocks, so a group of 16 blocks needs 16 / WIDTH runs. Therefore every (16 / WIDTH)-th call
-#    selects the elements of one keep word: every call, if a register has sixteen lanes.
+#    selects the elements of one keep word: every call, if a register has sixteen lanes. If a
+#    register has one lane, every eighth call does so, in every second run.
 #    With narrower registers each call could select the elements of a half or a quarter of a word.
 #    This would be slow, because GCC unrolls such short loops before it vectorises them.
 # C. If y does not begin at a cache line, the select is shifted so that it stores whole lines. The
@@ -47,61 +48,67 @@ cdef inline Group* group_at(Pipeline* pipe, Py_ssize_t g) noexcept nogil:
     return &pipe.groups[g % 3]
 
 
+cdef inline int apart() noexcept nogil:
+    # How many calls of `select_at` select one word.
+    return LANES // <int> WIDTH if WIDTH > 1 else 8
+
+
 cdef inline void select_at(
     const uint32_t* keep, Plan plan, bint linear, bint nontemporal, int turn,
-    const element* x,  # IN: 1024 elements
+    const element* x,  # IN
     element* y,  # OUT, may be x
 ) noexcept nogil:
-    # Call number `turn` for a group; every (16 / WIDTH)-th call selects by a word.
-    cdef int apart = LANES // <int> WIDTH
-    cdef int word = turn // apart
-    if turn % apart == 0:
+    # Call number `turn` of eight. `turn` is a constant, so no instruction computes an address.
+    cdef int word = turn // apart()
+    if turn % apart() == 0:
         select_word(keep[word], plan, linear, nontemporal, x + 32 * word, y + 32 * word)
 
 
 cdef inline void encipher_and_select(
     const Blocks* blocks, lanes counter,
     lanes* s,  # OUT: 16
-    const uint32_t* keep, Plan plan, bint linear, bint nontemporal, int turn,
-    const element* x,  # IN: 1024 elements
+    const uint32_t* keep, Plan plan, bint linear, bint nontemporal,
+    const element* x,  # IN: the elements of a run
     element* y,  # OUT, may be x
 ) noexcept nogil:
     # Computes what `encipher_lanes` computes, with 32 calls of `select_at` between quarter rounds.
     # Three quarter rounds of the first double round are in `begun`, so two calls follow each of its
     # diagonals. In the other double rounds one call follows each quarter round. The eight quarter
     # rounds are written out, because constant indices keep the state in registers.
-    cdef int double_round
+    cdef int double_round, words = 8 // apart()
     begin_lanes(blocks, counter, s)
     diagonal(s, 0)
-    select_at(keep, plan, linear, nontemporal, turn, x, y)
-    select_at(keep, plan, linear, nontemporal, turn + 1, x, y)
+    select_at(keep, plan, linear, nontemporal, 0, x, y)
+    select_at(keep, plan, linear, nontemporal, 1, x, y)
     diagonal(s, 1)
-    select_at(keep, plan, linear, nontemporal, turn + 2, x, y)
-    select_at(keep, plan, linear, nontemporal, turn + 3, x, y)
+    select_at(keep, plan, linear, nontemporal, 2, x, y)
+    select_at(keep, plan, linear, nontemporal, 3, x, y)
     diagonal(s, 2)
-    select_at(keep, plan, linear, nontemporal, turn + 4, x, y)
-    select_at(keep, plan, linear, nontemporal, turn + 5, x, y)
+    select_at(keep, plan, linear, nontemporal, 4, x, y)
+    select_at(keep, plan, linear, nontemporal, 5, x, y)
     diagonal(s, 3)
-    select_at(keep, plan, linear, nontemporal, turn + 6, x, y)
-    select_at(keep, plan, linear, nontemporal, turn + 7, x, y)
+    select_at(keep, plan, linear, nontemporal, 6, x, y)
+    select_at(keep, plan, linear, nontemporal, 7, x, y)
     for double_round in range(3):
-        turn += 8
+        keep += words
+        x += 32 * words
+        y += 32 * words
         column(s, 0)
-        select_at(keep, plan, linear, nontemporal, turn, x, y)
+        select_at(keep, plan, linear, nontemporal, 0, x, y)
         column(s, 1)
-        select_at(keep, plan, linear, nontemporal, turn + 1, x, y)
+        select_at(keep, plan, linear, nontemporal, 1, x, y)
         column(s, 2)
-        select_at(keep, plan, linear, nontemporal, turn + 2, x, y)
+        select_at(keep, plan, linear, nontemporal, 2, x, y)
         column(s, 3)
-        select_at(keep, plan, linear, nontemporal, turn + 3, x, y)
+        select_at(keep, plan, linear, nontemporal, 3, x, y)
         diagonal(s, 0)
-        select_at(keep, plan, linear, nontemporal, turn + 4, x, y)
+        select_at(keep, plan, linear, nontemporal, 4, x, y)
         diagonal(s, 1)
-        select_at(keep, plan, linear, nontemporal, turn + 5, x, y)
+        select_at(keep, plan, linear, nontemporal, 5, x, y)
         diagonal(s, 2)
-        select_at(keep, plan, linear, nontemporal, turn + 6, x, y)
+        select_at(keep, plan, linear, nontemporal, 6, x, y)
         diagonal(s, 3)
-        select_at(keep, plan, linear, nontemporal, turn + 7, x, y)
+        select_at(keep, plan, linear, nontemporal, 7, x, y)
     end_lanes(blocks, counter, s)
 
 
@@ -121,10 +128,10 @@ cdef inline void advance(
     set_counter(&d.blocks, block)
     for lane from 0 <= lane < <int> LANES by <int> WIDTH:
         counter = numbered(<uint32_t> block + lane)
-        if selecting:
+        if selecting and 2 * lane % (32 // apart()) == 0:
             encipher_and_select(
-                &d.blocks, counter, s, keep, plan, linear, nontemporal, 32 * lane // <int> WIDTH,
-                x, y,
+                &d.blocks, counter, s, keep + 2 * lane, plan, linear, nontemporal,
+                x + 64 * lane, y + 64 * lane,
             )
         else:
             encipher_lanes(&d.blocks, counter, s)

@@ -43,14 +43,17 @@
         }                                                                                   \
     }
 DROPCORE_CHOOSE(dropcore_choose_2, uint16_t, uint16_t, uint16_t)
+#ifndef DROPCORE_CHOOSE_4
+#define DROPCORE_CHOOSE_4 dropcore_choose_4
 DROPCORE_CHOOSE(dropcore_choose_4, float, uint32_t, uint32_t)
+#endif
 DROPCORE_CHOOSE(dropcore_choose_8, double, uint64_t, DROPCORE_WORD_OF_DOUBLE)
 
 static inline void dropcore_choose(
     uint32_t keep, size_t size, int nontemporal, const void *x, const void *drop, void *y)
 {
     if (size == 4)
-        dropcore_choose_4(keep, nontemporal, (const float *)x, (const float *)drop, (float *)y);
+        DROPCORE_CHOOSE_4(keep, nontemporal, (const float *)x, (const float *)drop, (float *)y);
     else if (size == 8)
         dropcore_choose_8(keep, nontemporal, (const double *)x, (const double *)drop, (double *)y);
     else
