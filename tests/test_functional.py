@@ -407,3 +407,13 @@ def test_storing_past_the_caches_changes_nothing(dtype, shared, offset, p):
     finally:
         nontemporal.set_nontemporal_from(before)
     assert streamed.tobytes() == plain.tobytes() == gradient.tobytes()
+
+
+def test_recent_plans_are_not_mixed():
+    # More shapes and probabilities than there are places for recent plans; each comes again later.
+    shapes = [shape for n in range(1, 40) for shape in ((n, 40 - n), (40 - n, n), (n * (40 - n),))]
+    cases = [(shape, p) for shape in shapes for p in (0.25, 0.5, 0.5 + 2**-40)] * 2
+    for shape, p in cases:
+        y, mask = dropcore.dropout(np.ones(shape), p, training=True, rng=DRAW)
+        assert (mask.shape, mask.p, y.shape) == (shape, p, shape)
+        assert same(y, mask.keep / (1 - p))

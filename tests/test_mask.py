@@ -69,6 +69,7 @@ def test_a_split_mask_is_joined_again(mask):
     assert_same_mask(join(held), mask)
     if held:
         (bits,) = held
+        assert bits.flags.owndata or bits.base is not None  # it keeps its memory alive
         assert same(bits, mask.packed)
         for wrong in (bits[:-1], bits.view(np.int8), np.repeat(bits, 2)[::2]):
             with pytest.raises(ValueError, match="bits must be uint8 of shape"):

@@ -78,7 +78,8 @@ def failing(call, at):
 
 def once(name):
     call, failures = CALLS[name], 0
-    call()  # what is imported and remembered is there from then on
+    for _ in range(20):  # from then on all is imported and remembered, and the code is specialised
+        call()
     quiet = 0  # allocations in a row whose failure the call got over, or that it did not make
     for at in range(2000):
         before = positions()

@@ -24,7 +24,7 @@ cnp.import_array()
 cpdef double p_for(object variant, object p) except? -1.0:
     """`p` as a float, if it is in the variant's domain."""
     cdef double value = probability(p)
-    domain = variant.p_domain
+    domain = variant.p_domain if value == 0 or value == 1 else "[]"  # others are in every domain
     if (value == 0 and domain[0] == "(") or (value == 1 and domain[-1] == ")"):
         raise ValueError(f"p must be in {domain} for variant {variant.name!r}, not {p!r}")
     return value
@@ -139,6 +139,7 @@ cdef Mask remember(
 
 
 @cython.final
+@cython.freelist(16)
 cdef class Mask:
     """Mask(never, /)\n--\n\nThe decisions of one forward pass.
 
@@ -321,12 +322,11 @@ cdef class Mask:
     @property
     def packed(self):
         bits = self.runner.decisions(self)
-        return bits.copy() if bits is self.bits else bits
+        return bits if self.bits is None else bits.copy()
 
     @property
     def keep(self):
-        cdef cnp.ndarray bits = self.runner.decisions(self)
-        return unpacked(bits, self.runner.mask_shape(self))
+        return unpacked(self.runner.decisions(self), self.runner.mask_shape(self))
 
     def __repr__(self):
         where = f"draw={str(self.draw)!r}" if self.has_draw else f"training={self.training}"

@@ -8,6 +8,7 @@ cimport numpy as cnp
 from libc.stdint cimport uint8_t
 
 from dropcore._core.arguments cimport dtype_of
+from dropcore._core.bits cimport data_of
 from dropcore._core.dispatch cimport kernels
 from dropcore._core.nontemporal cimport is_nontemporal
 from dropcore._core.table cimport DrawAddress, Dtype, Layout, Plan, Shard
@@ -19,11 +20,7 @@ from dropcore._core.work cimport (
 cnp.import_array()
 
 
-cdef inline uint8_t* bytes_of(cnp.ndarray bits) noexcept:
-    return <uint8_t*> cnp.PyArray_DATA(bits)
-
-
-cdef int over_arrays(Work* w, cnp.ndarray x, cnp.ndarray y, cnp.ndarray bits) except -1:
+cdef int over_arrays(Work* w, cnp.ndarray x, cnp.ndarray y, object bits) except -1:
     w.dtype = dtype_of(x)
     w.itemsize = cnp.PyArray_ITEMSIZE(x)
     w.x = <const char*> cnp.PyArray_DATA(x)
@@ -43,7 +40,7 @@ cdef inline void set_places(
 
 cdef int keep_bits(
     const DrawAddress* draw, double p, const Shard* shard,
-    cnp.ndarray bits,  # OUT: uint8
+    object bits,  # OUT: as of `data_of`
 ) except -1:
     cdef Work w = new_work(KEEP_BITS, shard.n * shard.rows)
     if w.n == 0:
@@ -51,7 +48,7 @@ cdef int keep_bits(
     set_places(&w, shard, KEEP_SHARD)
     w.draw = draw[0]
     w.p = p
-    w.bits_out = bytes_of(bits)
+    w.bits_out = data_of(bits)
     return execute(&w, None, None, bits)
 
 
@@ -59,7 +56,7 @@ cdef int drop(
     const DrawAddress* draw, double p, const Shard* shard, Plan plan,
     cnp.ndarray x,  # IN
     cnp.ndarray y,  # OUT, may be x
-    cnp.ndarray bits,  # OUT: uint8, or None
+    object bits,  # OUT: as of `data_of`, or None
 ) except -1:
     # Each element has a decision of its own; one kernel makes the decisions and uses them.
     cdef Work w = new_work(DROP, shard.n * shard.rows)
@@ -70,7 +67,7 @@ cdef int drop(
     w.p = p
     w.plan = plan
     if bits is not None:
-        w.bits_out = bytes_of(bits)
+        w.bits_out = data_of(bits)
     return over_arrays(&w, x, y, bits)
 
 
@@ -82,28 +79,28 @@ cdef inline void reorder(
 
 
 cdef int select(
-    cnp.ndarray bits,  # IN: uint8
+    object bits,  # IN: as of `data_of`
     const Layout* layout,
-    cnp.ndarray scratch,  # from `scratch_for`
+    object scratch,  # from `scratch_for`
     Plan plan,
     cnp.ndarray x,  # IN: dense, with the strides for which the layout was made
     cnp.ndarray y,  # OUT: dense, with the same strides; may be x
 ) except -1:
     # Selects by given bits.
     cdef Work w
-    cdef const uint8_t* source = bytes_of(bits)
+    cdef const uint8_t* source = data_of(bits)
     cdef uint8_t* anew
     if layout.elements == 0:
         return 0
     if layout.reordered:
-        anew = bytes_of(scratch)
+        anew = data_of(scratch)
         bits = scratch
         if layout.reordered < SMALL:
             reorder(layout, source, anew)
         else:
             with nogil:
                 reorder(layout, source, anew)
-    w = laid_out(layout, bytes_of(bits))
+    w = laid_out(layout, data_of(bits))
     w.plan = plan
     return over_arrays(&w, x, y, bits)
 

@@ -1,4 +1,4 @@
-# Packed decisions in arrays of bytes: decision i is bit i%8 of byte i//8.
+# Packed decisions, as `bytes` or in arrays of uint8: decision i is bit i%8 of byte i//8.
 
 cimport numpy as cnp
 from libc.stdint cimport uint8_t
@@ -16,6 +16,17 @@ cdef int each, bit
 for each in range(256):
     for bit in range(8):
         EIGHT[8 * each + bit] = each >> bit & 1
+
+
+cdef cnp.ndarray array_of(object bits):
+    # An array of uint8 that shares the memory of the bits, and keeps it alive.
+    cdef cnp.npy_intp size
+    if not PyBytes_CheckExact(bits):
+        return bits
+    size = len(<bytes> bits)
+    array = cnp.PyArray_SimpleNewFromData(1, &size, cnp.NPY_UINT8, PyBytes_AS_STRING(bits))
+    cnp.set_array_base(array, bits)
+    return array
 
 
 cdef cnp.ndarray decisions_of(object keep):

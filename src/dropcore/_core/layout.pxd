@@ -58,6 +58,16 @@ cdef inline bint lie_alike(cnp.ndarray a, cnp.ndarray b) noexcept:
     )
 
 
+cdef inline bint has_shape(Sharing sharing, cnp.ndarray array) noexcept:
+    cdef int axis
+    if cnp.PyArray_NDIM(array) != sharing.axes:
+        return False
+    for axis in range(sharing.axes):
+        if cnp.PyArray_DIM(array, axis) != sharing.length[axis]:
+            return False
+    return True
+
+
 cdef inline const Layout* layout_of(
     Sharing sharing, cnp.ndarray array,
     Layout* own,  # OUT: filled if the array is not in C order. The array is dense

@@ -83,7 +83,7 @@ cdef cnp.ndarray target_for(str name, cnp.ndarray x, object out):
     check_out(name, x, out)
     if not is_dense(out):
         return empty_like(x)
-    return out if type(out) is np.ndarray else out.view(np.ndarray)
+    return out if cnp.PyArray_CheckExact(out) else out.view(np.ndarray)
 
 
 cdef cnp.ndarray source_for(cnp.ndarray x, cnp.ndarray target):

@@ -4,6 +4,7 @@ from dropcore._core.table cimport Plan
 
 cdef class ShapedPlan:
     cdef Sharing sharing
+    cdef double p  # of a plan in the cache of a Runner
     cdef Plan plan
     cdef Plan gradient
 

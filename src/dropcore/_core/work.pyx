@@ -7,8 +7,10 @@
 #    with rows of a shard, the group at a cut is computed twice. If elements share decisions, a cut
 #    is between two steps of the layout; in a layout with one step, a cut is between two decisions
 #    (repeat) or two rows (tile).
-# B. A call for a small array keeps the GIL: releasing it, and looking up the number of threads,
-#    would make a call for 4096 elements up to a seventh slower.
+# B. A call on one thread for fewer than SMALL elements keeps the GIL, for a few microseconds. At
+#    2^14 elements a call that released the GIL took a twentieth longer. Two threads that made such
+#    calls all the time made no more calls together if the GIL was released. For fewer than GROUP
+#    elements even the number of threads is not looked up.
 
 cimport cython
 
@@ -170,15 +172,17 @@ cdef int execute(Work* w, object x, object y, object bits) except -1:
     cdef Py_ssize_t count = 1, share, begin
     cdef Piece piece
     cdef list pieces
-    if elements >= SMALL:
-        count = min(<Py_ssize_t> threads._threads, elements // <Py_ssize_t> threads.PIECE)
+    if elements >= <int> GROUP:
+        count = threads._threads
+        if count > 1:
+            count = min(count, elements // <Py_ssize_t> threads.PIECE)
     w.nontemporal = is_nontemporal(elements, w.itemsize, count, w.x, w.y)
-    if elements < SMALL:
-        run_here(w)
-        return 0
     if count <= 1:
-        with nogil:
+        if elements < SMALL:
             run_here(w)
+        else:
+            with nogil:
+                run_here(w)
         return 0
     share = -(-units // (count * grain)) * grain
     pieces = []

@@ -4,11 +4,13 @@
 cimport cython
 cimport numpy as cnp
 
+from libc.stdint cimport uint64_t
+
 import numpy as np
 
 from dropcore._core cimport apply
 from dropcore._core.bits cimport check_bits, empty_bits, packed
-from dropcore._core.layout cimport is_fused, layout_of
+from dropcore._core.layout cimport has_shape, is_fused, layout_of
 from dropcore._core.outputs cimport delivered, source_for, target_for
 from dropcore._core.plan cimport ShapedPlan, plan_of_decisions, shaped_plan
 from dropcore._core.table cimport Layout
@@ -21,14 +23,25 @@ from dropcore.variants.base import PlannedVariant
 
 cdef enum:
     MOST = 1024  # plans in the cache of a Runner
+    RECENT = 4  # there are 2^4 places for recent plans
+
+
+cdef inline int place_of(double p, cnp.ndarray x) noexcept:
+    cdef uint64_t mixed = <uint64_t> (p * 4294967296.0)
+    cdef int axis
+    for axis in range(cnp.PyArray_NDIM(x)):
+        mixed = mixed * 31 + <uint64_t> cnp.PyArray_DIM(x, axis)
+    return <int> (mixed * 0x9E3779B97F4A7C15ULL >> (64 - RECENT))
 
 
 @cython.final
 cdef class PlannedRunner(SelectingRunner):
     cdef dict plans  # the key is (p, shape), or (p, shape, shard)
+    cdef list recent  # plans without a shard, or None; each at the place of its p and shape
 
     def __cinit__(self, variant):
         self.plans = {}
+        self.recent = [None] * (1 << RECENT)
 
     cdef ShapedPlan plan_for(self, double p, tuple shape, tuple shard):
         key = (p, shape) if shard is None else (p, shape, shard)
@@ -36,24 +49,44 @@ cdef class PlannedRunner(SelectingRunner):
         if plan is None:
             whole = shape if shard is None else shard[0]
             plan = shaped_plan(self.plan_given(self.variant.plan(p, whole)), shape, shard)
+            (<ShapedPlan> plan).p = p
             if len(self.plans) >= MOST:
                 self.plans.clear()
             self.plans[key] = plan
+        return plan
+
+    cdef ShapedPlan plan_for_array(self, double p, cnp.ndarray x):
+        # As `plan_for` without a shard, but a recent plan is found without a key, whose objects and
+        # hash would cost a fifth of a small call.
+        cdef int place = place_of(p, x)
+        cdef ShapedPlan plan = self.recent[place]
+        if plan is None or plan.p != p or not has_shape(plan.sharing, x):
+            plan = self.plan_for(p, (<object> x).shape, None)
+            self.recent[place] = plan
         return plan
 
     cdef tuple drop(
         self, cnp.ndarray x, tuple others, double p, object out, object rng, bint store,
         tuple shard,
     ):
-        cdef tuple shape = (<object> x).shape
-        cdef ShapedPlan plan = self.plan_for(p, shape, shard)
-        cdef cnp.ndarray target = target_for("x", x, out)
+        cdef ShapedPlan plan
+        cdef tuple shape
         cdef Layout own
-        cdef const Layout* layout = layout_of(plan.sharing, target, &own)
-        cdef bint fused = is_fused(layout)
-        cdef cnp.ndarray source, scratch = apply.scratch_for(layout), bits = None
+        cdef const Layout* layout
+        cdef bint fused
+        cdef cnp.ndarray target, source
+        cdef object scratch, bits = None
         cdef tuple result
         cdef Mask mask
+        if shard is None:
+            plan = self.plan_for_array(p, x)
+        else:
+            plan = self.plan_for(p, (<object> x).shape, shard)
+        shape = plan.sharing.shape
+        target = target_for("x", x, out)
+        layout = layout_of(plan.sharing, target, &own)
+        fused = is_fused(layout)
+        scratch = apply.scratch_for(layout)
         if store or not fused:
             bits = empty_bits(plan.sharing.decisions)
         # All memory is allocated before the draw is taken.

@@ -6,7 +6,7 @@ cimport numpy as cnp
 import numpy as np
 
 from dropcore._core cimport apply
-from dropcore._core.bits cimport check_bits, empty_bits
+from dropcore._core.bits cimport array_of, check_bits, empty_bits
 from dropcore._core.layout cimport is_fused, layout_of
 from dropcore._core.outputs cimport delivered, source_for, target_for
 from dropcore._core.table cimport Layout, Plan
@@ -34,7 +34,7 @@ cdef class SelectingRunner(Runner):
     cdef object select_by_mask(self, Mask mask, str name, cnp.ndarray x, object out, Plan plan):
         cdef Layout own
         cdef cnp.ndarray target = target_for(name, x, out)
-        cdef cnp.ndarray source = source_for(x, target), scratch
+        cdef cnp.ndarray source = source_for(x, target)
         cdef const Layout* layout = layout_of(mask.plan.sharing, target, &own)
         if mask.bits is None and is_fused(layout):
             apply.drop(
@@ -42,11 +42,13 @@ cdef class SelectingRunner(Runner):
             )
         else:
             scratch = apply.scratch_for(layout)
-            apply.select(self.decisions(mask), layout, scratch, plan, source, target)
+            apply.select(self.bits_of(mask), layout, scratch, plan, source, target)
         return delivered(target, out)
 
     cdef cnp.ndarray decisions(self, Mask mask):
-        cdef cnp.ndarray bits
+        return array_of(self.bits_of(mask))
+
+    cdef object bits_of(self, Mask mask):
         if mask.bits is not None:
             return mask.bits
         bits = empty_bits(mask.plan.sharing.decisions)
@@ -57,7 +59,7 @@ cdef class SelectingRunner(Runner):
         return mask.plan.sharing.mask_shape
 
     cdef tuple held(self, Mask mask):
-        return () if mask.bits is None else (mask.bits,)
+        return () if mask.bits is None else (array_of(mask.bits),)
 
     cdef Mask joined(self, Mask bare, tuple held):
         if len(held) != 1 or not isinstance(held[0], np.ndarray):
