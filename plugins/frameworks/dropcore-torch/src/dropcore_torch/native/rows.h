@@ -28,28 +28,30 @@ namespace dropcore_torch {
 constexpr float INFINITE = std::numeric_limits<float>::infinity();
 constexpr int LANES = 16;
 
-// exp(x), to two units in the last place, for x from -87 to 88; 0 for smaller x. Rounding log2_e
-// adds an error of |x| 2^-26.
+// exp(x), to two units in the last place, for x from -87 to 88; 0 for smaller x.
 //
-// exp(x) = 2^k 2^r, where k is the integer nearest to x / log(2), so |r| <= 1/2. Of the polynomials
-// of degree 5 that are 1 at 0, the one for 2^r has the least greatest relative error.
+// exp(x) = 2^k exp(r), where k is the integer nearest to x / log(2), so |r| <= log(2) / 2. Of the
+// polynomials of degree 5 that are 1 at 0, the one for exp(r) has the least greatest relative
+// error. log(2) is in two parts; the product of the first and k is exact, so r needs no fused
+// multiply-add.
 INLINED float exponential(float x)
 {
-    constexpr float least = -88, log2_e = 1.44269504f;
+    constexpr float least = -88, log2_high = 0.693359375f, log2_low = -2.12194440e-4f;
     constexpr float shift = 12582912 + 127;  // 1.5 * 2^23: a sum has k + 127 in its lowest bits
     x = x < least ? least : x;  // nan stays nan
-    const float shifted = x * log2_e + shift;
-    const float r = x * log2_e - (shifted - shift);
+    const float shifted = x * 1.44269504f + shift;
+    const float k = shifted - shift;
+    const float r = (x - k * log2_high) - k * log2_low;
     uint32_t bits;
     std::memcpy(&bits, &shifted, sizeof bits);
     bits <<= 23;
     float power;  // 2^k, and 0 for k = -127
     std::memcpy(&power, &bits, sizeof power);
-    float sum = 0x1.5bba16p-10f;
-    sum = sum * r + 0x1.3cea88p-7f;
-    sum = sum * r + 0x1.c6b752p-5f;
-    sum = sum * r + 0x1.ebf9bcp-3f;
-    sum = sum * r + 0x1.62e42ap-1f;
+    float sum = 0x1.0fa836p-7f;
+    sum = sum * r + 0x1.573a54p-5f;
+    sum = sum * r + 0x1.555a6ap-3f;
+    sum = sum * r + 0x1.fffdc6p-2f;
+    sum = sum * r + 0x1.fffff6p-1f;
     return (sum * r + 1) * power;
 }
 
