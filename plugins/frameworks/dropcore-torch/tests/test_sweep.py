@@ -26,7 +26,7 @@ def test_a_row_for_each_module_and_layout(capsys):
     sweep.main(["--sizes", "16", "32", "--rounds", "1", "--path", "function"])
     assert torch.get_num_threads() == threads
     head, _, *rows = capsys.readouterr().out.splitlines()
-    assert head.startswith("| module, p = 0.1, by the function | layout | 16 | 32 |")
+    assert head.startswith("| module, p = 0.1, with the function | layout | 16 | 32 |")
     assert len(rows) == sum(len(layouts) for layouts in sweep.CASES.values())
     assert all(len(row.split("|")) == 6 for row in rows)
 
@@ -39,8 +39,8 @@ def test_a_row_of_attention_for_each_length_and_number_of_threads(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 * (2 + 2)
     assert lines[0].startswith(
-        "| attention, p = 0.1, by the function, 1 thread(s) | dropcore, ms |"
+        "| attention, p = 0.1, with the function, 1 thread(s) | dropcore, ms |"
     )
-    assert lines[4].startswith("| attention, p = 0.1, by the function, 2 thread(s) |")
+    assert lines[4].startswith("| attention, p = 0.1, with the function, 2 thread(s) |")
     assert lines[6].startswith("| 2 x 8 x 16 x 64 |")
     assert all(len(line.split("|")) == 8 for line in lines)
