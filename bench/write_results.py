@@ -90,7 +90,8 @@ def noise(results: Results) -> str:
         return "Noise: no copy was measured"
     return (
         "Noise: for each copy, the time of its median round divided by the time of its best round. "
-        f"The median of all copies is {statistics.median(ratios):.2f}, the largest {max(ratios):.2f}"
+        f"The median of all copies is {statistics.median(ratios):.2f}, the largest "
+        f"{max(ratios):.2f}"
     )
 
 

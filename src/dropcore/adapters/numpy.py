@@ -40,10 +40,10 @@ class Dropout(Layer):
     store : {"bits", "draw"}, default: "bits"
         As for `dropcore.dropout`.
     reuse : bool, default: True
-        Keep at most two of the large arrays that the layer returned, and return an array again when
-        no other reference to it exists. The layer never writes to an array while something else,
-        such as a view, refers to it. Reuse saves the page faults of fresh memory. With False, and in free-threaded
-        Python, the layer keeps no array.
+        Keep at most two of the large arrays that the layer returned, and write the next result into
+        such an array when no other reference to it exists. The layer never writes to an array while
+        something else, such as a view, refers to it. Reuse saves the page faults of fresh memory.
+        With False, and in free-threaded Python, the layer keeps no array.
     **options
         The variant's own options.
 

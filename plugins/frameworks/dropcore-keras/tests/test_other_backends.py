@@ -28,7 +28,7 @@ with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     import dropcore_keras
 (message,) = [str(w.message) for w in caught if "dropcore_keras" in str(w.message)]
-assert "does nothing on the backend 'numpy', only on jax and torch" in message, message
+assert "works only on the backends jax and torch; on the backend 'numpy' its" in message, message
 import keras, numpy as np
 x = np.ones((50, 40), "float32")
 for name in ("Dropout", "AlphaDropout", "GaussianDropout"):
