@@ -273,7 +273,7 @@ def test_dropout_of_the_input_is_not_told_to_stand_behind_the_norm():
     model = Sequential(Dropout(0.2), Linear(6, 6), Dropout(0.5), BatchNorm(6), Linear(6, 2))
     of_input, hidden = (f for f in advise(model).findings if f.mistake == NORM)
     assert of_input.remedy.startswith("Remove the dropout or the normalisation: ")
-    assert "cannot stand behind" in of_input.remedy
+    assert "always in front of" in of_input.remedy
     assert hidden.remedy.startswith("Put dropout behind the last batch normalisation")
     assert "BatchNorm '3' learns" in of_input.why
 

@@ -31,7 +31,7 @@ def code(request):
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_each_way_out_of_a_kernel_has_a_fence(code, kernel):
+def test_a_kernel_with_non_temporal_stores_has_a_fence(code, kernel):
     bodies = re.findall(rf"_kernels_(?:baseline|v\d)_{kernel}>:\n(.*?)(?:\n\n|\Z)", code, re.DOTALL)
     assert len(bodies) == DTYPES
     for body in bodies:

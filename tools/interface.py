@@ -60,7 +60,7 @@ STRUCTS = (
         "dropcore_path",
         "Path",
         ("uint64_t hash[8]", "uint8_t block[128]", "uint64_t length"),
-        "A seed, and the parts of the path that were added to the seed.",
+        "A seed, and the parts of the path below the seed. Do not use the fields.",
     ),
     Struct(
         "dropcore_layout",
@@ -81,7 +81,8 @@ STRUCTS = (
             "Py_ssize_t length[64]",
             "Py_ssize_t stride[64]",
         ),
-        "Which decision belongs to which element of an array, in the order of memory.",
+        "Which decision belongs to which element of an array, in the order of memory. Do not use "
+        "the fields.",
     ),
     Struct(
         "dropcore_shard",
@@ -95,7 +96,7 @@ STRUCTS = (
             "Py_ssize_t loop_length[64]",
             "Py_ssize_t loop_stride[64]",
         ),
-        "Where the decisions of a block lie in the mask of a larger array.",
+        "Where the decisions of a block lie in the mask of a larger array. Do not use the fields.",
     ),
 )
 

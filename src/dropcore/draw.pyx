@@ -73,8 +73,8 @@ cdef class Draw:
     """Draw(never, /)\n--\n\nThe address of one mask: a key and a draw index, 40 bytes.
 
     A mask is determined by its draw, p, the shape, and the variant with its options. Draws come
-    from `Stream.draw`, `Stream.at` and `Draw.parse`. Draws are immutable, compare by value, hash,
-    copy and pickle.
+    from `Stream.draw`, `Stream.at`, `Draw.parse` and `Draw.from_key_and_index`; `Mask.draw` is the
+    draw of a mask. Draws are immutable, compare by value, hash, copy and pickle.
 
     Attributes
     ----------
@@ -99,7 +99,10 @@ cdef class Draw:
     """
 
     def __init__(self):
-        raise TypeError("a Draw comes from Stream.draw(), Stream.at(index) or Draw.parse(text)")
+        raise TypeError(
+            "a Draw comes from Stream.draw(), Stream.at(index), Draw.parse(text) or "
+            "Draw.from_key_and_index(words)"
+        )
 
     @property
     def key(self):

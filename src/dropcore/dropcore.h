@@ -47,14 +47,15 @@ typedef struct dropcore_plan {
     double drop;
 } dropcore_plan;
 
-/* A seed, and the parts of the path that were added to the seed. */
+/* A seed, and the parts of the path below the seed. Do not use the fields. */
 typedef struct dropcore_path {
     uint64_t hash[8];
     uint8_t block[128];
     uint64_t length;
 } dropcore_path;
 
-/* Which decision belongs to which element of an array, in the order of memory. */
+/* Which decision belongs to which element of an array, in the order of memory. Do not
+   use the fields. */
 typedef struct dropcore_layout {
     Py_ssize_t elements;
     Py_ssize_t decisions;
@@ -72,7 +73,8 @@ typedef struct dropcore_layout {
     Py_ssize_t stride[64];
 } dropcore_layout;
 
-/* Where the decisions of a block lie in the mask of a larger array. */
+/* Where the decisions of a block lie in the mask of a larger array. Do not use the
+   fields. */
 typedef struct dropcore_shard {
     uint64_t start;
     Py_ssize_t n;
@@ -189,8 +191,8 @@ typedef struct dropcore_api {
 /* end of table */
 
 /* Returns the table of the installed dropcore. Returns NULL, with ImportError set, if no
-   dropcore is installed, or if this header does not know its table. Needs the GIL. The
-   table is never freed. */
+   dropcore is installed, or if the installed table has another ABI, or fewer fields, than
+   this header. Needs the GIL. The table is never freed. */
 static inline const dropcore_api *dropcore_import(void)
 {
     const dropcore_api *api = (const dropcore_api *)PyCapsule_Import("dropcore._C_API", 0);

@@ -6,9 +6,10 @@
 #    After a planned variant has taken the index, it cannot fail. The code of a deciding or free
 #    variant runs after the index was taken: if this code raises, the index is used up.
 # C. No index is given twice. With the GIL no lock is needed: Python cannot switch threads while
-#    `take` runs. In free-threaded Python each Stream has a lock: its critical section. The code
-#    inside never waits and never lets Python switch threads. CPython never forks while another
-#    thread holds the lock, so the lock is free in the child.
+#    `take` runs. In free-threaded Python each Stream has a lock: its critical section. The code in
+#    the section never waits and never detaches its thread from the interpreter, so Python never
+#    suspends the section. CPython never forks while another thread holds the lock, so the lock is
+#    free in the child.
 # D. `state` is a dict for JSON; a pickle stores the same dict.
 
 cimport cython

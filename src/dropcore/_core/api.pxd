@@ -3,10 +3,10 @@
 #
 # The functions take pointers and counts. They need no GIL, allocate nothing and report no errors.
 # No function is fused, no class is exported, and no struct is passed by value. Callers fill the
-# fields of `dropcore_plan`. The inline functions of core/shard_views.pxd, which are compiled into
-# the caller, read `shared` of `dropcore_shard`. dropcore-torch reads fields of `dropcore_layout`.
-# Other compiled code must use no other field. Then the interface can grow without breaking code
-# that was compiled against it.
+# fields of `dropcore_plan`, and must not use the fields of the other structs. Then the interface
+# can grow without breaking code that was compiled against it. Two parts of this repository are
+# exceptions. The inline functions of core/shard_views.pxd, which are compiled into the caller, read
+# `shared` of `dropcore_shard`. dropcore-torch reads fields of `dropcore_layout`.
 #
 # n counts elements; `start` is the place of the first element in the whole mask, so a mask can be
 # made in pieces. Packed bits are (n+7)//8 bytes; bit i%8 of byte i//8 belongs to element i of the

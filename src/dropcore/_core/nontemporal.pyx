@@ -5,18 +5,19 @@
 #    before it is written. The threshold is chosen for dropout followed by a sum or a maximum of y.
 #    If nothing reads y, a smaller threshold would be faster on Intel's processors.
 # B. On AMD the cores of a complex share one cache, and one core can use all of this cache. The
-#    threshold is three quarters of the cache. For several threads the threshold is twice as high
-#    (`for_several`): below that, their calls are faster with ordinary stores if y is read
-#    afterwards.
+#    threshold is three quarters of the cache. A call on several threads has a threshold twice as
+#    high (`for_several`). Below this threshold, such a call is faster with ordinary stores if y is
+#    read afterwards.
 # C. On other processors the last-level cache is spread over a mesh. The system states the size for
 #    the whole socket, up to 300 MiB, so the threshold is limited to 32 MiB. The limit also holds on
 #    AMD if the stated cache is larger than that of any complex: some virtual machines state the sum
 #    of several caches.
 # D. For float16 and bfloat16 the threshold is twice as high (`for_halves`). Arithmetic limits the
-#    speed of these dtypes, and overlaps with the reads of the lines of y. So a call with ordinary
-#    stores takes no longer than one with non-temporal stores, and a part of y stays in the cache
-#    for the next reader.
-# E. A threshold that the user sets holds for any number of threads and for every dtype.
+#    speed of these dtypes, and overlaps with the reads of the lines of y, which ordinary stores
+#    cause. So below this threshold, dropout followed by a sum or a maximum of y is about as fast
+#    with ordinary stores, or faster: a part of y stays in the cache for the next reader.
+# E. A threshold that the user sets by DROPCORE_NONTEMPORAL holds for any number of threads and for
+#    every dtype.
 #
 # bench/nontemporal.py measures where the threshold lies.
 
@@ -77,9 +78,10 @@ def get_nontemporal_from():
 
 
 def set_nontemporal_from(Py_ssize_t nbytes):
-    """Set the threshold, in bytes of x and y together, and return the old one.
+    """Set the threshold, in bytes of x and y together, and return the old threshold.
 
-    For tests and measurements. The results are the same for any threshold.
+    For tests and measurements. The results are the same for any threshold. The factors
+    `for_several` and `for_halves` do not change.
     """
     global nontemporal_from
     before = nontemporal_from

@@ -6,7 +6,7 @@
 # B. The trailing axes that are not cut, and the last cut axis, form one run of decisions in the
 #    mask: a row. The other axes are nested loops over rows, the innermost first. A step of a loop
 #    skips `loop_stride` decisions of the mask. Two neighbouring loops are merged if the stride of
-#    the outer one is the stride of the inner one times its length.
+#    the outer loop equals the stride of the inner loop times the length of the inner loop.
 # C. The rows have the same order in the block and in the mask.
 
 import operator

@@ -20,14 +20,15 @@ cdef struct Plan "dropcore_plan":
     double drop
 
 
-# A seed, and the parts of the path that were added to the seed.
+# A seed, and the parts of the path below the seed. Do not use the fields.
 cdef struct Path "dropcore_path":
     uint64_t hash[8]
     uint8_t block[128]
     uint64_t length
 
 
-# Which decision belongs to which element of an array, in the order of memory.
+# Which decision belongs to which element of an array, in the order of memory. Do not use
+# the fields.
 cdef struct Layout "dropcore_layout":
     Py_ssize_t elements
     Py_ssize_t decisions
@@ -45,7 +46,7 @@ cdef struct Layout "dropcore_layout":
     Py_ssize_t stride[64]
 
 
-# Where the decisions of a block lie in the mask of a larger array.
+# Where the decisions of a block lie in the mask of a larger array. Do not use the fields.
 cdef struct Shard "dropcore_shard":
     uint64_t start
     Py_ssize_t n

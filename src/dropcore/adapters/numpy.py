@@ -26,7 +26,7 @@ def __dir__() -> list[str]:  # for completion: the public names
 
 
 class Dropout(Layer):
-    """A dropout layer: ``y = layer(x)`` going forward, ``dx = layer.backward(dy)`` back.
+    """A dropout layer: ``y = layer(x)``, and backward ``dx = layer.backward(dy)``.
 
     Parameters
     ----------
@@ -155,7 +155,8 @@ class Dropout(Layer):
         Raises
         ------
         RuntimeError
-            If `mask` is left out, and more than one call is open, or only a call before the last.
+            If `mask` is left out, and no call is open, several calls are open, or the open call is
+            not the last call.
         """
         if mask is None:
             if self._calls != 1 or self._last_is_done or self.mask is None:

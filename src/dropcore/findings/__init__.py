@@ -100,12 +100,12 @@ def advise(
     """Look for frequent mistakes with dropout.
 
     The mistakes are: dropout on the outputs; element-wise dropout behind a convolution; dropout in
-    front of batch normalisation; two dropouts in a row; dropout on a parameter; p of 0.5 or more
-    on the input, p above 0.7, p of 1; the same p in three modules or more; alpha dropout without
-    selu, and selu followed by a variant that changes mean and variance; fewer than about a thousand
-    rows; a model in training mode while predicting; dropout that `eval` does not reach; modules
-    without a stream, whose masks a resumed training does not continue; modules that share a
-    stream. Modules with p = 0 are ignored.
+    front of batch normalisation; two dropouts in a row; dropout on a parameter; p of 0.5 or more on
+    the input, p above 0.7, p of 1; the same p in all dropout modules, if there are three or more;
+    alpha dropout without selu, and selu followed by a variant that changes mean and variance; fewer
+    than about a thousand rows; a model in training mode while predicting; dropout that `eval` does
+    not reach; modules without a stream, whose masks a resumed training does not continue; modules
+    that share a stream. Modules with p = 0 are ignored.
 
     Parameters
     ----------

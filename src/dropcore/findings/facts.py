@@ -60,7 +60,7 @@ class Facts:
 
     @property
     def strays(self) -> list[tuple[str, Call]]:
-        """Calls, with p > 0, of dropout that is no module of the model; empty without x."""
+        """Calls of dropout with p > 0 outside the dropout modules of the model; without x, none."""
         return [each for each in self.flow.strays if each[1].p != 0] if self.x is not None else []
 
     def needs_x_for_functions(self) -> None:

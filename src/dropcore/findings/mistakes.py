@@ -100,7 +100,8 @@ def _before_batch_norm(facts: Facts) -> Found:
 
 
 _REMEDY_OF_INPUTS = (
-    "Remove the dropout or the normalisation: dropout of the model's input cannot stand behind it."
+    "Remove the dropout or the normalisation: dropout of the model's input is always in front of "
+    "the normalisation."
 )
 
 

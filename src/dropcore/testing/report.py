@@ -61,7 +61,7 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether exactly the checks failed that were expected to fail."""
+        """Whether the failed checks are exactly the checks that were expected to fail."""
         return not self.bad
 
     @property

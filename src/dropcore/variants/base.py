@@ -140,9 +140,9 @@ class Variant:
     def independent_unit(self, shape: Shape) -> Shape:
         """For each axis: its length, or 1 if elements along the axis depend on each other.
 
-        One pair of dependent elements is enough for 1. By default all elements are independent, and
-        the result is `shape`. Example: for spatial dropout, shape (8, 16, 32, 32) gives (8, 16, 1,
-        1).
+        If even one pair of elements along an axis is dependent, the result has 1 for this axis. By
+        default all elements are independent, and the result is `shape`. Example: for spatial
+        dropout, shape (8, 16, 32, 32) gives (8, 16, 1, 1).
         """
         return shape
 

@@ -131,9 +131,10 @@ cdef inline void fold(
     lanes* keep,  # OUT, for each column: u >= T
     lanes* tie,  # OUT, for each column: u == T
 ) noexcept nogil:
-    # From the least significant plane on. Where a plane's bit differs from that of T, it decides
-    # anew. The branches are the same for all groups of a call, so the processor predicts them; they
-    # save half of the instructions of a comparison without branches.
+    # From the least significant plane to the most significant plane. Where a plane's bit differs
+    # from T's bit, the plane's bit replaces the result of the planes before. The branches are the
+    # same for all groups of a call, so the processor predicts the branches. A comparison without
+    # branches would need twice as many instructions.
     cdef lanes p
     cdef int j, k
     for k in range(columns):

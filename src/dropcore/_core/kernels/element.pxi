@@ -3,9 +3,10 @@
 #
 # A. float16 and bfloat16 are computed in float32 and rounded once, to nearest even. bfloat16 is
 #    rounded by integer instructions, because the processor's conversions to bfloat16 flush
-#    subnormal numbers to zero. The processor's conversions to float16 (F16C) do not flush them, and
-#    are used if the processor has F16C. The functions in machine/ compute 32 elements at once,
-#    because GCC does not vectorise a loop over `widen` and `narrow`.
+#    subnormal numbers to zero. v3 and v4 use the processor's conversions to float16 (F16C), which
+#    do not flush subnormal numbers. The other instruction sets convert to float16 by integer
+#    instructions. The functions in machine/ compute 32 elements at once, because GCC does not
+#    vectorise a loop over `widen` and `narrow`.
 # B. All 32 values are computed as if kept, and written to a local array. This array cannot alias x
 #    or y, so the compiler makes a vector loop even if y is x. Then `choose` stores the value or the
 #    constant of each element. So nan and inf of dropped elements of x do not reach y.

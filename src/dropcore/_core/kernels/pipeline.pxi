@@ -18,8 +18,8 @@
 #    This would be slow, because GCC unrolls such short loops before it vectorises them.
 # C. If y does not begin at a cache line, the select is shifted so that it stores whole lines. The
 #    select of a group then begins with the last elements of the previous group, and uses the last
-#    keep word of that group for them. It leaves the same number of elements at its own end to the
-#    next select.
+#    keep word of the previous group for these elements. The same number of elements at the end of
+#    the group is left to the select of the next group.
 # D. The processor compares loads with pending stores by the low 12 bits of the address only (4 KiB
 #    aliasing). One float32 group is 4096 bytes of y, so loads from the scratch memory can alias
 #    pending stores to y. Therefore the scratch memory has a fixed distance from y, modulo 4096. The

@@ -20,7 +20,7 @@ cdef inline int ahead_of(const element* y) noexcept nogil:
 
 
 cdef inline uint32_t across(const uint32_t* keep, int ahead) noexcept nogil:
-    # Returns 32 decisions from bit `ahead` of two words on; 0 < ahead < 32.
+    # Returns the 32 decisions that begin at bit `ahead` of two words; 0 < ahead < 32.
     return (keep[0] >> ahead) | (keep[1] << (32 - ahead))
 
 

@@ -20,7 +20,7 @@ cdef struct Walk:
 cdef struct Queue:
     uint32_t* word
     Py_ssize_t count  # whole words in `word`
-    uint64_t waiting  # the next `filled` decisions, not yet a whole word
+    uint64_t waiting  # a partial word: the next `filled` decisions
     int filled
 
 

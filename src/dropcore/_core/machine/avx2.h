@@ -5,6 +5,7 @@
 #define DROPCORE_IN_REGISTER(words) __asm__("" : "+x"(words))
 #define DROPCORE_WORD_OF_DOUBLE uint64_t
 #define DROPCORE_PUT_NONTEMPORAL(to, values) _mm256_stream_si256((__m256i *)(to), (__m256i)(values))
+#define dropcore_fence() _mm_sfence()
 #include "machine/vectors.h"
 #include "machine/bfloat.h"
 

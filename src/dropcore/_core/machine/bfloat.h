@@ -14,8 +14,8 @@ static inline dropcore_lanes dropcore_round_bfloats(dropcore_lanes low, dropcore
 
 /* If `linear` is set, the scale is not nan (is_linear in select.pxi). So a product that is nan is
    the nan of x, or the nan that the processor makes from 0 times inf. The lower half of each of
-   these nans is 0, so rounding does not change the nan. If `linear` is not set, a nan may have
-   another lower half. It is cleared, so that rounding does not change the nan. */
+   these nans is 0, so rounding does not change the nan. If `linear` is not set, the lower half of a
+   nan may be other than 0. So the lower half is cleared: rounding then does not change the nan. */
 static inline dropcore_lanes dropcore_affine_words(
     dropcore_lanes bits, float scale, float shift, int linear)
 {

@@ -3,11 +3,10 @@
    time. `whole` is an integer as large as an element. `word` is the integer that is compared; an
    element consists of one or two words. Loads and stores use the element's own type: with another
    type GCC assumes that they may alias the cipher's memory, and does not reorder them.
-   A family defines DROPCORE_WORD_OF_DOUBLE before it includes this file, and
-   DROPCORE_PUT_NONTEMPORAL(to, register) if it has non-temporal stores. */
+   A family defines DROPCORE_WORD_OF_DOUBLE before it includes this file. A family with non-temporal
+   stores also defines DROPCORE_PUT_NONTEMPORAL(to, register) and dropcore_fence(). */
 #ifdef DROPCORE_PUT_NONTEMPORAL
 #define DROPCORE_HAS_NONTEMPORAL 1
-#define dropcore_fence() _mm_sfence()
 #else
 #define DROPCORE_HAS_NONTEMPORAL 0
 #define DROPCORE_PUT_NONTEMPORAL(to, values) ((void)0)

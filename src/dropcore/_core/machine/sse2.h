@@ -5,6 +5,7 @@
 #define DROPCORE_IN_REGISTER(words) __asm__("" : "+x"(words))
 #define DROPCORE_WORD_OF_DOUBLE uint32_t /* SSE2 cannot compare wider words */
 #define DROPCORE_PUT_NONTEMPORAL(to, values) _mm_stream_si128((__m128i *)(to), (__m128i)(values))
+#define dropcore_fence() _mm_sfence()
 #include "machine/vectors.h"
 #include "machine/bfloat.h"
 #include "machine/half.h"

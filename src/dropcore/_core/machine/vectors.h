@@ -1,7 +1,8 @@
 /* Code with GCC and Clang vector types, valid on any instruction set. Before it includes this file,
    a family defines DROPCORE_WIDTH, the number of words in a register, and
-   DROPCORE_IN_REGISTER(words), which forces the words into a register. Without it, GCC computes
-   with the scalar, and broadcasts the result late. */
+   DROPCORE_IN_REGISTER(words), which forces the words into a register. Without
+   DROPCORE_IN_REGISTER, GCC keeps a broadcast word as a scalar, computes with the scalar, and
+   broadcasts only the result. */
 typedef uint32_t dropcore_lanes __attribute__((vector_size(4 * DROPCORE_WIDTH)));
 typedef float dropcore_floats __attribute__((vector_size(4 * DROPCORE_WIDTH)));
 
