@@ -89,8 +89,9 @@ def test_words_follow_the_figures():
         "1 layer: except for rounding, one pass equals the geometric mean at every p and seed.",
         "2 layers: one pass is nearer to the geometric mean in every seed at p = 0.1; not clearly "
         "nearer to one of the means at p = 0.5.",
-        "Fewest samples whose mean is, on average, nearer to the arithmetic mean than one pass "
-        "is: 10. At 1 of 4 combinations of depth and p, 10 samples are not enough.",
+        "Smallest number of samples whose mean is, on average over the seeds, nearer to the exact "
+        "arithmetic mean than the one pass: 10. At 1 of 4 combinations of depth and p, 10 samples "
+        "are not enough.",
         "The validation loss of the exact arithmetic mean, against the loss of one pass: lower in "
         "every seed at 1 of 4 combinations of depth and p, higher in every seed at 1, not clearly "
         "different at 2.",
@@ -102,7 +103,7 @@ def test_words_where_no_number_of_samples_is_enough():
     config = replace(CONFIG, rates=(0.5,), depths=(1,))
     far = _measured([0.01] * 3, [0.02] * 3, sampled=(0.5, 0.5))
     lines = ensemble.conclusions(config, {(1, 0.5): far})
-    assert "No mean over 10 samples or fewer is on average nearer" in "\n".join(lines)
+    assert "No mean over 10 samples or fewer is, on average over the seeds," in "\n".join(lines)
     assert "1 layer: one pass is nearer to the arithmetic mean in every seed at p = 0.5." in lines
 
 

@@ -100,7 +100,8 @@ def test_words_where_dropout_stops_helping():
 def test_words_where_dropout_never_or_always_helps():
     never = small_data.conclusions({20: {PLAIN: OLD, DROPOUT: WORSE}})
     assert never[-1] == (
-        "For no number of rows did dropout 0.5 lower the loss and raise accuracy in every seed."
+        "There is no number of rows at which dropout 0.5 lowered the loss and raised accuracy in "
+        "every seed."
     )
     always = small_data.conclusions({20: {PLAIN: OLD, DROPOUT: BETTER}})
     assert always[-1].endswith("raised accuracy in every seed at 20 rows.")

@@ -22,8 +22,9 @@ export function Help() {
     </ul>
     <h3>Address of a mask</h3>
     <p>
-      A text like <code>dc1:…:1239</code> is the address of one mask. With the same p, shape and variant,
-      <code>dropcore.Draw.parse</code> of the address gives the same mask to the bit, on any machine.
+      A text like <code>dc1:…:1239</code> is the address of one mask. In Python,
+      <code>dropcore.keep_mask(shape, p, rng=dropcore.Draw.parse(address))</code> gives the mask of standard dropout again, to
+      the bit, on any machine.
     </p>
   `;
 }

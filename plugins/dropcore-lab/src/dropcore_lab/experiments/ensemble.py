@@ -194,7 +194,7 @@ def _loss(probabilities: NDArray[Any], labels: NDArray[np.intp]) -> float:
 
 
 def enough(config: Config, measured: Measured) -> int | None:
-    """The fewest samples whose mean is nearer to the arithmetic mean than one pass is."""
+    """The smallest number of samples whose mean is nearer to the exact mean than the one pass."""
     near = measured.sampled.mean(axis=0) < measured.arithmetic.mean()
     return config.samples[int(near.argmax())] if near.any() else None
 
@@ -221,8 +221,8 @@ def print_tables(out: Console, config: Config, measured: Mapping[Setting, Measur
         ],
         caption="Distances of one pass from the two exact means over all sub-networks, and the "
         f"distance of the mean over {samples} from the exact arithmetic mean. A distance is the "
-        "mean absolute difference over the rows. Samples needed: the fewest samples whose mean is, "
-        "on average, nearer to the arithmetic mean than one pass is.",
+        "mean absolute difference over the rows. Samples needed: the smallest number of samples "
+        "whose mean is, on average, nearer to the exact arithmetic mean than the one pass.",
         sections=sections,
     )
     terminal.table(
@@ -295,18 +295,19 @@ def _which_mean(depth: int, rates: tuple[float, ...], measured: Mapping[Setting,
 
 
 def _sampling(config: Config, measured: Mapping[Setting, Measured]) -> str:
-    """Say how many samples have a mean that is nearer to the arithmetic mean than one pass."""
+    """Say how many samples have a mean nearer to the exact arithmetic mean than the one pass."""
     needed = [enough(config, m) for m in measured.values()]
     reached = [count for count in needed if count is not None]
     most = max(config.samples)
     if not reached:
         return (
-            f"No mean over {terminal.count(most, 'sample')} or fewer is on average nearer to the "
-            "arithmetic mean than one pass is."
+            f"No mean over {terminal.count(most, 'sample')} or fewer is, on average over the "
+            "seeds, nearer to the exact arithmetic mean than the one pass."
         )
     least, last = min(reached), max(reached)
     text = (
-        "Fewest samples whose mean is, on average, nearer to the arithmetic mean than one pass is: "
+        "Smallest number of samples whose mean is, on average over the seeds, nearer to the exact "
+        "arithmetic mean than the one pass: "
         f"{least if least == last else f'{least} to {last}, depending on depth and p'}"
     )
     missed = len(needed) - len(reached)

@@ -210,7 +210,8 @@ def _stops(method: Method, measured: Measured) -> str:
     name = str(method).capitalize()
     if not any(helps.values()):
         return (
-            f"For no number of rows did {method} lower the loss and raise accuracy in every seed."
+            f"There is no number of rows at which {method} lowered the loss and raised accuracy in "
+            "every seed."
         )
     at = _listed([rows for rows, helped in helps.items() if helped])
     others = [rows for rows, helped in helps.items() if not helped]

@@ -3,7 +3,7 @@
 Runs with the same seed have the same rows, labels, initial weights and order of the batches.
 Therefore two settings are compared within each seed. A difference is reported only if it has the
 same sign in every seed, in the printed digits, and only if there are enough seeds: see `chance` and
-`FEWEST`.
+`FEWEST`. Lines that name the lowest or the highest figure compare the means over the seeds.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ TOO_SMALL = "'too small' means: in at least one seed the share is not above 0."
 
 
 def chance(seeds: int) -> int:
-    """Say how rarely chance alone makes all seeds agree: in at most one of so many comparisons.
+    """Return n: by chance alone all seeds agree in at most one of n comparisons.
 
-    Without an effect, each of n seeds shows either sign with a probability of at most 1/2. So the
-    probability that all seeds show the same sign is at most 2 * (1/2)**n.
+    Without an effect, each seed shows either sign with a probability of at most 1/2. So the
+    probability that all seeds show the same sign is at most 2 * (1/2)**seeds.
 
     >>> chance(3), chance(5), chance(10)
     (4, 16, 512)
@@ -105,7 +105,7 @@ class Spread:
 
 
 def share(values: ArrayLike) -> str:
-    """Write a share of time in per cent, if the share of every seed is above 0 as printed.
+    """Write a share of time in per cent; "too small" if any seed's share is printed as 0.0 or less.
 
     >>> share([0.11, 0.13]), share([0.11, -0.13])
     ('12.0 ± 1.4 %', 'too small')

@@ -164,8 +164,9 @@ var yt,Su,el,Pn,Xs,ho,Mu,co,Tu,nl,Qs,Au,vi=Symbol.for("pv"),po={},mo=[],um=/^m(i
     </ul>
     <h3>Address of a mask</h3>
     <p>
-      A text like <code>dc1:…:1239</code> is the address of one mask. With the same p, shape and variant,
-      <code>dropcore.Draw.parse</code> of the address gives the same mask to the bit, on any machine.
+      A text like <code>dc1:…:1239</code> is the address of one mask. In Python,
+      <code>dropcore.keep_mask(shape, p, rng=dropcore.Draw.parse(address))</code> gives the mask of standard dropout again, to
+      the bit, on any machine.
     </p>
   `}function lh(){let t=D(),{refused:e,typed:n}=t.state,r=n.open.value,[i,o]=ft(""),s=t.state.catalogue.value?.limits.message??262144,l=h=>{JSON.stringify(h).length>s-200?o("This text is too long: it does not fit into one message."):(o(""),t.read(h))},a=async h=>{let d=h.currentTarget.files[0];d?.size>s?o("The file is too large: it does not fit into one message."):d&&l(await d.text())},u=h=>{Uo(h,s)&&o("This text is too long: it does not fit into one message.")};return v`
     <label class="field">
