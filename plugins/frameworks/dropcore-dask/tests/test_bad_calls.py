@@ -173,7 +173,7 @@ class Halved(type(dropcore.get_variant("standard"))):
 
 
 def test_a_variant_that_workers_cannot_look_up():
-    with pytest.raises(TypeError, match="must be the variant registered as its name"):
+    with pytest.raises(TypeError, match="must be registered under its name"):
         dropcore_dask.dropout(ONES, 0.5, training=True, rng=DRAW, variant=Halved())
 
 

@@ -48,8 +48,8 @@ def dropout(
         Any planned variant that is also registered on the workers: "standard", "alpha", "spatial",
         and planned variants of plugins.
     shard : (global_shape, offsets), optional
-        If x is itself a block of a larger array: as for `dropcore.dropout`. `rng` must be a Draw.
-        The chunks of x do not need `shard`.
+        If x is itself a block of a larger array: as for `dropcore.dropout`. In training `rng` must
+        then be a Draw, an int or a SeedSequence. The chunks of x do not need `shard`.
     **options
         The options of the variant, such as ``shared_axes`` for "standard"; shared axes may be cut
         into chunks.
@@ -160,7 +160,8 @@ def mask_of(
 
     if named_by(ANY_DRAW).whole.variant != variant:
         raise TypeError(
-            f"variant {variant!r} must be the variant registered as its name, which workers look up"
+            f"variant {variant!r} must be registered under its name, because workers look the "
+            "variant up by its name"
         )
     return named_by(rng)
 

@@ -67,13 +67,13 @@ def convert(model: nn.Module, rng: RNG = None) -> Conversion:
     ----------
     model : torch.nn.Module
     rng : optional
-        As for the modules. Each module gets a key of its own from its qualified name:
-        ``encoder.drop1`` gets the key of ``stream.child("encoder").child("drop1")``. The parts that
-        wrappers add to a name do not count: ``DistributedDataParallel``, ``DataParallel``, FSDP,
-        ``torch.compile``, ``AveragedModel`` and activation checkpointing do not change the keys.
-        With None all modules share one key. ``torch.manual_seed`` determines the draw indices, with
-        `rng` and without. Modules that are dropcore's already also get the new key; with None they
-        keep their key.
+        As for the modules, but not a Draw: with a Draw all modules would share one draw. Each
+        module gets a key of its own from its qualified name: ``encoder.drop1`` gets the key of
+        ``stream.child("encoder").child("drop1")``. The parts that wrappers add to a name do not
+        count: ``DistributedDataParallel``, ``DataParallel``, FSDP, ``torch.compile``,
+        ``AveragedModel`` and activation checkpointing do not change the keys. With None all modules
+        share one key. ``torch.manual_seed`` determines the draw indices, with `rng` and without.
+        Modules that are dropcore's already also get the new key; with None they keep their key.
 
     Returns
     -------

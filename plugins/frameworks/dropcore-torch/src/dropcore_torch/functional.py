@@ -321,8 +321,8 @@ def _computed(
         )
     if not rule.text:
         raise TypeError(
-            "variant must be registered to be compiled, traced or transformed: by name it is "
-            f"found again, and {rule.variant.name!r} is not"
+            "variant must be registered to be compiled, traced or transformed: the graph stores "
+            f"only the variant's name, and {rule.variant!r} is not registered under its name"
         )
     key, index = source.tensors() if training else (None, None)
     if in_transform():

@@ -43,11 +43,12 @@ def install() -> None:
     that calls it, so only ``convert(model, rng)`` gives each layer a key of its own. Converted
     modules keep their keys.
 
-    PyTorch still computes other devices, layouts and dtypes, subclasses with code of their own,
-    ``torch.func``, calls within a mode that sees operators, and code of the default compiler of
-    ``torch.compile``. A graph that is traced or compiled keeps PyTorch's operators, because it can
-    be used after `uninstall`. If the graph calls these operators when it runs, as with
-    ``backend="aot_eager"``, dropcore computes the operators. For compiled models use `convert`.
+    PyTorch still computes the dropout of tensors on other devices, of other layouts or dtypes, and
+    of subclasses with code of their own. It also computes the dropout in ``torch.func``, in calls
+    within a mode that sees operators, and in code of the default compiler of ``torch.compile``. A
+    graph that is traced or compiled keeps PyTorch's operators, because it can be used after
+    `uninstall`. If the graph calls these operators when it runs, as with ``backend="aot_eager"``,
+    dropcore computes the operators. For compiled models use `convert`.
 
     A call that another thread has begun continues with the kernel that it found.
 

@@ -106,7 +106,8 @@ class MultiheadAttention(nn.MultiheadAttention):
         key_padding_mask: Tensor | None,
         attn_mask: Tensor | None,
     ) -> None:
-        # PyTorch's checks that the operators called in this file lack, or report unclearly.
+        # Checks that PyTorch's module makes. The operators called in this file lack these checks,
+        # or report a failed check unclearly.
         mha_shape_check(query, key, value, key_padding_mask, attn_mask, self.num_heads)
         widths = {"query": self.embed_dim, "key": self.kdim, "value": self.vdim}
         for (name, width), x in zip(widths.items(), (query, key, value), strict=True):
