@@ -24,7 +24,8 @@ from dropcore_torch.private import (
 )
 from dropcore_torch.source import Source, Traced, is_compiling
 
-# Weights: with fewer, operators of PyTorch that keep all of them are faster than `blocks`.
+# A number of weights. For fewer weights, the plain form, which keeps all weights, is faster than
+# `blocks`.
 SMALL = 1 << 20
 
 
@@ -74,9 +75,12 @@ def by_blocks(
     gqa: bool,
     source: Source | Traced,
 ) -> Tensor | None:
-    """The same by blocks, in the node if it can; None if the plain form must compute the call.
+    """Attention by blocks, in the node if the node supports the call.
 
-    That is the case if the tensors are not plain, not on the CPU, or small without the node.
+    Returns None if the plain form must compute the call: in compilers, tracers, modes, transforms
+    and forward mode; if q is a part of a tensor (`distributed`); if p is not a probability; for
+    `mask` with `causal`; for tensors that are not plain, not on the CPU, empty, or of shapes that
+    do not fit; and without the node for few weights.
     """
     if is_compiling():
         return None
@@ -87,7 +91,7 @@ def by_blocks(
         return None
     if in_forward_mode() or not 0 <= p <= 1 or (causal and mask is not None):
         return None
-    if pieces.situation_of(q, source) is not None:  # of heads or samples that others have, too
+    if pieces.situation_of(q, source) is not None:  # `drop` of the plain form finds q's place
         return None
     if not (_are_ours(q, k, v) and _fit(q, k, v, gqa)):
         return None

@@ -2,9 +2,9 @@
 
     W = softmax(scale q k^T + mask),  y = drop(W) v
 
-A block is some rows of W for some heads. It stays in the caches while it is computed, dropped in
-place and multiplied. The decisions for a block are those of its place in the whole of W, so y
-equals the y of the plain form. The backward pass computes each block again, from q, k and the draw.
+A block is some rows of W for some heads. A block stays in the caches while it is computed, dropped
+in place and multiplied. Each weight has the decision of its place in the whole of W, so y equals
+the y of the plain form. The backward pass computes each block again, from q, k and the draw.
 So the memory kept for backward grows linearly with the sequence length, not with its square.
 
     dv = drop(W)^T dy,  G = drop(dy v^T),  dS = W (G - sum(G W)),
@@ -33,8 +33,10 @@ from dropcore_torch.private import in_forward_mode, softmax_backward
 from dropcore_torch.rule import rule_of
 from dropcore_torch.source import Source
 
-BLOCK = 1 << 17  # elements of a block for each thread, if ROWS rows have fewer
-ROWS = 128  # the least height of a block: lower blocks read the keys and their sums too often
+BLOCK = 1 << 17  # elements of a block for each thread, if ROWS rows have fewer elements
+# The smallest number of rows in a block: with fewer rows, the keys and the sums of their gradients
+# are read too often.
+ROWS = 128
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, call: Call) 
     Parameters
     ----------
     q : torch.Tensor
-        (batch, heads, queries, width), without leading axes at will, on the CPU; not empty.
+        (batch, heads, queries, width), on the CPU, not empty. `batch`, or `batch` and `heads`, may
+        be missing.
     k, v : torch.Tensor
         (batch, key heads, keys, width), with the dtype of q; `heads` is a multiple of `key heads`.
     mask : torch.Tensor, optional
@@ -82,8 +85,8 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, call: Call) 
 def _in_groups(
     q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    # Views with all axes: k and v have four, and q and the mask an axis more, for groups. They are
-    # (batch, key heads, query heads for each key head, queries, width or keys).
+    # Views with all axes. k and v have four axes. q and the mask have five axes: (batch, key heads,
+    # query heads for each key head, queries, width or keys).
     k, v = _with_heads(k), _with_heads(v)
     heads = k.shape[1]
     if mask is not None:
@@ -111,7 +114,7 @@ class _Block:
     heads: slice  # key heads, numbered over all batches
     group: int  # the query head within each key head
     rows: slice
-    columns: slice  # from 0 on; no row sees the keys after it
+    columns: slice  # begins at 0; no row of the block sees the keys after this slice
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -140,7 +143,7 @@ class _Work:
         self.triangle: Tensor | None = None
 
     def merged(self, y: Tensor) -> Tensor:
-        """A tensor like y in this form."""
+        """A tensor with the shape of y, in the form for blocks."""
         return _group(y, self.heads).flatten(0, 1)
 
     def blocks(self) -> Iterator[_Block]:

@@ -141,9 +141,10 @@ def attention(
     """Attend with dropout, as `torch.nn.functional.scaled_dot_product_attention` does.
 
     Dropout is applied to the weights softmax(scale q k^T + mask), which are then multiplied with v.
-    On the CPU attention is computed in blocks of queries: with the node from 2**14 weights on,
-    without it from 2**20 weights on. For the backward pass the draw and the inputs are kept, but no
-    weights. The node also keeps the output and two numbers for each query.
+    On the CPU attention is computed in blocks of queries: with the node for any number of weights,
+    without the node from 2**20 weights on. For the backward pass the draw and the inputs are kept,
+    but no weights. The node also keeps a float32 copy of the output, and two float32 numbers for
+    each query of each head.
 
     Parameters
     ----------
@@ -182,8 +183,9 @@ def attention(
 
     Notes
     -----
-    In blocks, memory is linear in L and S. With fewer weights, and for compilers, tracers,
-    ``torch.func`` and second derivatives, all weights are in memory, with the same mask.
+    In blocks, memory is linear in L and S. In compilers, tracers and ``torch.func``, for second
+    derivatives, and for fewer than 2**20 weights without the node, all weights are in memory, with
+    the same mask.
 
     Examples
     --------

@@ -3,8 +3,8 @@
 "function" is `_standard`, an autograd.Function, which is always available. "node" is `native`, a
 node of PyTorch's graph in C++, if it was built, with kernels for the operators of compiled graphs.
 The node passes all tensors that are not plain to Python. The node and the Function give the same
-bits. Attention in the node has the same masks as without it, and sums in another order. The path
-"function" has no attention: `attention.by_blocks` then computes it in Python.
+bits. Attention has the same masks with the node as without, but the node sums in another order. The
+path "function" has no attention: `attention.by_blocks` then computes attention in Python.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def in_use() -> Path:
 
 
 def attends() -> bool:
-    """Whether the node computes attention: it is in use, and PyTorch has the kernels for it."""
+    """Whether the node computes attention: the node is in use, and PyTorch has its kernels."""
     return _path == "node" and _can_attend(_node)
 
 

@@ -1,11 +1,12 @@
 // Attention with dropout by blocks, in float32: what both passes have in common. `blocks.py` has
 // the formulas.
 //
-// A block is ROWS queries by COLUMNS keys of one head. It stays in the L2 cache. Its products are
-// computed by `multiply`, and all else row by row. The forward pass finds the softmax of a row
-// while it goes from block to block: when a greater score appears, the sums so far are multiplied
-// by a factor. It stores two numbers for each row, from which the backward pass computes the
-// weights of any block at once (Dao and others, "FlashAttention", NeurIPS 2022, section 3.1).
+// A block is ROWS queries by COLUMNS keys of one head. A block stays in the L2 cache. `multiply`
+// computes the products of a block; everything else is computed row by row. The forward pass finds
+// the softmax of a row while it goes from block to block: when a greater score appears, the sums so
+// far are multiplied by a factor. The forward pass stores two numbers for each row. From these
+// numbers the backward pass computes the weights of any block directly (Dao and others,
+// "FlashAttention", NeurIPS 2022, section 3.1).
 //
 // Factors are applied where there are few elements: the scale of the scores to the keys, the scale
 // of dropout to the factor of a row.
@@ -37,7 +38,7 @@ inline int64_t step_for(int64_t columns)
 }
 constexpr int64_t STEP_OF_ROWS = ROWS + ROUND;
 
-// One call. Each key head has several query heads, its groups. No stride is expected.
+// One call. Each key head has one or more query heads, its groups. The strides may be any.
 struct Attention {
     Tensor q;     // (batch, heads, groups, queries, width)
     Tensor k, v;  // (batch, heads, keys, width); v may have another width
@@ -45,7 +46,7 @@ struct Attention {
                   // axis may have length 1
     double scale, p;
     bool causal;
-    bool skips;  // blocks that causal attention hides are left out: k and v are finite
+    bool skips;  // blocks that causal attention hides are left out; only if k and v are finite
     dropcore_draw draw;
     Tensor y;             // like q, with the width of v, contiguous
     Tensor tops, factors;  // (batch, heads, groups, queries), contiguous: a weight after dropout
@@ -74,8 +75,8 @@ protected:
     {
     }
 
-    // Memory of this worker. The thread keeps it for its next worker, unless it is large, since in
-    // fresh memory each page costs a page fault.
+    // Memory of this worker. The thread keeps the memory for its next worker, unless the memory is
+    // large: each page of fresh memory costs a page fault.
     float *memory(int64_t elements)
     {
         static thread_local std::vector<Tensor> kept;
@@ -159,8 +160,8 @@ protected:
 };
 
 // Runs the tasks of a pass in PyTorch's threads; each thread has a worker that `make` returns.
-// PyTorch's iterator has its `parallel_for` compiled in. Compiled here, it would need OpenMP, and
-// a second OpenMP in the process has threads of its own.
+// The iterator's `parallel_for` is compiled into PyTorch. If this file compiled a `parallel_for`,
+// this file would need OpenMP, and a second OpenMP in the process has threads of its own.
 template <typename Make>
 void share(int64_t tasks, Make make)
 {

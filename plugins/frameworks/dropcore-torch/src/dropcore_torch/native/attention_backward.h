@@ -1,5 +1,5 @@
-// The backward pass of attention. A task is a key head: gradients of its keys are sums over its
-// queries, and those of its queries are sums over its keys.
+// The backward pass of attention. A task is a key head: the gradients of its keys are sums over its
+// queries, and the gradients of its queries are sums over its keys.
 
 #pragma once
 
@@ -24,7 +24,8 @@ class Backward : Worker {
     float *const memory_of_k = memory(step * width);
     float *const keys_transposed = memory(step * width);
     float *const values_transposed = memory(step * width_of_v);
-    float *const dk = memory(step * width);  // transposed, as dv: so no block is
+    // dk and dv are stored transposed, so no block of weights must be transposed.
+    float *const dk = memory(step * width);
     float *const dv = memory(step * width_of_v);
     float *const totals = memory(groups * queries);
     const std::unique_ptr<uint8_t[]> bits{new uint8_t[ROWS * COLUMNS / 8 + 4]};

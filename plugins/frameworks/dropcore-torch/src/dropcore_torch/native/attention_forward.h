@@ -20,7 +20,7 @@ class Forward : Worker {
     Block decided;
     Matrix q{nullptr, 0}, v{nullptr, 0};
     float tops[ROWS], sums[ROWS];
-    int64_t packed = -1;  // the head
+    int64_t packed = -1;  // the head whose keys and values are packed
 
 public:
     explicit Forward(const Attention &call) : Worker(call) {}
@@ -78,8 +78,8 @@ private:
         const int64_t rows = rounded(b.rows), columns = rounded(b.columns);
         multiply(
             false, rows, columns, width, q.first, q.row, keys_of(b), step, w, step);
-        // The greatest score of a row is found before the row before it is computed: the processor
-        // overlaps the latency of the one with the other.
+        // The greatest score of row r + 1 is found before row r is computed, so that the processor
+        // overlaps the latencies of the two.
         float greatest = mask_row(b, 0);
         for (int64_t r = 0; r < b.rows; r++) {
             const float next = r + 1 < b.rows ? mask_row(b, r + 1) : 0;
@@ -111,7 +111,7 @@ private:
         if (top > tops[r] && b.column > 0)
             sums[r] *= scale_row(tops[r] - top, width_of_v, sums_of_v + r * width_of_v);
         tops[r] = top;
-        const float base = top == -INFINITE ? 0 : top;  // of a row that has seen no key yet
+        const float base = top == -INFINITE ? 0 : top;  // 0 for a row that has seen no key yet
         const int64_t first = r * decided.columns + b.column - decided.column;
         sums[r] += drop_exponentials(x, n, base, {bits.get(), first});
         std::fill_n(x + n, columns - n, 0.0f);

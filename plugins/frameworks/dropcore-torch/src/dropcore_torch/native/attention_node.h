@@ -1,8 +1,8 @@
-// Attention with dropout, for plain tensors on the CPU, as a node of PyTorch's graph. It computes
-// what `blocks.py` computes, which has the formulas, with the same decisions.
+// Attention with dropout, for plain tensors on the CPU, as a node of PyTorch's graph. The node
+// computes the formulas of `blocks.py`, with the same decisions.
 //
-// A. The node has no float64, no p = 1, and no gradient of a mask. For a call that the node does
-//    not compute, `attention` returns None.
+// A. The node does not support float64, p = 1 or the gradient of a mask. For a call that the node
+//    does not support, `attention` returns None.
 // B. What the backward pass needs are saved variables of PyTorch. So PyTorch frees them with the
 //    graph, finds out if an input was changed in place, and passes them to hooks on saved tensors.
 //    y is saved as a copy, because code may change the output in place.
@@ -30,7 +30,7 @@ namespace dropcore_torch {
 
 // ----------------------------------------------------------- tensors in the form for blocks
 
-// A view; PyTorch's own take several times as long.
+// A view. PyTorch's own functions for views take several times as long.
 inline Tensor view_of(
     const Tensor &x, at::IntArrayRef sizes, at::IntArrayRef strides, int64_t first = 0)
 {
@@ -53,7 +53,7 @@ inline Tensor with_heads(const Tensor &x)
     return view_of(x, sizes, strides);
 }
 
-// (batch, key heads, groups, positions, width), for a tensor with the heads of q, or with one.
+// (batch, key heads, groups, positions, width), for a tensor with the heads of q, or with one head.
 inline Tensor in_groups(const Tensor &x, int64_t key_heads)
 {
     const Tensor y = with_heads(x);
@@ -150,7 +150,7 @@ struct Kept {
 
     int64_t rows() const { return q.numel() / q.size(-1); }
 
-    // Hooks on saved tensors may return others.
+    // Hooks on saved tensors may return other tensors.
     bool all_fit() const
     {
         for (const Tensor *each : {&y, &softmax})
@@ -225,7 +225,8 @@ struct AttentionBackward final : Node {
     }
 
 private:
-    // Computes the gradients in Python. That computation can be differentiated, and modes see it.
+    // Computes the gradients in Python. PyTorch can differentiate this computation, and modes see
+    // its operators.
     variable_list elsewhere(const Kept &kept, const Tensor &dy) const
     {
         WithGIL gil;

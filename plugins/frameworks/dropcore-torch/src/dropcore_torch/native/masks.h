@@ -50,7 +50,7 @@ inline bool operators_are_unseen()
         !c10::impl::TorchDispatchModeTLS::any_modes_set();
 }
 
-// Nor one that must see functions.
+// Whether, besides, no mode is active that must see functions.
 inline bool is_unseen()
 {
     return operators_are_unseen() && !at::impl::torch_function_mode_enabled();
@@ -71,7 +71,7 @@ inline bool has_plain_memory(const Tensor &x)
         !x._fw_grad(0).defined();
 }
 
-// Whether the kernels take it.
+// Whether the kernels accept the tensor.
 inline bool is_plain(const Tensor &x)
 {
     return has_plain_memory(x) && is_floating(x);
@@ -148,7 +148,7 @@ class Gather {
     struct Axis {
         int64_t length, from, to;
     };
-    std::vector<Axis> axes;  // in the memory order of the other tensor, without those of length 1
+    std::vector<Axis> axes;  // in the memory order of the other tensor, without axes of length 1
     std::vector<int64_t> at;
     const Element *from;
 

@@ -1,7 +1,7 @@
-// Products of small matrices in float32, by oneDNN's kernels for them, through PyTorch.
+// Products of small matrices in float32, by oneDNN's kernels for small matrices, through PyTorch.
 //
-// oneDNN compiles a kernel for each shape and strides, and keeps it. So sizes are padded to
-// multiples of ROUND, and there are only a few shapes.
+// oneDNN compiles a kernel for each shape and strides, and keeps the kernel. So sizes are padded to
+// multiples of ROUND: then there are only a few shapes.
 
 #pragma once
 
@@ -22,7 +22,8 @@ inline int64_t rounded(int64_t n)
     return (n + ROUND - 1) / ROUND * ROUND;
 }
 
-// c = a b, or c += a b: (m, k) by (k, n), all in C order with `lda`, ... elements for each row.
+// c = a b, or c += a b: (m, k) by (k, n), in C order. lda, ldb and ldc are the elements from row to
+// row of a, b and c.
 inline void multiply(
     bool adds, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
     int64_t ldb, float *c, int64_t ldc)
@@ -49,7 +50,7 @@ inline bool has_products()
 
 // ------------------------------------------------------------ matrices of a tensor
 
-// The last two axes of a tensor, from a place on.
+// The last two axes of a tensor, beginning at a place in its memory.
 struct Matrix {
     float *first;
     int64_t row, column;  // the strides
@@ -64,7 +65,7 @@ struct Matrix {
 };
 
 // The first rows of a matrix, with rows of zeros up to `rounded(rows)`. If the matrix cannot be
-// used as it is, they are copied to `memory`.
+// used as it is, the rows are copied to `memory`.
 inline Matrix padded(const Matrix &x, int64_t rows, int64_t columns, float *memory)
 {
     if (rows % ROUND == 0 && x.column == 1 && x.row >= columns)

@@ -30,10 +30,10 @@ constexpr int LANES = 16;
 
 // exp(x), to two units in the last place, for x from -87 to 88; 0 for smaller x.
 //
-// exp(x) = 2^k exp(r), where k is the integer nearest to x / log(2), so |r| <= log(2) / 2. Of the
-// polynomials of degree 5 that are 1 at 0, the one for exp(r) has the least greatest relative
-// error. log(2) is in two parts; the product of the first and k is exact, so r needs no fused
-// multiply-add.
+// exp(x) = 2^k exp(r), where k is the integer nearest to x / log(2), so |r| <= log(2) / 2. exp(r)
+// is approximated by the minimax polynomial: of all polynomials of degree 5 that are 1 at 0, the
+// minimax polynomial has the smallest maximum of the relative error. log(2) is in two parts. The
+// product of k and the first part is exact, so r needs no fused multiply-add.
 INLINED float exponential(float x)
 {
     constexpr float least = -88, log2_high = 0.693359375f, log2_low = -2.12194440e-4f;
@@ -55,13 +55,13 @@ INLINED float exponential(float x)
     return (sum * r + 1) * power;
 }
 
-// Decisions of a row, as bits: 1 where the element is kept. The three bytes after that of the last
-// decision must be readable.
+// Decisions of a row, as bits: 1 where the element is kept. The three bytes after the byte of the
+// last decision must be readable.
 struct Decisions {
     const uint8_t *bits;
     int64_t first;
 
-    // Those from number j on, in the lowest bits: at least LANES.
+    // The decisions from number j on, in the lowest bits: at least LANES decisions.
     uint32_t from(int64_t j) const
     {
         uint32_t word;
@@ -75,7 +75,7 @@ INLINED float greater_of(float x, float y)
     return x > y ? x : y;
 }
 
-// The sum of LANES numbers, or their greatest.
+// `sum_of` and `greatest_in` return the sum and the greatest of `lanes` numbers. They overwrite x.
 template <int lanes = LANES>
 INLINED float sum_of(float *x)
 {
@@ -103,7 +103,7 @@ INLINED float greatest_in(float *x)
 // The greatest of n numbers; nan is ignored.
 FOR_EACH_ISA inline float greatest_of(const float *x, int64_t n)
 {
-    constexpr int MANY = 2 * LANES;  // a maximum waits for the one before, so there are two chains
+    constexpr int MANY = 2 * LANES;  // two chains: each maximum waits for the previous maximum
     float greatest[MANY], rest = -INFINITE;
     for (int lane = 0; lane < MANY; lane++)
         greatest[lane] = rest;
