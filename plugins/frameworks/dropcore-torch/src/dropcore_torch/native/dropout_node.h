@@ -23,7 +23,7 @@ constexpr int64_t SMALL = 4096;  // elements; a call with fewer keeps the GIL
 
 // -------------------------------------------------------------------------- the node
 
-// Computes dx by `_standard` if the node cannot. That computation can be differentiated.
+// Computes dx by `_standard` if the node cannot. PyTorch can differentiate this computation.
 inline Tensor gradient_elsewhere(const Mask &mask, const Tensor &dy, const Tensor &bits)
 {
     WithGIL gil;

@@ -22,7 +22,7 @@
 
 namespace dropcore_torch {
 
-// Objects of the module `_standard`, then of others, names of attributes, and numbers.
+// Objects of the module `_standard`, objects of other modules, names of attributes, and numbers.
 inline struct {
     PyObject *dropout, *gradient_of, *plan_numbers, *draw_of_key, *large_like, *get_num_threads;
     PyObject *rule_from, *gradients_of;

@@ -1,5 +1,6 @@
 // The module: dropout and attention with dropout as nodes of PyTorch's graph, and kernels for the
-// operators of compiled graphs. It is used if it was compiled against the installed PyTorch.
+// operators of compiled graphs. The module is used only if it was compiled against the installed
+// PyTorch.
 
 #include <Python.h>
 
@@ -14,7 +15,7 @@ namespace dropcore_torch {
 
 PyMethodDef functions[] = {
     {"dropout", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(dropout)), METH_FASTCALL,
-     "As `_standard.dropout`, and by it where a tensor is not plain."},
+     "As `_standard.dropout`, which computes the call if a tensor is not plain."},
     {"attention", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(attention)),
      METH_FASTCALL, "As `attention.by_blocks`; None if the node does not compute the call."},
     {"can_attend", can_attend, METH_NOARGS,

@@ -1,7 +1,7 @@
 // Kernels for the operators that compiled graphs call (`operator.py`), for plain tensors: `planned`
 // and `planned_backward` allocate their output; the `out` overloads write to memory of the caller.
-// The kernels run without the GIL. They take it only for a rule, shape or key that is not in the
-// tables yet, for large outputs, and for calls that Python must compute.
+// The kernels run without the GIL. They take the GIL only for a rule, shape or key that is not yet in
+// the tables, for large outputs, and for calls that Python must compute.
 
 #pragma once
 
@@ -177,7 +177,7 @@ inline Tensor &planned_backward_out(
 }
 
 // Registers these kernels for the CPU, or removes them. The kernels in Python are registered for all
-// devices (CompositeExplicitAutograd), and are called if there is none for the CPU.
+// devices (CompositeExplicitAutograd), and are called if no kernel is registered for the CPU.
 inline PyObject *serve_compilers(PyObject *, PyObject *yes)
 {
     HANDLE_TH_ERRORS
