@@ -3,8 +3,8 @@
 # A. A stream's key depends only on its seed and its path (_core/keys.pyx). So draws from one stream
 #    never change the draws of another.
 # B. A call takes a draw index after it has checked its arguments. So a refused call takes no index.
-#    After a planned variant has taken the index, it cannot fail. The code of a deciding or free
-#    variant runs after the index was taken: if this code raises, the index is used up.
+#    After a planned variant has taken the index, the call cannot fail. The code of a deciding or
+#    free variant runs after the index was taken: if this code raises, the index is used up.
 # C. No index is given twice. With the GIL no lock is needed: Python cannot switch threads while
 #    `take` runs. In free-threaded Python each Stream has a lock: its critical section. The code in
 #    the section never waits and never detaches its thread from the interpreter, so Python never
@@ -82,7 +82,7 @@ cdef class Stream:
     Parameters
     ----------
     seed : None, int, bytes or numpy.random.SeedSequence, default: None
-        With None, the operating system gives a seed of 32 bytes, another one for each Stream. An
+        With None, the operating system gives each Stream a different seed of 32 bytes. An
         integer must be >= 0 and may have any size.
     path : sequence of str or int, optional
         ``Stream(seed, path=("encoder", "drop1"))`` gives the same draws as

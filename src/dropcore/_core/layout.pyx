@@ -20,8 +20,9 @@ from dropcore._core.shard cimport find_shard, set_neighbours
 cnp.import_array()
 
 cdef enum:
-    FEW = 64  # elements: if each call in the loop has fewer, the bits are first copied, one bit for
-    # each element, in the order of memory
+    # Elements: if each call in the loop has fewer elements, the bits are first copied, one bit for
+    # each element, in the order of memory.
+    FEW = 64
 
 
 cdef int in_memory(

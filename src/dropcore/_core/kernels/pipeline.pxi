@@ -1,4 +1,4 @@
-# The software pipeline: elements of one group are selected while another is in the cipher.
+# The software pipeline: elements of one group are selected while another group is in the cipher.
 #
 # Three groups of 1024 decisions are under way at a time:
 #

@@ -4,9 +4,9 @@
 #    stores. So the select is shifted to the cache lines of y, and the keep words are shifted too.
 # B. `nontemporal`: whole lines of y are written by non-temporal stores, which bypass the caches. So
 #    a line is not read before it is written, and other data stay in the caches. The address of such
-#    a store must be a multiple of its size (up to 64 bytes): the shift to cache lines makes it so.
-#    x is prefetched only together with non-temporal stores. With ordinary stores a prefetch costs
-#    more than it saves.
+#    a store must be a multiple of the store's size (up to 64 bytes): the shift to cache lines
+#    ensures this. x is prefetched only together with non-temporal stores. With ordinary stores a
+#    prefetch costs more than it saves.
 # C. Two successive stages of one array share a cache line of y. The first stage does not store its
 #    elements of that line (`leads`); the second stage stores the whole line (`follows`). Completing
 #    a line after a non-temporal store of its first half would force a read from memory.

@@ -190,7 +190,7 @@ def print_table(out: Console, config: Config, measured: Mapping[float, Measured]
 
 
 def conclusions(measured: Mapping[float, Measured]) -> list[str]:
-    """The conclusions from the figures; an effect is reported only if every seed shows it."""
+    """The conclusions from the figures; a difference is reported only if every seed shows it."""
     bad = [f"p = {p:g}" for p, m in measured.items() if not np.isfinite(m.left_out).all()]
     if bad:
         return [f"Training diverged at {', '.join(bad)}: nothing can be compared."]

@@ -239,7 +239,7 @@ def print_tables(out: Console, config: Config, measured: Mapping[Setting, Measur
 
 
 def conclusions(config: Config, measured: Mapping[Setting, Measured]) -> list[str]:
-    """The conclusions from the figures; an effect is reported only if every seed shows it."""
+    """The conclusions from the figures; a difference is reported only if every seed shows it."""
     bad = [f"p = {p:g}" for (_, p), m in measured.items() if not np.isfinite(m.arithmetic).all()]
     if bad:
         return [f"Training diverged at {', '.join(bad)}: nothing can be compared."]

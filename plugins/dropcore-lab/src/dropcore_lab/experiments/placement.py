@@ -239,7 +239,7 @@ def _costs(place: str, measured: Measured) -> tuple[str, str]:
 
 
 def conclusions(measured: Mapping[str, Measured]) -> list[str]:
-    """The conclusions from the figures; an effect is reported only if every seed shows it."""
+    """The conclusions from the figures; a difference is reported only if every seed shows it."""
     bad = figures.diverged({_label(place): m.figures for place, m in measured.items()})
     if bad:
         return bad

@@ -246,7 +246,7 @@ def _remarks(variant: dropcore.Variant) -> str:
 
 
 def conclusions(measured: Mapping[str, Measured]) -> list[str]:
-    """The conclusions from the figures; an effect is reported only if every seed shows it."""
+    """The conclusions from the figures; a difference is reported only if every seed shows it."""
     every = {name: m.figures for name, m in measured.items()}
     bad = figures.diverged(every)
     if bad:

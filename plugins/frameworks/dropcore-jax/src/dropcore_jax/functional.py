@@ -33,7 +33,7 @@ def dropout(
 ) -> jax.Array:
     """Drop elements of an array at random; the key determines the mask.
 
-    On CPUs `dropout` is one call of compiled code, on other platforms it consists of JAX's
+    On CPUs `dropout` is one call of compiled code. On other platforms `dropout` consists of JAX's
     operations. So a compiled function runs no Python code. The mask is the same on every platform
     and for every sharding; each device makes its own part of the mask.
 

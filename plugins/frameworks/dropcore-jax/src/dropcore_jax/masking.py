@@ -18,7 +18,7 @@ class Masking:
     p, scale, shift, drop : float
         A kept element becomes ``x * scale + shift``, and a dropped element `drop`.
     shared : tuple of bool
-        For each axis of one member of the batch: whether elements along it share a decision.
+        For each axis of one member of the batch: whether elements along the axis share a decision.
     whole : tuple of int, or None
         The shape of the array of which a member is a block; None if a member is the whole array.
     """

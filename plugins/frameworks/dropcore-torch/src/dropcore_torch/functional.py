@@ -66,7 +66,7 @@ def dropout(
         The source of the key. The draw index is one ``torch.randint``. So ``torch.manual_seed``
         determines the draw index for any key, and checkpointing computes the same mask again. With
         None all calls share one key. A Stream gives only its key; its position does not change. A
-        Draw has key and index; it is used as it is, and ``torch.randint`` is not called.
+        Draw has both key and index, so ``torch.randint`` is not called.
     shared_axes : int or tuple of int, default: ()
         Axes along which one decision holds for all elements. Only variants that have this option
         accept it.

@@ -1,7 +1,7 @@
 // Kernels for the operators that compiled graphs call (`operator.py`), for plain tensors: `planned`
 // and `planned_backward` allocate their output; the `out` overloads write to memory of the caller.
-// The kernels run without the GIL. They take the GIL only for a rule, shape or key that is not yet in
-// the tables, for large outputs, and for calls that Python must compute.
+// The kernels run without the GIL. They take the GIL only for a rule, shape or key that is not yet
+// in the tables, for large outputs, and for calls that Python must compute.
 
 #pragma once
 
