@@ -12,7 +12,7 @@ import pytest
 import torch
 from dropcore_torch import node, paths
 from dropcore_torch.functional import dropout
-from expected import LAYOUTS
+from expected import LAYOUTS, core, same_bits
 
 import dropcore
 
@@ -244,3 +244,38 @@ def test_a_gradient_that_is_not_there(built_node):
         found.append(x.grad)
     paths.use(before)
     assert torch.equal(found[0], found[1])
+
+
+# ------------------------------------------------------------------------- threads
+
+SHARED_OUT = {
+    "elements": ((300, 701), {}),
+    "channels": ((33, 12, 22, 19), {"shared_axes": (2, 3)}),
+    "channels, their bits within bytes": ((70, 5, 20, 21), {"shared_axes": (2, 3)}),
+    "batch": ((30, 12, 22, 19), {"shared_axes": 0}),
+    "alpha": ((64, 2500), {"variant": "alpha"}),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("shape", SHARED_OUT)
+def test_threads_of_pytorch_change_no_bit(shape, layout, built_node):
+    lengths, options = SHARED_OUT[shape]
+    before, path = torch.get_num_threads(), paths.in_use()
+    found = []
+    try:
+        paths.use("node")
+        for threads in (1, 2, 3, 8):
+            torch.set_num_threads(threads)
+            generator = torch.Generator().manual_seed(1)
+            x = LAYOUTS[layout](torch.randn(lengths, generator=generator)).requires_grad_()
+            y = dropout(x, 0.3, True, rng=DRAW, **options)
+            (dx,) = torch.autograd.grad(y, x, y.detach())
+            found.append((y.detach(), dx))
+    finally:
+        paths.use(path)
+        torch.set_num_threads(before)
+    for y, dx in found[1:]:
+        assert torch.equal(y, found[0][0])
+        assert torch.equal(dx, found[0][1])
+    assert same_bits(found[0][0], core(x, 0.3, DRAW, **options)[0])

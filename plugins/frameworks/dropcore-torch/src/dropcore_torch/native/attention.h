@@ -17,12 +17,12 @@
 #include <memory>
 #include <vector>
 
-#include <ATen/TensorIterator.h>
 #include <ATen/ops/empty.h>
 
 #include "masks.h"
 #include "products.h"
 #include "rows.h"
+#include "threads.h"
 #include "transpose.h"
 
 namespace dropcore_torch {
@@ -158,23 +158,5 @@ protected:
                 scores[j] += added[j * next];
     }
 };
-
-// Runs the tasks of a pass in PyTorch's threads; each thread has a worker that `make` returns.
-// The iterator's `parallel_for` is compiled into PyTorch. If this file compiled a `parallel_for`,
-// this file would need OpenMP, and a second OpenMP in the process has threads of its own.
-template <typename Make>
-void share(int64_t tasks, Make make)
-{
-    Tensor numbers = at::empty({tasks}, at::kLong);
-    const auto *base = static_cast<const char *>(numbers.const_data_ptr());
-    at::TensorIterator::nullary_op(numbers).for_each(
-        [&](char **data, const int64_t *, int64_t n) {
-            const int64_t first = (data[0] - base) / static_cast<int64_t>(sizeof(int64_t));
-            auto worker = make();
-            for (int64_t task = first; task < first + n; task++)
-                worker.run(task);
-        },
-        1);
-}
 
 }  // namespace dropcore_torch

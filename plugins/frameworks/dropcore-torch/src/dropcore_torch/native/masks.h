@@ -18,12 +18,15 @@
 
 #include "dropcore/dropcore.h"
 
+#include "threads.h"
+
 namespace dropcore_torch {
 
 using at::Tensor;
 
 constexpr int AXES = 64;
 constexpr int64_t PIECE = 4096;           // elements of a tensor with gaps, copied at a time
+constexpr int64_t GROUP = 8192;           // elements: where a group of the cipher ends, for every p
 constexpr int64_t SHARED_WORK = 1 << 20;  // elements; from here on dropcore may use several threads
 
 inline const dropcore_api *api;
@@ -122,11 +125,12 @@ void with_kernels(at::ScalarType dtype, Function function)
 #undef KERNELS
 }
 
-inline bool find_layout(const Tensor &x, uint64_t shared, dropcore_layout *layout)
+// The layout of the first `rows` entries along axis 0.
+inline bool find_layout(const Tensor &x, int64_t rows, uint64_t shared, dropcore_layout *layout)
 {
     Py_ssize_t length[AXES], stride[AXES];
     for (int64_t axis = 0; axis < x.dim(); axis++) {
-        length[axis] = x.size(axis);
+        length[axis] = axis == 0 ? rows : x.size(axis);
         stride[axis] = x.stride(axis);
     }
     return api->layout_of(static_cast<int>(x.dim()), length, stride, shared, layout) == 1;
@@ -266,6 +270,82 @@ public:
     }
 };
 
+// Computes n elements from `begin` on, of arrays in C order; each element has its own decision.
+template <typename Element>
+void compute_in_order(
+    const Kernels<Element> &kernels, const Mask &mask, const dropcore_plan *plan,
+    const Element *from, int64_t begin, int64_t n, bool decide, uint8_t *bits, Element *to)
+{
+    if (decide)
+        kernels.forward(
+            &mask.draw, mask.p, begin, n, plan, from + begin, to + begin,
+            bits == nullptr ? nullptr : bits + begin / 8);
+    else
+        kernels.select(bits, begin, n, plan, from + begin, to + begin);
+}
+
+// Computes y from x, which has y's strides, in PyTorch's threads. Pieces are entries along axis 0,
+// if they are contiguous in memory, and their bits begin at a byte.
+template <typename Element>
+void compute_by_layout(
+    const Kernels<Element> &kernels, const Mask &mask, const dropcore_plan *plan,
+    const Element *from, bool decide, uint8_t *bits, Tensor &y)
+{
+    auto *to = static_cast<Element *>(y.mutable_data_ptr());
+    const int64_t rows = y.size(0), row = mask.n / rows, decisions = mask.decisions / rows;
+    const auto compute = [&](int64_t begin, int64_t n) {
+        const int64_t first = begin * decisions;
+        dropcore_layout layout;
+        find_layout(y, n, mask.plan.shared, &layout);
+        if (decide)
+            api->keep_bits(
+                &mask.draw, mask.p, first, n == rows ? mask.decisions : n * decisions,
+                bits + first / 8);
+        Scratch scratch;
+        kernels.select_layout(
+            &layout, bits + first / 8, plan, from + begin * row, to + begin * row,
+            scratch.of(&layout));
+    };
+    if ((mask.plan.shared & 1) == 0 && y.stride(0) == row)
+        in_pieces(mask.n, rows, decisions % 8 == 0 ? 1 : 8, compute);
+    else
+        compute(0, rows);
+}
+
+// Computes y from x, whose elements have gaps, piece by piece.
+template <typename Element>
+void compute_with_gaps(
+    const Kernels<Element> &kernels, const Mask &mask, const dropcore_plan *plan, const Tensor &x,
+    bool decide, uint8_t *bits, Tensor &y)
+{
+    auto *to = static_cast<Element *>(y.mutable_data_ptr());
+    Gather<Element> gather(x, y);
+    if (mask.plan.shared == 0 && y.is_contiguous()) {
+        for (int64_t begin = 0; begin < mask.n; begin += PIECE) {
+            const int64_t n = std::min(PIECE, mask.n - begin);
+            gather.next(n, to + begin);
+            compute_in_order(kernels, mask, plan, to, begin, n, decide, bits, to);
+        }
+        return;
+    }
+    dropcore_layout layout;
+    find_layout(y, y.size(0), mask.plan.shared, &layout);
+    const int64_t times = layout.times;
+    if (layout.dense || !layout.repeats || layout.steps != 1 || layout.reordered || times > PIECE) {
+        gather.next(mask.n, to);
+        return compute_by_layout(kernels, mask, plan, to, decide, bits, y);
+    }
+    if (decide)
+        api->keep_bits(&mask.draw, mask.p, 0, mask.decisions, bits);
+    const int64_t count = PIECE / times;
+    for (int64_t begin = 0; begin < layout.n; begin += count) {
+        const int64_t n = std::min<int64_t>(count, layout.n - begin);
+        Element *piece = to + begin * times;
+        gather.next(n * times, piece);
+        kernels.repeat(bits, begin, n, times, plan, piece, piece);
+    }
+}
+
 // Computes y from x. `dense`: x has y's strides. `bits` is written if `decide`, otherwise
 // read. `bits` may be NULL if no bits are kept and no decisions are shared.
 template <typename Element>
@@ -273,48 +353,15 @@ void compute(
     const Kernels<Element> &kernels, const Mask &mask, const dropcore_plan *plan, const Tensor &x,
     bool dense, bool decide, uint8_t *bits, Tensor &y)
 {
+    if (!dense)
+        return compute_with_gaps(kernels, mask, plan, x, decide, bits, y);
+    const auto *from = static_cast<const Element *>(x.const_data_ptr());
+    if (mask.plan.shared != 0 || !y.is_contiguous())
+        return compute_by_layout(kernels, mask, plan, from, decide, bits, y);
     auto *to = static_cast<Element *>(y.mutable_data_ptr());
-    const auto *from = dense ? static_cast<const Element *>(x.const_data_ptr()) : to;
-    const auto each = [&](int64_t begin, int64_t n) {
-        if (decide)
-            kernels.forward(
-                &mask.draw, mask.p, begin, n, plan, from + begin, to + begin,
-                bits == nullptr ? nullptr : bits + begin / 8);
-        else
-            kernels.select(bits, begin, n, plan, from + begin, to + begin);
-    };
-    if (mask.plan.shared == 0 && y.is_contiguous()) {
-        if (dense)
-            return each(0, mask.n);
-        Gather<Element> gather(x, y);
-        for (int64_t begin = 0; begin < mask.n; begin += PIECE) {
-            const int64_t n = std::min(PIECE, mask.n - begin);
-            gather.next(n, to + begin);
-            each(begin, n);
-        }
-        return;
-    }
-    dropcore_layout layout;
-    find_layout(y, mask.plan.shared, &layout);
-    if (decide)
-        api->keep_bits(&mask.draw, mask.p, 0, mask.decisions, bits);
-    Scratch scratch;
-    if (dense)
-        return kernels.select_layout(&layout, bits, plan, from, to, scratch.of(&layout));
-    Gather<Element> gather(x, y);
-    const int64_t times = layout.times;
-    if (!layout.dense && layout.repeats && layout.steps == 1 && !layout.reordered && times <= PIECE) {
-        const int64_t count = PIECE / times;
-        for (int64_t begin = 0; begin < layout.n; begin += count) {
-            const int64_t n = std::min<int64_t>(count, layout.n - begin);
-            Element *piece = to + begin * times;
-            gather.next(n * times, piece);
-            kernels.repeat(bits, begin, n, times, plan, piece, piece);
-        }
-        return;
-    }
-    gather.next(mask.n, to);
-    kernels.select_layout(&layout, bits, plan, to, to, scratch.of(&layout));
+    in_pieces(mask.n, mask.n, GROUP, [&](int64_t begin, int64_t n) {
+        compute_in_order(kernels, mask, plan, from, begin, n, decide, bits, to);
+    });
 }
 
 inline void run(
