@@ -272,7 +272,8 @@ def page(results: Results, folder: Path) -> str:
         "Each figure is the speed of `dropcore.dropout` divided by the speed of a peer: float32,"
         "\np = 0.1, one thread for each of the two. In the tables *forward*, dropcore writes to an"
         "\nexisting array (`out=`). Some peers allocate a new output in each call, which costs page"
-        "\nfaults. In the tables *forward, fresh output*, dropcore allocates a new output, too.",
+        "\nfaults. In the tables *forward, fresh output*, dropcore allocates a new output, too."
+        "\n*NumPy idiom* is `x * (rng.random(x.size) >= p) / (1 - p)` in float32.",
         shown.get("peers", ""),
         *peers(results),
         *beside_libxsmm(results),

@@ -12,10 +12,11 @@
 #    the whole socket, up to 300 MiB, so the threshold is limited to 32 MiB. The limit also holds on
 #    AMD if the stated cache is larger than that of any complex: some virtual machines state the sum
 #    of several caches.
-# D. For float16 and bfloat16 the threshold is twice as high (`for_halves`). Arithmetic limits the
-#    speed of these dtypes, and overlaps with the reads of the lines of y, which ordinary stores
-#    cause. So below this threshold, dropout followed by a sum or a maximum of y is about as fast
-#    with ordinary stores, or faster: a part of y stays in the cache for the next reader.
+# D. For float16 and bfloat16 the threshold is twice as high (`for_halves`). An ordinary store first
+#    reads its line of y. For these dtypes the processor does arithmetic during these reads, and the
+#    arithmetic takes longer. So below this threshold, dropout followed by a sum or a maximum of y
+#    is about as fast with ordinary stores, or faster: a part of y stays in the cache for the next
+#    reader.
 # E. A threshold that the user sets by DROPCORE_NONTEMPORAL holds for any number of threads and for
 #    every dtype.
 #

@@ -12,10 +12,11 @@
 #    the last rounds of the cipher.
 # B. A group has 32 keep words. One run of the cipher has 32 calls of `select_at` and makes WIDTH
 #    blocks, so a group of 16 blocks needs 16 / WIDTH runs. Therefore every (16 / WIDTH)-th call
-#    selects the elements of one keep word: every call, if a register has sixteen lanes. If a
-#    register has one lane, every eighth call does so, in every second run.
-#    With narrower registers each call could select the elements of a half or a quarter of a word.
-#    This would be slow, because GCC unrolls such short loops before it vectorises them.
+#    selects the elements of one keep word: every call, if a register has sixteen lanes. With one
+#    lane this rule would give every 16th call. Instead, every eighth call of every second run
+#    selects by a word, which is as many. With narrower registers each call could select the
+#    elements of a half or a quarter of a word. This would be slow, because GCC unrolls such short
+#    loops before it vectorises them.
 # C. If y does not begin at a cache line, the select is shifted so that it stores whole lines. The
 #    select of a group then begins with the last elements of the previous group, and uses the last
 #    keep word of the previous group for these elements. The same number of elements at the end of
