@@ -3,7 +3,7 @@
 import ml_dtypes
 import numpy as np
 import torch
-from dropcore_torch.functional import dropout
+from dropcore_torch.functional import attention, dropout
 
 import dropcore
 
@@ -72,3 +72,17 @@ def all_weights(q, k, v, mask, draw, p=0.3, causal=False, scale=None, gqa=False)
     hidden = (scores == -torch.inf).all(-1, keepdim=True)
     w = scores.masked_fill(hidden, 0).softmax(-1).masked_fill(hidden, 0)
     return dropout(w, p, True, rng=draw) @ v
+
+
+def assert_rounded_from_float64(dtype, tensors, draw):
+    """Attention and its gradients are those of float64, rounded to a narrower dtype."""
+    q, k, v = (x.detach().to(dtype).requires_grad_() for x in tensors)
+    y = attention(q, k, v, None, 0.3, rng=draw)
+    assert y.dtype is dtype
+    wide = [x.detach().double().requires_grad_() for x in (q, k, v)]
+    exact = all_weights(*wide, None, draw)
+    torch.testing.assert_close(y, exact.to(dtype))
+    ours = torch.autograd.grad(y, (q, k, v), torch.ones_like(y))
+    theirs = torch.autograd.grad(exact, wide, torch.ones_like(exact))
+    torch.testing.assert_close(ours, tuple(x.to(dtype) for x in theirs))
+    return y

@@ -10,7 +10,7 @@ import torch
 from dropcore_torch import attention as chooser
 from dropcore_torch import blocks, convert, installed, paths
 from dropcore_torch.functional import attention, dropout
-from expected import SEED, all_weights, heads
+from expected import SEED, all_weights, assert_rounded_from_float64, heads
 from torch import nn
 from torch.nn import functional as F
 
@@ -107,15 +107,7 @@ def test_any_p(p):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 def test_dtypes(dtype):
-    q, k, v = (x.to(dtype).requires_grad_() for x in (Q, K, V))
-    y = attention(q, k, v, None, 0.3, rng=DRAW)
-    assert y.dtype is dtype
-    wide = [x.detach().double().requires_grad_() for x in (q, k, v)]
-    exact = all_weights(*wide, None, DRAW)
-    torch.testing.assert_close(y, exact.to(dtype))
-    ours = torch.autograd.grad(y, (q, k, v), torch.ones_like(y))
-    theirs = torch.autograd.grad(exact, wide, torch.ones_like(exact))
-    torch.testing.assert_close(ours, tuple(x.to(dtype) for x in theirs))
+    assert_rounded_from_float64(dtype, (Q, K, V), DRAW)
 
 
 @pytest.mark.parametrize("causal", [False, True])
