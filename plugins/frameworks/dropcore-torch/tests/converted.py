@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from dropcore_torch import convert
+from torch import nn
 
 NOTHING = 5e-324  # above 0, and still drops nothing: outputs are as without dropout
 CLEAR = (AssertionError, RuntimeError, TypeError, ValueError)
@@ -27,3 +28,12 @@ def assert_both_refuse(plain, ours, *arguments, **options):
         ours(*arguments, **options)
     assert str(other.value)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def padded_attention(length):
+    """A converted attention layer with dropout, its input, and a mask of padding."""
+    module = nn.MultiheadAttention(12, 3, dropout=0.3, batch_first=True, add_bias_kv=True)
+    convert(module)
+    padding = torch.zeros(2, length, dtype=torch.bool)
+    padding[0, 30:] = True
+    return module, torch.randn(2, length, 12), padding

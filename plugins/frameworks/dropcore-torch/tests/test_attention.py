@@ -7,11 +7,11 @@ from unittest import mock
 
 import pytest
 import torch
+from converted import padded_attention
 from dropcore_torch import attention as chooser
-from dropcore_torch import blocks, convert, installed, paths
+from dropcore_torch import blocks, installed, paths
 from dropcore_torch.functional import attention, dropout
 from expected import SEED, all_weights, assert_rounded_from_float64, heads
-from torch import nn
 from torch.nn import functional as F
 
 import dropcore
@@ -272,11 +272,7 @@ def test_installed_attention_refuses_as_pytorch_does():
 
 
 def test_a_converted_module_is_by_blocks():
-    module = nn.MultiheadAttention(12, 3, dropout=0.3, batch_first=True, add_bias_kv=True)
-    x = torch.randn(2, N, 12)
-    padding = torch.zeros(2, N, dtype=torch.bool)
-    padding[0, 30:] = True
-    convert(module)
+    module, x, padding = padded_attention(N)
     torch.manual_seed(SEED)
     y, weights = module(x, x, x, key_padding_mask=padding)
     with mock.patch.object(blocks, "attention", side_effect=blocks.attention) as by_blocks:

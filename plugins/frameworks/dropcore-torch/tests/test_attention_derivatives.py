@@ -6,7 +6,7 @@ By all three ways of computing it.
 import pytest
 import torch
 from attending import CLOSE, DRAW, call, given
-from expected import all_weights, heads
+from expected import NoGradient, all_weights, heads
 from torch.autograd import forward_ad
 
 pytestmark = pytest.mark.usefixtures("way")
@@ -141,16 +141,6 @@ def test_tensors_of_inference_mode():
 
 def test_a_gradient_that_is_not_there():
     """A later function whose backward pass returns no gradient."""
-
-    class NoGradient(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x.clone()
-
-        @staticmethod
-        def backward(ctx, dy):
-            return None
-
     own = given()
     NoGradient.apply(call(*own)).sum().backward()
     assert all(x.grad is None or not x.grad.any() for x in own)

@@ -5,11 +5,11 @@ from unittest import mock
 
 import pytest
 import torch
-from dropcore_torch import blocks, convert, installed, paths
+from converted import padded_attention
+from dropcore_torch import blocks, installed, paths
 from dropcore_torch.functional import attention, dropout
 from dropcore_torch.source import source_of
 from expected import SEED, all_weights, assert_rounded_from_float64, heads
-from torch import nn
 from torch.nn import functional as F
 
 import dropcore
@@ -263,11 +263,7 @@ def test_installed_attention_is_the_same(name):
 
 
 def test_a_converted_module_is_computed_by_the_node():
-    module = nn.MultiheadAttention(12, 3, dropout=0.3, batch_first=True, add_bias_kv=True)
-    x = torch.randn(2, 40, 12)
-    padding = torch.zeros(2, 40, dtype=torch.bool)
-    padding[0, 30:] = True
-    convert(module)
+    module, x, padding = padded_attention(40)
     torch.manual_seed(SEED)
     y, _ = module(x, x, x, key_padding_mask=padding)
     with mock.patch.object(paths, "attention", side_effect=paths.attention) as called:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from dropcore_torch import node, paths
 from dropcore_torch.functional import dropout
-from expected import LAYOUTS, core, same_bits
+from expected import LAYOUTS, NoGradient, core, same_bits
 
 import dropcore
 
@@ -226,16 +226,6 @@ def test_the_node_s_graph_is_pytorch_s(n, built_node):
 
 def test_a_gradient_that_is_not_there(built_node):
     """A later function whose backward pass returns no gradient."""
-
-    class NoGradient(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x.clone()
-
-        @staticmethod
-        def backward(ctx, dy):
-            return None
-
     found, before = [], paths.in_use()
     for path in ("function", "node"):
         paths.use(path)

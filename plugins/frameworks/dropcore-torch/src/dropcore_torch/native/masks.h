@@ -297,6 +297,7 @@ void compute_by_layout(
         const int64_t first = begin * decisions;
         dropcore_layout layout;
         find_layout(y, n, mask.plan.shared, &layout);
+        // All decisions at once if axis 0 shares them: then `decisions` is not those of an entry.
         if (decide)
             api->keep_bits(
                 &mask.draw, mask.p, first, n == rows ? mask.decisions : n * decisions,
