@@ -78,7 +78,7 @@ cdef inline const Layout* layout_of(
 
 
 cdef inline Py_ssize_t scratch_bytes(const Layout* layout) noexcept nogil:
-    # The number of bytes that `reorder` writes: whole words of bits. 0 if the order does not change.
+    # The number of bytes that `reorder` writes: whole words of bits; 0 if the order is the same.
     return (layout.reordered + 31) // 32 * 4
 
 
