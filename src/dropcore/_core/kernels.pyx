@@ -1,5 +1,10 @@
 # The kernels: one text, compiled once for each instruction set. A kernel allocates nothing, touches
-# no Python object, and reads and writes only the n elements of the call.
+# no Python object, and reads and writes only the n elements of the call and their bits.
+#
+# Read docs/mask-stream.md, sections 2 to 5, first: they define block, group, plane, K, T, R and
+# tie. docs/glossary.md has the other words, such as keep word, stage and row. Then read the files
+# in the order of the `include` lines below. In the lists of arguments, IN marks memory that the
+# function reads, OUT memory that it writes, and INOUT memory that it reads and writes.
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.math cimport signbit
@@ -49,8 +54,8 @@ cdef enum:
     PAGE = 4096  # bytes: addresses that differ by a multiple of PAGE alias (pipeline.pxi, D)
     BEHIND = 768  # bytes from y to the pipeline's scratch memory, modulo PAGE
     AHEAD = 1024  # bytes: x is prefetched this far ahead of a non-temporal select
-    SHORT = 16  # elements: up to this number, single elements are cheaper than a word of 32
-    STAGE = 256  # keep words in a stage of repeat, tile, forward and the kernels for shards
+    SHORT = 16  # elements: up to this number, one by one is cheaper than a select of 32
+    STAGE = 256  # keep words in a stage of repeat, tile, a shard, or a forward with start % 32 > 0
 
 include "kernels/element.pxi"
 include "kernels/cipher.pxi"

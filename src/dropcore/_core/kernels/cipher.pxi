@@ -1,15 +1,19 @@
-# The cipher: ChaCha8 (ChaCha with four double rounds) in counter mode. Sixteen blocks are a group.
-# Word w of block l of a group is W[16*w + l].
+# The cipher: ChaCha8 (ChaCha with four double rounds) in counter mode. docs/mask-stream.md, section
+# 2, defines the state of 16 words, its columns and diagonals, and the quarter round. Sixteen blocks
+# of 16 words are a group. Word w of block l of a group is W[16*w + l].
 #
-# A. A group is computed with one block in each lane of the registers. The sixteen words of the
-#    state are in sixteen registers, for every width of the registers.
-# B. A single block is computed with one row of the state in each register, so the four quarter
-#    rounds of a round are computed at once. A single block takes half as long as a group, and is
-#    enough for a small array.
-# C. In the first round only the first column depends on the low half of the block counter. The
-#    other three columns are computed in advance (`begun`). They are computed again when the high
+# A. A group is computed with one block in each lane of the registers, and the sixteen words of the
+#    state in sixteen registers. A register has WIDTH lanes, so a group takes 16 / WIDTH runs of the
+#    cipher.
+# B. A single block is computed with one row of the state (four words) in each register, so the four
+#    quarter rounds of a round are computed at once. A small array needs only one or two blocks, and
+#    these take less time than a group. Without vector types (WIDTH is 1) a single block is computed
+#    as in A.
+# C. In the first round (of the columns) only the first column depends on the low half of the block
+#    counter. The other three columns are computed in advance (`begun`), and again when the high
 #    half of the counter changes.
-# D. Each quarter round is a function, so that pipeline.pxi can do other work between two of them.
+# D. The quarter rounds of a column and of a diagonal are functions, so that pipeline.pxi can select
+#    elements between two of them.
 
 ctypedef fused word:
     lanes
@@ -18,7 +22,7 @@ ctypedef fused word:
 cdef struct Blocks:
     uint32_t[16] first  # the state before the first round
     uint32_t[16] begun  # the state after three columns of the first round
-    bint has_begun  # `begun` is computed, for the high word of the counter in `first`
+    bint has_begun  # whether `begun` was computed from the high word of the counter in `first`
 
 
 cdef inline word rotate(word a, int by) noexcept nogil:
@@ -93,7 +97,7 @@ cdef inline void encipher_rows(
     for k in range(4):
         quarter_round[row](r, r + 1, r + 2, r + 3)
         # Rotating rows by one, two and three lanes turns diagonals into columns. The rotations
-        # after the quarter rounds turn them back.
+        # after the quarter rounds undo this.
         r[1] = turned_1(r[1])
         r[2] = turned_2(r[2])
         r[3] = turned_3(r[3])
@@ -115,7 +119,7 @@ cdef inline void diagonal(lanes* s, int k) noexcept nogil:
 
 cdef inline void begin_lanes(
     const Blocks* blocks, lanes counter,
-    lanes* s,  # OUT: 16 words, after the column rounds of the first double round
+    lanes* s,  # OUT: 16 words, after the columns of the first double round
 ) noexcept nogil:
     cdef int k
     for k in range(16):

@@ -1,19 +1,24 @@
-# Keep decisions. A keep word holds 32 decisions; a bit is 1 if the element is kept.
+# Keep decisions (docs/mask-stream.md, sections 3 to 5). A keep word holds 32 decisions; a bit is 1
+# if the element is kept. Read cipher.pxi first.
 #
-# A plane is one random bit for each element of a group. With P = floor(p * 2^64) and K planes,
+# A plane is one random bit for each element of a group: the 256 words of a group are K planes of
+# 256/K words. p determines K: 1, 2, 4, or 8 for most p. With P = floor(p * 2^64),
 #
 #     u(i) = sum over j of plane_j(i) * 2^(K-1-j)
-#     element i is dropped if u < T, or if u == T and s(i) < R,
+#     element i is dropped if u(i) < T, or if u(i) == T and s(i) < R,
 #     T = P >> (64-K),  R = (P << K) mod 2^64,
 #     s(i) = mix64((t0 + (i+1) * 0x9E3779B97F4A7C15) ^ t1).
 #
-# A group of blocks decides 8192/K elements. An element with u == T is a tie.
+# t0 and t1 are the first two 64-bit words of block 2^64 - 1. A group of blocks decides 8192/K
+# elements. An element with u(i) == T is a tie. For K < 8, R is 0: all ties are kept, and s(i) is
+# not needed.
 #
-# A. u is compared with T for all elements of a register at once: the planes are combined with and,
-#    or, xor in the registers in which the cipher leaves the planes. Only ties are decided one by
-#    one; at K = 8 one element in 256 is a tie.
-# B. A bit map (`open`) marks the keep words that have ties, and one loop settles all ties. A branch
-#    for each word would be mispredicted once in eight words.
+# A. u is compared with T for all elements of a register at once: `fold` combines the planes by
+#    `and`, `or` and `not`, in the registers in which the cipher leaves the planes. At K = 8 one
+#    element in 256 is a tie, and only ties are decided one by one (`settle`).
+# B. A bit map (`open`) marks the keep words of a group that have ties, and one loop goes through
+#    the marked words. A branch for each word of the group would be mispredicted once in eight
+#    words.
 
 cdef struct Decider:
     Blocks blocks
@@ -28,7 +33,7 @@ cdef struct Decider:
     uint64_t t1
 
 
-# The ties of a group of 1024 decisions.
+# The ties of a group at K = 8: 1024 decisions.
 cdef struct Ties:
     uint64_t first  # index of the first decision
     uint32_t open  # bit w is 1 if word w has ties
@@ -92,8 +97,9 @@ cdef void draw_tie_key(Decider* d) noexcept nogil:
 
 
 cdef inline void expect_ties(Decider* d) noexcept nogil:
-    # Computes the tie key before the first of several groups. So the processor computes the key's
-    # block while it works on the group. If `settle` computed the key, the ties would wait for it.
+    # Computes the tie key (t0 and t1) before the first of several groups: the processor overlaps
+    # the key's block with the first group. If `settle` computed the key, all ties of the first
+    # group would wait for this block.
     if d.remainder and not d.has_tie_key:
         draw_tie_key(d)
 
@@ -131,10 +137,10 @@ cdef inline void fold(
     lanes* keep,  # OUT, for each column: u >= T
     lanes* tie,  # OUT, for each column: u == T
 ) noexcept nogil:
-    # From the least significant plane to the most significant plane. Where a plane's bit differs
-    # from T's bit, the plane's bit replaces the result of the planes before. The branches are the
-    # same for all groups of a call, so the processor predicts the branches. A comparison without
-    # branches would need twice as many instructions.
+    # A column is one register of keep words. The loop goes from the least to the most significant
+    # plane. Where a plane's bit differs from T's bit, the plane's bit overrules the planes before:
+    # a bit of 1 means u > T. The branches are the same for all groups of a call, so the processor
+    # predicts the branches. A comparison without branches would need twice as many instructions.
     cdef lanes p
     cdef int j, k
     for k in range(columns):
@@ -165,10 +171,11 @@ cdef inline uint32_t one_of(lanes words) noexcept nogil:
 
 cdef inline uint32_t fold_lanes(
     const lanes* s, int lane, int planes, const uint32_t* clear,  # IN: words of the cipher
-    uint32_t* keep,  # OUT: room for the 256 // planes words of the group; writes the lanes' words
-    Ties* ties,  # OUT, at eight planes: writes the lanes' ties
+    uint32_t* keep,  # OUT: room for the group's 256 // planes words; writes words of this run
+    Ties* ties,  # OUT, at eight planes: writes the ties of these words
 ) noexcept nogil:
-    # Returns a bit map of the words that have ties.
+    # Folds one run of the cipher, whose first block is `lane`. At eight planes, returns a bit map
+    # of the words that have ties; otherwise 0.
     cdef lanes[16] kept
     cdef lanes[16] tied
     cdef uint32_t open = 0
@@ -255,7 +262,7 @@ cdef inline int decide(
     cdef int stop = <int> (after - (group << d.bits))
     cdef int k
     keep[0] = stage + begin
-    # K is a constant in each call, so the compiler unrolls the loop over the planes.
+    # K is a constant in each call below, so the compiler unrolls the loops over the planes.
     if d.planes == 8:
         decide_group(d, 8, group, begin, stop, stage)
     elif d.planes == 4:

@@ -1,25 +1,27 @@
-# The computation of one element, and of 32 neighbours: y = x * scale + shift where the element is
-# kept, a constant where it is dropped.
+# The select of one element, and of 32 neighbours: y = x * scale + shift where the element is kept,
+# y = drop where it is dropped. The three numbers are the call's Plan (table.pxd).
 #
-# A. float16 and bfloat16 are computed in float32 and rounded once, to nearest even. bfloat16 is
-#    rounded by integer instructions, because the processor's conversions to bfloat16 flush
-#    subnormal numbers to zero. v3 and v4 use the processor's conversions to float16 (F16C), which
-#    do not flush subnormal numbers. The other instruction sets convert to float16 by integer
-#    instructions. The functions in machine/ compute 32 elements at once, because GCC does not
-#    vectorise a loop over `widen` and `narrow`.
+# A. float16 and bfloat16 are computed in float32, and the result is rounded to nearest even.
+#    bfloat16 is rounded by integer instructions, because the processor's conversions to bfloat16
+#    flush subnormal numbers to zero. The kernels for x86-64-v3 and x86-64-v4 use the processor's
+#    conversions from and to float16 (F16C), which do not flush subnormal numbers. All other kernels
+#    convert by integer instructions. The functions in machine/ compute 32 float16 or bfloat16 at
+#    once, because GCC does not vectorise a loop over `widen` and `narrow`.
 # B. All 32 values are computed as if kept, and written to a local array. This array cannot alias x
-#    or y, so the compiler makes a vector loop even if y is x. Then `choose` stores the value or the
-#    constant of each element. So nan and inf of dropped elements of x do not reach y.
-# C. Each instruction set has its own `choose`: v4 uses mask registers, the others use a vector
-#    comparison, and a build without vector types uses a plain loop. With vector types a plain loop
-#    would be slow: Clang does not vectorise this loop, and GCC does not for the half types.
+#    or y, so the compiler can vectorise the loop, although y may be x. Then `choose` stores, for
+#    each element, the value or `drop`. It multiplies nothing by 0, so a nan or inf in x does not
+#    reach y where the element is dropped.
+# C. `choose` is written for each instruction set: with mask registers for v4, with vector
+#    instructions for the others, and as a plain loop for compilers without vector types. The plain
+#    loop would be slow for the others: Clang does not vectorise it, and GCC does not vectorise it
+#    for float16 and bfloat16.
 
 cdef extern from "machine.h":
     ctypedef struct float16 "dropcore_float16":
         unsigned short bits
     ctypedef struct bfloat16 "dropcore_bfloat16":
         unsigned short bits
-    const bint HAS_HALVES "DROPCORE_HAS_HALVES"  # whether the next two functions exist
+    const bint HAS_HALVES "DROPCORE_HAS_HALVES"  # whether the next two functions can be used
     void affine_bfloats "dropcore_affine_bfloats" (
         const bfloat16*, float, float, bint, bfloat16*
     ) noexcept nogil
@@ -111,7 +113,8 @@ cdef inline void select_word(
     const element* x,  # IN: 32 elements
     element* y,  # OUT: 32 elements, may be x; if nontemporal, y begins at a cache line
 ) noexcept nogil:
-    # linear: shift and drop are 0, so the select is a single `and`.
+    # linear: shift and drop are 0 (`is_linear` in select.pxi), so the compiler can make the select
+    # a single `and`.
     cdef element[32] kept
     cdef element drop
     cdef int k

@@ -1,8 +1,9 @@
-# The kernels that make decisions: keep bits, forward, raw words.
+# The kernels that make decisions (`keep_bits`), make decisions and select elements by them
+# (`forward_plan`), or make raw words (`words`). Read decide.pxi and pipeline.pxi first.
 #
 # At eight planes, two or more successive whole groups go through the pipeline, if `start` is a
-# multiple of 32. In all other cases the decisions are made first, and the elements are selected
-# afterwards. These cases are a single group or a part of a group, a `start` inside a keep word, and
+# multiple of 32. All other decisions are made in stages; `forward_plan` selects the elements of a
+# stage before the next stage is decided. The pipeline gains little with
 # fewer than eight planes, where the cipher is a small part of the cost.
 
 cdef void keep_bits(
@@ -57,8 +58,8 @@ cdef void forward_plan(
     cdef int count
     cdef bint joined
     if start & 31:
-        # `start` is inside a keep word. For each stage, shifted bits are made, and then elements
-        # are selected by these bits.
+        # `start` is inside a keep word. For each stage, `keep_bits` makes packed bits, and then
+        # `select` uses them.
         while done < n:
             m = min(n - done, 32 * <Py_ssize_t> STAGE)
             keep_bits(draw, p, start + done, m, piece)

@@ -1,4 +1,5 @@
 # The software pipeline: elements of one group are selected while another group is in the cipher.
+# The pipeline is used at eight planes only. Read cipher.pxi, decide.pxi and select.pxi first.
 #
 # Three groups of 1024 decisions are under way at a time:
 #
@@ -14,16 +15,16 @@
 #    blocks, so a group of 16 blocks needs 16 / WIDTH runs. Therefore every (16 / WIDTH)-th call
 #    selects the elements of one keep word: every call, if a register has sixteen lanes. With one
 #    lane this rule would give every 16th call. Instead, every eighth call of every second run
-#    selects by a word, which is as many. With narrower registers each call could select the
-#    elements of a half or a quarter of a word. This would be slow, because GCC unrolls such short
-#    loops before it vectorises them.
-# C. If y does not begin at a cache line, the select is shifted so that it stores whole lines. The
+#    selects the elements of a word: as many words in all. With eight or four lanes, each call
+#    could instead select the elements of a half or a quarter of a word. This would be slow, because
+#    GCC unrolls such short loops before it vectorises them.
+# C. If y does not begin at a cache line, the select is shifted to whole lines (select.pxi, A). The
 #    select of a group then begins with the last elements of the previous group, and uses the last
 #    keep word of the previous group for these elements. The same number of elements at the end of
 #    the group is left to the select of the next group.
 # D. The processor compares loads with pending stores by the low 12 bits of the address only (4 KiB
-#    aliasing). One float32 group is 4096 bytes of y, so loads from the scratch memory can alias
-#    pending stores to y. Therefore the scratch memory has a fixed distance from y, modulo 4096. The
+#    aliasing). One float32 group is 4096 bytes of y, so loads from a `Pipeline` can alias pending
+#    stores to y. Therefore `placed` puts the Pipeline at a fixed distance from y, modulo 4096. The
 #    distance was found by measuring (GCC 12, float32 and float16); some distances are as bad as a
 #    random place. With random places, large arrays took a fifth longer in one process of five.
 
@@ -206,9 +207,9 @@ cdef inline void select_groups(
             select_words(
                 group_at(pipe, 0).keep + 1, DECISIONS, plan, nontemporal, False, True, x, y
             )
-    # Steady state: one group goes in, and the elements of an earlier group are selected. The bits
-    # of a group are stored when the group leaves. `settle` stores single keep words, and
-    # `store_bits` reads them by wide loads. Right after `settle`, these loads would wait until the
+    # Steady state: group g goes in, the elements of group g-2 are selected, and the bits of group
+    # g-3 are stored. The bits wait so long because `settle` stores single keep words, which
+    # `store_bits` reads by wide loads. Right after `settle`, these loads would wait until the
     # stores of single words are in the cache.
     for g in range(filled, count):
         at = DECISIONS * (g - 2)
@@ -220,7 +221,8 @@ cdef inline void select_groups(
             True, by_lines(pipe, group_at(pipe, g - 2).keep + 1, ahead), plan, linear, nontemporal,
             x + at, y + at,
         )
-    # Epilogue: the last ties are settled, and the elements of the last two groups are selected.
+    # Epilogue: the last ties are settled, and the elements of the last two groups are selected. (If
+    # there are only two groups, the first was selected above.)
     settle(d, &group_at(pipe, count - 1).ties)
     for g in range(count - filled, count):
         keep_settled(group_at(pipe, g), g, bits)

@@ -1,18 +1,23 @@
-# The select of n elements by their keep words.
+# The select of n elements by their keep words. Each step selects a span of 32 elements
+# (`select_word` in element.pxi; read that file first).
 #
 # A. NumPy's arrays seldom begin at a cache line, and a store across two lines costs as much as two
-#    stores. So the select is shifted to the cache lines of y, and the keep words are shifted too.
+#    stores. So the spans begin at cache lines of y. The 32 decisions of a span are then in two
+#    neighbouring keep words (`across`).
 # B. `nontemporal`: whole lines of y are written by non-temporal stores, which bypass the caches. So
-#    a line is not read before it is written, and other data stay in the caches. The address of such
-#    a store must be a multiple of the store's size (up to 64 bytes): the shift to cache lines
-#    ensures this. x is prefetched only together with non-temporal stores. With ordinary stores a
-#    prefetch costs more than it saves.
-# C. Two successive stages of one array share a cache line of y. The first stage does not store its
-#    elements of that line (`leads`); the second stage stores the whole line (`follows`). Completing
-#    a line after a non-temporal store of its first half would force a read from memory.
-# D. The elements before the first whole line of y and after the last whole line are selected as two
-#    words of 32 elements, which overlap the whole lines. A shorter select would take longer. The
-#    two words are computed before anything is stored, because y may be x, and are stored last.
+#    a line is not read before it is written, and other data stay in the caches. The address of a
+#    non-temporal store must be a multiple of the store's size (up to 64 bytes), so all spans must
+#    begin at cache lines. x is prefetched only together with non-temporal stores. With ordinary
+#    stores a prefetch costs more than it saves.
+# C. A large array is selected in stages, one call of `select_words` for each. If y does not begin
+#    at a cache line, one span has the last elements of a stage and the first elements of the next
+#    stage. The earlier stage (`leads`) leaves this span out, and the later stage (`follows`)
+#    selects it. If each stage stored its part of a line by non-temporal stores, the second store
+#    would force a read of the line from memory.
+# D. Fewer than 32 elements lie before the first span, and fewer than 32 after the last span. They
+#    are selected with their neighbours: all elements of the first keep word, and all elements of
+#    the last whole keep word. A select of fewer elements would take longer. Both results are
+#    computed before anything is stored, because y may be x, and are stored last.
 
 cdef inline int ahead_of(const element* y) noexcept nogil:
     # How many elements of y come before its first whole cache line.
@@ -29,9 +34,9 @@ cdef inline bint can_go_nontemporal(const element* y) noexcept nogil:
 
 
 cdef inline bint is_linear(Plan plan) noexcept nogil:
-    # Whether an `and` can select. A constant of -0.0 is not linear, because an `and` gives +0.0. A
-    # plan with a scale of nan does not count as linear, so that bfloat.h needs no code for it where
-    # `linear` is set.
+    # Whether an `and` can select: without a shift, and with +0.0 for dropped elements. (An `and`
+    # cannot give -0.0.) A plan with a scale of nan does not count as linear, so that bfloat.h needs
+    # no code for this scale where `linear` is set.
     return (
         plan.shift == 0 and plan.drop == 0 and not signbit(plan.drop) and plan.scale == plan.scale
     )

@@ -1,14 +1,16 @@
 # Decisions of a shard: rows of neighbouring decisions of the mask, gathered in the shard's order.
+# _core/shard.pyx explains shard, row and loop. Read that file and decide.pxi first.
 #
 # A. Rows are in increasing order in the mask, so one pass over the mask is enough. One window of
 #    keep words is decided at a time, for all rows in the window.
-# B. If the next row begins in another group, the window has only the words of one row.
+# B. A window ends at the end of its group. If the next row begins in another group, the window ends
+#    with the current row.
 # C. At eight planes and 4096 or more elements, if rows are long or near each other, whole groups go
 #    through the pipeline instead (`takes_whole_groups`; shard_pipeline.pxi).
 
 cdef enum:
-    CROWDED = 128  # whole groups are cheaper if a row has at least this number of decisions
-    WHOLE = 512  # whole groups are also cheaper if two rows begin at most this far apart
+    CROWDED = 128  # decisions: whole groups are cheaper if a row has at least so many
+    WHOLE = 512  # decisions: whole groups are also cheaper if rows begin at most so far apart
 
 # A position in a shard.
 cdef struct Walk:
@@ -20,7 +22,7 @@ cdef struct Walk:
 cdef struct Queue:
     uint32_t* word
     Py_ssize_t count  # whole words in `word`
-    uint64_t waiting  # a partial word: the next `filled` decisions
+    uint64_t waiting  # a word that is not whole yet: the next `filled` decisions
     int filled
 
 
@@ -158,7 +160,8 @@ cdef Py_ssize_t gather(
     Queue* queue,  # INOUT
 ) noexcept nogil:
     # The window is the keep words begin ... end-1 of the mask; one more word after the window must
-    # be readable. Appends at most n decisions of the window. Returns the number of decisions.
+    # be readable. Appends the shard's decisions in the window, but at most n, and returns their
+    # number.
     cdef Py_ssize_t taken = 0, left, rows
     cdef uint64_t at, stop = end << 5
     while taken < n:

@@ -1,12 +1,14 @@
-# The pipeline for a shard: groups of the mask go in, groups of the shard's elements come out.
+# The pipeline for a shard: groups of the mask go in, groups of the shard's elements come out. Read
+# pipeline.pxi and shard.pxi first.
 #
 # As in pipeline.pxi, elements are selected between the quarter rounds of a group. Only groups in
 # which the shard has rows are enciphered. The shard's decisions in a group are first gathered in a
 # queue. When the queue holds 1024 decisions, 1024 elements are selected by these decisions, between
 # the quarter rounds of the next group.
 #
-# A load that spans several stores waits until all these stores are in the cache. So a group is not
-# gathered right after its ties were settled, but one group later.
+# `settle` stores single keep words, and `gather` loads several at once. A load that spans several
+# stores waits until all these stores are in the cache. So a group is not gathered right after its
+# ties were settled, but one group later.
 
 cdef enum:
     SCRATCH = 2048  # words: two pages

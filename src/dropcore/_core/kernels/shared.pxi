@@ -1,10 +1,13 @@
-# The select by packed bits: one bit for each element, or bits that several elements share.
+# The three kernels that select by given packed bits. In `select` each element has a bit. In
+# `repeat` each bit holds for `times` neighbouring elements (as in numpy.repeat). In `tile` a row of
+# bits holds for each of `times` rows of elements (as in numpy.tile). Read select.pxi first.
 #
-# `repeat` and `tile` (like numpy.repeat and numpy.tile) work in stages of a few thousand elements.
-# For each stage, one bit for each element is written, and the elements are selected by these bits.
-# If one decision of `repeat` holds for a whole stage or more, the keep words are filled once for
-# all stages of the decision. If a row of `tile` is longer than half a stage, each row is selected
-# by the given bits.
+# A. `repeat` and `tile` work in stages of at most 8192 elements. `repeat` writes one bit for each
+#    element of a stage into keep words, and selects by these words (select.pxi). `tile` writes the
+#    keep words once, since all its stages have the same bits.
+# B. If one decision of `repeat` holds for a whole stage or more, the keep words are filled once for
+#    all stages of the decision.
+# C. If a row of `tile` is longer than half a stage, `tile` calls `select` for each row.
 
 cdef inline uint32_t load_bits(
     const uint8_t* bits, uint64_t first, Py_ssize_t n
@@ -29,7 +32,8 @@ cdef inline void select_by_bits(
     const element* x,  # IN
     element* y,  # OUT, may be x
 ) noexcept nogil:
-    # n >= 32. The elements outside whole lines of y are selected as in select_full_words.
+    # n >= 32. The elements before the first span and after the last span are selected as in
+    # select.pxi, D.
     cdef element[32] begin
     cdef element[32] end
     cdef Py_ssize_t at = ahead_of(y), last = n - 32
@@ -71,8 +75,8 @@ cdef void select(
 
 
 cdef inline Py_ssize_t whole_words(Py_ssize_t count, Py_ssize_t length) noexcept nogil:
-    # Returns `count`, rounded down to a multiple of 32 if count >= 32 and count * length is not a
-    # multiple of 32.
+    # Returns `count`. If a stage of `count` times `length` elements would end inside a keep word,
+    # and `count` is at least 32, `count` is rounded down to a multiple of 32.
     return count & ~<Py_ssize_t> 31 if count >= 32 and count * length & 31 else count
 
 
