@@ -40,7 +40,7 @@ setup(
 """
 NAMES = {
     "forward": "forward",
-    "forward, bits kept": "forward_with_bits",
+    "forward with bits": "forward_with_bits",
     "backward from bits": "backward_from_bits",
     "dropcore.core.forward of views": "forward_of_views",
     "dropcore.core.backward of views, from bits": "backward_of_views",

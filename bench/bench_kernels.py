@@ -11,10 +11,10 @@ from cases import COMPARED_SIZES, COPYTO, MULTIPLY, ROOF_LINES, SIZES, Row
 
 OPERATIONS = {
     "forward": cases.forward,
-    "forward, no bits kept": partial(cases.forward, store="draw"),
+    'forward, store="draw"': partial(cases.forward, store="draw"),
     "forward in place": cases.in_place,
     "backward from bits": cases.backward_from_bits,
-    "backward, mask made again": cases.backward_remade,
+    "backward from the draw": cases.backward_remade,
     "keep_mask(packed=True)": cases.keep_mask,
 }
 OF_EVERY_DTYPE = ("forward", "forward in place", "backward from bits")

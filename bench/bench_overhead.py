@@ -101,7 +101,7 @@ def layer_alone(b: Buffers) -> Call:
 OVERHEAD = {
     MULTIPLY: numpy_multiply,
     "dropout(x, p, training=True, rng=stream, out=y)": standard,
-    "dropout, all options in **options": of_dropout(),
+    "dropout with **options": of_dropout(),
     "dropout without out=": of_dropout(out=None),
     'dropout with store="draw"': of_dropout(store="draw"),
     "dropout with shared_axes=(1,)": of_dropout(shared_axes=(1,)),

@@ -39,14 +39,16 @@ def compared(results: dict[str, Results]) -> str:
     compilers = " / ".join(results)
     sections = [
         "# What the compilers make of the kernels",
-        "Each figure is the speed in elements per second, divided by the speed of "
-        f"`np.copyto(y, x)`\non the same buffers: {compilers}.\n"
-        f"Processor: {first.facts['cpu']}. `make bench-compilers` measures the figures again.",
+        f"Each cell has a figure for each compiler: {compilers}. A figure is the speed in elements"
+        "\nper second, divided by the speed of `np.copyto(y, x)` on the same buffers.",
+        f"The processor is {first.facts['cpu']}; measured on {first.facts['date']}."
+        "\n`make bench-compilers` measures the figures again. Compare only figures of this page,"
+        "\nbecause [RESULTS.md](RESULTS.md) is from another run. RESULTS.md explains the operations.",
     ]
     for isa in first.isas:
         for dtype in ("float32", "float64", "float16", "bfloat16"):
             sections.append(f"## {isa}, {dtype}")
-            head = (compilers, *map(size_name, COMPARED_SIZES))
+            head = ("operation", *map(size_name, COMPARED_SIZES))
             sections.append(table(head, rows(results, isa, dtype)))
     return "\n\n".join(sections) + "\n"
 

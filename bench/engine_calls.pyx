@@ -18,7 +18,7 @@ cdef dropcore_draw first_draw() noexcept nogil:
 
 
 def forward(uint64_t calls, double p, const float[::1] x, float[::1] y):
-    """Standard dropout, no bits kept."""
+    """Standard dropout; no bits are written."""
     cdef dropcore_draw draw = first_draw()
     cdef uint64_t index
     with nogil:

@@ -96,7 +96,10 @@ def main() -> None:
     print(f"{dispatch.isa}, {args.dtype}, threads: {args.threads}")
     print(f"threshold of this processor: {first_size} bytes of x and y together")
     print("(twice as many for half types, and on AMD for several threads)\n")
-    lines: list[tuple[str, ...]] = [("", *map(size_name, sizes)), ("---",) * (1 + len(sizes))]
+    lines: list[tuple[str, ...]] = [
+        ("operation", *map(size_name, sizes)),
+        ("---",) * (1 + len(sizes)),
+    ]
     with dropcore.num_threads(args.threads):
         lines += rows(args.dtype, sizes, args.seconds)
     for line in lines:

@@ -205,9 +205,9 @@ SUMMARY = (
     ),
     Line(
         "forward, float32, p = 0.1, v4: "
-        "time with stored bits, divided by the time without stored bits",
+        'time with store="bits", divided by the time with store="draw"',
         SIZES,
-        over_row("forward", "forward, no bits kept", COPIES, cost=True),
+        over_row("forward", 'forward, store="draw"', COPIES, cost=True),
         is_cost=True,
     ),
     Line(
@@ -280,7 +280,7 @@ SUMMARY = (
     ),
     Line(
         "time per element: "
-        "the largest divided by the smallest, of all sizes beyond the last-level cache",
+        "the largest divided by the smallest, of all sizes where x exceeds the last-level cache",
         ("out of place", "in place"),
         linear,
         is_cost=True,

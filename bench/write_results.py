@@ -10,6 +10,7 @@ from pathlib import Path
 
 import plots
 import summary
+import texts
 from cases import (
     COMPARED_SIZES,
     CONTIGUOUS,
@@ -70,10 +71,10 @@ def about(results: Results) -> str:
         f"- {facts['cpu']}, {facts['processors']} processors; L1d and L2 summed over all",
         f"  processors: {caches}",
         f"- {facts['memory'] / GIB:.0f} GiB of memory, {facts['free'] / GIB:.0f} free; "
-        f"{facts['system']}; load at the start: {facts['load']:.2f}",
+        f"{facts['system']}; load average at the start: {facts['load']:.2f}",
         f"- Python {facts['python']}, dropcore {facts['dropcore']}; "
         f"measured instruction sets: {', '.join(results.isas)}",
-        f"- Peers: {found or 'none'}",
+        f"- Peers, the other packages with dropout: {found or 'none'}",
         *(absent or ["- No peer is absent."]),
         f"- Sizes that *Cost against size* leaves out: {', '.join(left_out) or 'none'}",
         f"- {noise(results)}",
@@ -90,7 +91,7 @@ def noise(results: Results) -> str:
         return "Noise: no copy was measured"
     return (
         "Noise: for each copy, the time of its median round divided by the time of its best round. "
-        f"The median of all copies is {statistics.median(ratios):.2f}, the largest "
+        f"The median of these ratios is {statistics.median(ratios):.2f}, the largest is "
         f"{max(ratios):.2f}"
     )
 
@@ -152,12 +153,7 @@ def beside_libxsmm(results: Results) -> Iterator[str]:
     if not rows:
         return
     yield "## libxsmm"
-    yield (
-        "The speed of dropcore, divided by the speed of the kernels that libxsmm compiles at run"
-        "\ntime, p = 0.1. dropcore and libxsmm store the bits. The masks of libxsmm depend on the"
-        "\ninstruction set and cannot be made again, its p has 23 bits, and its kernels for"
-        "\nbfloat16 flush subnormal numbers to zero."
-    )
+    yield texts.LIBXSMM
     body = []
     for isa in results.isas:
         for dtype in COMPARED:
@@ -260,58 +256,41 @@ def page(results: Results, folder: Path) -> str:
         "# What the benchmarks show",
         about(results),
         "## In short",
-        "Each figure is a ratio, unless the case names a unit. *Speed* is elements per second. In"
-        "\nthe second column, a number such as 2^18 is the number of elements of x.",
+        texts.IN_SHORT,
         in_short(results),
         "## Kernels",
-        "Each figure is the speed in elements per second, divided by the speed of `np.copyto(y, x)`"
-        "\non the same buffers.",
+        texts.KERNELS,
         shown.get("throughput", ""),
         *kernels(results),
         "## Peers",
-        "Each figure is the speed of `dropcore.dropout` divided by the speed of a peer: float32,"
-        "\np = 0.1, one thread for each of the two. In the tables *forward*, dropcore writes to an"
-        "\nexisting array (`out=`). Some peers allocate a new output in each call, which costs page"
-        "\nfaults. In the tables *forward, fresh output*, dropcore allocates a new output, too."
-        "\n*NumPy idiom* is `x * (rng.random(x.size) >= p) / (1 - p)` in float32.",
+        texts.PEERS,
         shown.get("peers", ""),
         *peers(results),
         *beside_libxsmm(results),
         "## Shared axes",
-        "Each figure is the speed divided by the speed of a multiplication by a scalar, on the same"
-        "\nbuffers.",
+        texts.SHARED_AXES,
         against(results, "shared axes", MULTIPLY, "layout"),
         "## Layouts",
-        "Arrays that are not in C order, float32, p = 0.1. Each figure is the speed divided by the"
-        "\nspeed of a copy of the same array with the same strides. If x has gaps, dropcore copies"
-        "\nx before the kernel runs, and the result afterwards.",
+        texts.LAYOUTS,
         against(results, "layouts", COPYTO, "layout"),
         "## Shards",
-        "Blocks of about 2^18 elements of a larger array, p = 0.1. Each figure is the speed divided"
-        "\nby the speed on a contiguous piece of the larger array. `1000 of 2000` means that a row"
-        "\nof the block has 1000 elements, and a row of the larger array 2000. *Inside a word*"
-        "\nmeans that a row of the block begins in the middle of a keep word (32 decisions).",
+        texts.SHARDS,
         shards(results),
         f"## Calls and layers ({best})",
-        f"Each figure is the time of a call, divided by the time of `{MULTIPLY}`"
-        "\non as many elements.",
+        texts.CALLS,
         overhead(results),
         f"## Threads ({best})",
-        "Each figure is the speed divided by the speed with one thread.",
+        texts.THREADS,
         shown.get("threads", ""),
         threads(results),
         f"## Variants ({best})",
-        "Each variant with its default options, on an array of shape (16, 16, 32, 32). Options"
-        "\nwithout a default: `channel_axis=1`, `block_size=7`. Each figure is the speed divided by"
-        "\nthe speed of a copy.",
+        texts.VARIANTS,
         against(results, "plugins", COPYTO, "variant"),
         f"## A training step ({best})",
-        "A network 64-256-256-10 on `dropcore.autograd`, a batch of 128 rows, dropout after each of"
-        "\nthe two relus. The network of PyTorch is the same without dropout.",
+        texts.TRAINING_STEP,
         autograd(results),
         f"## Cost against size ({best})",
-        "Each figure is the time per element, divided by the time per element at the smallest"
-        "\nsize.",
+        texts.LARGE,
         shown.get("cost", ""),
         large(results),
     ]
