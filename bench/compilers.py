@@ -43,7 +43,7 @@ def compared(results: dict[str, Results]) -> str:
         "\nper second, divided by the speed of `np.copyto(y, x)` on the same buffers.",
         f"The processor is {first.facts['cpu']}; measured on {first.facts['date']}."
         "\n`make bench-compilers` measures the figures again. Compare only figures of this page,"
-        "\nbecause [RESULTS.md](RESULTS.md) is from another run. RESULTS.md explains the operations.",
+        "\nbecause [RESULTS.md](RESULTS.md) is from another run. It explains the operations.",
     ]
     for isa in first.isas:
         for dtype in ("float32", "float64", "float16", "bfloat16"):
