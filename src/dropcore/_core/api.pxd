@@ -3,16 +3,16 @@
 #
 # The functions take pointers and counts. They need no GIL, allocate nothing and report no errors.
 # No function is fused, no class is exported, and no struct is passed by value. Callers fill the
-# fields of `dropcore_plan`, and must not use the fields of the other structs. Then the interface
+# fields of `dropcore_plan`, and must not use the fields of the other structs. So the interface
 # can grow without breaking code that was compiled against it. Two parts of this repository are
 # exceptions. The inline functions of core/shard_views.pxd, which are compiled into the caller, read
 # `shared` of `dropcore_shard`. dropcore-torch reads fields of `dropcore_layout`.
 #
 # n counts elements; `start` is the place of the first element in the whole mask, so a mask can be
 # made in pieces. Packed bits are (n+7)//8 bytes; bit i%8 of byte i//8 belongs to element i of the
-# piece. y may be x, dx may be dy. p is in [0, 1]. float16 and bfloat16 are passed as their 16 bits.
-# A pointer to elements or bits may be NULL if nothing is read or written through it. Elements are
-# in C order, or in the order of a layout.
+# piece, and is 1 if the element is kept. y may be x, dx may be dy. p is in [0, 1]. float16 and
+# bfloat16 are passed as their 16 bits. A pointer to elements or bits may be NULL if nothing is read
+# or written through it. Elements are in C order, or in the order of a layout.
 
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 

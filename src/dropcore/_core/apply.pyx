@@ -1,5 +1,6 @@
 # The kernels over arrays. The caller has checked the arrays: they are accepted (arguments.pyx) and
-# dense (`is_dense`). The caller also keeps them alive during the call.
+# dense (`is_dense` in layout.pxd). The caller also keeps the arrays alive during the call. `bits`
+# is bytes or an array of uint8 (bits.pxd).
 #
 # These functions take arrays, not typed memoryviews: to make a memoryview of each array would cost
 # as much as the rest of a small call.
@@ -40,7 +41,7 @@ cdef inline void set_places(
 
 cdef int keep_bits(
     const DrawAddress* draw, double p, const Shard* shard,
-    object bits,  # OUT: as of `data_of`
+    object bits,  # OUT
 ) except -1:
     cdef Work w = new_work(KEEP_BITS, shard.n * shard.rows)
     if w.n == 0:
@@ -56,7 +57,7 @@ cdef int drop(
     const DrawAddress* draw, double p, const Shard* shard, Plan plan,
     cnp.ndarray x,  # IN
     cnp.ndarray y,  # OUT, may be x
-    object bits,  # OUT: as of `data_of`, or None
+    object bits,  # OUT, or None
 ) except -1:
     # Each element has a decision of its own; one kernel makes the decisions and uses them.
     cdef Work w = new_work(DROP, shard.n * shard.rows)
@@ -79,7 +80,7 @@ cdef inline void reorder(
 
 
 cdef int select(
-    object bits,  # IN: as of `data_of`
+    object bits,  # IN
     const Layout* layout,
     object scratch,  # from `scratch_for`
     Plan plan,

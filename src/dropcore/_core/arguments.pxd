@@ -17,7 +17,7 @@ cdef inline cnp.ndarray accepted(str name, object value):
     return accepted_otherwise(name, value)
 
 
-# For an array that was accepted before.
+# These two functions take an array that `accepted` has returned before.
 cdef Dtype dtype_of(cnp.ndarray array) noexcept
 cdef int check_shape(str name, cnp.ndarray array, tuple shape) except -1
 

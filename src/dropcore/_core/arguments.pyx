@@ -16,8 +16,11 @@ from dropcore._core.elsewhere import refuse, refuse_objects
 
 cnp.import_array()
 
-cdef int bfloat16_num = -1  # ml_dtypes registers the number at run time; -1 until it is known
-cdef tuple SHARED = ("__array_interface__", "__array_struct__")  # NumPy reads these without a copy
+# NumPy's type number of bfloat16, which ml_dtypes registers at run time; -1 before the first array
+# of bfloat16.
+cdef int bfloat16_num = -1
+# NumPy reads an object with one of these attributes without a copy.
+cdef tuple SHARED = ("__array_interface__", "__array_struct__")
 cdef dict DEVICES = {  # DLPack's devices, with the numbers of dlpack.h; 1 is the CPU
     2: "CUDA", 3: "CUDA host", 4: "OpenCL", 7: "Vulkan", 8: "Metal", 9: "VPI", 10: "ROCm",
     11: "ROCm host", 13: "CUDA managed", 14: "oneAPI", 15: "WebGPU", 16: "Hexagon", 17: "MAIA",
@@ -91,7 +94,8 @@ cdef Dtype dtype_of(cnp.ndarray array) noexcept:
 
 
 cdef int check_shape(str name, cnp.ndarray array, tuple shape) except -1:
-    # Makes no tuple of the array's shape: it would cost as much as all other checks of backward.
+    # Makes no tuple of the array's shape: a tuple would cost as much as all other checks of
+    # backward.
     cdef int axis, axes = cnp.PyArray_NDIM(array)
     cdef bint fits = axes == len(shape)
     for axis in range(axes if fits else 0):

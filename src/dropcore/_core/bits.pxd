@@ -12,7 +12,7 @@ cdef int check_bits(cnp.ndarray bits, Sharing sharing) except -1
 
 
 # The core makes bits as `bytes`, because it takes several times as long to make a NumPy array of a
-# few hundred bytes. Bits that come from outside are arrays. `array_of` gives an array of either.
+# few hundred bytes. Bits that come from outside are arrays. `array_of` gives an array for both.
 
 cdef cnp.ndarray array_of(object bits)
 

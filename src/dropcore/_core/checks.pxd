@@ -1,5 +1,5 @@
-# For each exported function, one function that checks a call. Counts are checked before the
-# pointers whose check needs a count.
+# For each exported function, one function that checks a call. `f` is the name of the exported
+# function, for the message. Counts are checked before the pointers whose check needs a count.
 
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint64_t

@@ -67,4 +67,5 @@ def _choose():
 isa = _choose()
 cdef object _kernels = import_module(_module(isa))
 kernels = <const KernelTable*> PyCapsule_GetPointer(_kernels.kernel_table, "dropcore.kernel_table")
-has_nontemporal = _kernels.has_nontemporal  # whether they have non-temporal stores
+# Whether the chosen kernels have non-temporal stores.
+has_nontemporal = _kernels.has_nontemporal

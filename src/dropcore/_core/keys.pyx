@@ -6,7 +6,8 @@
 #
 # A. A Path is the state of the hash after some items. The key is computed from a copy, so the path
 #    can be extended later.
-# B. A full block is hashed only when more bytes come, because the last block is hashed with a flag.
+# B. A full block (128 bytes) is hashed only when more bytes come, because the last block is hashed
+#    with a flag.
 # C. Bytes are converted to words and back by shifts, so the machine's byte order does not matter.
 # D. hashlib has the same function, but it works on Python objects and needs the GIL.
 

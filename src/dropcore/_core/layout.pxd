@@ -15,7 +15,7 @@ from dropcore._core.table cimport MAX_AXES, Layout, Shard
 #                 0: a step is one row of `times` decisions, for `n` rows (kernel `tile`)
 #   steps         the number of steps, in nested loops over `loops` axes, the innermost axis first
 #   loop_length   the length of each of these axes
-#   loop_stride   how many decisions a step along the axis advances; 0 if the axis is shared
+#   loop_stride   how many decisions lie between two neighbours along the axis; 0 if it is shared
 #   reordered     the number of bits that are first written in another order, or 0
 #   axes, length, stride    the arguments of the kernel `reorder`
 
@@ -70,7 +70,7 @@ cdef inline bint has_shape(Sharing sharing, cnp.ndarray array) noexcept:
 
 cdef inline const Layout* layout_of(
     Sharing sharing, cnp.ndarray array,
-    Layout* own,  # OUT: filled if the array is not in C order. The array is dense
+    Layout* own,  # OUT: filled if the array, which is dense, is not in C order
 ) noexcept:
     if cnp.PyArray_IS_C_CONTIGUOUS(array):
         return &sharing.layout

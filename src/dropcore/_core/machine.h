@@ -1,16 +1,17 @@
 /* The parts of a kernel that Cython cannot express: vectors of 32-bit words with arithmetic
-   operators, the select of 32 elements, non-temporal stores. Each family of instruction sets has a
-   file. All intrinsics and builtins of the core are in the folder `machine`.
+   operators, the select of 32 elements, non-temporal stores. All intrinsics and builtins of the core
+   are in the folder `machine`. Each family of instruction sets has a file in it. plain.h is the file
+   for compilers without vector types. Each of the other files defines or includes these parts:
 
-   A family's file gives:
-
-   DROPCORE_WIDTH     the number of words in a register: a divisor of 16, constant at compile time
-   vectors.h          included after DROPCORE_WIDTH and DROPCORE_IN_REGISTER are defined
-   bfloat.h           included; before, optionally DROPCORE_ROUND_BFLOATS
-   dropcore_affine_halves     included from half.h or f16c.h, or its own
-   dropcore_choose    included from choose.h, whose head names the macros that it needs, or its own
-                      with DROPCORE_HAS_NONTEMPORAL and dropcore_fence()
-   dropcore_nonzero   bit l of the result is 1 if lane l is not zero
+   DROPCORE_WIDTH             the number of 32-bit words in a register: a divisor of 16
+   DROPCORE_IN_REGISTER       see vectors.h
+   vectors.h                  included after the two macros above
+   DROPCORE_ROUND_BFLOATS     optional: see bfloat.h
+   bfloat.h                   included
+   dropcore_affine_halves     defined, or included with half.h or f16c.h
+   dropcore_choose            defined, with DROPCORE_HAS_NONTEMPORAL and dropcore_fence(); or
+                              included with choose.h, after the macros that choose.h names
+   dropcore_nonzero           defined: bit l of the result is 1 if lane l is not zero
    dropcore_rotate_16, dropcore_rotate_8      optional: faster rotations */
 #ifndef DROPCORE_MACHINE_H
 #define DROPCORE_MACHINE_H

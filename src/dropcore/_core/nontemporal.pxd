@@ -1,10 +1,10 @@
 # Non-temporal stores bypass the caches. A call on one thread may use them if x and y together have
 # at least `nontemporal_from` bytes. A call on several threads needs `for_several` times as many
-# bytes. A call for a half type needs `for_halves` times as many bytes. A call for a half type on
-# several threads needs the larger of the two numbers. A call in place never uses non-temporal
-# stores. Two functions of kernels/select.pxi exclude further cases. `can_go_nontemporal` returns
-# False if y is not aligned to its elements. `is_linear` returns False if the plan has a shift, a
-# constant for dropped elements that is not +0.0, or a scale of nan.
+# bytes. A call for float16 or bfloat16 needs `for_halves` times as many bytes. If both reasons
+# hold, the larger factor counts. A call in place never uses non-temporal stores. Two functions of
+# kernels/select.pxi exclude further cases. `can_go_nontemporal` returns False if y is not aligned
+# to its elements. `is_linear` returns False if the plan has a shift, a constant for dropped
+# elements that is not +0.0, or a scale of nan.
 cdef Py_ssize_t nontemporal_from
 cdef Py_ssize_t for_several
 cdef Py_ssize_t for_halves

@@ -1,22 +1,23 @@
-# The threshold: the size of x and y together from which a kernel uses non-temporal stores.
+# The threshold: the size of x and y together from which a kernel uses non-temporal stores
+# (kernels/select.pxi, B).
 #
 # A. If x and y fit the cache, ordinary stores are faster, because the next reader of y finds y in
 #    the cache. If x and y do not fit, non-temporal stores are faster, because no line of y is read
 #    before it is written. The threshold is chosen for dropout followed by a sum or a maximum of y.
 #    If nothing reads y, a smaller threshold would be faster on Intel's processors.
-# B. On AMD the cores of a complex share one cache, and one core can use all of this cache. The
-#    threshold is three quarters of the cache. A call on several threads has a threshold twice as
-#    high (`for_several`). Below this threshold, such a call is faster with ordinary stores if y is
-#    read afterwards.
-# C. On other processors the last-level cache is spread over a mesh. The system states the size for
-#    the whole socket, up to 300 MiB, so the threshold is limited to 32 MiB. The limit also holds on
-#    AMD if the stated cache is larger than that of any complex: some virtual machines state the sum
-#    of several caches.
-# D. For float16 and bfloat16 the threshold is twice as high (`for_halves`). An ordinary store first
-#    reads its line of y. For these dtypes the processor does arithmetic during these reads, and the
-#    arithmetic takes longer. So below this threshold, dropout followed by a sum or a maximum of y
-#    is about as fast with ordinary stores, or faster: a part of y stays in the cache for the next
-#    reader.
+# B. The threshold is three quarters of the last-level cache. On AMD the cores of a complex share
+#    such a cache, and one core can use all of it. For a call on several threads the threshold is
+#    doubled on AMD (`for_several`), because below the doubled threshold ordinary stores are faster
+#    if y is read afterwards.
+# C. On other processors the last-level cache is spread over all cores of a socket (a mesh). The
+#    system states the size for the whole socket, up to 300 MiB, so the threshold is at most 32 MiB.
+#    This limit also holds on AMD if the stated size is above LARGEST_OF_A_COMPLEX: some virtual
+#    machines state the sum of several caches.
+# D. For float16 and bfloat16 the threshold is doubled (`for_halves`). An ordinary store first reads
+#    its line of y. For these dtypes the processor does arithmetic during the reads, and the
+#    arithmetic takes longer than the reads. So below the doubled threshold, dropout followed by a
+#    sum or a maximum of y is about as fast with ordinary stores, or faster: a part of y stays in
+#    the cache for the next reader. If both B and D apply, the threshold is doubled only once.
 # E. A threshold that the user sets by DROPCORE_NONTEMPORAL holds for any number of threads and for
 #    every dtype.
 #
@@ -74,7 +75,7 @@ if not dispatch.has_nontemporal:
 
 
 def get_nontemporal_from():
-    """Return the threshold, in bytes of x and y together; None if no size uses such stores."""
+    """Return the threshold, in bytes of x and y together; None if non-temporal stores are off."""
     return None if nontemporal_from == NEVER else nontemporal_from
 
 

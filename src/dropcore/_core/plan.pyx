@@ -1,5 +1,5 @@
-# A variant's plan for arrays of one shape: the axes along which decisions are shared, and the
-# numbers for elements and for their gradients. Also the scale of most plans, the kept scale.
+# A variant's plan for arrays of one shape: the axes along which decisions are shared; scale, shift
+# and drop for the elements, and for their gradients. Also the scale of most plans, the kept scale.
 
 cimport cython
 from libc.stdint cimport uint64_t

@@ -63,9 +63,9 @@ cdef enum:
 
 
 # The arguments of the kernels. x is IN. y is OUT, and may be x unless `nontemporal` is set.
-# `nontemporal`: the kernel uses non-temporal stores. In keep_bits, forward and their forms for
-# shards, `bits` is OUT, and forward may get NULL; in the other kernels `bits` is IN. When a kernel
-# returns, other threads can read all that it has written.
+# `nontemporal`: the kernel may use non-temporal stores (nontemporal.pxd). In keep_bits, forward and
+# their forms for shards, `bits` is OUT, and forward may get NULL; in the other kernels `bits` is
+# IN. When a kernel returns, other threads can read all that it has written.
 
 # written by tools/write_interface.py: kernels
 # The order of the arrays in KernelTable.

@@ -1,12 +1,14 @@
 """How many threads the kernels use, and the workers that run them.
 
 The default is one thread, as in NumPy. Workers are started when they are first needed, and shut
-down before a fork: a child would inherit the locks of the workers but not the threads, and hang. A
-fork in a worker is the exception, because a worker cannot wait for its own end; the child gets new
-locks. Workers take pieces of work from a `SimpleQueue`, which a signal handler cannot leave in an
-inconsistent state.
-Compiled code claims, runs and ends a piece; no signal handler runs in between. A handler can
-interrupt the wait for the pieces: its exception is raised after all pieces have ended.
+down before a fork: otherwise the child would inherit the locks of the workers but not the threads,
+and hang. If a worker itself forks, the workers are not shut down, because a worker cannot wait for
+its own end. After each fork, the child begins with new locks, a new queue and no workers.
+
+Workers take pieces of work from a `SimpleQueue`, which a signal handler cannot leave in an
+inconsistent state. Compiled code (work.pyx) claims, runs and ends a piece; no signal handler runs
+in between. A handler can interrupt the wait for the pieces: its exception is raised after all
+pieces have ended.
 
 Workers are started by `_thread`. `threading.Thread.start` waits until the new thread runs. If a
 signal handler forks during that wait, the child waits for ever, for a thread that exists only in
@@ -26,7 +28,7 @@ from typing import Protocol
 from dropcore._core.arguments import integer_of
 
 MAX_THREADS = 1024
-# The least mean number of elements for each thread: waking a thread takes tens of microseconds.
+# The least mean number of elements of a thread, because waking a thread takes tens of microseconds.
 PIECE = 1 << 20
 
 _lock = threading.RLock()

@@ -17,7 +17,7 @@ cdef enum Operation:
     TILE
 
 
-# One call of a kernel, with all its arguments. Each operation uses some of them.
+# One call of a kernel, with all its arguments. Each operation uses some of the fields.
 cdef struct Work:
     Operation operation
     Dtype dtype

@@ -1,16 +1,17 @@
 # A call of a kernel, on this thread or split over several threads.
 #
-# A. A Work describes a call, with all its arguments. It can be cut into pieces for threads. If each
-#    element has a decision of its own, a cut is at a multiple of 8192 elements, counted from the
-#    first element of the Work. If `start` is a multiple of the group (1024 to 8192 decisions), a
-#    group ends at each cut, so no block of the cipher is computed twice. With another `start`, or
-#    with rows of a shard, the group at a cut is computed twice. If elements share decisions, a cut
-#    is between two steps of the layout; in a layout with one step, a cut is between two decisions
-#    (repeat) or two rows (tile).
-# B. A call on one thread for fewer than SMALL elements keeps the GIL, for a few microseconds. At
-#    2^14 elements a call that released the GIL took a twentieth longer. Two threads that made such
-#    calls all the time made no more calls together if the GIL was released. For fewer than GROUP
-#    elements even the number of threads is not looked up.
+# A. A Work is a call of a kernel, with all its arguments. It can be cut into pieces for threads.
+#    - If each element has a decision of its own, a cut is at a multiple of 8192 elements, counted
+#      from the first element of the Work. A group of the cipher has 1024, 2048, 4096 or 8192
+#      decisions. If `start` is a multiple of this number, a group ends at each cut, so no block of
+#      the cipher is computed twice. With another `start`, or with rows of a shard, both threads
+#      compute the group at the cut.
+#    - If elements share decisions, a cut is between two steps of the layout (layout.pxd). In a
+#      layout with one step, a cut is between two decisions (repeat) or two rows (tile).
+# B. A call on one thread for fewer than SMALL elements keeps the GIL, for a few microseconds.
+#    Releasing the GIL made a call for 2^14 elements a twentieth slower, and two threads that did
+#    nothing but such calls made no more calls in total. For fewer than GROUP elements the number of
+#    threads is not looked up, because such a call uses one thread in any case.
 
 cimport cython
 

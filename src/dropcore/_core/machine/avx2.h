@@ -9,9 +9,10 @@
 #include "machine/vectors.h"
 #include "machine/bfloat.h"
 
-/* The form of choose.h for float, in one instruction less. vpsignd clears a word if its bit is 0, and
-   keeps it if the masked word is positive. It would negate the word of bit 31, so the last eight bits
-   are moved down. */
+/* What choose.h does for float, in one instruction less. vpsignd takes a value and a word `bit`. The
+   result is 0 if `bit` is 0, the value if `bit` is positive, and the negated value if `bit` is
+   negative. Only bit 31 would make a negative word, so the last eight bits are moved down first. The
+   two exclusive ors with `other` turn the 0 into *drop, and leave a kept value as it is. */
 static inline void dropcore_choose_floats(
     uint32_t keep, int nontemporal, const float *x, const float *drop, float *y)
 {

@@ -5,10 +5,10 @@
 #define DROPCORE_IN_REGISTER(words) __asm__("" : "+v"(words))
 #include "machine/vectors.h"
 
-/* Returns the upper halves of all words of two registers, rounded to nearest even. The halves are
-   gathered first, so that one instruction works on 32 halves. An upper half is rounded up if the
-   lower half of its word is above 0x8000, or if the lower half is 0x8000 and the upper half is
-   odd. */
+/* Rounds the words of two registers, which are floats, to their upper halves, to nearest even. All
+   upper halves are gathered in one register first, and all lower halves in another, so that one
+   instruction works on 32 halves. An upper half is rounded up if the lower half of its word is above
+   0x8000, or if the lower half is 0x8000 and the upper half is odd. */
 static inline dropcore_lanes dropcore_round_bfloats(dropcore_lanes low, dropcore_lanes high)
 {
     static const uint16_t uppers[32] = {
@@ -54,8 +54,7 @@ static inline uint32_t dropcore_nonzero(dropcore_lanes words)
     return _mm512_test_epi32_mask((__m512i)words, (__m512i)words);
 }
 
-/* Stores 32 elements of `size` bytes to y: the element of x if its bit of `keep` is 1, else *drop.
-   After non-temporal stores a fence must follow before another thread reads y. */
+/* After non-temporal stores a fence must follow before another thread reads y. */
 #define DROPCORE_HAS_NONTEMPORAL 1
 #define dropcore_fence() _mm_sfence()
 
@@ -67,6 +66,8 @@ static inline void dropcore_put_line(void *y, __m512i line, int nontemporal)
         _mm512_storeu_si512(y, line);
 }
 
+/* Stores 32 elements of `size` bytes to y: the element of x if its bit of `keep` is 1, else
+   *drop. */
 static inline void dropcore_choose(
     uint32_t keep, size_t size, int nontemporal, const void *x, const void *drop, void *y)
 {

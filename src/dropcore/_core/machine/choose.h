@@ -1,10 +1,12 @@
 /* Stores 32 elements of `size` bytes to y: the element of x if its bit of `keep` is 1, else *drop.
    This form is for instruction sets without mask registers, and works on one vector register at a
-   time. `whole` is an integer as large as an element. `word` is the integer that is compared; an
+   time. DROPCORE_CHOOSE makes the function for one size of elements. Its argument `whole` is an
+   integer type as large as an element. Its argument `word` is the integer type that is compared; an
    element consists of one or two words. Loads and stores use the element's own type: with another
    type GCC assumes that they may alias the cipher's memory, and does not reorder them.
-   A family defines DROPCORE_WORD_OF_DOUBLE before it includes this file. A family with non-temporal
-   stores also defines DROPCORE_PUT_NONTEMPORAL(to, register) and dropcore_fence(). */
+   Before it includes this file, a family defines DROPCORE_WORD_OF_DOUBLE, the `word` for double. A
+   family with non-temporal stores also defines DROPCORE_PUT_NONTEMPORAL(to, register) and
+   dropcore_fence(). */
 #ifdef DROPCORE_PUT_NONTEMPORAL
 #define DROPCORE_HAS_NONTEMPORAL 1
 #else

@@ -1,6 +1,6 @@
 /* The instruction sets that kernels are built for, and whether the processor has them. v3 and v4
    are levels of the x86-64 psABI. Level v3 also includes LZCNT and MOVBE, which these functions do
-   not test. The functions are called before a kernel module is imported. */
+   not test. dispatch.pyx calls the functions before it imports a kernel module. */
 #ifndef DROPCORE_PROCESSOR_H
 #define DROPCORE_PROCESSOR_H
 
@@ -29,7 +29,7 @@ static inline int dropcore_has_v4(void)
         && __builtin_cpu_supports("avx512vl");
 }
 
-/* Whether the processor is from AMD: its last-level cache belongs to a complex of a few cores. */
+/* Whether the processor is from AMD. On AMD each complex of a few cores has a last-level cache. */
 static inline int dropcore_is_amd(void)
 {
     __builtin_cpu_init();
