@@ -1,7 +1,7 @@
 """Times the exported functions and the functions of `dropcore.core` on four elements.
 
-`engine_calls.pyx` is built against the installed dropcore. Without Cython, setuptools and a C
-compiler there are no rows.
+`engine_calls.pyx` is built against the installed dropcore, with a C compiler. Without Cython or
+setuptools the rows are skipped.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from dropcore._core import dispatch
 P = 0.1
 
 
-# Plain functions, like those of libxsmm.py: `functools.partial` with keywords takes 100 ns more.
+# Plain functions, as in libxsmm.py: a call of `functools.partial` with keywords takes 100 ns more.
 
 
 def forward(b: Buffers, p: float) -> Call:

@@ -16,7 +16,7 @@ P = 0.1
 
 
 def numpy_multiply(b: Buffers) -> Call:
-    """The row for comparison: a NumPy call on as few elements."""
+    """The row for comparison: a NumPy call on as many elements."""
     x, y, s, call = b.x, b.y, np.float32(1 / (1 - P)), np.multiply
 
     def calls() -> None:

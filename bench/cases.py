@@ -40,7 +40,7 @@ class Row:
     name : str
         The timed operation.
     n : int
-        The number of elements, or of calls on few elements.
+        The number of elements; for a training step, the number of rows of the batch.
     dtype : str
     p : float or None
         None for a row without dropout.
@@ -129,7 +129,7 @@ class Buffers:
         return self.x.copy()
 
 
-# ------------------------------------------------------------- the roof lines
+# ------------------------------------------------------------- NumPy's operations, for comparison
 
 
 def copyto(b: Buffers) -> Call:
@@ -151,7 +151,7 @@ ROOF_LINES = {COPYTO: copyto, MULTIPLY: multiply}
 
 
 def forward(b: Buffers, p: float, **options: object) -> Call:
-    """The default call, with `out`: y and one bit kept for each decision."""
+    """The default call, with `out`: y, and one stored bit for each decision."""
     return partial(dropcore.dropout, b.x, p, training=True, rng=b.stream, out=b.y, **options)
 
 
@@ -172,9 +172,9 @@ def backward_from_bits(b: Buffers, p: float, **options: object) -> Call:
 
 
 def backward_remade(b: Buffers, p: float) -> Call:
-    """The gradient, with the decisions computed again from the draw.
+    """The gradient, with the bits computed again from the draw.
 
-    Many masks are used in turn: the branch predictor would learn the ties of a single mask.
+    Many masks are used in turn, because the branch predictor would learn the ties of a single mask.
     """
     masks = [
         dropcore.dropout(b.x, p, training=True, rng=b.stream, out=b.y, store="draw")[1]

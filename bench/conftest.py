@@ -26,9 +26,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options; raise an error if a needed package is missing."""
     if said := missing():  # before pytest's error about unknown options
         raise pytest.UsageError(said)
-    parser.addoption("--seconds", type=float, default=0.25, help="how long a row is measured")
-    parser.addoption("--quick", action="store_true", help="few sizes")
-    parser.addoption("--peer", default="numpy", help="the peer in bench_peers.py")
+    parser.addoption(
+        "--seconds", type=float, default=0.25, help="the time for each row (default: 0.25)"
+    )
+    parser.addoption("--quick", action="store_true", help="leave out most sizes")
+    parser.addoption("--peer", default="numpy", help="the peer in bench_peers.py (default: numpy)")
     parser.addoption("--variant", help="time this variant in bench_plugins.py, not all of them")
     parser.addoption(
         "--option",
@@ -36,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=[],
         type=option,
         metavar="NAME=VALUE",
-        help="an option of that variant, as --option block_size=7",
+        help="an option of the variant in --variant, such as block_size=7",
     )
     parser.addoption(
         "--shape",
@@ -115,12 +117,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def timed(benchmark, request: pytest.FixtureRequest) -> Callable[..., None]:
-    """Time a row's call; a timed function makes `calls` calls.
+    """Time the function `call` of a row. The function makes `calls` calls.
 
     All rows have rounds of the same length, because the minimum of many short rounds is smaller
     than the minimum of a few long rounds. pytest-benchmark's own calibration would give rounds of
-    different lengths. With `iterations` there is one round with this number of calls, for rows that
-    are measured several times, in turn.
+    different lengths. `iterations` is for rows that are measured several times, in turn: there is
+    one round, in which `call` runs so many times.
     """
     seconds = request.config.option.seconds
 

@@ -85,17 +85,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--dtype", default="float32", choices=cases.SHORT_DTYPES)
     parser.add_argument(
-        "--powers", default="16-26", help="exponents of 2: numbers of elements (default: 16-26)"
+        "--powers", default="16-26", help="2^16 to 2^26 elements are 16-26 (the default)"
     )
-    parser.add_argument("--seconds", type=float, default=0.1, help="for each figure")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--seconds", type=float, default=0.1, help="the time for each figure (default: 0.1)"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="number of threads (default: 1)")
     args = parser.parse_args()
     first, _, last = args.powers.partition("-")
     sizes = [1 << k for k in range(int(first), int(last or first) + 1)]
     first_size = nontemporal.get_nontemporal_from()
     print(f"{dispatch.isa}, {args.dtype}, threads: {args.threads}")
     print(f"threshold of this processor: {first_size} bytes of x and y together")
-    print("(twice as many for half types, and on AMD for several threads)\n")
+    print("(twice as much for float16 and bfloat16, and on AMD for several threads)\n")
     lines: list[tuple[str, ...]] = [
         ("operation", *map(size_name, sizes)),
         ("---",) * (1 + len(sizes)),

@@ -112,7 +112,7 @@ def jax_ways(x: Any, y: Any, p: float) -> Ways:
 
 
 def tensorflow_ways(x: Any, y: Any, p: float) -> Ways:
-    """``tf.nn.dropout``, compiled to a graph and called directly."""
+    """``tf.nn.dropout``, in a compiled graph and eagerly."""
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)

@@ -66,7 +66,7 @@ class Job:
 
 
 def jobs(isas: tuple[str, ...], peers: list[str], quick: bool) -> list[Job]:
-    """All processes; the peers run beside the two highest instruction sets."""
+    """All processes. The peers are compared with the two highest instruction sets of dropcore."""
     best = isas[-1]
     planned = [
         Job(f"kernels-{isa}", KERNELS, isa) for isa in reversed(isas[-2:] if quick else isas)
@@ -149,12 +149,18 @@ def main() -> int:
         type=int,
         default=1,
         metavar="N",
-        help="run all processes N times; the best round counts",
+        help="run all processes N times; the fastest round of each row counts (default: 1)",
     )
     parser.add_argument(
         "--only", metavar="TEXT", help="run only processes whose name contains TEXT"
     )
-    parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=RESULTS,
+        metavar="FOLDER",
+        help="where the results go (default: .benchmarks/latest)",
+    )
     args = parser.parse_args()
     args.results = args.results.resolve()  # the processes have another working directory
     if args.only is None:

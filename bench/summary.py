@@ -140,7 +140,7 @@ def two_threads(results: Results) -> Measured:
 
 
 def spread(results: Results, name: str) -> float | None:
-    """The largest cost per element relative to the smallest, for sizes beyond the caches."""
+    """The largest time per element / the smallest, where x exceeds the last-level cache."""
     cache = results.facts["caches"]["the last"] or 0
     rows = [row for row in results.all(suite="large", name=name) if 4 * row.n > cache]
     costs = [row.seconds / row.n for row in rows]

@@ -300,8 +300,20 @@ def page(results: Results, folder: Path) -> str:
 def main() -> int:
     """Write RESULTS.md beside this file, or to the given folder."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER")
-    parser.add_argument("--out", type=Path, default=BENCH, metavar="FOLDER")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=RESULTS,
+        metavar="FOLDER",
+        help="what run.py wrote (default: .benchmarks/latest)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=BENCH,
+        metavar="FOLDER",
+        help="where RESULTS.md and plots/ go (default: the folder of this program)",
+    )
     args = parser.parse_args()
     if not (args.results / "run.json").exists():
         sys.exit(f"nothing was measured in {args.results}: run bench/run.py first")
