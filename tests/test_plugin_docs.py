@@ -82,7 +82,7 @@ def test_the_extra_of_the_page_is_pytest_and_scipy():
 def test_the_commands_pass(outputs):
     assert "feature_axis: int, default -1" in outputs["python -m dropcore variants token"]
     passed = re.search(r"(\d+) passed", outputs["python -m pytest"])
-    assert "python -m pip install '.[test]'" in outputs
+    assert [command.split()[2] for command in outputs] == ["pip", "dropcore", "pytest"]
     assert int(passed[1]) > 15
 
 
