@@ -183,8 +183,8 @@ BLOCKS = (
             Function(
                 "path_of_integer",
                 "uint64_t seed,\ndropcore_path* path,  # OUT",
-                "A path begins with a seed; each added part leads to a child. A path can be "
-                "copied, and can be extended after a draw was taken from it.",
+                "A path names a stream: a seed, then parts. Adding a part gives the path of a "
+                "child stream. A path can be copied, and extended after a draw was taken from it.",
             ),
             Function(
                 "path_of_bytes",
@@ -221,7 +221,8 @@ BLOCKS = (
             Function(
                 "words",
                 "const dropcore_draw* draw, uint64_t start, Py_ssize_t n,\nuint64_t* words,  # OUT",
-                "Writes n raw random words of 64 bits, for noise other than dropout.",
+                "Writes n raw random words of 64 bits, from word `start` on, for noise other than "
+                "dropout.",
                 kernel="words",
             ),
             Function(
@@ -251,12 +252,13 @@ BLOCKS = (
                 "layout_of",
                 "int axes, const Py_ssize_t* length, const Py_ssize_t* stride, uint64_t shared,\n"
                 "dropcore_layout* layout,  # OUT",
-                "The layout of an array of at most 64 axes. `stride`: for each axis, in elements; "
-                "NULL for C order. Bit a of `shared` says that decisions are shared along axis a. "
-                "Returns 1. Returns 0, with all fields of the layout 0, if the array has gaps, "
-                "elements that share memory, a negative length, a negative stride of an axis "
-                "longer than 1, or 2^63 elements or more (an axis of length 0 counts as 1), or if "
-                "`shared` names an axis that the array does not have.",
+                "Makes the layout of an array. `stride`: for each axis, in elements; NULL for C "
+                "order. Bit a of `shared` says that decisions are shared along axis a. Returns 1 "
+                "if the layout was made. Otherwise returns 0, with all fields of the layout 0: if "
+                "the array has more than 64 axes, gaps, elements that share memory, a negative "
+                "length, a negative stride of an axis longer than 1, or 2^63 elements or more (an "
+                "axis of length 0 counts as 1), or if `shared` names an axis that the array does "
+                "not have.",
                 result="int32_t",
                 may_be_null=("stride",),
             ),
@@ -269,7 +271,8 @@ BLOCKS = (
             Function(
                 "layout_scratch",
                 "const dropcore_layout* layout",
-                "Bytes of scratch memory, aligned to 4, that `select_layout` needs. May be 0.",
+                "The size in bytes of the scratch memory that `select_layout` needs; may be 0. The "
+                "memory must be aligned to 4 bytes.",
                 result="Py_ssize_t",
             ),
         ),
@@ -298,7 +301,8 @@ BLOCKS = (
                 "forward_plan",
                 "const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,\n"
                 "const dropcore_plan* plan, const element* x, element* y, uint8_t* bits,",
-                "Like forward, with a plan. The gradient: call `select` with shift = drop = 0.",
+                "Like forward, with a plan. For the gradient, call `select` with the bits from "
+                "this call, and with shift = drop = 0.",
                 kernel="forward_plan",
                 views="draw, p, x, y, scale, shift=0, drop=0, bits=None, start=0",
                 may_be_null=("bits",),
@@ -315,7 +319,8 @@ BLOCKS = (
                 "repeat",
                 "const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,\n"
                 "const dropcore_plan* plan, const element* x, element* y,",
-                "For shared inner axes: each of `decisions` bits holds for `times` neighbours.",
+                "Like select, for shared inner axes: each of `decisions` bits holds for `times` "
+                "neighbouring elements.",
                 kernel="repeat",
                 elements="decisions * times",
                 views="bits, decisions, times, x, y, scale, shift=0, drop=0, first=0",
@@ -324,8 +329,8 @@ BLOCKS = (
                 "tile",
                 "const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,\n"
                 "const dropcore_plan* plan, const element* x, element* y,",
-                "For shared outer axes: one row of `decisions` bits holds for each of `times` "
-                "rows of elements.",
+                "Like select, for shared outer axes: one row of `decisions` bits holds for each of "
+                "`times` rows of elements.",
                 kernel="tile",
                 elements="decisions * times",
                 views="bits, decisions, times, x, y, scale, shift=0, drop=0, first=0",
@@ -346,8 +351,9 @@ BLOCKS = (
                 "draw_of",
                 "object rng,\ndropcore_draw* draw,  # OUT",
                 "Needs the GIL. Writes the draw that dropcore.dropout takes from its argument "
-                "`rng`; a Stream gives its next draw. Returns 0. Returns -1, with a Python "
-                "exception set, if `rng` is not accepted, or if `draw` is NULL or not aligned.",
+                "`rng`; a Stream gives its next draw. Returns 0 if the draw was written. Returns "
+                "-1, with a Python exception set, if `rng` is not accepted, or if `draw` is NULL "
+                "or not aligned to 8 bytes.",
                 result="int",
                 where="dropcore.rng",
             ),
@@ -361,12 +367,13 @@ BLOCKS = (
                 "int axes, const Py_ssize_t* whole, const Py_ssize_t* offset,\n"
                 "const Py_ssize_t* length, uint64_t shared,\n"
                 "dropcore_shard* shard,  # OUT",
-                "The shard for a block of `length` that begins at `offset` in an array of lengths "
-                "`whole`, of at most 64 axes. Bit a of `shared` says that decisions are shared "
-                "along axis a. Returns 1. Returns 0, with all fields of the shard 0, if the block "
-                "is not within the whole array, if the whole array has 2^63 elements or more (an "
-                "axis of length 0 counts as 1), or if `shared` names an axis that the whole array "
-                "does not have.",
+                "Makes the shard for a block that begins at `offset` in a whole array. `whole` and "
+                "`length` are the lengths of the axes of the whole array and of the block. Bit a "
+                "of `shared` says that decisions are shared along axis a. Returns 1 if the shard "
+                "was made. Otherwise returns 0, with all fields of the shard 0: if the block is "
+                "not within the whole array, if the whole array has more than 64 axes or 2^63 "
+                "elements or more (an axis of length 0 counts as 1), or if `shared` names an axis "
+                "that the whole array does not have.",
                 result="int32_t",
             ),
             Function(

@@ -95,18 +95,20 @@ typedef struct dropcore_shard {
        decisions again from the draw. */                                                \
     void (*backward_##name)(const dropcore_draw *draw, double p, uint64_t start,        \
         Py_ssize_t n, const element *dy, element *dx, const uint8_t *bits);             \
-    /* Like forward, with a plan. The gradient: call `select` with shift = drop = 0. */ \
+    /* Like forward, with a plan. For the gradient, call `select` with the bits from    \
+       this call, and with shift = drop = 0. */                                         \
     void (*forward_plan_##name)(const dropcore_draw *draw, double p, uint64_t start,    \
         Py_ssize_t n, const dropcore_plan *plan, const element *x, element *y,          \
         uint8_t *bits);                                                                 \
     /* Selects n elements by n given bits, from bit `first` on. */                      \
     void (*select_##name)(const uint8_t *bits, uint64_t first, Py_ssize_t n,            \
         const dropcore_plan *plan, const element *x, element *y);                       \
-    /* For shared inner axes: each of `decisions` bits holds for `times` neighbours. */ \
+    /* Like select, for shared inner axes: each of `decisions` bits holds for `times`   \
+       neighbouring elements. */                                                        \
     void (*repeat_##name)(const uint8_t *bits, uint64_t first, Py_ssize_t decisions,    \
         Py_ssize_t times, const dropcore_plan *plan, const element *x, element *y);     \
-    /* For shared outer axes: one row of `decisions` bits holds for each of `times` rows\
-       of elements. */                                                                  \
+    /* Like select, for shared outer axes: one row of `decisions` bits holds for each of\
+       `times` rows of elements. */                                                     \
     void (*tile_##name)(const uint8_t *bits, uint64_t first, Py_ssize_t decisions,      \
         Py_ssize_t times, const dropcore_plan *plan, const element *x, element *y);     \
     /* Selects all elements of an array by given bits, with a layout. */                \
@@ -126,8 +128,9 @@ typedef struct dropcore_api {
     uint32_t stream_version; /* the version of the mask stream: 1 */
     uint32_t reserved;
 
-    /* A path begins with a seed; each added part leads to a child. A path can be
-       copied, and can be extended after a draw was taken from it. */
+    /* A path names a stream: a seed, then parts. Adding a part gives the path of a
+       child stream. A path can be copied, and extended after a draw was taken from it.
+       */
     void (*path_of_integer)(uint64_t seed, dropcore_path *path);
     void (*path_of_bytes)(const uint8_t *seed, Py_ssize_t n, dropcore_path *path);
     void (*path_add_integer)(dropcore_path *path, uint64_t part);
@@ -138,24 +141,27 @@ typedef struct dropcore_api {
     /* Writes the decisions of n elements as packed bits. */
     void (*keep_bits)(const dropcore_draw *draw, double p, uint64_t start,
         Py_ssize_t n, uint8_t *bits);
-    /* Writes n raw random words of 64 bits, for noise other than dropout. */
+    /* Writes n raw random words of 64 bits, from word `start` on, for noise other than
+       dropout. */
     void (*words)(const dropcore_draw *draw, uint64_t start, Py_ssize_t n,
         uint64_t *words);
     /* The scale of standard dropout, as forward uses it: 1 / (1 - q) with q = floor(p *
        2^64) / 2^64; 0 for p == 1. */
     double (*scale)(double p);
 
-    /* The layout of an array of at most 64 axes. `stride`: for each axis, in elements;
-       NULL for C order. Bit a of `shared` says that decisions are shared along axis a.
-       Returns 1. Returns 0, with all fields of the layout 0, if the array has gaps,
-       elements that share memory, a negative length, a negative stride of an axis
-       longer than 1, or 2^63 elements or more (an axis of length 0 counts as 1), or if
-       `shared` names an axis that the array does not have. */
+    /* Makes the layout of an array. `stride`: for each axis, in elements; NULL for C
+       order. Bit a of `shared` says that decisions are shared along axis a. Returns 1
+       if the layout was made. Otherwise returns 0, with all fields of the layout 0: if
+       the array has more than 64 axes, gaps, elements that share memory, a negative
+       length, a negative stride of an axis longer than 1, or 2^63 elements or more (an
+       axis of length 0 counts as 1), or if `shared` names an axis that the array does
+       not have. */
     int32_t (*layout_of)(int axes, const Py_ssize_t *length,
         const Py_ssize_t *stride, uint64_t shared, dropcore_layout *layout);
     /* The number of decisions that `select_layout` reads. Decisions are in C order. */
     Py_ssize_t (*layout_decisions)(const dropcore_layout *layout);
-    /* Bytes of scratch memory, aligned to 4, that `select_layout` needs. May be 0. */
+    /* The size in bytes of the scratch memory that `select_layout` needs; may be 0. The
+       memory must be aligned to 4 bytes. */
     Py_ssize_t (*layout_scratch)(const dropcore_layout *layout);
 
     DROPCORE_OF_DTYPE(float32, float)
@@ -164,16 +170,18 @@ typedef struct dropcore_api {
     DROPCORE_OF_DTYPE(bfloat16, uint16_t)
 
     /* Needs the GIL. Writes the draw that dropcore.dropout takes from its argument
-       `rng`; a Stream gives its next draw. Returns 0. Returns -1, with a Python
-       exception set, if `rng` is not accepted, or if `draw` is NULL or not aligned. */
+       `rng`; a Stream gives its next draw. Returns 0 if the draw was written. Returns
+       -1, with a Python exception set, if `rng` is not accepted, or if `draw` is NULL
+       or not aligned to 8 bytes. */
     int (*draw_of)(PyObject *rng, dropcore_draw *draw);
 
-    /* The shard for a block of `length` that begins at `offset` in an array of lengths
-       `whole`, of at most 64 axes. Bit a of `shared` says that decisions are shared
-       along axis a. Returns 1. Returns 0, with all fields of the shard 0, if the block
-       is not within the whole array, if the whole array has 2^63 elements or more (an
-       axis of length 0 counts as 1), or if `shared` names an axis that the whole array
-       does not have. */
+    /* Makes the shard for a block that begins at `offset` in a whole array. `whole` and
+       `length` are the lengths of the axes of the whole array and of the block. Bit a
+       of `shared` says that decisions are shared along axis a. Returns 1 if the shard
+       was made. Otherwise returns 0, with all fields of the shard 0: if the block is
+       not within the whole array, if the whole array has more than 64 axes or 2^63
+       elements or more (an axis of length 0 counts as 1), or if `shared` names an axis
+       that the whole array does not have. */
     int32_t (*shard_of)(int axes, const Py_ssize_t *whole, const Py_ssize_t *offset,
         const Py_ssize_t *length, uint64_t shared, dropcore_shard *shard);
     /* The number of decisions of the block. */

@@ -34,8 +34,8 @@ ctypedef Shard dropcore_shard
 # no compiler checks.
 cdef uint32_t dropcore_abi() noexcept nogil
 
-# A path begins with a seed; each added part leads to a child. A path can be copied, and can
-# be extended after a draw was taken from it.
+# A path names a stream: a seed, then parts. Adding a part gives the path of a child stream.
+# A path can be copied, and extended after a draw was taken from it.
 cdef void dropcore_path_of_integer(
     uint64_t seed,
     dropcore_path* path,  # OUT
@@ -74,7 +74,7 @@ cdef void dropcore_keep_bits(
     uint8_t* bits,  # OUT
 ) noexcept nogil
 
-# Writes n raw random words of 64 bits, for noise other than dropout.
+# Writes n raw random words of 64 bits, from word `start` on, for noise other than dropout.
 cdef void dropcore_words(
     const dropcore_draw* draw, uint64_t start, Py_ssize_t n,
     uint64_t* words,  # OUT
@@ -86,11 +86,12 @@ cdef double dropcore_scale(double p) noexcept nogil
 
 # ---------------------------------------------------------------------- layouts
 
-# The layout of an array of at most 64 axes. `stride`: for each axis, in elements; NULL for
-# C order. Bit a of `shared` says that decisions are shared along axis a. Returns 1. Returns
-# 0, with all fields of the layout 0, if the array has gaps, elements that share memory, a
-# negative length, a negative stride of an axis longer than 1, or 2^63 elements or more (an
-# axis of length 0 counts as 1), or if `shared` names an axis that the array does not have.
+# Makes the layout of an array. `stride`: for each axis, in elements; NULL for C order. Bit
+# a of `shared` says that decisions are shared along axis a. Returns 1 if the layout was
+# made. Otherwise returns 0, with all fields of the layout 0: if the array has more than 64
+# axes, gaps, elements that share memory, a negative length, a negative stride of an axis
+# longer than 1, or 2^63 elements or more (an axis of length 0 counts as 1), or if `shared`
+# names an axis that the array does not have.
 cdef int32_t dropcore_layout_of(
     int axes, const Py_ssize_t* length, const Py_ssize_t* stride, uint64_t shared,
     dropcore_layout* layout,  # OUT
@@ -99,7 +100,8 @@ cdef int32_t dropcore_layout_of(
 # The number of decisions that `select_layout` reads. Decisions are in C order.
 cdef Py_ssize_t dropcore_layout_decisions(const dropcore_layout* layout) noexcept nogil
 
-# Bytes of scratch memory, aligned to 4, that `select_layout` needs. May be 0.
+# The size in bytes of the scratch memory that `select_layout` needs; may be 0. The memory
+# must be aligned to 4 bytes.
 cdef Py_ssize_t dropcore_layout_scratch(const dropcore_layout* layout) noexcept nogil
 
 # --------------------------------------------------------------- for each dtype
@@ -147,7 +149,8 @@ cdef void dropcore_backward_bfloat16(
     const uint16_t* dy, uint16_t* dx, const uint8_t* bits,
 ) noexcept nogil
 
-# Like forward, with a plan. The gradient: call `select` with shift = drop = 0.
+# Like forward, with a plan. For the gradient, call `select` with the bits from this call,
+# and with shift = drop = 0.
 cdef void dropcore_forward_plan_float32(
     const dropcore_draw* draw, double p, uint64_t start, Py_ssize_t n,
     const dropcore_plan* plan, const float* x, float* y, uint8_t* bits,
@@ -189,7 +192,8 @@ cdef void dropcore_select_bfloat16(
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
 ) noexcept nogil
 
-# For shared inner axes: each of `decisions` bits holds for `times` neighbours.
+# Like select, for shared inner axes: each of `decisions` bits holds for `times`
+# neighbouring elements.
 cdef void dropcore_repeat_float32(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
     const dropcore_plan* plan, const float* x, float* y,
@@ -210,8 +214,8 @@ cdef void dropcore_repeat_bfloat16(
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y,
 ) noexcept nogil
 
-# For shared outer axes: one row of `decisions` bits holds for each of `times` rows of
-# elements.
+# Like select, for shared outer axes: one row of `decisions` bits holds for each of `times`
+# rows of elements.
 cdef void dropcore_tile_float32(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
     const dropcore_plan* plan, const float* x, float* y,
@@ -259,11 +263,12 @@ cdef void dropcore_select_layout_bfloat16(
 
 # ----------------------------------------------------------------------- shards
 
-# The shard for a block of `length` that begins at `offset` in an array of lengths `whole`,
-# of at most 64 axes. Bit a of `shared` says that decisions are shared along axis a. Returns
-# 1. Returns 0, with all fields of the shard 0, if the block is not within the whole array,
-# if the whole array has 2^63 elements or more (an axis of length 0 counts as 1), or if
-# `shared` names an axis that the whole array does not have.
+# Makes the shard for a block that begins at `offset` in a whole array. `whole` and `length`
+# are the lengths of the axes of the whole array and of the block. Bit a of `shared` says
+# that decisions are shared along axis a. Returns 1 if the shard was made. Otherwise returns
+# 0, with all fields of the shard 0: if the block is not within the whole array, if the
+# whole array has more than 64 axes or 2^63 elements or more (an axis of length 0 counts as
+# 1), or if `shared` names an axis that the whole array does not have.
 cdef int32_t dropcore_shard_of(
     int axes, const Py_ssize_t* whole, const Py_ssize_t* offset,
     const Py_ssize_t* length, uint64_t shared,
