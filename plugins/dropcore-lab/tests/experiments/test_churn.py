@@ -104,8 +104,8 @@ def test_words_follow_the_figures():
     assert lines == [
         "p = 0.5 against 0: the loss on the five rows is higher by 0.20 ± 0.00, and the loss on "
         "a row left out is not clearly changed (higher in 2 of 3 seeds, unchanged in 1).",
-        "Predicting the probability 0.5 for every left-out row has a loss of 0.69. The mean loss "
-        "of the networks is below this at p = 0.",
+        "A guess, the probability 0.5 for every row, has a loss of 0.69. The mean loss of the "
+        "networks on a row left out is below the loss of the guess at p = 0.",
         "At p = 0.5 all hidden units were dropped in 6.0 % of the passes of a row (p^4 is 6.2 %). "
         "In such a pass the row trains only the output bias.",
     ]
@@ -114,7 +114,7 @@ def test_words_follow_the_figures():
 @pytest.mark.usefixtures("three_are_enough")
 def test_words_where_rows_left_out_are_never_better_than_a_coin():
     lines = churn.conclusions({0.0: _measured([0.1] * 3, [0.8, 0.9, 1.0], [0.0] * 3)})
-    assert lines[-1].endswith("The mean loss of the networks is below this at no p.")
+    assert lines[-1].endswith("on a row left out is below the loss of the guess at no p.")
 
 
 @pytest.mark.usefixtures("three_are_enough")

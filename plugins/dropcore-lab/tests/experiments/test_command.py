@@ -20,7 +20,7 @@ def test_help_says_how_long_it_takes(capsys):
     with pytest.raises(SystemExit, match="0"):
         cli.main(["experiment", "small-data", "--help"])
     printed = " ".join(capsys.readouterr().out.split())
-    assert "It takes about 40 seconds with the defaults." in printed
+    assert "A run takes about 40 seconds with the defaults, on one core." in printed
 
 
 def test_an_error_shows_the_usage_of_the_experiment(capsys):

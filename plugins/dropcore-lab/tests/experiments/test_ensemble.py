@@ -90,7 +90,7 @@ def test_words_follow_the_figures():
         "2 layers: one pass is nearer to the geometric mean in every seed at p = 0.1; not clearly "
         "nearer to one of the means at p = 0.5.",
         "Smallest number of samples whose mean is, on average over the seeds, nearer to the exact "
-        "arithmetic mean than the one pass: 10. At 1 of 4 combinations of depth and p, 10 samples "
+        "arithmetic mean than one pass is: 10. At 1 of 4 combinations of depth and p, 10 samples "
         "are not enough.",
         "The validation loss of the exact arithmetic mean, against the loss of one pass: lower in "
         "every seed at 1 of 4 combinations of depth and p, higher in every seed at 1, not clearly "

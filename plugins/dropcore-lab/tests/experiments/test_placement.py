@@ -121,12 +121,14 @@ def test_words_follow_the_figures():
             }
         )
     )
-    assert "Standard, after both relus, against none: gap narrower by 0.10 ± 0.00" in text
+    assert "Standard, after both relus, against no dropout: gap narrower by 0.10 ± 0.00" in text
     assert "accuracy higher by 10.0 ± 0.0 points. Validation improved." in text
     assert "Spatial, after both relus, against standard, after both relus: gap not" in text
     assert "in training is 1.80 ± 0.00 times the variance in inference: a shift in every" in text
     assert "in training is 1.02 ± 0.00 times the variance in inference: no clear shift." in text
-    assert "Standard, before both norms (batch normalisation), against none: gap wider" in text
+    assert (
+        "Standard, before both norms (batch normalisation), against no dropout: gap wider" in text
+    )
     assert text.count("Validation got worse.") == 1
     assert "before both norms (batch normalisation), against standard, after" not in text
     assert '"standard, before both norms" has two dropouts, "standard, after' in text

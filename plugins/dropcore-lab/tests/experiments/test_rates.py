@@ -111,7 +111,7 @@ def test_words_where_dropout_helps_and_then_underfits():
     ) in text
     assert "accuracy lower by 50.0 ± 0.0 points. Validation got worse." in text
     assert "validation loss is lowest at p = 0.5 (1.10)" in text
-    assert "Against that, p = 0.8 underfits: training loss higher by 1.40 ± 0.00" in text
+    assert "Against p = 0.5, p = 0.8 underfits: training loss higher by 1.40 ± 0.00" in text
     assert "too few" not in text
 
 
@@ -129,7 +129,7 @@ def test_words_where_dropout_does_not_help():
     assert "gap wider by 0.60 ± 0.10, validation loss higher by 0.60 ± 0.10" in text
     assert "Validation got worse." in text
     assert "lowest at p = 0 (1.00)" in text
-    assert "Against that, p = 0.5 does not clearly underfit: training loss unchanged" in text
+    assert "Against p = 0, p = 0.5 does not clearly underfit: training loss unchanged" in text
     assert "improved" not in text
 
 
@@ -167,7 +167,7 @@ def test_words_of_two_seeds_say_that_they_are_few():
     curves = {p: _curves([p] * 2, [1 + p] * 2, [0.5] * 2) for p in (0.0, 0.5)}
     assert rates.conclusions(curves) == [
         "2 seeds are too few to compare settings: by chance alone all 2 agree on the sign of a "
-        "difference in 1 of 2 comparisons. --seeds 3 compares them."
+        "difference in 1 of 2 comparisons. --seeds 3 compares the settings."
     ]
     of_three = {p: _curves([p] * 3, [1 + p] * 3, [0.5] * 3) for p in (0.0, 0.5)}
     assert "underfits" in " ".join(rates.conclusions(of_three))

@@ -21,13 +21,13 @@ EXPERIMENTS = {
     "rates": ("training and validation loss of one network at several rates of dropout", 30),
     "churn": ("a 2-4-1 network: one training step with every number, then whole trainings", 15),
     "ensemble": ("inference in one pass, compared with all sub-networks that dropout trains", 15),
-    "placement": ("several places of dropout in a convolutional network, with their costs", 20),
+    "placement": ("dropout at several places of a convolutional network: effects and costs", 20),
     "variants": ("the installed variants that one network can use, at the same p", 20),
     "small-data": ("dropout compared with weight decay, on fewer and fewer training rows", 40),
 }
-"""The name of each experiment, which is also the name of its module; its summary; its time.
+"""For each experiment: the name, which is also the name of the module; the summary; the seconds.
 
-Seconds with the defaults, on one core of a server of 2025.
+The seconds are those of a run with the defaults, on one core of an AMD EPYC.
 """
 
 

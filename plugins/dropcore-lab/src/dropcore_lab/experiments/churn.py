@@ -78,8 +78,10 @@ class Measured:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this experiment's options to `parser`."""
     add = options.Options(parser, Config())
-    add.one("printed_p", options.probability, "P", "p of the step that is printed with its numbers")
-    add.rates(options.probability, "probabilities that a hidden unit is dropped, to train with")
+    add.one("printed_p", options.probability, "P", "p of the one step that is printed with numbers")
+    add.rates(
+        options.probability, "p of the trainings: probabilities that a hidden unit is dropped"
+    )
     add.seeds()
     add.one("steps", options.whole(1), "N", "training steps, each on all rows")
     add.one("lr", options.positive, "RATE", "learning rate")
@@ -183,9 +185,10 @@ def print_table(out: Console, config: Config, measured: Mapping[float, Measured]
             )
             for p, m in measured.items()
         ],
-        caption="Losses are measured without dropout. Right: the number of rows that are predicted "
-        "correctly. Left out: trained on four rows, tested on the fifth. All dropped: the share of "
-        "passes in which all hidden units are dropped.",
+        caption="Losses are measured without dropout. Right of 5: the number of rows that are "
+        "predicted correctly. Loss left out: each row in turn is left out; a network is trained on "
+        "the other four rows, and tested on this row. All dropped: the share of a row's passes in "
+        "training in which all hidden units are dropped.",
     )
 
 
@@ -222,8 +225,8 @@ def _coin(measured: Mapping[float, Measured]) -> str:
     better = [f"{p:g}" for p, m in measured.items() if m.left_out.mean() < np.log(2)]
     found = f"at p = {', '.join(better)}" if better else "at no p"
     return (
-        f"Predicting the probability 0.5 for every left-out row has a loss of {np.log(2):.2f}. The "
-        f"mean loss of the networks is below this {found}."
+        f"A guess, the probability 0.5 for every row, has a loss of {np.log(2):.2f}. The mean loss "
+        f"of the networks on a row left out is below the loss of the guess {found}."
     )
 
 

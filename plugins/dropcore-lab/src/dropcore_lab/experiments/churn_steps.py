@@ -124,9 +124,10 @@ def _show_start(out: Console) -> None:
     _units(
         out,
         "2. The first weights",
-        "into the unit",
+        "weight",
         [("from usage", WEIGHT1[0]), ("from tenure", WEIGHT1[1]), ("bias", BIAS1)],
-        f"Out of the units: {', '.join(map(_short, WEIGHT2[:, 0]))}; output bias {BIAS2[0]:g}.",
+        f"From units 1 to {UNITS} to the output: {', '.join(map(_short, WEIGHT2[:, 0]))}; "
+        f"output bias: {BIAS2[0]:g}.",
         _short,
     )
 
@@ -136,7 +137,9 @@ def _show_forward(out: Console, step: Step) -> None:
     sums = "usage x its weight + tenure x its weight + bias"
     _units(out, "3. In front of relu", "customer", by_customer, sums)
     hidden = list(zip(CUSTOMERS, step.hidden, strict=True))
-    _units(out, "4. Behind relu: below 0 becomes 0", "customer", hidden, "max(0, number above)")
+    _units(
+        out, "4. Behind relu: below 0 becomes 0", "customer", hidden, "max(0, number in table 3)"
+    )
     scale = 1 / (1 - step.p) if step.p < 1 else 0.0
     terminal.table(
         out,
@@ -147,8 +150,8 @@ def _show_forward(out: Console, step: Step) -> None:
             for name, values, keep in zip(CUSTOMERS, step.dropped, step.keep, strict=True)
         ],
         caption=f"A kept unit is multiplied by 1 / (1 - p) = {scale:.4f}; a dropped unit is 0.\n"
-        "Each customer passes through a sub-network of its own. The address of the "
-        f"mask:\n{step.draw}",
+        "Each customer passes through a sub-network of its own. The draw of the mask, as "
+        f"text:\n{step.draw}",
         names=1,
     )
     losses = -np.log(np.where(CHURNED == 1, step.churn, 1 - step.churn))
@@ -161,10 +164,10 @@ def _show_forward(out: Console, step: Step) -> None:
             (name, *(_number(column[i, 0]) for column in columns))
             for i, name in enumerate(CUSTOMERS)
         ],
-        caption="Sum: the sum of each unit times its weight, plus the bias. Loss: -log(sigmoid) if "
-        f"churned, otherwise -log(1 - sigmoid); the mean loss is {step.loss:.4f}. The last "
-        "column is "
-        "inference.",
+        caption="Sum: each unit of table 5 times its weight to the output, added up, plus the "
+        "output bias. Loss: -log(sigmoid) if churned is 1, otherwise -log(1 - sigmoid); the mean "
+        f"loss is {step.loss:.4f}. Without dropout: the sigmoid in inference, from the units of "
+        "table 4.",
         names=1,
     )
 
@@ -173,19 +176,21 @@ def _show_backward(out: Console, step: Step, lr: float) -> None:
     g = step.gradients
     terminal.table(
         out,
-        "7. Backward: the gradient at the sum and behind dropout",
+        "7. Backward: the gradients of the mean loss at the sum and behind dropout",
         ("customer", "at the sum", *_unit_names()),
         [
             (name, _number(at[0]), *map(_number, units))
             for name, at, units in zip(CUSTOMERS, g["logit"], g["dropped"], strict=True)
         ],
         caption="At the sum: (sigmoid - churned) / 5. "
-        "At a unit: the gradient at the sum * the weight from the unit to the output.",
+        "Behind dropout, at a unit: the gradient at the sum * the weight from the unit to the "
+        "output.",
         names=1,
     )
     by_customer = list(zip(CUSTOMERS, g["before"], strict=True))
-    caption = "The number of table 7 * 1 / (1 - p); 0 where dropped, and 0 where relu gave 0."
-    _units(out, "8. In front of dropout and relu", "customer", by_customer, caption)
+    caption = "The number of table 7 * 1 / (1 - p); 0 if the unit was dropped or relu gave 0."
+    title = "8. The gradients in front of relu and dropout"
+    _units(out, title, "customer", by_customer, caption)
     _units(
         out,
         "9. The gradients of the weights",
@@ -194,11 +199,13 @@ def _show_backward(out: Console, step: Step, lr: float) -> None:
             ("from usage", g["weight1"][0]),
             ("from tenure", g["weight1"][1]),
             ("bias", g["bias1"]),
-            ("out of the unit", g["weight2"][:, 0]),
+            ("to the output", g["weight2"][:, 0]),
         ],
-        "Sums over the customers: input * gradient of table 8; unit of table 5 * gradient at the "
-        f"sum.\nOutput bias: {g['bias2'][0]:.4f}. The step then subtracts {lr:g} * gradient from "
-        "each weight and bias. A sum of the rounded numbers above may differ in its last digit.",
+        "Each gradient is a sum over the customers. From usage, from tenure: input * gradient of "
+        "table 8. Bias: gradient of table 8. To the output: unit of table 5 * gradient at the sum "
+        "(table 7). If you add the rounded numbers above, the last digit may differ.\n"
+        f"Output bias: {g['bias2'][0]:.4f}, the sum of the column 'at the sum' of table 7. The "
+        f"step then subtracts {lr:g} * gradient from each weight and bias.",
     )
 
 

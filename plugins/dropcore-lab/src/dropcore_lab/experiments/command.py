@@ -22,8 +22,8 @@ def main(argv: Sequence[str]) -> int:
         parser = names.add_parser(
             name,
             help=f"{experiment.summary} ({experiment.seconds} s)",
-            description=f"{experiment.summary[0].upper()}{experiment.summary[1:]}. It takes about "
-            f"{experiment.seconds} seconds with the defaults.",
+            description=f"{experiment.summary[0].upper()}{experiment.summary[1:]}. A run takes "
+            f"about {experiment.seconds} seconds with the defaults, on one core.",
         )
         experiment.add_arguments(parser)
         parser.set_defaults(run=experiment.run, parser=parser)

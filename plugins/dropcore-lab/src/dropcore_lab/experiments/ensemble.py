@@ -98,12 +98,12 @@ Setting = tuple[int, float]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this experiment's options to `parser`."""
     add, count = options.Options(parser, Config()), options.whole(1)
-    few, numbers = options.whole(1, MOST_UNITS, why="all 2^N are run"), options.ascending
+    few, numbers = options.whole(1, MOST_UNITS, why="2^N sub-networks are run"), options.ascending
     add.rates(options.inside, "probabilities that a hidden unit is dropped")
     add.many("depths", few, "N", "numbers of hidden layers", numbers)
     text = "hidden units, divided among the layers; each layer gets at least one"
     add.one("units", few, "N", text)
-    add.many("samples", count, "N", "how many sub-networks are sampled", numbers)
+    add.many("samples", count, "N", "numbers of sub-networks to sample", numbers)
     add.seeds()
     why = f"there are {data.TUMOURS_ROWS}, and at least one is needed for predictions"
     rows = options.whole(2, data.TUMOURS_ROWS - 1, why=why)
@@ -206,8 +206,8 @@ def print_tables(out: Console, config: Config, measured: Mapping[Setting, Measur
     samples = terminal.count(max(config.samples), "sample")
     terminal.table(
         out,
-        f"Distance of the probability in one pass ({spread.heading(len(config.seeds))})",
-        ("layers", "p", "from arithmetic", "from geometric", samples, "samples needed"),
+        f"Distances from the exact means ({spread.heading(len(config.seeds))})",
+        ("layers", "p", "one pass, arithmetic", "one pass, geometric", samples, "samples needed"),
         [
             (
                 str(depth),
@@ -219,10 +219,11 @@ def print_tables(out: Console, config: Config, measured: Mapping[Setting, Measur
             )
             for (depth, p), m in measured.items()
         ],
-        caption="Distances of one pass from the two exact means over all sub-networks, and the "
-        f"distance of the mean over {samples} from the exact arithmetic mean. A distance is the "
-        "mean absolute difference over the rows. Samples needed: the smallest number of samples "
-        "whose mean is, on average, nearer to the exact arithmetic mean than the one pass.",
+        caption="One pass: its distances from the exact arithmetic and the exact geometric mean "
+        f"over all sub-networks. {samples}: the distance of their mean from the exact arithmetic "
+        "mean. A distance is the mean absolute difference of the probabilities, over the rows. "
+        "Samples needed: the smallest number of samples whose mean is, on average over the seeds, "
+        "nearer to the exact arithmetic mean than one pass is.",
         sections=sections,
     )
     terminal.table(
@@ -302,12 +303,12 @@ def _sampling(config: Config, measured: Mapping[Setting, Measured]) -> str:
     if not reached:
         return (
             f"No mean over {terminal.count(most, 'sample')} or fewer is, on average over the "
-            "seeds, nearer to the exact arithmetic mean than the one pass."
+            "seeds, nearer to the exact arithmetic mean than one pass is."
         )
     least, last = min(reached), max(reached)
     text = (
         "Smallest number of samples whose mean is, on average over the seeds, nearer to the exact "
-        "arithmetic mean than the one pass: "
+        "arithmetic mean than one pass is: "
         f"{least if least == last else f'{least} to {last}, depending on depth and p'}"
     )
     missed = len(needed) - len(reached)

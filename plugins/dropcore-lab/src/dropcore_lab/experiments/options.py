@@ -93,8 +93,9 @@ class Options:
             type=whole(1, MOST_SEEDS),
             default=seeds,
             metavar="N",
-            help="train every network N times, with N seeds from --first-seed on; with "
-            f"{spread.FEWEST} seeds or more, the settings are compared (default: {len(seeds)})",
+            help="train every network N times, with the seeds K to K + N - 1 (see --first-seed); "
+            f"with {spread.FEWEST} seeds or more, the settings are compared (default: "
+            f"{len(seeds)})",
             action=_Seeds,
         )
         self._parser.add_argument(
@@ -123,7 +124,7 @@ class Options:
     def training(self) -> None:
         """Add ``--epochs``, ``--batch`` and ``--lr``."""
         self.one("epochs", whole(1), "N", "passes over the training rows")
-        self.one("batch", whole(1), "N", "rows of one training step")
+        self.one("batch", whole(1), "N", "rows of a training step")
         self.one("lr", positive, "RATE", "learning rate")
 
     def choice(self, field: str, names: Sequence[str], text: str) -> None:
@@ -135,7 +136,7 @@ class Options:
     def output(self, picture: str) -> None:
         """Add the options of every experiment: the directory of the picture, and ``--quiet``."""
         add = self._parser.add_argument
-        where = f"where {picture} is written (default: %(default)s)"
+        where = f"directory in which {picture} is written (default: %(default)s)"
         add("--out", type=directory, default=Path("out"), metavar="DIR", help=where)
         add("--quiet", action="store_true", help="no progress bar")
 

@@ -110,7 +110,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this experiment's options to `parser`."""
     add, known = options.Options(parser, Config()), ", ".join(PLACES)
     add.many(
-        "places", options.one_of(PLACES), "PLACE", f"where dropout stands: {known}", _with_baselines
+        "places",
+        options.one_of(PLACES),
+        "PLACE",
+        "networks to train, named by their places of dropout; bn: with batch normalisation. A "
+        f"table of the output describes each network: {known}",
+        _with_baselines,
     )
     add.one("p", options.probability, "P", "probability that an element is dropped")
     add.seeds()
@@ -119,10 +124,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "channels",
         options.whole(1),
         "N",
-        "channels of the first convolution; twice as many in the second",
+        "channels of the first convolution; the second has twice as many",
     )
     add.training()
-    add.one("timed", options.whole(1), "N", "steps timed with dropout, and without")
+    add.one("timed", options.whole(1), "N", "steps timed with dropout on, and with dropout off")
     add.output("placement.png")
 
 
@@ -215,7 +220,8 @@ def print_table(out: Console, config: Config, measured: Mapping[str, Measured]) 
         f"After {terminal.count(config.epochs, 'epoch')} ({spread.heading(len(config.seeds))})",
         ("place", *figures.COLUMNS),
         [(place, *m.figures.cells()) for place, m in measured.items()],
-        caption="Losses are measured without dropout; accuracy with the true digits.",
+        caption="Losses are measured without dropout. Gap: validation loss minus training loss. "
+        "Accuracy: the share of validation rows whose true digit, not label, is predicted.",
         names=1,
         sections=line,
     )
@@ -224,9 +230,10 @@ def print_table(out: Console, config: Config, measured: Mapping[str, Measured]) 
         "Costs of dropout",
         ("place", "where dropout is", "variance shift", "time share"),
         [(place, PLACES[place].name, *_costs(place, m)) for place, m in measured.items()],
-        caption="Variance shift: training variance / inference variance of the inputs of batch "
-        "normalisation, with settled running statistics; 1 means equal.\nTime share: the "
-        f"part of a training step that dropout takes; {spread.TOO_SMALL}",
+        caption="Variance shift: the variance of the inputs of batch normalisation in training, "
+        "divided by their variance in inference; 1 means no shift. Of each layer's channels the "
+        "median counts, of the layers the one farthest from 1.\nTime share: the part of a training "
+        f"step's time that dropout takes; {spread.TOO_SMALL}",
         names=2,
         sections=line,
     )
@@ -250,7 +257,7 @@ def conclusions(measured: Mapping[str, Measured]) -> list[str]:
     for place, m in measured.items():
         if PLACES[place].sites:
             old = measured[_baseline(place)]
-            lines.append(f"{_label(place)}, against none: {m.figures.against(old.figures)}")
+            lines.append(f"{_label(place)}, against no dropout: {m.figures.against(old.figures)}")
     if {"spatial", "standard"} <= measured.keys():
         words = measured["spatial"].figures.against(measured["standard"].figures)
         lines.append(

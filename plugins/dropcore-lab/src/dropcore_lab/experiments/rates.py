@@ -1,4 +1,4 @@
-"""How much dropout? One network trained at several rates, with its losses on old and new rows.
+"""How much dropout? One network trained at several rates: its training and validation loss.
 
 The network is wide, the training rows are few, and some of their labels are wrong, so the network
 can learn the training rows by heart. The network is trained at every rate with the same seeds. A
@@ -169,9 +169,9 @@ def print_table(out: Console, config: Config, curves: Mapping[float, Curves]) ->
         f"After {terminal.count(config.epochs, 'epoch')} ({spread.heading(len(config.seeds))})",
         ("p", *figures.COLUMNS),
         [(f"{p:g}", *f.cells()) for p, f in last.items()],
-        caption="The losses are measured without dropout. Labels are wrong with the same "
-        "probability in training and validation rows. Accuracy: on validation rows, with the "
-        "right labels.",
+        caption="The losses are measured without dropout. Gap: validation loss minus training "
+        "loss. Labels are wrong with the same probability in training and validation rows. "
+        "Accuracy: the share of validation rows whose true digit, not label, is predicted.",
         bold=list(last).index(figures.best(last)),
     )
 
@@ -218,7 +218,7 @@ def _best_rate(last: Mapping[float, Figures]) -> list[str]:
         validation = last[p].loss_change(last[best])
         verb = " underfits" if training.rose and validation.rose else " does not clearly underfit"
         lines.append(
-            f"Against that, p = {p:g}{verb}: training "
+            f"Against p = {best:g}, p = {p:g}{verb}: training "
             f"loss {training.text()}, validation loss {validation.text()}."
         )
     return lines

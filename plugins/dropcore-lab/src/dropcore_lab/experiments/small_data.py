@@ -89,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "rows",
         limit,
         "N",
-        "numbers of training rows; rows outside all training sets are used for validation",
+        "numbers of training rows; rows that no network is trained on are used for validation",
         options.ascending,
     )
     add.rates(options.probability, "probabilities that a hidden unit is dropped")
@@ -97,7 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.seeds()
     add.noise()
     add.many("hidden", count, "WIDTH", "widths of the hidden layers")
-    add.one("steps", count, "N", "training steps, for any number of rows")
+    add.one("steps", count, "N", "training steps, the same for every number of rows")
     add.one("batch", count, "N", "rows of one training step")
     add.one("lr", options.positive, "RATE", "learning rate")
     add.output("small-data.png")
@@ -150,7 +150,7 @@ def print_tables(out: Console, config: Config, measured: Measured) -> None:
     methods = config.methods
     for what, caption in (
         ("val_loss", "Measured without dropout, on rows on which no network was trained."),
-        ("val_accuracy", "With the true digits."),
+        ("val_accuracy", "The share of validation rows whose true digit, not label, is predicted."),
     ):
         name = {"val_loss": "Validation loss", "val_accuracy": "Accuracy"}[what]
         terminal.table(
@@ -183,8 +183,9 @@ def conclusions(measured: Measured) -> list[str]:
     if any(m.p for m in methods) and any(m.decay for m in methods):
         lines += [_against_decay(rows, of) for rows, of in measured.items()]
         lines.append(
-            "The validation rows that judge the best dropout and the best decay were also used to "
-            "choose them. So dropout and decay look a little better than they are."
+            "The best dropout and the best decay are those with the lowest loss on the validation "
+            "rows, and the same losses are compared here. So both look a little better than they "
+            "are."
         )
     return lines
 

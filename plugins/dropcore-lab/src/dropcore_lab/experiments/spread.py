@@ -1,9 +1,10 @@
 """Mean and spread over seeds, and changes judged seed by seed.
 
 Runs with the same seed have the same rows, labels, initial weights and order of the batches.
-Therefore two settings are compared within each seed. A difference is reported only if it has the
-same sign in every seed, in the printed digits, and only if there are enough seeds: see `chance` and
-`FEWEST`. Lines that name the lowest or the highest figure compare the means over the seeds.
+Therefore two settings are compared within each seed. A difference is reported only if, after
+rounding to the printed digits, it has the same sign in every seed, and only if there are enough
+seeds: see `chance` and `FEWEST`. Lines that name the lowest or the highest figure compare the means
+over the seeds.
 """
 
 from __future__ import annotations
@@ -39,12 +40,13 @@ def rule(seeds: int) -> str:
     """Say which differences are reported, and how often chance alone would cause a difference.
 
     >>> print(rule(5))
-    Settings are compared seed by seed. A difference is reported, as mean ± standard deviation of the differences, only if it has the same sign in all 5 seeds, in the printed digits. By chance alone this happens in at most 1 of 16 comparisons.
+    Settings are compared seed by seed. A difference is reported only if it has the same sign in all 5 seeds, after rounding to the printed digits; the report is the mean ± standard deviation of the differences. By chance alone all signs agree in at most 1 of 16 comparisons.
     """  # noqa: E501
     return (
-        "Settings are compared seed by seed. A difference is reported, as mean ± standard "
-        f"deviation of the differences, only if it has the same sign in all {seeds} seeds, in the "
-        f"printed digits. By chance alone this happens in at most 1 of {chance(seeds)} comparisons."
+        "Settings are compared seed by seed. A difference is reported only if it has the same sign "
+        f"in all {seeds} seeds, after rounding to the printed digits; the report is the mean ± "
+        "standard deviation of the differences. By chance alone all signs agree in at most 1 of "
+        f"{chance(seeds)} comparisons."
     )
 
 
@@ -66,7 +68,7 @@ def too_few(seeds: int) -> str:
 
 def uncompared(seeds: int) -> list[str]:
     """The conclusions from fewer than `FEWEST` seeds."""
-    return [f"{too_few(seeds)} --seeds {FEWEST} compares them."]
+    return [f"{too_few(seeds)} --seeds {FEWEST} compares the settings."]
 
 
 def heading(seeds: int) -> str:
@@ -126,9 +128,9 @@ class Change:
         Mean and spread of the differences, new minus old.
     up, down, seeds : int
         The number of seeds in which the figure rose, in which it fell, and of all seeds. A
-        difference that is 0 in the printed digits counts neither as up nor as down.
+        difference that is rounded to 0 counts neither as up nor as down.
     digits : int
-        The printed digits of a difference.
+        The number of digits behind the point to which a difference is rounded.
     """
 
     size: Spread

@@ -100,7 +100,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.digits()
     add.one("channels", options.whole(1), "N", "channels of each convolution")
     add.training()
-    add.one("timed", options.whole(1), "N", "steps timed with dropout, and without")
+    add.one("timed", options.whole(1), "N", "steps timed with dropout on, and with dropout off")
     add.output("variants.png")
 
 
@@ -217,7 +217,8 @@ def print_table(
         f"After {terminal.count(config.epochs, 'epoch')} ({spread.heading(len(config.seeds))})",
         ("variant", *figures.COLUMNS),
         [(name, *f.cells()) for name, f in last.items()],
-        caption="Losses are measured without dropout; accuracy with the true digits.",
+        caption="Losses are measured without dropout. Gap: validation loss minus training loss. "
+        "Accuracy: the share of validation rows whose true digit, not label, is predicted.",
         bold=list(last).index(figures.best(last)),
         names=1,
     )
@@ -229,7 +230,8 @@ def print_table(
             (name, _remarks(variant), spread.share(measured[name].time_share))
             for name, variant in variants.items()
         ],
-        caption=f"Time share: the part of a training step that dropout takes; {spread.TOO_SMALL}",
+        caption="Time share: the part of a training step's time that dropout takes; "
+        f"{spread.TOO_SMALL}",
         names=2,
     )
 
