@@ -54,7 +54,8 @@ STRUCTS = (
         "Plan",
         ("double scale", "double shift", "double drop"),
         "The rule for values: a kept element becomes x * scale + shift, a dropped element becomes "
-        "`drop`. The product and the sum are each rounded to the computing dtype.",
+        "`drop`. The product and the sum are each rounded to float64 for float64 elements, and to "
+        "float32 for all others.",
     ),
     Struct(
         "dropcore_path",
@@ -175,8 +176,8 @@ BLOCKS = (
             Function(
                 "abi",
                 "",
-                "Returns DROPCORE_ABI of the installed dropcore. For callers, such as ctypes, "
-                "whose calls no compiler checks.",
+                "Returns DROPCORE_ABI of the installed dropcore. For callers whose signatures "
+                "nothing checks, such as ctypes.",
                 result="uint32_t",
                 in_c=False,
             ),
@@ -184,7 +185,7 @@ BLOCKS = (
                 "path_of_integer",
                 "uint64_t seed,\ndropcore_path* path,  # OUT",
                 "A path names a stream: a seed, then parts. Adding a part gives the path of a "
-                "child stream. A path can be copied, and extended after a draw was taken from it.",
+                "child stream. A path can be copied, and extended after `draw_at`.",
             ),
             Function(
                 "path_of_bytes",
@@ -265,7 +266,8 @@ BLOCKS = (
             Function(
                 "layout_decisions",
                 "const dropcore_layout* layout",
-                "The number of decisions that `select_layout` reads. Decisions are in C order.",
+                "The number of bits that `select_layout` reads. The bits are in C order of the "
+                "axes, not in the order of memory.",
                 result="Py_ssize_t",
             ),
             Function(
@@ -311,7 +313,7 @@ BLOCKS = (
                 "select",
                 "const uint8_t* bits, uint64_t first, Py_ssize_t n,\n"
                 "const dropcore_plan* plan, const element* x, element* y,",
-                "Selects n elements by n given bits, from bit `first` on.",
+                "Selects n elements by n given bits. Bit `first` belongs to the first element.",
                 kernel="select",
                 views="bits, x, y, scale, shift=0, drop=0, first=0",
             ),

@@ -1,7 +1,7 @@
-"""One training run on four engines: NumPy, ranks of PyTorch, and Dask workers, with the same masks.
+"""One training in NumPy, on ranks of PyTorch, and on Dask workers, with the same masks.
 
 A perceptron with one hidden layer learns handwritten digits. Each step has its own draw, and each
-process computes its part of the mask of this draw. So all engines drop the same units in each step,
+process computes its part of the mask of this draw. So all runs drop the same units in each step,
 and their losses differ only by the rounding of sums.
 """
 
@@ -201,7 +201,7 @@ RUNS = {
 
 
 def main():
-    """Run all engines, and print how each differs from NumPy."""
+    """Start all runs, and print how each differs from NumPy."""
     expected = with_numpy()
     print(f"{'':18}first loss    last loss    largest difference    decisions that differ")
     for name, run in RUNS.items():

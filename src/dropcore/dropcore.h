@@ -13,11 +13,11 @@
  * valid arguments. With DROPCORE_CHECKS=1 in the environment, the functions check their
  * arguments, print a line for the first wrong argument, and return.
  *
- * n counts elements. `start` is the place of the first element in the whole mask, so a
- * mask can be made in pieces. p is in [0, 1]. Packed bits are (n+7)/8 bytes; bit i%8 of
- * byte i/8 belongs to element i of the piece, and is 1 if the element is kept. y may be
- * x, and dx may be dy; apart from this, arrays share no memory. float16 and bfloat16 are
- * passed as their 16 bits.
+ * A call computes n elements, which may be a piece of a larger array: `start` is the index
+ * of the first element in the whole mask. p is in [0, 1]. Packed bits are (n+7)/8 bytes;
+ * bit i%8 of byte i/8 belongs to element i of the piece, and is 1 if the element is kept.
+ * y may be x, and dx may be dy; apart from these two cases, no two arrays of a call may
+ * share memory. float16 and bfloat16 are passed as their 16 bits.
  */
 #ifndef DROPCORE_H
 #define DROPCORE_H
@@ -40,7 +40,8 @@ typedef struct dropcore_draw {
 } dropcore_draw;
 
 /* The rule for values: a kept element becomes x * scale + shift, a dropped element
-   becomes `drop`. The product and the sum are each rounded to the computing dtype. */
+   becomes `drop`. The product and the sum are each rounded to float64 for float64
+   elements, and to float32 for all others. */
 typedef struct dropcore_plan {
     double scale;
     double shift;
@@ -100,7 +101,7 @@ typedef struct dropcore_shard {
     void (*forward_plan_##name)(const dropcore_draw *draw, double p, uint64_t start,    \
         Py_ssize_t n, const dropcore_plan *plan, const element *x, element *y,          \
         uint8_t *bits);                                                                 \
-    /* Selects n elements by n given bits, from bit `first` on. */                      \
+    /* Selects n elements by n given bits. Bit `first` belongs to the first element. */ \
     void (*select_##name)(const uint8_t *bits, uint64_t first, Py_ssize_t n,            \
         const dropcore_plan *plan, const element *x, element *y);                       \
     /* Like select, for shared inner axes: each of `decisions` bits holds for `times`   \
@@ -129,8 +130,7 @@ typedef struct dropcore_api {
     uint32_t reserved;
 
     /* A path names a stream: a seed, then parts. Adding a part gives the path of a
-       child stream. A path can be copied, and extended after a draw was taken from it.
-       */
+       child stream. A path can be copied, and extended after `draw_at`. */
     void (*path_of_integer)(uint64_t seed, dropcore_path *path);
     void (*path_of_bytes)(const uint8_t *seed, Py_ssize_t n, dropcore_path *path);
     void (*path_add_integer)(dropcore_path *path, uint64_t part);
@@ -158,7 +158,8 @@ typedef struct dropcore_api {
        not have. */
     int32_t (*layout_of)(int axes, const Py_ssize_t *length,
         const Py_ssize_t *stride, uint64_t shared, dropcore_layout *layout);
-    /* The number of decisions that `select_layout` reads. Decisions are in C order. */
+    /* The number of bits that `select_layout` reads. The bits are in C order of the
+       axes, not in the order of memory. */
     Py_ssize_t (*layout_decisions)(const dropcore_layout *layout);
     /* The size in bytes of the scratch memory that `select_layout` needs; may be 0. The
        memory must be aligned to 4 bytes. */

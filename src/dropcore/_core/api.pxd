@@ -8,11 +8,12 @@
 # exceptions. The inline functions of core/shard_views.pxd, which are compiled into the caller, read
 # `shared` of `dropcore_shard`. dropcore-torch reads fields of `dropcore_layout`.
 #
-# n counts elements; `start` is the place of the first element in the whole mask, so a mask can be
-# made in pieces. Packed bits are (n+7)//8 bytes; bit i%8 of byte i//8 belongs to element i of the
-# piece, and is 1 if the element is kept. y may be x, dx may be dy. p is in [0, 1]. float16 and
-# bfloat16 are passed as their 16 bits. A pointer to elements or bits may be NULL if nothing is read
-# or written through it. Elements are in C order, or in the order of a layout.
+# A call computes n elements, which may be a piece of a larger array: `start` is the index of the
+# first element in the whole mask. Packed bits are (n+7)//8 bytes; bit i%8 of byte i//8 belongs to
+# element i of the piece, and is 1 if the element is kept. y may be x, dx may be dy. p is in [0, 1].
+# float16 and bfloat16 are passed as their 16 bits. A pointer to elements or bits may be NULL if
+# nothing is read or written through it. Elements are in C order, except for `select_layout`, which
+# takes elements in the order of memory.
 
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 
@@ -30,12 +31,12 @@ ctypedef Shard dropcore_shard
 # written by tools/write_interface.py: declarations
 # --------------------------------------------------------------- keys and draws
 
-# Returns DROPCORE_ABI of the installed dropcore. For callers, such as ctypes, whose calls
-# no compiler checks.
+# Returns DROPCORE_ABI of the installed dropcore. For callers whose signatures nothing
+# checks, such as ctypes.
 cdef uint32_t dropcore_abi() noexcept nogil
 
 # A path names a stream: a seed, then parts. Adding a part gives the path of a child stream.
-# A path can be copied, and extended after a draw was taken from it.
+# A path can be copied, and extended after `draw_at`.
 cdef void dropcore_path_of_integer(
     uint64_t seed,
     dropcore_path* path,  # OUT
@@ -97,7 +98,8 @@ cdef int32_t dropcore_layout_of(
     dropcore_layout* layout,  # OUT
 ) noexcept nogil
 
-# The number of decisions that `select_layout` reads. Decisions are in C order.
+# The number of bits that `select_layout` reads. The bits are in C order of the axes, not in
+# the order of memory.
 cdef Py_ssize_t dropcore_layout_decisions(const dropcore_layout* layout) noexcept nogil
 
 # The size in bytes of the scratch memory that `select_layout` needs; may be 0. The memory
@@ -171,7 +173,7 @@ cdef void dropcore_forward_plan_bfloat16(
     const dropcore_plan* plan, const uint16_t* x, uint16_t* y, uint8_t* bits,
 ) noexcept nogil
 
-# Selects n elements by n given bits, from bit `first` on.
+# Selects n elements by n given bits. Bit `first` belongs to the first element.
 cdef void dropcore_select_float32(
     const uint8_t* bits, uint64_t first, Py_ssize_t n,
     const dropcore_plan* plan, const float* x, float* y,

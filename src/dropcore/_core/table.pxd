@@ -13,7 +13,8 @@ cdef struct DrawAddress "dropcore_draw":
 
 
 # The rule for values: a kept element becomes x * scale + shift, a dropped element becomes
-# `drop`. The product and the sum are each rounded to the computing dtype.
+# `drop`. The product and the sum are each rounded to float64 for float64 elements, and to
+# float32 for all others.
 cdef struct Plan "dropcore_plan":
     double scale
     double shift

@@ -1,10 +1,11 @@
 # The compiled core over typed memoryviews: `from dropcore.core cimport forward`. docs/core.md
-# explains it.
+# explains the functions.
 #
 # A. The functions are inline. They check p, `start`, `first`, the lengths and the alignment, and
-#    that only `bits=` may be None. They also check that x and y do not overlap in part, and that
-#    bits share no memory with x or y. Then they call the exported functions over pointers. They
-#    allocate nothing and keep no pointer. They run without the GIL and take it only for an error.
+#    that no memoryview is None, except an argument `bits=None`. They also check that x and y do not
+#    overlap in part, and that bits share no memory with x or y. Then they call the exported
+#    functions over pointers. They allocate nothing and keep no pointer. They run without the GIL,
+#    and take the GIL only to raise an error.
 # B. float and double share a name. float16 and bfloat16 are both passed as uint16_t, so their
 #    functions have the dtype in the name.
 # C. In functions without `first`, bits have exactly (n + 7) // 8 bytes for n elements. In functions
