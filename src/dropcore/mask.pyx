@@ -1,4 +1,5 @@
-# Mask: what was dropped in one forward pass. Runner: the interface of what runs a variant.
+# Mask: the decisions of one forward pass. Runner: the interface of the objects that run variants.
+#
 # A. A Mask holds the decisions, and computes nothing itself. It is immutable.
 # B. A Runner runs one variant. Each kind of variant has a module in runners/, which registers a
 #    class of Runner in this module. Only `runner_of` chooses a class by the kind of a variant.
@@ -24,7 +25,7 @@ cnp.import_array()
 cpdef double p_for(object variant, object p) except? -1.0:
     """`p` as a float, if it is in the variant's domain."""
     cdef double value = probability(p)
-    domain = variant.p_domain if value == 0 or value == 1 else "[]"  # others are in every domain
+    domain = variant.p_domain if value == 0 or value == 1 else "[]"  # 0 < p < 1 is in every domain
     if (value == 0 and domain[0] == "(") or (value == 1 and domain[-1] == ")"):
         raise ValueError(f"p must be in {domain} for variant {variant.name!r}, not {p!r}")
     return value
@@ -33,8 +34,9 @@ cpdef double p_for(object variant, object p) except? -1.0:
 # -------------------------------------------------------------------- runners
 
 cdef class Runner:
-    # x and dy are checked; with an argument `mask`, they have the shape `mask.shape`. `others`
-    # (further inputs) and `out` are not checked yet. A kind overrides the methods that it supports.
+    # The caller of a method has checked x and dy: in a method with an argument `mask`, they have
+    # the shape `mask.shape`. The caller has not checked `others` (further inputs) and `out`. The
+    # class for a kind of variant overrides the methods that it supports.
 
     def __cinit__(self, variant):
         self.variant = variant
@@ -98,7 +100,7 @@ cdef type inference = None  # the class of Runner for inference, of any variant
 
 
 cdef int register_runner(object kind, type runner) except -1:
-    # `kind` None: inference.
+    # `kind` is None for the Runner of inference.
     global inference
     if kind is None:
         inference = runner
@@ -123,7 +125,7 @@ cdef Mask remember(
     Runner runner, double p, tuple shape, const DrawAddress* draw, ShapedPlan plan, object bits,
     tuple saved, tuple shard,
 ):
-    # `draw` may be NULL; `plan`, `bits` and `shard` None.
+    # `draw` may be NULL; `plan`, `bits` and `shard` may be None.
     cdef Mask mask = Mask.__new__(Mask)
     mask.runner = runner
     mask.p = p

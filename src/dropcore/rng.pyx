@@ -71,8 +71,8 @@ def stream_of(rng):
     ----------
     rng : None, Stream, int, SeedSequence, Generator or BitGenerator
         A Stream is returned as it is. An int or a SeedSequence is the seed of a new Stream. A
-        Generator gives 32 bytes for the seed of a new Stream, so call this function once for each
-        layer.
+        Generator gives 32 bytes for the seed of a new Stream. Each call takes the next 32
+        bytes and gives another Stream, so call this function once for each layer.
 
     Returns
     -------

@@ -31,7 +31,7 @@ from dropcore.draw import STREAM_VERSION, check_version
 # ----------------------------------------------------------------------- keys
 
 cdef int add_part(keys.Path* path, object item) except -1:
-    # Of a str, of bytes, or of an integer of any size.
+    # `item`: a str, bytes, or an integer of any size.
     cdef char kind
     cdef bytes payload
     if isinstance(item, str):
@@ -69,7 +69,7 @@ def _part(part):
             part.encode("utf-8")
         except UnicodeEncodeError:
             raise ValueError(f"path part must be a str with a UTF-8 form, not {part!r}") from None
-        return str.__str__(part)  # its text, also of an enum
+        return str.__str__(part)  # the text alone, also of an enum's member
     return integer_of("path part", part, "a str or an integer >= 0")
 
 

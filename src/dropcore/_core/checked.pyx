@@ -1,4 +1,4 @@
-# The functions that replace those of `api` if DROPCORE_CHECKS=1.
+# The functions that replace the functions of `api` if DROPCORE_CHECKS=1.
 
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint64_t
 

@@ -4,9 +4,10 @@
 # A. Decisions are numbered in the whole mask, and stored in the block's own C order. So the code
 #    that reads bits (layouts, select, backward) does not depend on shards.
 # B. The trailing axes that are not cut, and the last cut axis, form one run of decisions in the
-#    mask: a row. The other axes are nested loops over rows, the innermost first. A step of a loop
-#    skips `loop_stride` decisions of the mask. Two neighbouring loops are merged if the stride of
-#    the outer loop equals the stride of the inner loop times the length of the inner loop.
+#    mask: a row. The other axes are nested loops over rows; in `loop_length` and `loop_stride` the
+#    innermost loop is first. A step of a loop skips `loop_stride` decisions of the mask. Two
+#    neighbouring loops are merged if the stride of the outer loop equals the stride of the inner
+#    loop times the length of the inner loop.
 # C. The rows have the same order in the block and in the mask.
 
 import operator
@@ -18,8 +19,9 @@ cdef bint find_shard(
     uint64_t shared,
     Shard* shard,  # OUT
 ) noexcept nogil:
-    # Returns False if the block is not within the whole array, which has fewer than 2^63 elements.
-    # `shared`: bit `axis` is 1 if decisions are shared along that axis.
+    # Returns False if the block is not within the whole array. The caller has checked that the
+    # whole array has fewer than 2^63 elements. `shared`: bit `axis` is 1 if decisions are shared
+    # along that axis.
     cdef Py_ssize_t stride = 1
     cdef int axis, last
     set_neighbours(0, 1, shard)

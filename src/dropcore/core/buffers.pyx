@@ -27,8 +27,8 @@ from dropcore.draw cimport Draw
 
 import numbers
 
-# An object without a buffer that has one of these attributes can share its memory with NumPy. Other
-# objects are refused, because NumPy might copy them.
+# An object without a buffer is accepted if it has one of these attributes: NumPy can then share its
+# memory. NumPy might copy any other object, so other objects are refused.
 cdef tuple SHARED = ("__array_interface__", "__array_struct__", "__dlpack__")
 
 

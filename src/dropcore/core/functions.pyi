@@ -7,7 +7,7 @@ from dropcore.draw import Draw
 
 _Int: TypeAlias = int | np.integer[Any]
 _Real: TypeAlias = float | np.floating[Any] | np.integer[Any]
-_Buffer: TypeAlias = Any  # the buffer protocol, or what NumPy looks at without a copy
+_Buffer: TypeAlias = Any  # the buffer protocol, or what NumPy reads without a copy
 
 def keep_bits(draw: Draw, p: _Real, bits: _Buffer, n: _Int, start: _Int = ...) -> None: ...
 def keep_shard(draw: Draw, p: _Real, shard: Shard, bits: _Buffer) -> None: ...

@@ -11,7 +11,7 @@ cdef enum:
 
 
 def keep_bits(draw, p, bits, n, start=0):
-    """The decisions: bit i is 1 if element i is kept.
+    """Write the decisions: bit i is 1 if element i is kept.
 
     Parameters
     ----------
@@ -115,9 +115,9 @@ def backward(draw, p, dy, dx, bits=None, start=0):
 def forward_plan(draw, p, x, y, scale, shift=0.0, drop=0.0, bits=None, start=0):
     """Like `forward`, with a plan: x * scale + shift where kept, `drop` where dropped.
 
-    The product and the sum are each rounded to the computing dtype. `select` with the same scale,
-    without shift and drop, computes the gradient. If the scale is ``dropcore.kept_scale(p)``,
-    `backward` computes the same gradient.
+    The product and the sum are each rounded to the computing dtype. For the gradient, call `select`
+    with `bits` and the same scale, without shift and drop. If the scale is
+    ``dropcore.kept_scale(p)``, `backward` computes the same gradient.
 
     Parameters
     ----------
@@ -272,7 +272,8 @@ def keep_shard(draw, p, shard, bits):
 def forward_shard(draw, p, shard, x, y, scale, shift=0.0, drop=0.0, bits=None):
     """Like `forward_plan`, for a block of a larger array.
 
-    The same call without shift and drop computes the gradient, and so does `select` with `bits`.
+    For the gradient, make the same call with dy as `x` and without shift and drop, or call `select`
+    with `bits`, also without shift and drop.
 
     Parameters
     ----------

@@ -1,5 +1,5 @@
-# The checks of the core over memoryviews: a few comparisons, inlined into the caller. The functions
-# that raise the errors are compiled in refusals.pyx, and take the GIL.
+# The checks of the core over memoryviews and over buffers: a few comparisons, inlined into the
+# caller. The functions that raise the errors are compiled in refusals.pyx, and take the GIL.
 
 from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, uint8_t, uint64_t

@@ -1,5 +1,5 @@
-# The errors of the core over memoryviews. These functions take the GIL, and raise before anything
-# is written.
+# The errors of the core over memoryviews and over buffers. These functions take the GIL, and raise
+# before anything is written.
 
 
 cdef int refuse_none(const char* name) except -1 nogil:

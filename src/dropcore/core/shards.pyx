@@ -24,7 +24,7 @@ cdef class Shard:
     shape : int or tuple of int
         The shape of the block.
     global_shape, offsets : sequence of int
-        The shape of the whole array; for each axis, the offset at which the block begins.
+        The shape of the whole array, and the index along each axis at which the block begins.
     shared_axes : int or tuple of int, default: ()
         Axes along which one decision holds for all elements.
 

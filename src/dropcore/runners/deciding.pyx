@@ -1,6 +1,6 @@
-# Deciding variants: the variant makes the decisions, the core selects. The variant decides for the
-# whole array. For a block of an array, all decisions are made, and only the decisions of the
-# block are kept.
+# Deciding variants: the variant makes the decisions, the core selects. For a block of a larger
+# array, the variant makes the decisions of the whole array, and the mask stores only the decisions
+# of the block.
 
 cimport cython
 cimport numpy as cnp

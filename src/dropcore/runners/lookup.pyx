@@ -1,12 +1,12 @@
 # A cache of Runners, by the variant's name and options.
 #
 # A. The key of a Runner has the name, the options, and the types of the options: 1, True and 1.0
-#    are equal, but are different options. If an option cannot be part of a key, a new Runner is
-#    made.
+#    are equal, but are different options. If an option cannot be part of a key, each call makes a
+#    new Runner.
 # B. A variant object is found by its id. The Runner holds a reference to the variant, so the id
 #    cannot be reused as long as the Runner is in the cache.
-# C. The cache has at most MOST entries: a program that makes a variant for each call would
-#    otherwise fill memory.
+# C. The cache has at most MOST entries, and is emptied when it is full. Otherwise a program that
+#    makes a variant for each call would fill memory.
 
 from dropcore.mask cimport Runner, runner_of
 

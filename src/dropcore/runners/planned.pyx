@@ -56,8 +56,8 @@ cdef class PlannedRunner(SelectingRunner):
         return plan
 
     cdef ShapedPlan plan_for_array(self, double p, cnp.ndarray x):
-        # As `plan_for` without a shard, but a recent plan is found without a key, whose objects and
-        # hash would cost a fifth of a small call.
+        # Gives what `plan_for` gives without a shard, but finds a recent plan without a key. The
+        # objects and the hash of a key would cost a fifth of a small call.
         cdef int place = place_of(p, x)
         cdef ShapedPlan plan = self.recent[place]
         if plan is None or plan.p != p or not has_shape(plan.sharing, x):
