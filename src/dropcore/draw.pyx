@@ -70,11 +70,12 @@ cdef int set_key_bytes(DrawAddress* address, bytes key) except -1:
 
 @cython.final
 cdef class Draw:
-    """Draw(never, /)\n--\n\nThe address of one mask: a key and a draw index, 40 bytes.
+    """Draw(never, /)\n--\n\nThe address of the decisions of one call: a key and an index.
 
-    A mask is determined by its draw, p, the shape, and the variant with its options. Draws come
-    from `Stream.draw`, `Stream.at`, `Draw.parse` and `Draw.from_key_and_index`; `Mask.draw` is the
-    draw of a mask. Draws are immutable, compare by value, hash, copy and pickle.
+    A Draw takes 40 bytes. The draw, p, the shape, and the variant with its options determine a
+    mask. Draws come from `Stream.draw`, `Stream.at`, `Draw.parse` and `Draw.from_key_and_index`;
+    `Mask.draw` is the draw of a mask. Draws are immutable, and are equal if key and index are
+    equal. They can be hashed, copied and pickled.
 
     Attributes
     ----------

@@ -49,9 +49,9 @@ def dropout(
     Parameters
     ----------
     x : array_like
-        float32, float64, float16 or bfloat16, of any shape and strides. The memory layout of x does
-        not change the decision for an element: for a given draw and p, only the element's place in
-        C order counts.
+        float32, float64, float16 or bfloat16, of any shape and strides. In the built-in variants,
+        the memory layout of x does not change the decision for an element: for a given draw and p,
+        only the element's place in C order counts.
     p : float
         The probability that an element is dropped, in [0, 1].
     training : bool
@@ -59,28 +59,27 @@ def dropout(
         is no default, because a forgotten `training` is a frequent bug.
     rng : None, Stream, Draw, int, SeedSequence, Generator or BitGenerator, optional
         The source of the draw, which determines the decisions. A Stream gives its next draw. A Draw
-        is used as it is. An int or a SeedSequence gives the same draw in each call. A Generator
-        gives 32 bytes for a new key. None stands for the stream of the process, which the operating
-        system seeds.
+        is used as it is. An int or a SeedSequence gives the same draw in each call. A Generator or
+        a BitGenerator gives 32 bytes in each call, the seed of this call's draw. None stands for
+        the stream of the process, which the operating system seeds. Inference takes no draw.
     variant : str or Variant, default: "standard"
         The kind of dropout; `dropcore.variant_names` lists the installed variants.
     out : numpy.ndarray, optional
         The array for y: x itself, or an array with the shape and dtype of x that shares no memory
-        with x. Nothing is copied if x and `out` have equal strides, and no gaps between their
-        elements.
+        with x. Planned variants make no further copy of x or y if x and `out` have equal strides,
+        and no gaps between their elements.
     store : {"bits", "draw"}, default: "bits"
-        What the mask keeps for backward: one bit for each decision, or only the draw, from which
-        backward makes the bits again. The gradients are the same to the bit. The choice has an
-        effect only for planned variants, whose decisions the core makes ("standard", "spatial",
-        "alpha"). The mask of a variant that makes its own decisions (deciding) always keeps the
-        bits. The mask of a variant with its own backward (free) keeps the arrays that the variant
-        saves.
+        What the mask of a planned variant ("standard", "spatial", "alpha") keeps for backward: one
+        bit for each decision, or only the draw, from which backward makes the bits again. The
+        gradients are the same to the bit. For other variants the choice has no effect: the mask of
+        a variant that makes its own decisions (deciding) always keeps the bits, and the mask of a
+        variant with its own backward (free) keeps the arrays that the variant saves.
     shard : (global_shape, offsets), optional
-        x is a block of a larger array: `global_shape` is the shape of the larger array, and
-        `offsets` says, for each axis, where the block begins. With the same draw, all blocks get
-        their parts of one mask. Put together, the blocks of y and dx equal y and dx of the whole
-        array, however the array is cut. With `shard`, `rng` in training must be a Draw, an int or a
-        SeedSequence.
+        Says that x is a block of a larger array: `global_shape` is the shape of the larger array,
+        and `offsets` has, for each axis, the index at which the block begins. With the same draw,
+        all blocks get their parts of one mask. Put together, the blocks of y and dx equal y and dx
+        of the whole array, however the array is cut. With `shard`, `rng` in training must be a
+        Draw, an int or a SeedSequence.
     **options
         The options of the variant, such as ``shared_axes`` for "standard", and its further
         inputs by name.
@@ -96,9 +95,9 @@ def dropout(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not accepted. Nothing was written, and no draw was taken. One exception:
-        `decide` and `plan` of a deciding variant, and `forward` of a free variant, run after the
-        draw was taken, so an error in these methods uses up the draw.
+        If an argument is not accepted. Nothing was written, and no draw was taken. An error in the
+        methods of a variant is an exception: `decide` and `plan` of a deciding variant, and
+        `forward` of a free variant, run after the draw was taken, so the draw is used up.
     LookupError
         If no variant has the name `variant`.
     OverflowError
@@ -107,11 +106,10 @@ def dropout(
     Notes
     -----
     A thread can flush subnormal numbers to zero, for example after ``torch.set_flush_denormal``, or
-    in a program with a library that was built for fast mathematics. In such a thread x times the
-    scale is 0 if x or the product is subnormal, as in all arithmetic of the thread. So a kept
-    element whose x or product is subnormal becomes 0 in float32, float64 and bfloat16, or the shift
-    of a variant that adds a shift, such as "alpha". float16 does not change. Decisions and all
-    other elements stay the same to the bit.
+    in a program with a library that was built for fast mathematics. In such a thread the product of
+    x and the scale is 0 if x or the product is subnormal, except in float16. So a kept element with
+    such an x or product becomes 0, or the shift if the variant, such as "alpha", adds a shift.
+    Decisions and all other elements stay the same to the bit.
 
     With `shard`, the cost of a planned variant depends on the size of the block, not on the size of
     the whole array. A deciding variant decides for the whole array, and keeps the decisions of the
@@ -196,26 +194,27 @@ def keep_mask(shape, p, *, rng=None, packed=False, start=0, shard=None):
     p : float
         The probability that an element is dropped, in [0, 1].
     rng : optional
-        As for `dropout`.
+        As for `dropout` in training.
     packed : bool, default: False
         Return one bit for each decision, as ``numpy.packbits(keep, bitorder="little")`` does,
         instead of a bool array.
     start : int, default: 0
-        The place of the first decision in a larger mask. With the same Draw, one mask can be made
-        in several pieces.
+        The index of the first decision in a larger mask. With the same Draw, several calls can make
+        the pieces of one mask.
     shard : (global_shape, offsets), optional
-        As for `dropout`: the mask of a block of shape `shape` in a larger array. Cannot be combined
-        with `start`.
+        As for `dropout`: the result is the mask of a block of shape `shape` in a larger array.
+        Cannot be combined with `start`.
 
     Returns
     -------
     numpy.ndarray
-        bool of `shape`, or uint8 of ``(size + 7) // 8``.
+        bool, of shape `shape`; with ``packed=True``, ``(size + 7) // 8`` bytes of dtype uint8.
 
     Raises
     ------
     TypeError, ValueError, OverflowError
-        As for `dropout`; also if ``start + size`` is above 2**63.
+        If an argument is not accepted, or ``start + size`` is above 2**63, or the stream has no
+        draw left.
 
     Examples
     --------

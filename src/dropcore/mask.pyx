@@ -151,7 +151,7 @@ cdef class Mask:
     Attributes
     ----------
     draw : Draw or None
-        The address of the decisions. None in inference, and in a mask from `from_keep`.
+        The address of the decisions. None in a mask from inference or from `from_keep`.
     p : float
         The probability that an element is dropped.
     shape : tuple of int
@@ -164,7 +164,8 @@ cdef class Mask:
         True for a mask from training, whatever p is; False for a mask from inference.
     keep : numpy.ndarray
         True where kept: a new bool array at each access. An axis along which decisions are
-        shared has length 1, so the array broadcasts to x.
+        shared has length 1, so the array broadcasts to x. In inference all elements are kept. The
+        mask of a free variant has no decisions: in training `keep` and `packed` raise TypeError.
     packed : numpy.ndarray
         ``numpy.packbits(keep, bitorder="little")``: one bit for each decision, in C order.
 
@@ -196,10 +197,11 @@ cdef class Mask:
         keep : array_like of bool, or of 0 and 1
             True where kept.
         p : float
-            The probability from which the scale is computed.
+            The probability that an element is dropped. Scale and shift are computed from it; your
+            decisions need not have this rate.
         shape : tuple of int, optional
-            The shape of x, if decisions are shared along axes of length 1 of `keep`. By
-            default the shape of `keep`.
+            The shape of x; by default the shape of `keep`. Along an axis where `keep` has length 1
+            and x does not, elements share a decision.
         variant : str or Variant, default: "standard"
             A planned variant. Pass its options by name.
 
@@ -211,7 +213,8 @@ cdef class Mask:
         Raises
         ------
         TypeError, ValueError
-            If `keep` is not of 0 and 1, or does not fit `shape`; if the variant refuses p.
+            If `keep` has other values than 0 and 1, or does not fit `shape`; if the variant is not
+            planned, or does not accept p.
         """
         cdef Runner runner = runner_of(get_variant(variant, **options))
         cdef double value = p_for(runner.variant, p)
@@ -256,7 +259,7 @@ cdef class Mask:
         dy : array_like
             The gradient of y: of the shape of x, and of a dtype that `dropout` accepts.
         out : numpy.ndarray, optional
-            As for `dropout`; `out` may be dy itself. Only for a variant with one input.
+            As for `dropout`, with dy in place of x. Only for a variant with one input.
 
         Returns
         -------
@@ -277,8 +280,8 @@ cdef class Mask:
     def split(self):
         """The stored arrays that backward needs, and a function that rebuilds the mask from them.
 
-        For frameworks that hold arrays for backward themselves, and free the arrays when backward
-        cannot be called any more.
+        For frameworks that hold the arrays for backward themselves, and free these arrays when
+        backward cannot be called any more.
 
         Returns
         -------
@@ -346,7 +349,7 @@ cdef class Mask:
         Raises
         ------
         TypeError
-            If the mask comes from `from_keep` and has no draw. Save `packed` instead.
+            If the mask comes from `from_keep`, so it has no draw. Save `packed` instead.
 
         Examples
         --------

@@ -104,14 +104,14 @@ cdef class Stream:
     Raises
     ------
     TypeError, ValueError
-        If `seed` or a part of `path` is negative or of another type. A bool is refused.
+        If `seed` or a part of `path` is negative or of another type. A bool is not accepted.
 
     Notes
     -----
-    **Compatibility guarantee.** A seed, a path and a draw index give the same mask on every
-    machine, in every release with the same `dropcore.STREAM_VERSION`. A release that changes one
-    bit of one mask is a breaking release, with another version. docs/mask-stream.md defines the
-    bits.
+    **Compatibility guarantee.** A seed, a path and a draw index give the same decisions, for the
+    same p, on every machine and in every release with the same `dropcore.STREAM_VERSION`. A
+    release that changes one bit of one mask is a breaking release, with another version.
+    docs/mask-stream.md defines the bits.
 
     Any number of threads can take draws from one Stream at the same time: each call gets its own
     index. Copies and pickles have the position of the original. After a fork, the parent process
@@ -204,7 +204,7 @@ cdef class Stream:
         Parameters
         ----------
         part : str or int
-            A str is taken as it is, without normalisation; 5 and "5" are two children.
+            A str is taken as it is, without Unicode normalisation. 5 and "5" are different parts.
 
         Returns
         -------
@@ -259,7 +259,7 @@ cdef class Stream:
         Parameters
         ----------
         state : dict
-            The value of `Stream.state`, also after a trip through JSON.
+            A value of `Stream.state`, also one that was written to JSON and read again.
 
         Returns
         -------

@@ -49,12 +49,12 @@ class Dropout(Layer, Module):
     rng : optional
         As for `dropcore.dropout`, with one difference: an int, a SeedSequence or a Generator
         makes a Stream once, when the module is built. Each call in training mode takes the next
-        draw. See also `seed`.
+        draw of this Stream. See also `seed`.
     store : {"bits", "draw"}, default: "bits"
-        As for `dropout`.
+        As for `dropcore.dropout`.
     reuse : bool, default: True
-        Keep at most two large arrays of values and gradients, and use an array again when no other
-        reference to it exists. Reuse saves the page faults of fresh memory.
+        As for `dropcore.Dropout`: keep at most two large arrays of values and gradients, and write
+        to such an array again when no other reference to it exists.
     **options
         The variant's own options.
 
@@ -63,9 +63,9 @@ class Dropout(Layer, Module):
     mask : Mask or None
         The mask of the last call.
     rng : None, Stream or Draw
-        The source of the draws. The module's state includes a Stream, with its position, or a Draw,
-        but not the stream of the process (None). So after its state is loaded, a module without a
-        stream of its own continues with other masks. `seed` gives such a module a stream.
+        The source of the draws. The module's state contains its Stream, with the position, or its
+        Draw. With None the state contains no stream, so after the state is loaded the module
+        continues with other masks. `seed` gives such a module a stream.
 
     Notes
     -----
@@ -122,11 +122,11 @@ class Dropout(Layer, Module):
         return None if self.rng is None else self.rng.state
 
     def set_extra_state(self, state: dict[str, Any] | str) -> None:
-        """Restore a state that `get_extra_state` returned, with the position of the next draw.
+        """Restore a state that `get_extra_state` returned.
 
-        If the module's stream has the saved seed and path, the position of this stream is set, also
-        for other modules that share the stream. Otherwise the module gets a new stream. Modules
-        that shared the old stream share the new one.
+        If the module's stream has the saved seed and path, this stream moves to the saved position,
+        also for other modules that share the stream. Otherwise the module gets a new stream at the
+        saved position. Modules that shared the old stream share the new one.
 
         Raises
         ------
@@ -153,14 +153,14 @@ def seed(model: Module, rng: RNGLike) -> None:
 
     The module ``encoder.drop1`` gets ``stream.child("encoder").child("drop1")``. If modules have
     names, adding or removing a module, or changing its p, does not change the masks of the other
-    modules. A `Sequential` without names numbers its modules, so a new module changes the masks of
-    all modules after it.
+    modules. A `Sequential` whose modules have no names numbers them, so a new module changes the
+    masks of all modules after it.
 
     Parameters
     ----------
     model : Module
-        A module that has several names, because it is used in several places, gets the stream of
-        its first name.
+        If the model uses one dropout module in several places, this module has several names, and
+        gets the stream of its first name.
     rng : Stream, int, SeedSequence, Generator or BitGenerator
         A Stream is used as it is. From any other value a new Stream is made. If draws were
         already taken from a child stream, the module continues at the position of this child.

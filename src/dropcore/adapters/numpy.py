@@ -50,7 +50,7 @@ class Dropout(Layer):
     Attributes
     ----------
     training : bool
-        True at first; `train` and `eval` set it.
+        The mode: True at first; `train` sets it to True, `eval` to False.
     mask : Mask or None
         The mask of the last call.
     rng : None, Stream or Draw
@@ -59,8 +59,8 @@ class Dropout(Layer):
     Notes
     -----
     Each call makes one mask, for one `backward`. A call is open until its `backward` has run, or
-    until `train` or `eval` is called. Without `mask`, `backward` works only if exactly one call is
-    open, and this call is the last. Otherwise pass the mask of the call.
+    until `train` or `eval` is called. `backward` without `mask=` works only if exactly one call is
+    open, and this call is the last. Otherwise pass the mask of the call as `mask=`.
 
     Examples
     --------

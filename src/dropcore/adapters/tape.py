@@ -121,13 +121,12 @@ def dropout(  # type: ignore[misc]  # there is no result of a wrong call
         As for `dropcore.dropout`.
     variant : str or Variant, default: "standard"
     store : {"bits", "draw"}, default: "bits"
-        What the tape keeps for the backward pass: one bit for each decision, or only the draw.
-        The gradients are the same to the bit.
+        As for `dropcore.dropout`: what the tape keeps for the backward pass.
     shard : (global_shape, offsets), optional
         As for `dropcore.dropout`.
     **options
-        The variant's own options, and its further inputs by name. These are tensors, which get
-        gradients, or arrays.
+        The variant's own options, and its further inputs by name. An input may be a tensor, which
+        gets a gradient, or an array.
 
     Returns
     -------
