@@ -1,7 +1,7 @@
 """Dropout inside numba's compiled functions: mean and deviation of predictions by sub-networks.
 
 For numba, a function of dropcore is an address with a signature, and a pointer is an integer: pass
-`array.ctypes.data`, or 0 for NULL. A draw is an array of 5 words of 64 bits, a path one of 25.
+`array.ctypes.data`, or 0 for NULL. A draw is an array of 5 words of 64 bits, a path an array of 25.
 """
 
 import ctypes
