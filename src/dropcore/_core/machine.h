@@ -1,7 +1,7 @@
 /* The parts of a kernel that Cython cannot express: vectors of 32-bit words with arithmetic
    operators, the select of 32 elements, non-temporal stores. All intrinsics and builtins of the core
-   are in the folder `machine`. Each family of instruction sets has a file in it. plain.h is the file
-   for compilers without vector types. Each of the other files defines or includes these parts:
+   are in the folder `machine`. Each family of instruction sets has a file there. plain.h is the
+   file for compilers without vector types. Each of the other files defines or includes these parts:
 
    DROPCORE_WIDTH             the number of 32-bit words in a register: a divisor of 16
    DROPCORE_IN_REGISTER       see vectors.h

@@ -32,7 +32,7 @@ MAX_THREADS = 1024
 PIECE = 1 << 20
 
 _lock = threading.RLock()
-_workers: list[_thread.LockType] = []  # one lock for each worker, which the worker holds
+_workers: list[_thread.LockType] = []  # for each worker, a lock that it holds while it runs
 _queue: SimpleQueue[Piece | None] = SimpleQueue()
 _here = threading.local()
 
@@ -153,7 +153,7 @@ def _start_workers() -> None:
     with _lock:
         workers = _workers
         # If a signal handler forks here, `_workers` is a new list in the child, and `workers` is
-        # the parent's list. Then the loop ends.
+        # the parent's list. The first condition ends the loop in the child.
         while workers is _workers and len(workers) < _threads - 1:
             # The worker is listed before it starts. If a signal handler raises in between, the list
             # has an entry without a worker, but never misses a worker.

@@ -87,6 +87,7 @@ def backward(draw, p, dy, dx, bits=None, start=0):
     ----------
     draw : Draw
     p : float
+        As for `forward`.
     dy : buffer of float32 or float64
         IN: one dimension, contiguous.
     dx : buffer
@@ -94,6 +95,7 @@ def backward(draw, p, dy, dx, bits=None, start=0):
     bits : buffer of uint8, optional
         IN: the bits that `forward` wrote. Without bits the decisions are made again from the draw.
     start : int, default: 0
+        As for `forward`.
 
     Raises
     ------
@@ -126,6 +128,7 @@ def forward_plan(draw, p, x, y, scale, shift=0.0, drop=0.0, bits=None, start=0):
     x, y : buffer
         As for `forward`.
     scale, shift, drop : float
+        The plan.
     bits : buffer of uint8, optional
     start : int, default: 0
         As for `forward`.

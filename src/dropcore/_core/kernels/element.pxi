@@ -11,10 +11,10 @@
 #    or y, so the compiler can vectorise the loop, although y may be x. Then `choose` stores, for
 #    each element, the value or `drop`. It multiplies nothing by 0, so a nan or inf in x does not
 #    reach y where the element is dropped.
-# C. `choose` is written for each instruction set: with mask registers for v4, with vector
-#    instructions for the others, and as a plain loop for compilers without vector types. The plain
-#    loop would be slow for the others: Clang does not vectorise it, and GCC does not vectorise it
-#    for float16 and bfloat16.
+# C. `choose` is written for each instruction set: with mask registers for x86-64-v4, and with
+#    vector instructions for the others. Compilers without vector types get a plain loop. For the
+#    others this loop would be slow: Clang does not vectorise it, and GCC does not vectorise it for
+#    float16 and bfloat16.
 
 cdef extern from "machine.h":
     ctypedef struct float16 "dropcore_float16":
@@ -63,7 +63,7 @@ cdef inline void narrow(
         sign = (bits >> 16) & 0x8000
         bits &= 0x7FFFFFFF
         normal = (bits + 0x0FFF + ((bits >> 13) & 1) - (<uint32_t> 112 << 23)) >> 13
-        # The sum with 0.5 has the bits of a subnormal float16 in its lowest bits, rounded.
+        # The addition of 0.5 rounds: the lowest bits of the sum are those of the subnormal float16.
         subnormal = float_bits(bits_float(bits) + <float> 0.5) - (<uint32_t> 126 << 23)
         normal = normal if bits < (<uint32_t> 143 << 23) else 0x7C00  # inf
         normal = normal if bits <= 0x7F800000 else 0x7E00 | ((bits >> 13) & 0x01FF)  # nan

@@ -3,8 +3,8 @@
 #
 # At eight planes, two or more successive whole groups go through the pipeline, if `start` is a
 # multiple of 32. All other decisions are made in stages; `forward_plan` selects the elements of a
-# stage before the next stage is decided. The pipeline gains little with
-# fewer than eight planes, where the cipher is a small part of the cost.
+# stage before the next stage is decided. With fewer than eight planes the cipher is a small part of
+# the cost, so the pipeline would gain little.
 
 cdef void keep_bits(
     const DrawAddress* draw, double p, uint64_t start, Py_ssize_t n,
@@ -70,7 +70,8 @@ cdef void forward_plan(
         return
     nontemporal = nontemporal and can_go_nontemporal(y)
     decider(draw, p, start + n, &d)
-    joined = d.planes != 8  # at eight planes this loop has at most three stages: too few to join
+    # At eight planes this loop has at most three stages: too few to join them (select.pxi, C).
+    joined = d.planes != 8
     while word < end:
         groups = (n - done) // DECISIONS
         if d.planes == 8 and word % GROUP_WORDS == 0 and groups > 1:

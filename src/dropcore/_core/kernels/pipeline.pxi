@@ -70,7 +70,7 @@ cdef inline void encipher_and_select(
     const Blocks* blocks, lanes counter,
     lanes* s,  # OUT: 16
     const uint32_t* keep, Plan plan, bint linear, bint nontemporal,
-    const element* x,  # IN: the elements of a run
+    const element* x,  # IN: the elements that this run selects
     element* y,  # OUT, may be x
 ) noexcept nogil:
     # Computes what `encipher_lanes` computes, with 32 calls of `select_at` between quarter rounds.

@@ -3,9 +3,9 @@
 # neighbours share a decision.
 #
 # A. A row of the output lies along the last axis of the output. In the mask, the bits of a row are
-#    neighbours (stride 1), one and the same bit (stride 0), or a larger stride apart. With a larger
-#    stride, blocks of 32 by 32 bits are transposed; a source word holds 32 neighbours along the
-#    axis whose stride in the mask is 1.
+#    neighbours (stride 1), one and the same shared bit (stride 0), or a larger stride apart. With a
+#    larger stride, blocks of 32 by 32 bits are transposed; a source word holds 32 neighbours along
+#    the axis whose stride in the mask is 1.
 # B. Small blocks are copied bit by bit: transposing a block costs as much as copying fifty bits.
 
 cdef enum:

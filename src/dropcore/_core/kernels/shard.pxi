@@ -3,8 +3,8 @@
 #
 # A. Rows are in increasing order in the mask, so one pass over the mask is enough. One window of
 #    keep words is decided at a time, for all rows in the window.
-# B. A window ends at the end of its group. If the next row begins in another group, the window ends
-#    with the current row.
+# B. A window ends with its group, or already with the current row if the next row begins in another
+#    group.
 # C. At eight planes and 4096 or more elements, if rows are long or near each other, whole groups go
 #    through the pipeline instead (`takes_whole_groups`; shard_pipeline.pxi).
 

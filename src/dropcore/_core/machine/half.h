@@ -25,7 +25,7 @@ static inline dropcore_lanes dropcore_narrow_to_halves(dropcore_floats value)
     dropcore_lanes bits = (dropcore_lanes)value & 0x7FFFFFFF;
     dropcore_ints magnitude = (dropcore_ints)bits;
     dropcore_lanes normal = (bits + 0x0FFF + (bits >> 13 & 1) - (112u << 23)) >> 13;
-    /* The sum with 0.5 has the bits of a subnormal float16 in its lowest bits, rounded. */
+    /* The addition of 0.5 rounds: the lowest bits of the sum are those of the subnormal float16. */
     dropcore_lanes subnormal = (dropcore_lanes)((dropcore_floats)bits + 0.5f) - (126u << 23);
     dropcore_lanes infinite = 0x7C00 - (dropcore_lanes){0};
     normal = dropcore_where(magnitude > (143 << 23) - 1, infinite, normal);
