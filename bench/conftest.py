@@ -27,7 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     if said := missing():  # before pytest's error about unknown options
         raise pytest.UsageError(said)
     parser.addoption(
-        "--seconds", type=float, default=0.25, help="the time for each row (default: 0.25)"
+        "--seconds", type=float, default=0.25, help="seconds for each row (default: 0.25)"
     )
     parser.addoption("--quick", action="store_true", help="leave out most sizes")
     parser.addoption("--peer", default="numpy", help="the peer in bench_peers.py (default: numpy)")

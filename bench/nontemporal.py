@@ -85,10 +85,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--dtype", default="float32", choices=cases.SHORT_DTYPES)
     parser.add_argument(
-        "--powers", default="16-26", help="2^16 to 2^26 elements are 16-26 (the default)"
+        "--powers", default="16-26", help="from 2^A to 2^B elements (default: 16-26)", metavar="A-B"
     )
     parser.add_argument(
-        "--seconds", type=float, default=0.1, help="the time for each figure (default: 0.1)"
+        "--seconds", type=float, default=0.1, help="seconds for each figure (default: 0.1)"
     )
     parser.add_argument("--threads", type=int, default=1, help="number of threads (default: 1)")
     args = parser.parse_args()
