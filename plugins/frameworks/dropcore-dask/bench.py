@@ -2,10 +2,10 @@
 
     python bench.py [--gib 2] [--rounds 3]
 
-The contender is `da.where(rng.random(x.shape) >= p, x / (1 - p), 0)`, with a generator of
+dropcore is compared with `da.where(rng.random(x.shape) >= p, x / (1 - p), 0)`, with a generator of
 `da.random.default_rng`. Chunks of 64 MiB are filled with ones, dropped and summed, so that a worker
-sends only one number for each chunk. "no dropout" is the filling and the sum alone, which are part
-of all figures. One process of one thread, two threads, and two worker processes of one thread each
+sends only one number for each chunk. The row "no dropout" is the filling and the sum alone,
+which are part of all figures. One thread, two threads, and two worker processes of one thread each
 are measured in turn; the least time of the rounds counts.
 """
 
@@ -58,8 +58,10 @@ def seconds(array, compute):
 def main():
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--gib", type=float, default=2, help="size of the array")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--gib", type=float, default=2, help="size of the array in GiB (default: 2)"
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="number of rounds (default: 3)")
     arguments = parser.parse_args()
     n = int(arguments.gib * 2**28) // CHUNK * CHUNK
     x = da.map_blocks(
@@ -71,7 +73,7 @@ def main():
         Client(cluster, set_as_default=False) as client,
     ):
         engines = {
-            "1 process": lambda array: array.compute(scheduler="synchronous"),
+            "1 thread": lambda array: array.compute(scheduler="synchronous"),
             "2 threads": lambda array: array.compute(scheduler="threads", num_workers=2),
             "2 workers": lambda array: client.compute(array, sync=True),
         }
@@ -86,11 +88,9 @@ def main():
                     least[name, engine] = min(took, least.get((name, engine), took))
     print(
         f"dask {dask.__version__}, {n * 4 / 2**30:g} GiB of float32, p = {P}; "
-        "10^9 elements a second"
+        "10^9 elements per second"
     )
-    print(
-        f"{'':12}" + "".join(f"{engine:>12}" for engine in engines) + "   2 workers over 1 process"
-    )
+    print(f"{'':12}" + "".join(f"{engine:>12}" for engine in engines) + "   2 workers / 1 thread")
     for name in arrays:
         row = [n / least[name, engine] / 1e9 for engine in engines]
         print(f"{name:12}" + "".join(f"{each:12.3f}" for each in row) + f"{row[2] / row[0]:10.2f}")
