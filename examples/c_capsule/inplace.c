@@ -1,10 +1,10 @@
-/* Dropout in place on any object with the buffer protocol: array.array, bytearray, mmap, ...
+/* Dropout in place on a buffer of C floats or doubles: an array.array, a NumPy array, or a
+ * memoryview of other memory, such as memoryview(bytearray(32)).cast("f").
  *
  *     bits = inplace.forward(buffer, p, rng)
  *     inplace.backward(buffer, p, bits)
  *
- * Elements are C floats or doubles. `rng` is any value that dropcore.dropout accepts as rng=.
- * The kernels run without the GIL.
+ * `rng` is any value that dropcore.dropout accepts as rng=. The kernels run without the GIL.
  */
 #include "dropcore/dropcore.h"
 

@@ -4,8 +4,8 @@
 #     h = relu(y_before @ W)      y = dropout(h)          each hidden layer
 #     loss = |y_before @ W - target|^2 / (2 * rows)       the last layer, without relu and dropout
 #
-# A. The caller's buffers are not copied. The network allocates its own memory once: one array, in
-#    which each layer has a piece.
+# A. The caller's buffers are not copied. The network allocates its own memory once: an array of
+#    numbers and an array of bits. Each layer has a piece of both arrays.
 # B. A layer has its own key, from the seed and the number of the layer, and step t is draw index t.
 #    So the masks of a layer do not depend on the other layers, and Python can make the mask of any
 #    step again: dropcore.Stream(seed, ("layer", k)).at(t).

@@ -42,7 +42,7 @@ pub struct Table {
 }
 
 const ABI: u32 = 1;
-const PIECE: usize = 8192; // a multiple ends a group of cipher blocks, for every p
+const PIECE: usize = 8192; // for every p, a group of cipher blocks ends at each multiple
 
 impl Table {
     /// The draw of `Stream(seed, (name,)).at(step)`.
