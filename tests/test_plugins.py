@@ -216,7 +216,7 @@ def test_dropcore_plugins_chooses_distributions(
     ("setting", "says"),
     [
         ("dropcore-tokn", "names 'dropcore-tokn', .*; did you mean dropcore-token. Installed: "),
-        ("dropcore-token,something", "names 'something', and no installed .* brings variants"),
+        ("dropcore-token,something", "names 'something', and no installed .* has variants"),
     ],
 )
 def test_dropcore_plugins_warns_of_what_is_not_installed(install, monkeypatch, setting, says):
@@ -254,7 +254,7 @@ def test_a_variant_without_an_entry_point_says_so(install):
     registry.variant_class("mine")
     says = (
         f"'fourth' has no entry point: {module} of its-distribution registers it.*"
-        f'fourth = "{module}" in .project.entry-points."dropcore.variants".; then install it again'
+        f'fourth = "{module}" in .project.entry-points."dropcore.variants".. Then install '
     )
     with pytest.raises(LookupError, match=says):
         registry.variant_class("fourth")

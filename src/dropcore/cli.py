@@ -19,7 +19,7 @@ from dropcore._version import __version__
 from dropcore.plugins import BUILT_IN, PluginWarning, Registry, registry
 from dropcore.variants.base import Variant
 
-# Commands of other distributions, by name: a summary, and the name of the distribution. The command
+# Commands of other distributions, by name: a summary, and the name of the distribution. A command
 # is an entry point in the group "dropcore.commands": a function that takes the remaining arguments.
 ELSEWHERE = {
     "experiment": ("experiments that show what dropout does", "dropcore-lab"),
@@ -40,7 +40,7 @@ SETTINGS = (
 
 
 def unread_settings() -> list[str]:
-    """A line for each environment variable whose name is similar to a name that is read."""
+    """A line for each environment variable with a name similar to, but not among, `SETTINGS`."""
     lines = []
     for name in sorted(set(os.environ) - set(SETTINGS)):
         close = difflib.get_close_matches(name, SETTINGS, n=1, cutoff=0.8)
@@ -57,7 +57,7 @@ def info(args: argparse.Namespace) -> int:
     print(f"compiled by: {dispatch.compiler}")
     print(f"instruction sets built: {', '.join(dispatch.isas_built())}")
     print(f"instruction sets of this processor: {', '.join(dispatch.isas_available())}")
-    print(f"chosen: {dispatch.isa}")
+    print(f"instruction set in use: {dispatch.isa}")
     print(f"threads: {threads.get_num_threads()}")
     print(f"non-temporal stores: {_nontemporal()}")
     print(f"checks of exported functions: {'on' if checks_on else 'off'}")
@@ -71,7 +71,7 @@ def _nontemporal() -> str:
     first = nontemporal.get_nontemporal_from()
     if first is None:
         return "never"
-    return f"from {first} bytes of input and output together"
+    return f"if input and output together have {first} bytes or more"
 
 
 def load_all(found: Registry) -> None:
@@ -198,7 +198,7 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "variants",
         help="list the variants, or describe one variant with its options",
-        description="List the variants, or describe one: inputs, p, options.",
+        description="List the variants, or describe one variant: inputs, accepted p, options.",
     )
     command.add_argument(
         "name", nargs="?", help="the variant to describe (default: list all variants)"
@@ -216,18 +216,20 @@ def parser() -> argparse.ArgumentParser:
         "stream",
         help="random bytes of the mask stream, for test batteries that read a pipe",
         description="Write random bytes of the mask stream, without end unless --bytes is given.",
-        epilog="dropcore stream raw | RNG_test stdin64",
+        epilog="Example, with PractRand's RNG_test: dropcore stream raw | RNG_test stdin64. "
+        "docs/randomness.md describes the kinds.",
     )
     command.add_argument(
         "kind",
         choices=feed.KINDS,
-        help="raw: raw words; masks: packed masks; draws: words of 1024 draws in turn; siblings: "
-        "words of 1024 sibling streams in turn; ties: outcomes of ties",
+        help="raw: the raw words of one draw; masks: packed masks; draws: raw words of 1024 draws "
+        "in turn; siblings: raw words of 1024 sibling streams in turn; ties: for each tie, one bit "
+        "that says whether the element is kept",
     )
     command.add_argument("--seed", type=whole, default=0, help="seed of the stream (default: 0)")
-    command.add_argument("--p", type=inside, default=0.5, help="p of the masks (default: 0.5)")
+    command.add_argument("--p", type=inside, default=0.5, help="p of the kind masks (default: 0.5)")
     command.add_argument(
-        "--bytes", type=whole, metavar="N", help="bytes to write (default: no end)"
+        "--bytes", type=whole, metavar="N", help="the number of bytes to write (default: no end)"
     )
     command.set_defaults(run=stream)
 
@@ -237,7 +239,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def elsewhere(name: str, argv: Sequence[str]) -> int:
-    """Run a command of another distribution, or say which one is missing."""
+    """Run a command of another distribution, or say which distribution is missing."""
     for found in entry_points(group="dropcore.commands", name=name):
         status: int = found.load()(argv)
         return status

@@ -46,25 +46,25 @@ def masks(seed: int, p: float) -> Iterator[Bytes]:
 
 
 def draws(seed: int, p: float) -> Iterator[Bytes]:
-    """Give words of 1024 draws in turn: word 0 of each, then word 1 of each, ..."""
+    """Give raw words of 1024 draws in turn: word 0 of each draw, then word 1 of each draw, ..."""
     stream = Stream(seed)
     return _interleaved([stream.at(index) for index in range(SIDE_BY_SIDE)])
 
 
 def siblings(seed: int, p: float) -> Iterator[Bytes]:
-    """Give words of the first draws of 1024 sibling streams in turn."""
+    """Give raw words of the first draws of 1024 sibling streams in turn."""
     stream = Stream(seed)
     return _interleaved([stream.child(part).at(0) for part in range(SIDE_BY_SIDE)])
 
 
 def ties(seed: int, p: float) -> Iterator[Bytes]:
-    """Give the outcomes of ties, one bit for each; one element in 256 is a tie."""
+    """Give the outcomes of ties, one bit for each tie; one element in 256 is a tie."""
     for draw in _draws(seed):
         yield _packed(kept_ties(draw, PIECE))
 
 
 def kept_ties(draw: Draw, n: int) -> Bytes:
-    """Give a 0 or 1 for each tie among the first `n` elements, in order: 1 if it is kept.
+    """Give a 0 or 1 for each tie among the first `n` elements, in order: 1 if the tie is kept.
 
     At p = 2**-8 the elements whose eight bits are 0 are dropped; at p = 2**-9 the same elements
     are ties, and each is dropped with probability 1/2.
@@ -83,7 +83,7 @@ KINDS = {"raw": raw, "masks": masks, "draws": draws, "siblings": siblings, "ties
 def write(
     out: BinaryIO, kind: str, seed: int = 0, p: float = 0.5, limit: int | None = None
 ) -> None:
-    """Write bytes of a kind to `out`: `limit` of them, or until writing raises."""
+    """Write `limit` bytes of a kind to `out`; if `limit` is None, until writing raises."""
     left = limit
     for piece in KINDS[kind](seed, p):
         if left is not None:

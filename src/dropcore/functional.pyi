@@ -56,7 +56,7 @@ def dropout(  # type: ignore[overload-overlap]
     **options: Unpack[known.AlphaOptions],
 ) -> tuple[npt.NDArray[_T], Mask]: ...
 @overload
-@deprecated("this variant has no such option, or needs another one")
+@deprecated("this variant has no such option, or a required option is missing")
 def dropout(
     x: npt.NDArray[_T],
     p: _Real,

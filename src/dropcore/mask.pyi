@@ -61,7 +61,7 @@ class Mask:
         **options: Unpack[known.AlphaOptions],
     ) -> Mask: ...
     @overload
-    @deprecated("this variant has no such option, or needs another one")
+    @deprecated("this variant has no such option, or a required option is missing")
     @staticmethod
     def from_keep(
         keep: npt.ArrayLike,

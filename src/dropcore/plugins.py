@@ -65,7 +65,7 @@ class Plugin:
     name : str
         Name of the variant.
     module : str
-        The module that registers it.
+        The module that registers the variant.
     distribution, version : str
     state : {"not loaded", "loaded", "failed", "switched off"}
     error : str
@@ -87,7 +87,7 @@ class Registry:
         self._lock = threading.RLock()
         self._classes: dict[str, type[Variant]] = {}
         self._failures: dict[tuple[str, str], Exception] = {}
-        self._without_entry: dict[str, Plugin] = {}  # names that a module registers besides
+        self._without_entry: dict[str, Plugin] = {}  # variants that only their module names
         self._plugins = list(self._scan())
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
@@ -141,8 +141,8 @@ class Registry:
             for plugin in entries:
                 plugin.state, plugin.error = "failed", f"registered by {origins}"
             raise LookupError(
-                f"variant {name!r} is registered by {origins}: uninstall one, "
-                "or leave it out of DROPCORE_PLUGINS"
+                f"variant {name!r} is registered by {origins}: uninstall one of them, "
+                "or set DROPCORE_PLUGINS to a list without it"
             )
         return first
 
@@ -157,8 +157,8 @@ class Registry:
             said = (
                 f"variant {name!r} has no entry point: {source.module} of {source.distribution} "
                 f'registers it. Its pyproject.toml must have {name} = "{source.module}" in '
-                f'[project.entry-points."{GROUP}"]; then install it again, also after pip install '
-                "-e, which reads pyproject.toml only at the installation"
+                f'[project.entry-points."{GROUP}"]. Then install {source.distribution} again, '
+                "even if it is installed with -e: pip reads pyproject.toml only at the installation"
             )
         elif not off:
             said += f". {MORE}"
@@ -254,7 +254,7 @@ def _warn_of_unknown(chosen: set[str], entries: Iterable[EntryPoint]) -> None:
         close = difflib.get_close_matches(name, installed, n=1)
         hint = f"; did you mean {close[0]}?" if close else "."
         warnings.warn(
-            f"DROPCORE_PLUGINS names {name!r}, and no installed distribution of that name brings "
+            f"DROPCORE_PLUGINS names {name!r}, and no installed distribution of that name has "
             f"variants{hint} Installed: {', '.join(installed) or 'none'}",
             PluginWarning,
             stacklevel=2,
@@ -329,7 +329,7 @@ if TYPE_CHECKING:
     ) -> Alpha: ...
 
     @overload
-    @deprecated("this variant has no such option, or needs another one")
+    @deprecated("this variant has no such option, or a required option is missing")
     def get_variant(name: known.Known, /, **options: Any) -> known.NoSuchOption: ...
 
     @overload
@@ -358,7 +358,7 @@ def get_variant(name: str | Variant, /, **options: Any) -> Variant:  # type: ign
         name and all installed names, or the cause of the failure.
     TypeError, ValueError
         If the variant has no option of the name, or does not accept the value. If the value of an
-        option, such as an array, cannot be stored in JSON, because `Mask.record` needs JSON.
+        option, such as an array, cannot be stored in JSON: `Mask.record` stores the options.
 
     Examples
     --------

@@ -66,7 +66,7 @@ class Layer:
         ) -> None: ...
 
         @overload
-        @deprecated("this variant has no such option, or needs another one")
+        @deprecated("this variant has no such option, or a required option is missing")
         def __init__(
             self,
             p: float,

@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     ) -> Tensor: ...
 
     @overload
-    @deprecated("this variant has no such option, or needs another one")
+    @deprecated("this variant has no such option, or a required option is missing")
     def dropout(
         x: Tensor | ArrayLike,
         p: float,

@@ -179,7 +179,7 @@ class ArrayProtocols:
         if self.requires_grad:
             raise TypeError(
                 "a Tensor that requires a gradient does not become an array by itself, which "
-                f"would lose the gradient: {_ELSEWHERE}, dropcore.adapters.autograd has dropout"
+                f"would lose the gradient: {_ELSEWHERE}; dropcore.adapters.autograd has dropout"
             )
         return np.array(self.data, dtype, copy=copy)
 
@@ -223,7 +223,7 @@ def floating(name: str, array: Array) -> Array:
 
 
 def unmasked(name: str, x: Any) -> Array:
-    """Return `x` as an array; a mask would be lost."""
+    """Return `x` as an array; raise for a masked array, whose mask would be lost."""
     if isinstance(x, np.ma.MaskedArray):
         raise TypeError(
             f"{name} must be a plain array, not a masked array: pass its .data, or fill it"

@@ -79,7 +79,8 @@ class Stateful:
         with ExitStack() as undo:
             for name, (owner, before, set_value) in values.items():  # setting may raise
                 undo.callback(set_value, before)
-                # Runs before the callback above; restores the same objects: others may hold them.
+                # Runs before the callback above, and restores the same objects, to which other
+                # objects may refer.
                 undo.callback(vars(owner).update, dict(vars(owner)))
                 try:
                     set_value(state[name])

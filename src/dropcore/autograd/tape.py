@@ -21,7 +21,7 @@ import numpy as np
 from dropcore.autograd.gradients import Array, Gradient, Gradients, read_only
 
 Rule = Callable[[Array], Any]
-"""Takes the gradient at a value; returns the gradient at a parent, or a tuple of them."""
+"""Takes the gradient at a value; returns the gradient at the parent, or a tuple for all parents."""
 
 
 class Keeper(Protocol):
@@ -133,9 +133,9 @@ class Node:
         return dxs
 
     def fit(self, dx: Array) -> Array:
-        """Give the gradient `dx` the dtype and shape of the result: broadcasting, undone.
+        """Give the gradient `dx` the dtype and shape of the result: undo broadcasting.
 
-        If the forward pass repeated an element along an axis, the gradients are summed along it.
+        If the forward pass repeated an element along an axis, gradients are summed along the axis.
         """
         dx, shape = np.asarray(dx, dtype=self.dtype), self.shape
         if dx.shape == shape:

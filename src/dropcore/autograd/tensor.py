@@ -56,8 +56,10 @@ class Tensor(ArrayProtocols):
     NumPy, takes the tensor's dtype; arrays of integers and bools are promoted as NumPy does.
 
     Comparisons, `float`, `int`, `bool`, `len` and ``in`` look at the values, as NumPy does, and
-    have no gradient. In-place operators, hashing, and NumPy's functions (except those of the
-    operators above) raise TypeError. A copy, or a pickle, is a leaf of its own.
+    have no gradient; so do `np.isfinite`, `np.isinf`, `np.isnan`, `np.signbit`, `np.shape`,
+    `np.ndim` and `np.size`. In-place operators and hashing raise TypeError, and so do all other
+    functions of NumPy, except those of the operators above. A copy, or a pickle, is a leaf of its
+    own.
 
     Examples
     --------
@@ -127,7 +129,7 @@ class Tensor(ArrayProtocols):
         Notes
         -----
         A ``.grad`` never shares memory with `gradient`, with data or with another ``.grad``.
-        Gradients between the leaves are freed on the way.
+        Gradients of intermediate results are freed on the way, except after `retain_grad`.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""Shared by sampled and enumerated sub-networks: the means of outputs, and the checks."""
+"""Common code of sampled and of enumerated sub-networks: the means of outputs, and the checks."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Rule = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Means:
-    """The functions of the outputs that are averaged.
+    """The functions by which the two means are computed from the outputs y of the sub-networks.
 
-    With the outputs y of the sub-networks, ``arithmetic = mean(value(y))``, and
-    ``geometric = back(mean(logarithm(y)))``, normalised for "softmax" and "sigmoid".
+    ``arithmetic = mean(value(y))``, and ``geometric = back(mean(logarithm(y)))``. The geometric
+    mean is normalised for "softmax" and "sigmoid".
     """
 
     value: Rule
@@ -41,7 +41,7 @@ MEANS = {
 
 
 def means_of(output: Output) -> Means:
-    """The functions to average for `output`."""
+    """The functions that compute the means for `output`."""
     if output not in MEANS:
         raise ValueError(f"output must be None, 'softmax' or 'sigmoid', not {output!r}")
     return MEANS[output]
@@ -52,8 +52,8 @@ def check_drops(model: Module) -> None:
     check_model(model)
     if not any(isinstance(module, Dropout) for _, module in model.named_modules()):
         raise ValueError(
-            "model must have a Dropout module (dropcore.adapters.autograd.Dropout), not none or "
-            f"dropout as a function alone: {model!r}"
+            "model must have a Dropout module (dropcore.adapters.autograd.Dropout), not "
+            f"{model!r}: dropout that is called as a function does not count"
         )
 
 
@@ -100,7 +100,7 @@ def rows_of(x: Tensor) -> Array:
 
 
 def arrays_of(x: Any, **inputs: Any) -> dict[str, Array]:
-    """The arrays that a dropout module was called with, by the names of the inputs."""
+    """The arrays with which a dropout module was called, by the names of the inputs."""
     return {key: as_tensor(value).data for key, value in {"x": x, **inputs}.items()}
 
 

@@ -43,11 +43,11 @@ class SubNetworks:
     arithmetic_mean, geometric_mean : ndarray, float64
         Over all sub-networks, each weighted by its probability.
     outputs : ndarray, shape (2**n, rows, ...), or None
-        The prediction of each sub-network. Bit d of the number s of a sub-network is its decision
-        d: 1 keeps. The decisions are in the order of the modules' calls, in C order within a call.
-        None without ``each=True``.
+        ``outputs[s]`` is the prediction of sub-network s. Bit d of s is decision d of this
+        sub-network: 1 keeps. Decisions are counted in the order of the modules' calls, in C order
+        within a call. None without ``each=True``.
     weights : ndarray, shape (2**n,), float64, or None
-        The probability of each sub-network. None without ``each=True``.
+        ``weights[s]`` is the probability of sub-network s. None without ``each=True``.
     """
 
     decisions: int
@@ -77,7 +77,7 @@ class SubNetworks:
 
 @dataclass(frozen=True)
 class _Call:
-    """A call of a dropout module in a pass: its decisions are bits `start` to `stop`."""
+    """A call of a dropout module in a pass; its decisions are bits `start` to `stop` - 1."""
 
     name: str
     module: Dropout
@@ -215,7 +215,7 @@ def _run(model: Module, x: Tensor, calls: list[_Call], keep: Array) -> Tensor:
 
 
 def _bits(first: int, last: int, n: int) -> Array:
-    """The keep decisions of sub-networks `first` to `last`: the bits of their numbers."""
+    """The keep decisions of sub-networks `first` to `last` - 1: the bits of their numbers."""
     return (np.arange(first, last)[:, None] >> np.arange(n) & 1).astype(bool)
 
 

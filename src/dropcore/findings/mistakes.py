@@ -1,10 +1,9 @@
-"""The frequent mistakes. For each mistake, a function looks for it.
+"""The frequent mistakes, each with the function that looks for it.
 
-- The function takes the `Facts` and yields findings; `MISTAKES` lists the functions by name.
+- A function takes the `Facts` and yields findings; `MISTAKES` lists the functions by mistake.
 - A `Flow` says which modules ran, and whose outputs reached each module. For a `Sequential`, the
-  flow follows from the structure. For any other model the tape of a run shows the flow, and the run
-  needs an x.
-- A function that lacks information raises `Lacking`; the advice lists its mistake as not checked.
+  flow follows from the structure. For any other model, the tape of a run of x shows the flow.
+- A function that lacks information raises `Lacking`; the advice lists the mistake as not checked.
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ def _behind_convolution(facts: Facts) -> Found:
 
 
 def _keeps_maps(module: Module) -> bool:
-    """Whether the output still consists of the feature maps of the convolution before."""
+    """Whether the module's output still consists of the feature maps of a convolution before it."""
     if isinstance(module, Flatten):
         return False
     return isinstance(module, BatchNorm) or not has_parameters(module)
@@ -111,7 +110,7 @@ def _called(step: Step) -> str:
 
 
 def _shift(facts: Facts, dropout: Dropout, norm: Step) -> str:
-    """Say how the variance at `norm` changes when only `dropout` drops."""
+    """Say how the variance of the inputs of `norm` changes when only `dropout` drops."""
     if facts.x is None:
         return "How much the two variances differ was not measured: the measurement needs x."
     quiet = _variance(facts, norm, None, Stream(0))
@@ -119,7 +118,10 @@ def _shift(facts: Facts, dropout: Dropout, norm: Step) -> str:
     noisy = np.mean([_variance(facts, norm, dropout, stream) for _ in range(SHIFT_DRAWS)], axis=0)
     seen = quiet > 0
     if not seen.any():
-        return "How much the two variances differ was not measured: on x the inputs do not vary."
+        return (
+            "How much the two variances differ was not measured: on x the inputs of the "
+            "normalisation do not vary."
+        )
     ratio = float((noisy[seen] / quiet[seen]).mean())
     return f"On x the variance in training is {ratio:.3g} times the variance in inference."
 
@@ -341,7 +343,7 @@ def _one_stream(facts: Facts) -> Found:
             )
         else:
             continue
-        remedy = "Give each a stream of its own: dropcore.adapters.autograd.seed(model, rng)."
+        remedy = "Give each module its own stream: dropcore.adapters.autograd.seed(model, 42)."
         yield (name, other_name), why, remedy, ""
 
 

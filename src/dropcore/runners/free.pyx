@@ -25,7 +25,7 @@ cdef class FreeRunner(ComputingRunner):
         cdef cnp.ndarray target = target_for("x", x, out)
         cdef tuple inputs = self.all_readable(x, others)
         cdef DrawAddress draw
-        self.variant.independent_unit(shape)  # raises for a number of axes that it does not accept
+        self.variant.independent_unit(shape)  # raises for a refused number of axes
         draw = take_draw(rng)
         y, saved = self.pair(self.call("forward", (draw_of(draw), p, *inputs)))
         put(target, self.result("forward", y, shape))

@@ -17,7 +17,7 @@ from dropcore.variants.base import Variant
 @cython.final
 cdef class InferenceRunner(ComputingRunner):
     cdef bint copies  # the variant has the default rule for y
-    cdef bint copies_back  # the same for gradients
+    cdef bint copies_back  # the variant has the default rule for gradients
 
     def __cinit__(self, variant):
         self.training = False

@@ -36,7 +36,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Shape = tuple[int, ...]
 
 MAX_AXES = 64  # the most axes that a NumPy array can have
-# What JSON can store.
+# The values of an option that JSON can store.
 PLAIN = "None, a bool, an integer, a finite real number, a str or a tuple of such values"
 
 
@@ -119,8 +119,8 @@ class Variant:
             if name in reserved | {"name"} and "ClassVar" not in str(annotation):
                 raise TypeError(
                     f"{name} of class {cls.__name__} must have no annotation, or ClassVar, not "
-                    f"{inspect.formatannotation(annotation)!r}: with it, a dataclass makes an "
-                    "option of the attribute"
+                    f"{inspect.formatannotation(annotation)!r}: with this annotation, a "
+                    "dataclass would make an option of the attribute"
                 )
 
     def options(self) -> dict[str, Any]:
@@ -151,7 +151,7 @@ class Variant:
         return inputs[0] if p < 1 else np.zeros_like(inputs[0])
 
     def drop_rate(self, p: float, shape: Shape) -> float | None:
-        """The share of dropped decisions, on average over draws. By default p; None: not stated."""
+        """The mean share of dropped decisions, over draws. By default p; None: not stated."""
         return p
 
     def variance(self, p: float, *inputs: Array) -> Array | None:
