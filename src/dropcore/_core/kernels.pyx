@@ -45,7 +45,7 @@ cdef extern from "machine.h":
     void fence "dropcore_fence" () noexcept nogil
 
 cdef enum:
-    LANES = 16  # blocks in a group
+    LANES = 16  # blocks in a group: as many as the widest registers have lanes
     WORDS = 256  # words in a group; keep words in a group at K = 1
     GROUP_WORDS = 32  # keep words in a group at K = 8
     DECISIONS = 1024  # decisions in a group at K = 8

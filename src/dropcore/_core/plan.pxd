@@ -4,7 +4,7 @@ from dropcore._core.table cimport Plan
 
 cdef class ShapedPlan:
     cdef Sharing sharing
-    cdef double p  # of a plan in the cache of a Runner
+    cdef double p  # set only in a plan that a Runner caches
     cdef Plan plan
     cdef Plan gradient
 
