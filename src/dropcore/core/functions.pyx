@@ -117,9 +117,9 @@ def backward(draw, p, dy, dx, bits=None, start=0):
 def forward_plan(draw, p, x, y, scale, shift=0.0, drop=0.0, bits=None, start=0):
     """Like `forward`, with a plan: x * scale + shift where kept, `drop` where dropped.
 
-    The product and the sum are each rounded to the computing dtype. For the gradient, call `select`
-    with `bits` and the same scale, without shift and drop. If the scale is
-    ``dropcore.kept_scale(p)``, `backward` computes the same gradient.
+    The product and the sum are each rounded to float64 for float64 elements, and to float32 for all
+    others. For the gradient, call `select` with `bits` and the same scale, without shift and drop.
+    If the scale is ``dropcore.kept_scale(p)``, `backward` computes the same gradient.
 
     Parameters
     ----------
