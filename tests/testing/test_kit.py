@@ -295,7 +295,7 @@ def test_arrays_without_elements_need_not_be_read():
     assert check_variant(SomeElements(), checks=["empty"]).names("passed") == ["empty"]
     (outcome,) = check_variant(SomeElements(), shapes=[(60,)], checks=["empty"]).outcomes
     assert outcome.result == "skipped"
-    assert outcome.message == "reads no array without elements: needs a row with elements"
+    assert outcome.message == "does not accept arrays without elements: needs a row with elements"
 
 
 @pytest.mark.parametrize("p_values", [[], [0.0], [0.5, 1.0], [0.99]])

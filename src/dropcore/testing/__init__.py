@@ -2,10 +2,10 @@
 
 `check_variant` runs all checks and returns a report. `VariantSuite` is a class to subclass in
 pytest: it has a test for each check. `CHECKS` has the checks by name; the docstring of a check
-says what it proves.
+says what the check tests.
 
 Some checks are statistical tests. They use fixed draws, so the result for a variant is the same in
-each run. The probability that a correct variant fails by chance, in any of its checks, is about
+each run. The probability that a correct variant fails at least one check by chance is about
 `ERROR_RATE`.
 
 The kit needs scipy, and `VariantSuite` needs pytest; ``pip install dropcore[testing]`` installs
@@ -32,7 +32,7 @@ __all__ = ["CHECKS", "ERROR_RATE", "Outcome", "Report", "VariantSuite", "check_v
 
 
 def __getattr__(name: str) -> Any:
-    if name == "VariantSuite":  # it alone needs pytest
+    if name == "VariantSuite":  # no other name needs pytest
         from dropcore.testing.suite import VariantSuite
 
         return VariantSuite

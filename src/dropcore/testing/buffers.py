@@ -17,9 +17,9 @@ from dropcore.variants.base import Array
 def dtypes(subject: Subject) -> None:
     """Results have the dtype and the precision of x.
 
-    The result for a half type equals the result for float32, rounded once. Results for float32 and
-    float64 agree to the precision of float32, with the same decisions. Nothing is computed in a
-    type that is narrower than the type of x.
+    The result for float16 or bfloat16 equals the result for float32, rounded once. Results for
+    float32 and float64 agree to the precision of float32, with the same decisions. Nothing is
+    computed in a type that is narrower than the type of x.
     """
     for case in subject.cases:
         inputs, dy = case.inputs(dtype=_halves()[0]), case.weights(_halves()[0])
@@ -131,7 +131,7 @@ def empty(subject: Subject) -> None:
             shape = (*full[:axis], 0, *full[axis + 1 :])
             refusal = subject.reads(shape)
             if refusal:
-                reason = f"reads no array without elements: {refusal}"
+                reason = f"does not accept arrays without elements: {refusal}"
                 continue
             for p in subject.p_values:
                 _runs(Case(subject.variant, p, shape))
@@ -165,7 +165,7 @@ def _runs(case: Case) -> None:
 
 
 def out(subject: Subject) -> None:
-    """The bits are the same if `out` is another array, a strided array, or x itself."""
+    """Results have the same bits if `out` is another array, a strided array, or x itself."""
     for case in subject.cases:
         inputs, dy = case.inputs(), case.weights()
         for draw in (STREAM.at(0), None):
@@ -190,7 +190,7 @@ def out(subject: Subject) -> None:
 
 
 def own_memory(subject: Subject) -> None:
-    """A mask shares no memory with the caller: writing to x, y or dx does not change it."""
+    """A mask shares no memory with the caller: writing to x, y or dx does not change the mask."""
     for case in subject.cases:
         inputs, dy = case.inputs(), case.weights()
         y, mask = case.run(inputs, STREAM.at(0))

@@ -17,14 +17,14 @@ from dropcore.stream import Stream
 from dropcore.variants.base import Array, FreeVariant, Shape, Variant
 
 DRAWS = 1500  # the number of draws of a small array
-LARGE = 2**18  # the elements of a large array: enough to find an error of half a percent
+LARGE = 2**18  # elements of a large array: enough to find a scale that is wrong by half a percent
 STREAM = Stream(0, path=("dropcore.testing",))
 OTHER = STREAM.child("other")
 
 
 @dataclass(frozen=True)
 class Case:
-    """A variant, a p and a shape that the variant accepts, and functions to run it with them."""
+    """A variant, a p, and a shape that the variant accepts; the methods run the variant."""
 
     variant: Variant
     p: float
@@ -33,7 +33,7 @@ class Case:
     def __str__(self) -> str:
         return f"p={self.p:g}, shape {self.shape}"
 
-    # ------------------------------------------------------------- run it
+    # ------------------------------------------------------------- runs
 
     def inputs(self, seed: int = 0, dtype: Any = np.float64) -> tuple[Array, ...]:
         """Arrays for the inputs: absolute values in [0.5, 1.5], both signs."""
@@ -62,7 +62,7 @@ class Case:
         """An array for dy."""
         return self.inputs(seed, dtype)[0]
 
-    # ---------------------------------------------------- what is promised
+    # ------------------------------------------- statements of the variant
 
     @property
     def free(self) -> FreeVariant | None:
@@ -92,7 +92,7 @@ class Case:
 
     @cached_property
     def samples(self) -> Array:
-        """Results for `inputs()` in many draws, one half from each of two streams."""
+        """Results for `inputs()` in many draws, half of them from one stream, half from another."""
         inputs, half = self.inputs(), DRAWS // 2
         draws = [stream.at(i) for stream in (STREAM, OTHER) for i in range(half)]
         samples = np.stack([self.run(inputs, draw)[0] for draw in draws])

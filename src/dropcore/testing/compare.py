@@ -17,7 +17,7 @@ def gradients(mask: Mask, dy: Array) -> tuple[Array, ...]:
 
 
 def same_bits(what: str, got: Any, expected: Any) -> None:
-    """Fail unless two arrays, or tuples of them, are equal to the last bit."""
+    """Fail unless two arrays, or two tuples of arrays, are equal to the last bit."""
     if isinstance(got, tuple):
         for i, (one, other) in enumerate(zip(got, expected, strict=True)):
             same_bits(f"{what}, input {i}" if len(got) > 1 else what, one, other)

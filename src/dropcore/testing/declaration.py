@@ -12,7 +12,7 @@ import numpy as np
 from dropcore.testing.subject import Skipped, Subject
 from dropcore.variants.base import Variant, check_plain, is_plain, kind_of
 
-OF_DROPOUT = {"p", "training", "rng", "variant", "out", "store", "shard"}  # its arguments besides x
+OF_DROPOUT = {"p", "training", "rng", "variant", "out", "store", "shard"}  # besides x
 P_DOMAINS = ("[0, 1]", "[0, 1)", "(0, 1]", "(0, 1)")
 MEAN_SCOPES = ("element", "tensor", None)
 
@@ -30,13 +30,13 @@ def options(subject: Subject) -> None:
     variant = subject.variant
     as_they_are = variant.options()
     if not as_they_are:
-        raise Skipped("it has no options")
+        raise Skipped("the variant has no options")
     for given in (as_they_are, {name: _of_numpy(value) for name, value in as_they_are.items()}):
         built = type(variant)(**given)
         for name, value in built.options().items():
             _claim(
                 is_plain(value),
-                f"{name} is {value!r} where it was given as {given[name]!r}: store the "
+                f"{name} was given as {given[name]!r} and is stored as {value!r}: store the "
                 "value that axis_option and similar functions return, by object.__setattr__",
             )
         _claim(built == variant, f"{built!r}, built from {given}, is not equal to {variant!r}")
@@ -86,10 +86,10 @@ def _class_attributes(variant: Variant) -> None:
     _claim(not taken, f"inputs {taken} are names of options, or of arguments of dropout")
     taken = sorted(set(variant.options()) & (OF_DROPOUT | {"x"}))
     _claim(not taken, f"options {taken} are arguments of dropout")
-    _claim(variant.p_domain in P_DOMAINS, f"p_domain is {variant.p_domain!r}, not of {P_DOMAINS}")
+    _claim(variant.p_domain in P_DOMAINS, f"p_domain is {variant.p_domain!r}, not in {P_DOMAINS}")
     _claim(
         variant.mean_scope in MEAN_SCOPES,
-        f"mean_scope is {variant.mean_scope!r}, not of {MEAN_SCOPES}",
+        f"mean_scope is {variant.mean_scope!r}, not in {MEAN_SCOPES}",
     )
 
 

@@ -18,7 +18,7 @@ from dropcore.variants.base import Array
 
 
 def p_zero(subject: Subject) -> None:
-    """With p = 0 nothing is dropped: y is `expectation`, with the gradients of inference."""
+    """With p = 0 nothing is dropped: y is `expectation`, and gradients are as in inference."""
     if 0.0 not in subject.ends():
         raise Skipped(f"p = 0 is outside {subject.variant.p_domain}")
     stated = f"with p = 0, y must be `expectation`, by default x; or {_exclude(subject, 0)}"
@@ -43,7 +43,7 @@ def p_zero(subject: Subject) -> None:
 def p_one(subject: Subject) -> None:
     """With p = 1 everything is dropped: y does not depend on x, and all results are finite.
 
-    For p = 1, too, the mean of y is `expectation`.
+    The mean of y is `expectation`, as for every other p.
     """
     if 1.0 not in subject.ends():
         raise Skipped(f"p = 1 is outside {subject.variant.p_domain}")
@@ -85,7 +85,7 @@ def _share(decisions: Array) -> str:
 
 
 def p_domain(subject: Subject) -> None:
-    """A p outside `p_domain` is refused. Inside, also next to its ends, all results are finite."""
+    """A p outside `p_domain` raises ValueError. For p next to 0 or 1, all results are finite."""
     for p in subject.refused():
         for case in subject.at(p):
             _refused(case)

@@ -30,7 +30,7 @@ except ImportError as error:
     ) from error
 
 ERROR_RATE = 1e-6
-"""The probability that a correct variant fails by chance, in any of its checks."""
+"""The probability that a correct variant fails at least one check by chance."""
 
 JUDGING = 8  # checks that use Evidence
 LEVEL = ERROR_RATE / JUDGING

@@ -1,4 +1,8 @@
-"""Checks of independence: between the units of one draw, and between draws."""
+"""Checks of independence: between the units of one draw, and between draws.
+
+A unit has all elements along the axes for which `independent_unit` gives 1, and one index along
+every other axis.
+"""
 
 from __future__ import annotations
 

@@ -49,8 +49,8 @@ def _element_means(evidence: Evidence, case: Case) -> None:
 
 
 def _signed_sums(evidence: Evidence, case: Case, off: Array, stated: Array) -> None:
-    # Tested by sign: a wrong scale changes positive and negative y in opposite ways, so their sum
-    # does not show it.
+    # Positive and negative y are summed separately: a wrong scale changes them in opposite
+    # directions, so the sum of all y hardly changes.
     for where, sign in ((stated > 0, "positive"), (stated <= 0, "negative")):
         units = case.over_units(np.where(where, off, 0.0))
         what = f"{case}: y - expectation, where the expectation is {sign},"

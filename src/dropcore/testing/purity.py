@@ -1,4 +1,7 @@
-"""Checks that a mask depends on its draw alone: when used again, saved, or used among others."""
+"""Checks that y and the gradients depend only on the draw and the arrays.
+
+A mask is used again, saved and loaded, or used while other masks are made.
+"""
 
 from __future__ import annotations
 

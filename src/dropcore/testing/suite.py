@@ -141,7 +141,7 @@ def _fail(error: Exception) -> NoReturn:
 
 
 def _expect(reason: str | None, request: pytest.FixtureRequest) -> None:
-    # After the check, since a skip must not count as the expected failure.
+    # Called after the check: a skipped check must not count as the expected failure.
     if reason is not None:
         request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
 

@@ -22,7 +22,7 @@ TEXTS = {
     "step": "One step was done.",
     "again": "The same step again.",
     "finished": "All {steps:,} steps are done. Reset, or set more steps.",
-    "plateau": "Paused: no loss changed over the last {points} points. Play continues.",
+    "plateau": "Paused: no loss changed over the last {points} points. Press Play to continue.",
     "job": "Training waits for another computation.",
     "edit": "The network was changed: back at step 0.",
 }

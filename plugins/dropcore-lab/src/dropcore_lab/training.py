@@ -105,7 +105,7 @@ class Network:
             self._count(name, module.mask)
 
     def _count(self, name: str, mask: dropcore.Mask | None) -> None:
-        assert mask is not None, "the forward left one"
+        assert mask is not None, "forward sets the mask"
         if not passes.decides(mask.variant):
             return
         keep = mask.keep

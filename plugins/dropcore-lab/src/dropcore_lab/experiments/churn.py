@@ -144,7 +144,7 @@ def train(
         optimiser.zero_grad()
         binary_cross_entropy_with_logits(model(x), churned).backward()
         optimiser.step()
-        assert drop.mask is not None, "the forward left one"
+        assert drop.mask is not None, "forward sets the mask"
         silent += float(np.mean(~drop.mask.keep.any(axis=1)))
         if _is_point(step, config):
             losses.append(_loss(model, x, churned))
@@ -187,8 +187,8 @@ def print_table(out: Console, config: Config, measured: Mapping[float, Measured]
         ],
         caption="Losses are measured without dropout. Right of 5: the number of rows that are "
         "predicted correctly. Loss left out: each row in turn is left out; a network is trained on "
-        "the other four rows, and tested on this row. All dropped: the share of a row's passes in "
-        "training in which all hidden units are dropped.",
+        "the other four rows, and tested on this row. All dropped: the share of the passes in "
+        "training (each of one row) in which all hidden units are dropped.",
     )
 
 

@@ -231,9 +231,10 @@ def print_table(out: Console, config: Config, measured: Mapping[str, Measured]) 
         ("place", "where dropout is", "variance shift", "time share"),
         [(place, PLACES[place].name, *_costs(place, m)) for place, m in measured.items()],
         caption="Variance shift: the variance of the inputs of batch normalisation in training, "
-        "divided by their variance in inference; 1 means no shift. Of each layer's channels the "
-        "median counts, of the layers the one farthest from 1.\nTime share: the part of a training "
-        f"step's time that dropout takes; {spread.TOO_SMALL}",
+        "divided by their variance in inference; 1 means no shift. For each layer the median over "
+        "its channels is taken; the table has the median that is farthest from 1.\n"
+        "Time share: the part of a training step's time that dropout takes; "
+        f"{spread.TOO_SMALL}",
         names=2,
         sections=line,
     )

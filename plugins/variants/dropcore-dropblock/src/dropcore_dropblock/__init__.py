@@ -1,5 +1,6 @@
 """DropBlock: blocks of neighbouring elements are dropped together.
 
+    b = min(block_size, length) for each spatial axis
     gamma = p * product over the spatial axes of  length / (b * (length - b + 1))
     seeds: Bernoulli(gamma) at every place where a block of width b fits
     keep = 0 in the block of each seed, 1 elsewhere
@@ -10,13 +11,12 @@ algorithm 1 and equation 1, with p = 1 - keep_prob. Inference is the identity.
 
 - As the paper says, gamma does not take account of overlaps between blocks. So an element is
   dropped with a probability below p. At the border the probability is smaller still, because fewer
-  blocks reach an element at the border. If b is 1 or the whole length of each axis, blocks do not
-  overlap, and the probability is exactly p. p = 1 drops everything.
+  blocks reach an element at the border. If b is 1 or the length of the axis, for each axis, blocks
+  do not overlap, and the probability is exactly p. p = 1 drops everything.
 - Each sample and channel has its own blocks, but the whole array has one scale, as in the paper. So
   no two elements of y are independent. The mean is kept over the tensor: if all elements of x are
   equal, or are random with the same mean, y has the mean of x in every draw that keeps anything. A
   draw that keeps nothing gives zeros. The mean of a single element is not kept.
-- If an axis is shorter than the block, the block covers that axis.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ variant each sample has its own decision, as is usual today, and the scale is ap
 so inference is the identity.
 
 Larsson, Maire, Shakhnarovich, "FractalNet: ultra-deep neural networks without residuals", ICLR
-2017, introduced the dropping of paths. Their rule that one path into a join survives is not needed
-in a residual block, because the path around the branch is never dropped.
+2017, introduced the dropping of paths. Their rule that at least one path into each join is kept is
+not needed in a residual block, because the path around the branch is never dropped.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Gaussian dropout: every element is multiplied by normal noise of mean 1.
 
-    y = x * r,  dx = dy * r,  r ~ N(1, p / (1 - p)) for each element by itself
+    y = x * r,  dx = dy * r,  r ~ N(1, p / (1 - p)) independently for each element
 
 Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, "Dropout: a simple way to prevent neural
 networks from overfitting", JMLR 15 (2014), section 10. The variance of the noise equals the
