@@ -2,7 +2,8 @@
 
 IN_SHORT = """\
 Each figure is a ratio, unless the case names a unit. *Speed* is elements per second. In
-the second column, a number such as 2^18 is the number of elements of x."""
+the second column, a number such as 2^18 is the number of elements of x. The sections below
+explain the operations."""
 
 KERNELS = """\
 Each figure is the speed in elements per second, divided by the speed of `np.copyto(y, x)`

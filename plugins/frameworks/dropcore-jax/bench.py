@@ -1,6 +1,6 @@
-"""The speed relative to JAX's own dropout, on one thread: `python bench.py`.
+"""The speed relative to dropout by JAX's own operations, on one thread: `python bench.py`.
 
-JAX's own is `jnp.where(jax.random.bernoulli(key, 1 - p, x.shape), x / (1 - p), 0)`. Both are
+The operations are `jnp.where(jax.random.bernoulli(key, 1 - p, x.shape), x / (1 - p), 0)`. Both are
 compiled by `jax.jit` and measured in turn, in one process on one core.
 """
 
@@ -71,7 +71,7 @@ def fastest(contenders):
 def main():
     """Print the table."""
     key = jax.random.key(0)
-    print(f"jax {jax.__version__}, one thread, float32; least microseconds")
+    print(f"jax {jax.__version__}, one thread, float32; least time in microseconds")
     print(f"{'':22}{'n':>7}{'p':>6}{'JAX':>11}{'dropcore':>11}{'ratio':>8}{'copy':>10}")
     for make in (forward, forward_and_backward):
         for exponent in (10, 14, 18, 22):
