@@ -1,35 +1,37 @@
 # Everything sets itself up: a Python >= 3.11 and a C compiler are enough.
 #
 #   make demo      train networks on real data, with and without dropout
-#   make lab       a page in the browser: build a network, train it, see its masks
-#   make test-quick   the tests of masks, gradients, variants and errors: two minutes
+#   make lab       open a page in the browser: build a network, train it, see its masks
+#   make test-quick   run the tests of masks, gradients, variants and errors: two minutes
 #   make test      lint, and run the tests of the core and of the variants: ten minutes
-#   make docs      the documentation as a site, in out/docs
+#   make lint      check style and types
+#   make docs      build the documentation as a site, in out/docs
 #   make coverage  list the lines that no test runs
 #   make wheel     build the core's wheel in dist; all packages of this repository install this wheel
-#   make plugins   build the plugins of this repository and install them
-#   make bench     measure: about ten minutes, or two with QUICK=1
-#   make bench-results   measure, and write bench/RESULTS.md with its plots
-#   make bench-compilers   compare the kernels of GCC and Clang: bench/COMPILERS.md
+#   make plugins   build and install the packages with variants, in plugins/variants
+#   make bench     measure the speed: about ten minutes, or two with QUICK=1
+#   make bench-results   measure the speed, and write bench/RESULTS.md with its plots
+#   make bench-compilers   compare the kernels of GCC and Clang, and write bench/COMPILERS.md
 #   make interface   generate the compiled interface from tools/interface.py
-#   make check     test, and count instructions under valgrind
-#   make check-large   arrays of more than 2^31 elements
-#   make check-random   test batteries read the mask stream: five minutes, or an hour with HOUR=1
-#   make check-soak   threads, forks and signals for five minutes; SOAK=3600 for an hour
-#   make check-mutants   plant faults and see whether the tests find each; FAULTS='decide.*' selects faults
-#   make test-peers    the autograd engine against PyTorch
-#   make test-frameworks   the packages for PyTorch, JAX, Keras and HIPS autograd
-#   make test-reach   one mask on many machines: Dask workers, and ranks of PyTorch
-#   make test-lab   the Lab's server and page, also in a browser: needs chromium, node and npm
+#   make check     run `make test`, and count instructions under valgrind
+#   make check-large   test arrays of more than 2^31 elements
+#   make check-random   test the mask stream for randomness: five minutes, or an hour with HOUR=1
+#   make check-soak   test with threads, forks and signals for five minutes; SOAK=3600: for an hour
+#   make check-mutants   plant faults and see whether the tests find each fault; FAULTS='decide.*' selects faults
+#   make test-peers   compare the autograd engine with PyTorch
+#   make test-frameworks   test the packages for PyTorch, JAX, Keras and HIPS autograd
+#   make test-reach   test one mask on many workers: of Dask, and ranks of PyTorch
+#   make test-lab   test the Lab's server and page, also in a browser; needs chromium, node and npm
 #   make bench-lab   measure how fast the Lab trains
-#   make check-lab-soak   run the Lab for half an hour; LAB_SOAK=600 for 600 seconds
-#   make audit     known vulnerabilities of the pinned packages, from the index of Python packages
-#   make release-wheel   a wheel like that of a release: pinned tools, with a bill of materials
-#   make check-fuzz   fuzz targets under the address sanitizer: a million runs each, or RUNS=...; needs clang
-#   make check-sanitize check-threads check-debug   sanitizers, and Cython's checks
-#   make check-engines   the examples for C, Cython, Rust, cffi and numba whose compilers are installed
-#   make check-plain   the kernels without vector types, for compilers other than GCC and Clang
-#   make check-pythons check-free-threading check-clang check-foreign   other platforms
+#   make check-lab-soak   test the Lab for half an hour; LAB_SOAK=600: for 600 seconds
+#   make audit     look up known vulnerabilities of the pinned packages, in the index of Python packages
+#   make release-wheel   build a wheel like a release: with pinned tools and a bill of materials
+#   make check-fuzz   run the fuzz targets under the address sanitizer, a million times each, or RUNS=...; needs clang
+#   make check-sanitize check-threads check-debug   build and test with sanitizers, or with Cython's checks
+#   make check-engines   test the examples for C, Cython, Rust, cffi and numba whose compilers are installed
+#   make check-plain   test the kernels without vector types, as compilers other than GCC and Clang build them
+#   make check-pythons check-free-threading check-clang check-foreign   build and test for other platforms
+#   make clean     delete all that these commands have built and installed here
 #
 # docs/platforms.md has details of the sanitizers and of other platforms.
 #
@@ -242,7 +244,7 @@ test-lab: $(VENV)-lab/stamp
 	@for tool in $(LAB_TOOLS); do command -v $$tool > /dev/null || { echo "$$tool is missing"; exit 1; }; done
 	cd $(LAB)/frontend && npm ci --silent && npm run --silent check && npm test --silent && npm run --silent build -- --check
 	cd $(LAB) && $(CURDIR)/$(VENV)-lab/bin/python -m pytest --ignore tests/experiments --ignore tests/browser
-	cd $(LAB) && $(CURDIR)/$(VENV)-lab/bin/python -m pytest tests/browser  # Playwright's event loop runs on
+	cd $(LAB) && $(CURDIR)/$(VENV)-lab/bin/python -m pytest tests/browser  # apart: Playwright's event loop does not end
 
 $(VENV)-lab/stamp: $(DIST)/wheel.stamp $(LAB_SOURCE) $(PLUGIN_SOURCE)
 	$(call wheel_environment,lab,$(PLUGINS) '$(LAB)[experiments$(comma)notebook$(comma)test$(comma)browser]')
@@ -264,9 +266,9 @@ $(VENV)-$(1)/bin/python -m pip --disable-pip-version-check --quiet install \
     --constraint constraints.txt $(patsubst %,--config-settings=setup-args=%,$(2)) $(3)
 endef
 
-# The requirements of bench/, with all peers that can be installed.
+# The requirements of bench/, and the peers: the other packages with dropout that can be installed.
 $(VENV)/bench.stamp: $(VENV)/core.stamp $(PLUGIN_SOURCE)
-	$(SAY) 'Installing the peers that can be installed: some minutes, and 7 GB'
+	$(SAY) 'Installing other packages with dropout, to compare the speed: some minutes, and 7 GB'
 	$(INSTALL) 'dropcore[bench]' $(PLUGINS)
 	for peer in $(PEERS); do \
 	    $(INSTALL) "$$peer" || echo "absent: $$peer"; \
@@ -298,7 +300,7 @@ check: test
 check-random: $(VENV)/test.stamp
 	$(BIN)/python tools/randomness/check.py $(if $(HOUR),--hour)
 
-# Seconds; 3600 for an hour.
+# The seconds that the check takes.
 SOAK ?= 300
 
 check-soak: $(VENV)/test.stamp $(VENV)/plugins.stamp

@@ -17,10 +17,10 @@ html_theme = "furo"
 html_title = f"dropcore {release}"
 
 myst_heading_anchors = 3
-# The pages link to files of the repository, as they are read there too.
+# The pages are read in the repository too, and link to its files.
 suppress_warnings = ["myst.xref_missing"]
 
 autosummary_generate = True
-autodoc_typehints = "none"  # the docstrings say it in words
+autodoc_typehints = "none"  # the docstrings state the types
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False

@@ -25,7 +25,7 @@ cd "$work"
 tar xf $package*.orig.tar.xz
 mkdir build
 cd build
-export TSAN_OPTIONS=report_bugs=0 # the build runs the interpreter, whose own races are no subject here
+export TSAN_OPTIONS=report_bugs=0 # the build runs the interpreter; races within it are ignored
 ../Python-*/configure --quiet --disable-gil --disable-test-modules --prefix="$prefix" "${@:2}"
 make --silent -j2 >make.log 2>&1 || { tail -30 make.log; exit 1; }
 make --silent install >>make.log 2>&1 || { tail -30 make.log; exit 1; }

@@ -176,8 +176,8 @@ BLOCKS = (
             Function(
                 "abi",
                 "",
-                "Returns DROPCORE_ABI of the installed dropcore. For callers whose signatures "
-                "nothing checks, such as ctypes.",
+                "Returns DROPCORE_ABI of the installed dropcore. Callers that declare the "
+                "signatures themselves, as with ctypes, compare it with the ABI that they declare.",
                 result="uint32_t",
                 in_c=False,
             ),
@@ -255,7 +255,7 @@ BLOCKS = (
                 "dropcore_layout* layout,  # OUT",
                 "Makes the layout of an array. `stride`: for each axis, in elements; NULL for C "
                 "order. Bit a of `shared` says that decisions are shared along axis a. Returns 1 "
-                "if the layout was made. Otherwise returns 0, with all fields of the layout 0: if "
+                "if the layout was made. Returns 0, and sets all fields to 0, if "
                 "the array has more than 64 axes, gaps, elements that share memory, a negative "
                 "length, a negative stride of an axis longer than 1, or 2^63 elements or more (an "
                 "axis of length 0 counts as 1), or if `shared` names an axis that the array does "
@@ -372,7 +372,7 @@ BLOCKS = (
                 "Makes the shard for a block that begins at `offset` in a whole array. `whole` and "
                 "`length` are the lengths of the axes of the whole array and of the block. Bit a "
                 "of `shared` says that decisions are shared along axis a. Returns 1 if the shard "
-                "was made. Otherwise returns 0, with all fields of the shard 0: if the block is "
+                "was made. Returns 0, and sets all fields to 0, if the block is "
                 "not within the whole array, if the whole array has more than 64 axes or 2^63 "
                 "elements or more (an axis of length 0 counts as 1), or if `shared` names an axis "
                 "that the whole array does not have.",

@@ -151,11 +151,11 @@ typedef struct dropcore_api {
 
     /* Makes the layout of an array. `stride`: for each axis, in elements; NULL for C
        order. Bit a of `shared` says that decisions are shared along axis a. Returns 1
-       if the layout was made. Otherwise returns 0, with all fields of the layout 0: if
-       the array has more than 64 axes, gaps, elements that share memory, a negative
-       length, a negative stride of an axis longer than 1, or 2^63 elements or more (an
-       axis of length 0 counts as 1), or if `shared` names an axis that the array does
-       not have. */
+       if the layout was made. Returns 0, and sets all fields to 0, if the array has
+       more than 64 axes, gaps, elements that share memory, a negative length, a
+       negative stride of an axis longer than 1, or 2^63 elements or more (an axis of
+       length 0 counts as 1), or if `shared` names an axis that the array does not have.
+       */
     int32_t (*layout_of)(int axes, const Py_ssize_t *length,
         const Py_ssize_t *stride, uint64_t shared, dropcore_layout *layout);
     /* The number of bits that `select_layout` reads. The bits are in C order of the
@@ -179,10 +179,10 @@ typedef struct dropcore_api {
     /* Makes the shard for a block that begins at `offset` in a whole array. `whole` and
        `length` are the lengths of the axes of the whole array and of the block. Bit a
        of `shared` says that decisions are shared along axis a. Returns 1 if the shard
-       was made. Otherwise returns 0, with all fields of the shard 0: if the block is
-       not within the whole array, if the whole array has more than 64 axes or 2^63
-       elements or more (an axis of length 0 counts as 1), or if `shared` names an axis
-       that the whole array does not have. */
+       was made. Returns 0, and sets all fields to 0, if the block is not within the
+       whole array, if the whole array has more than 64 axes or 2^63 elements or more
+       (an axis of length 0 counts as 1), or if `shared` names an axis that the whole
+       array does not have. */
     int32_t (*shard_of)(int axes, const Py_ssize_t *whole, const Py_ssize_t *offset,
         const Py_ssize_t *length, uint64_t shared, dropcore_shard *shard);
     /* The number of decisions of the block. */

@@ -31,8 +31,8 @@ ctypedef Shard dropcore_shard
 # written by tools/write_interface.py: declarations
 # --------------------------------------------------------------- keys and draws
 
-# Returns DROPCORE_ABI of the installed dropcore. For callers whose signatures nothing
-# checks, such as ctypes.
+# Returns DROPCORE_ABI of the installed dropcore. Callers that declare the signatures
+# themselves, as with ctypes, compare it with the ABI that they declare.
 cdef uint32_t dropcore_abi() noexcept nogil
 
 # A path names a stream: a seed, then parts. Adding a part gives the path of a child stream.
@@ -89,10 +89,10 @@ cdef double dropcore_scale(double p) noexcept nogil
 
 # Makes the layout of an array. `stride`: for each axis, in elements; NULL for C order. Bit
 # a of `shared` says that decisions are shared along axis a. Returns 1 if the layout was
-# made. Otherwise returns 0, with all fields of the layout 0: if the array has more than 64
-# axes, gaps, elements that share memory, a negative length, a negative stride of an axis
-# longer than 1, or 2^63 elements or more (an axis of length 0 counts as 1), or if `shared`
-# names an axis that the array does not have.
+# made. Returns 0, and sets all fields to 0, if the array has more than 64 axes, gaps,
+# elements that share memory, a negative length, a negative stride of an axis longer than 1,
+# or 2^63 elements or more (an axis of length 0 counts as 1), or if `shared` names an axis
+# that the array does not have.
 cdef int32_t dropcore_layout_of(
     int axes, const Py_ssize_t* length, const Py_ssize_t* stride, uint64_t shared,
     dropcore_layout* layout,  # OUT
@@ -267,10 +267,10 @@ cdef void dropcore_select_layout_bfloat16(
 
 # Makes the shard for a block that begins at `offset` in a whole array. `whole` and `length`
 # are the lengths of the axes of the whole array and of the block. Bit a of `shared` says
-# that decisions are shared along axis a. Returns 1 if the shard was made. Otherwise returns
-# 0, with all fields of the shard 0: if the block is not within the whole array, if the
-# whole array has more than 64 axes or 2^63 elements or more (an axis of length 0 counts as
-# 1), or if `shared` names an axis that the whole array does not have.
+# that decisions are shared along axis a. Returns 1 if the shard was made. Returns 0, and
+# sets all fields to 0, if the block is not within the whole array, if the whole array has
+# more than 64 axes or 2^63 elements or more (an axis of length 0 counts as 1), or if
+# `shared` names an axis that the whole array does not have.
 cdef int32_t dropcore_shard_of(
     int axes, const Py_ssize_t* whole, const Py_ssize_t* offset,
     const Py_ssize_t* length, uint64_t shared,
