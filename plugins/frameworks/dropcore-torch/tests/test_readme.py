@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from dropcore_torch import step
+from dropcore_torch import models, step
 
 TEXT = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
@@ -42,6 +42,12 @@ def test_the_example_of_many_ranks():
 
 def test_the_example_of_monte_carlo():
     exec(EXAMPLES[6], {})
+
+
+def test_the_example_of_monte_carlo_with_transformers():
+    pytest.importorskip("transformers")
+    models.torchvision()  # transformers imports torchvision, whose own import may fail
+    exec(EXAMPLES[7], {})
 
 
 def test_the_example_of_attention():

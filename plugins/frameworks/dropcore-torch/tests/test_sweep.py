@@ -39,8 +39,10 @@ def test_a_row_of_attention_for_each_length_and_number_of_threads(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 * (2 + 2)
     assert lines[0].startswith(
-        "| attention, p = 0.1, with the function, 1 thread(s) | dropcore, ms |"
+        "| batch x heads x length x width, p = 0.1, with the function, 1 thread | dropcore, ms |"
     )
-    assert lines[4].startswith("| attention, p = 0.1, with the function, 2 thread(s) |")
+    assert lines[4].startswith(
+        "| batch x heads x length x width, p = 0.1, with the function, 2 threads |"
+    )
     assert lines[6].startswith("| 2 x 8 x 16 x 64 |")
     assert all(len(line.split("|")) == 8 for line in lines)

@@ -128,16 +128,14 @@ def kept_bytes(model: nn.Module, inputs: Inputs) -> int:
 
 def table(rows: Sequence[Row]) -> str:
     """Rows as a table in Markdown."""
-    lines = [
-        f"| model, threads | {' | '.join(HEAD)} | extra time for dropout / PyTorch's extra time: "
-        "convert, install "
-        "| memory kept for backward, MiB: no dropout, PyTorch, convert, install |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    extra = (f"{each}: extra time / PyTorch's" for each in HEAD[2:])
+    memory = (f"{each}, MiB" for each in HEAD)
+    head = ["model, threads", *(f"{each}, ms" for each in HEAD), *extra, *memory]
+    lines = [f"| {' | '.join(head)} |", "| --- " * len(head) + "|"]
     for row in rows:
         times = " | ".join(f"{row.seconds[each] * 1e3:.1f}" for each in HEAD)
-        left = ", ".join(f"{row.left(each):.0%}" for each in HEAD[2:])
-        kept = ", ".join(f"{row.kept[each] / 2**20:.1f}" for each in HEAD)
+        left = " | ".join(f"{row.left(each):.0%}" for each in HEAD[2:])
+        kept = " | ".join(f"{row.kept[each] / 2**20:.1f}" for each in HEAD)
         lines.append(f"| {row.name}, {row.threads} | {times} | {left} | {kept} |")
     return "\n".join(lines)
 

@@ -204,9 +204,10 @@ def show_attention(
     for count in threads:
         torch.set_num_threads(count)
         print(
-            f"| attention, p = {p:g}, with the {path}, {count} thread(s) | dropcore, ms "
-            "| PyTorch | PyTorch without dropout | times as fast as PyTorch "
-            "| dropcore's time / PyTorch's time without dropout |"
+            f"| batch x heads x length x width, p = {p:g}, with the {path}, "
+            f"{count} thread{'s' * (count > 1)} | dropcore, ms | PyTorch, ms "
+            "| PyTorch without dropout, ms | PyTorch / dropcore "
+            "| dropcore / PyTorch without dropout |"
         )
         print("| --- |" + " --- |" * 5)
         for length in lengths:
