@@ -1,5 +1,4 @@
 # Mask: the decisions of one forward pass. Runner: the interface of the objects that run variants.
-#
 # A. A Mask holds the decisions, and computes nothing itself. It is immutable.
 # B. A Runner runs one variant. Each kind of variant has a module in runners/, which registers a
 #    class of Runner in this module. Only `runner_of` chooses a class by the kind of a variant.
@@ -34,9 +33,8 @@ cpdef double p_for(object variant, object p) except? -1.0:
 # -------------------------------------------------------------------- runners
 
 cdef class Runner:
-    # The caller of a method has checked x and dy: in a method with an argument `mask`, they have
-    # the shape `mask.shape`. The caller has not checked `others` (further inputs) and `out`. The
-    # class for a kind of variant overrides the methods that it supports.
+    # Callers have checked x and dy (with an argument `mask`: also their shape), but not `others`
+    # (further inputs) and `out`. A class overrides the methods that its kind of variant supports.
 
     def __cinit__(self, variant):
         self.variant = variant
@@ -197,8 +195,7 @@ cdef class Mask:
         keep : array_like of bool, or of 0 and 1
             True where kept.
         p : float
-            The probability that an element is dropped. Scale and shift are computed from it; your
-            decisions need not have this rate.
+            The probability from which scale and shift are computed; `keep` may have another rate.
         shape : tuple of int, optional
             The shape of x; by default the shape of `keep`. Along an axis where `keep` has length 1
             and x does not, elements share a decision.
@@ -280,8 +277,7 @@ cdef class Mask:
     def split(self):
         """The stored arrays that backward needs, and a function that rebuilds the mask from them.
 
-        For frameworks that hold the arrays for backward themselves, and free these arrays when
-        backward cannot be called any more.
+        For frameworks that hold these arrays themselves, and free them after the last backward.
 
         Returns
         -------
@@ -370,9 +366,8 @@ cdef class Mask:
     def from_record(record):
         """The mask that a record describes.
 
-        Some free variants save arrays that they compute from x for backward. A record does not
-        contain these arrays, so a mask made from the record of such a variant can run forward, but
-        not backward.
+        If a free variant saves arrays for backward, its record does not contain these arrays. So
+        the mask made from this record can run forward, but not backward.
 
         Parameters
         ----------
