@@ -9,7 +9,7 @@ import { html, useEffect, useRef } from "./html.js";
 
 /**
  * @param {{paint: Painter, label: string, ratio?: number, height?: number, [more: string]: any}} properties
- *   `label` says in words what is drawn; `height` in pixels, where the place does not give it
+ *   `label` describes the drawing; `height` is in pixels, and only needed if the style sheet sets none
  */
 export function Canvas({ paint, label, height, ...rest }) {
   const element = useRef(/** @type {HTMLCanvasElement | null} */ (null));

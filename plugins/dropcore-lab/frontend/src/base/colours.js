@@ -49,7 +49,7 @@ export function channels(colour) {
 }
 
 /**
- * A ramp of colours through some others, at `count` places.
+ * `count` colours, interpolated between the given colours.
  * @param {[number, number, number][]} through
  * @returns {[number, number, number][]}
  */
@@ -70,7 +70,7 @@ export function ramp(through, count = 256) {
 export const diverging = (colours) => ramp([channels(colours.low), channels(colours.mid), channels(colours.high)]);
 
 /**
- * Ink or paper, whichever is read better on a colour.
+ * The colour of ink or of paper, whichever has more contrast to the given colour.
  * @param {[number, number, number]} rgb
  * @param {Palette} colours
  */

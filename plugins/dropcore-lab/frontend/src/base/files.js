@@ -1,7 +1,7 @@
 // Copies text to the clipboard, saves files, and reads files.
 
 /**
- * Copy a text; where the browser allows no clipboard, by a selection.
+ * Copy a text; by a selection if the browser refuses access to the clipboard.
  * @param {string} text
  */
 export async function copyText(text) {

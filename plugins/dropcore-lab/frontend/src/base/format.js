@@ -11,7 +11,7 @@ const MINUS = "−";
 export const whole = (count) => GROUPED.format(count);
 
 /**
- * A loss or a weight, to some places; as a power of ten where it is large.
+ * A loss or a weight with some decimal places; with an exponent if it is large.
  * @param {number | null | undefined} value
  */
 export function decimal(value, places = 3) {
@@ -32,7 +32,7 @@ export function percent(share, places = 1) {
 }
 
 /**
- * A number that somebody typed: as short as it is.
+ * A number that somebody typed, without added zeros.
  * @param {number} value
  */
 export const short = (value) => signed(String(value));
@@ -47,7 +47,7 @@ export const counted = (count, noun) => `${whole(count)} ${noun}${count === 1 ? 
 const SUPERSCRIPT = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 
 /**
- * 2 to the power of n, and what that is where it can be read.
+ * 2 to the power of n, with its value if n is at most 20.
  * @param {number} n
  */
 export function powerOfTwo(n) {

@@ -8,7 +8,7 @@ import { html, useEffect, useLayoutEffect, useRef } from "./html.js";
  * @property {() => void} [act] absent: a heading
  * @property {boolean} [checked] present: one of a group
  * @property {boolean} [disabled]
- * @property {string} [keys] that do the same
+ * @property {string} [keys] the keys for the same action
  */
 /** @typedef {{label: string, x: number, y: number, items: (Item | "line")[], opener: Element | null}} MenuState */
 

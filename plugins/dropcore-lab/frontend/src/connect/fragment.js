@@ -17,7 +17,7 @@ export function parts(fragment) {
 }
 
 /**
- * Read the address, keep the token for this tab, and clear the address bar of both.
+ * Read the fragment, keep the token for this tab, and remove the fragment from the address bar.
  * @param {Window} window
  */
 export function takeFragment(window) {

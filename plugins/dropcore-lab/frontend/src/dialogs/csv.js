@@ -41,7 +41,7 @@ export function Csv() {
   };
   const names = header(text);
   return html`
-    <p>Two or more columns of numbers and a target, with their names in the first line. The file stays on this machine.</p>
+    <p>Columns of numbers and one column for the target, with the names of the columns in the first line. The file stays on this machine.</p>
     <label class="field"><span>File</span><input type="file" accept=".csv,.tsv,.txt,text/csv" onChange=${file} /></label>
     <label class="field">
       <span>Or the text of the file</span>
@@ -71,7 +71,7 @@ export function Csv() {
 }
 
 /**
- * The rows that are trained on, where they are a CSV.
+ * The rows that the network is trained on, if they are a CSV.
  * @param {import("../types.js").Spec | null} spec
  * @returns {import("../lab/state.js").Rows}
  */

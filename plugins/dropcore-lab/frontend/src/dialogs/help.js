@@ -18,7 +18,7 @@ export function Help() {
       <li>A hollow, dashed, crossed unit is dropped for the row that is shown.</li>
       <li>A line is a weight: a wide line is a large weight, a dashed line is a weight below 0.</li>
       <li>While steps come fast, no single mask is shown. The arc around a unit shows how often the unit was kept so far.</li>
-      <li>Run A is blue and run B is orange, everywhere.</li>
+      <li>The first run is blue and the second run is orange, everywhere on the page.</li>
     </ul>
     <h3>Address of a mask</h3>
     <p>

@@ -14,7 +14,7 @@ export function Replay() {
 }
 
 /**
- * Ask, and keep the answer or what went wrong.
+ * Send requests; keep the last answer, or the text of the error.
  * @returns {[any, string, (message: object) => void]}
  */
 function useAnswer() {

@@ -20,7 +20,7 @@ export function Share() {
             <textarea class="link" rows="4" readonly value=${address}></textarea>
           </label>
           <p class="hint">Anyone who has the Lab can open this link with <em>Open</em>. In the address of a running Lab, the link can also replace the part after #.</p>`
-      : html`<p>This set-up contains a CSV, so it is too long for a link. Save the set-up as a file.</p>`}
+      : html`<p>With its CSV, this set-up is too long for a link. Save the set-up as a file.</p>`}
     <div class="buttons">
       ${address && html`<${Button} icon="copy" label="Copy the link" kind="primary" onClick=${copy} />`}
       <${Button} label="Save as a file" onClick=${save} />

@@ -1,7 +1,7 @@
 // A check of a CSV before it is sent.
 
 /**
- * Why a file cannot be sent; null where it can. What is in it, the server reads.
+ * Why a file cannot be sent; null if it can. The server checks the content.
  * @param {{size: number, text: string}} file
  * @param {number} most characters
  * @returns {string | null}
@@ -28,7 +28,7 @@ export function header(text) {
 }
 
 /**
- * The cells of a line; what is within quotes parts nothing.
+ * The cells of a line; a separator within quotes does not end a cell.
  * @param {string} line
  * @param {string} separator
  */

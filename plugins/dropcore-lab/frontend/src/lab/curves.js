@@ -9,7 +9,7 @@ export const NO_CURVES = { steps: [], runs: [] };
 const SERIES = /** @type {const} */ (["training_on", "training_off", "validation_off"]);
 
 /**
- * Add the points of a frame. They follow the first `from` of those that are here.
+ * Add the points of a frame behind the first `from` points; later points are replaced.
  * @param {Curves} curves
  * @param {any} piece
  * @returns {Curves}

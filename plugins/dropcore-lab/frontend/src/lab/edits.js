@@ -1,4 +1,4 @@
-// Changes of a specification. Each function returns a new one and does not change its argument.
+// Changes of a specification. Each function returns a new specification and does not change its argument.
 
 /** @typedef {import("../types.js").Spec} Spec */
 /** @typedef {import("../types.js").Layer} Layer */
@@ -62,7 +62,7 @@ function freeName(spec, stem) {
 }
 
 /**
- * Add a layer at a place among the hidden ones.
+ * Add a layer at a place among the hidden layers.
  * @param {Spec} spec
  * @param {number} place
  * @param {"dense" | "conv"} type
@@ -87,7 +87,7 @@ export function addLayer(spec, place, type = "dense") {
 }
 
 /**
- * Take a layer away, also from what the runs have in its place.
+ * Remove a layer, and the runs' own dropouts of this layer.
  * @param {Spec} spec
  * @param {string} name
  * @returns {Spec}
@@ -101,7 +101,7 @@ export function removeLayer(spec, name) {
 }
 
 /**
- * Give a layer another name; what the runs have for it goes with it.
+ * Rename a layer, also in the runs that have their own dropout for this layer.
  * @param {Spec} spec
  * @param {number} place
  * @param {string} name
@@ -119,7 +119,7 @@ export function renameLayer(spec, place, name) {
 }
 
 /**
- * Set or take away a column's dropout. Without it, no run can have one in its place.
+ * Set or remove a column's dropout. If it is removed, the runs' own dropouts of the column are removed too.
  * @param {Spec} spec
  * @param {string} name
  * @param {Dropout | null} dropout
@@ -134,7 +134,7 @@ export function setDropout(spec, name, dropout) {
 }
 
 /**
- * Set or take away what one run has in place of a column's dropout.
+ * Set or remove the dropout that one run uses instead of a column's dropout.
  * @param {Spec} spec
  * @param {number} run
  * @param {string} name

@@ -9,7 +9,7 @@ const MOST = 100;
 export const EMPTY = { past: [], future: [] };
 
 /**
- * After an edit: `before` can come back; what was undone cannot.
+ * After an edit: undo leads to `before`; nothing can be redone.
  * @param {History} history
  * @param {Spec} before
  * @returns {History}
@@ -17,7 +17,7 @@ export const EMPTY = { past: [], future: [] };
 export const edited = (history, before) => ({ past: [...history.past, before].slice(-MOST), future: [] });
 
 /**
- * After an undo: the newest of the past is shown, `shown` is the first of the future.
+ * After an undo: the newest entry of the past is shown, and redo leads to `shown`.
  * @param {History} history
  * @param {Spec} shown
  * @returns {History}

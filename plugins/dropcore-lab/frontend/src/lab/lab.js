@@ -208,7 +208,7 @@ export class Lab {
   /**
    * Ask for a changed specification.
    * @param {Spec} spec
-   * @param {Focus} [select] what to look at once it is good
+   * @param {Focus} [select] the focus after the specification is accepted
    */
   edit(spec, select) {
     this.state.draft.value = spec;
@@ -216,7 +216,7 @@ export class Lab {
   }
 
   /**
-   * Ask for a specification that need not be whole: a preset's, a card's.
+   * Ask for a specification in which fields may be absent: of a preset or a card.
    * @param {object} spec
    */
   load(spec) {
@@ -234,7 +234,7 @@ export class Lab {
   }
 
   /**
-   * Ask for rows of a person's own. What is shown stays as it is until they are accepted.
+   * Ask for rows of a person's own. The page does not change until the rows are accepted.
    * @param {Spec} spec
    */
   readRows(spec) {

@@ -36,7 +36,7 @@ export function specOk(state, message, anew) {
 }
 
 /**
- * The run that drops most: there is something to see.
+ * The run that drops most: in this run, masks can be seen.
  * @param {import("../types.js").Analysis} analysis
  */
 function droppingRun(analysis) {
@@ -58,7 +58,7 @@ export function frame(state, frame) {
     state.curves.value = grown(state.curves.value, frame.curves);
     if (frame.picture) state.picture.value = frame.picture;
     if (frame.state.playing) state.moved.value = null;
-    // A spread belongs to weights that the step has replaced.
+    // The spread was computed with weights that the step has changed.
     if (old && old.step !== frame.step) state.spread.value = null;
   });
 }
@@ -117,7 +117,7 @@ export function error(state, message) {
 }
 
 /**
- * A link or a text that nobody waits for in a dialog: from the address bar, or at the beginning.
+ * A refused link or text that no dialog shows: from the address bar, or from the start of the Lab.
  * @param {State} state
  * @param {any} message
  */
@@ -127,7 +127,7 @@ export function refusedText(state, { notice, errors }) {
 }
 
 /**
- * Say something above the page, once.
+ * Show a notice above the page; a notice with the same text is replaced.
  * @param {State} state
  * @param {string} text
  * @param {"note" | "bad"} tone

@@ -54,8 +54,8 @@ export function drawEdges(canvas, transform, drawn) {
 }
 
 /**
- * One strength for each pair of drawn units. A channel's kernels, and the places of a map, count
- * as one: the sum of their weights.
+ * One strength for each pair of drawn units: the mean of the weights between two units, if there are
+ * several, because a unit is a channel or a map of several places.
  * @param {Matrix | null} weights
  * @param {Block} before
  * @param {Block} after
@@ -85,7 +85,7 @@ export function strengths(weights, before, after) {
 }
 
 /**
- * Means of equal parts: of a map's places, or a kernel's.
+ * The mean of each of `count` equal parts: of a map's places, or of a kernel's weights.
  * @param {ArrayLike<number>} values
  * @param {number} count
  */
@@ -106,7 +106,7 @@ function largest(values) {
 }
 
 /**
- * Lines of few widths, so that each width and sign is one path.
+ * Draw all edges. The widths are rounded to a few values, and each width and sign is drawn as one path.
  * @param {CanvasRenderingContext2D} context
  * @param {Block} before
  * @param {Block} after
@@ -177,7 +177,7 @@ function stroke(context, paths, k) {
 }
 
 /**
- * Too many edges to draw: what they lie between.
+ * Too many edges to draw: fill the area between the two columns.
  * @param {CanvasRenderingContext2D} context
  * @param {Block} before
  * @param {Block} after

@@ -179,7 +179,7 @@ export class Graph {
   }
 
   /**
-   * Only one unit is a stop of the Tab key: the one that was last in focus.
+   * The Tab key stops only at one unit: the unit that was last in focus.
    * @param {{column: number, unit: number}} to
    * @param {boolean} [focus]
    */

@@ -87,7 +87,7 @@ function placed(column, left, mostUnits) {
 }
 
 /**
- * An image that is given as a row of units: they lie as its pixels do.
+ * An image whose pixels are separate units: the units are placed as the pixels of the image.
  * @param {ColumnFacts} column
  * @param {number} left
  * @param {number} across

@@ -1,4 +1,4 @@
-// The dropout of a column: that of the layer, or the one that a run uses instead.
+// The dropout of a column: the layer's dropout, or the dropout that one run uses instead.
 
 import { Segmented } from "../base/buttons.js";
 import { html, useState } from "../base/html.js";

@@ -55,7 +55,7 @@ function Closed() {
   <//>`;
 }
 
-/** All faults of what was asked for; each is also said beside its field. */
+/** All faults of the specification that was asked for; each is also shown beside its field. */
 function Faults() {
   const lab = useLab();
   const { faults } = lab.state;
@@ -71,7 +71,7 @@ function Faults() {
   </div>`;
 }
 
-/** One line under the controls: why it stands, what a change did to the masks. */
+/** One line under the controls: why the training is paused, and which masks a change has changed. */
 export function StateLine() {
   const { state } = useLab();
   const frame = state.frame.value;
