@@ -5,7 +5,7 @@
 #    elements, for any order of its axes.
 # B. Neighbouring axes are merged if decisions are shared along all of them, or along none. The last
 #    two merged axes become one call of `repeat` (if the last axis is shared) or `tile` (if it is
-#    not shared); kernels/shared.pxi explains the two kernels. The other merged axes become a loop of
+#    not shared); kernels/shared.pxi explains both kernels. The other merged axes become a loop of
 #    such calls.
 # C. Decisions are numbered in C order. If the axes lie in another order in memory, the bits are
 #    first written in the order of memory. This moves one bit for each decision. A copy of the
