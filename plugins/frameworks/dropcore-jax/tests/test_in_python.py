@@ -115,3 +115,5 @@ def test_variants_of_more_inputs_are_refused():
 
     with pytest.raises(TypeError, match="'two', which takes x, previous"):
         dropout_in_python(KEY, normal(4), 0.3, training=True, variant=Two())
+    with pytest.raises(TypeError, match=r"only such variants have a compiled form$"):
+        dropout(KEY, normal(4), 0.3, training=True, variant=Two())

@@ -1,6 +1,6 @@
 """dropcore for JAX: compiled dropout, with masks that can be replayed.
 
-`dropout` is the function. `dropout_in_python` runs the variants that have no compiled form.
+`dropout` is the function. `dropout_in_python` runs variants that have no compiled form.
 `draw_of` gives the dropcore draw that belongs to a key. `TARGET` is the name of the compiled
 call; `jax.export` needs it.
 """

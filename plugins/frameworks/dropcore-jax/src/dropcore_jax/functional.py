@@ -52,7 +52,7 @@ def dropout(
         forgotten `training` is a frequent bug.
     variant : str or dropcore.Variant, default: "standard"
         Any planned variant, built in or from a plugin: "standard", "alpha" and "spatial" are
-        planned. `dropout_in_python` takes all other variants.
+        planned. `dropout_in_python` takes all other variants with one input.
     shard : (global_shape, offsets), optional
         x is a block of a larger array: `global_shape` is the shape of the larger array, and
         `offsets` says, for each axis, where the block begins. Offsets may be traced, as inside
@@ -94,9 +94,11 @@ def dropout(
     chosen = layer.variant
     x = float_array(x)
     if not isinstance(chosen, dropcore.PlannedVariant) or not chosen.has_default_inference:
+        takes = ". dropcore_jax.dropout_in_python takes this variant"
         raise TypeError(
-            f"variant must be planned, not {chosen.name!r}: only planned variants have a compiled "
-            "form. dropcore_jax.dropout_in_python takes this variant"
+            "variant must be planned, with the default rule of inference, not "
+            f"{chosen.name!r}: only such variants have a compiled form"
+            f"{takes if chosen.inputs == ('x',) else ''}"
         )
     whole = None if shard is None else whole_shape(shard, x.shape)
     if not is_training(training):

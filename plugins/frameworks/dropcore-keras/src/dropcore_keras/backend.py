@@ -1,10 +1,13 @@
 """Finds the module that computes dropout on the backend of Keras.
 
-The module has two functions. ``dropout(layer, x, variant, **options)`` is dropout of x in training,
-at the layer's rate. The layer's `SeedGenerator` gives two 32-bit words. As little-endian bytes, the
-words are the seed of a `dropcore.Stream`, and the first draw of this stream is used. So a layer
-with a seed has the same masks on both backends. ``serves(x)`` says whether dropcore can compute on
-the device of x. Otherwise Keras's own layer computes.
+Each such module, `on_jax` or `on_torch`, has two functions:
+
+- ``dropout(layer, x, variant, **options)`` is dropout of x in training, at the layer's rate. The
+  layer's `SeedGenerator` gives two 32-bit words. As little-endian bytes, the words are the seed of
+  a `dropcore.Stream`, and the first draw of this stream is used. So a layer with a seed has the
+  same masks on both backends.
+- ``serves(x)`` says whether dropcore can compute on the device of x. If not, Keras's own layer
+  computes.
 """
 
 from __future__ import annotations
