@@ -14,7 +14,8 @@ import _thread, atexit, faulthandler, multiprocessing, os, signal, sys, threadin
 
 
 def watch():
-    # Dump the traceback and end, if it takes too long. No thread, which a fork would meet.
+    # After 30 seconds prints the tracebacks and ends the process. Uses no thread, because forks
+    # must find only the threads of the script.
     if hasattr(signal, "alarm"):
         faulthandler.register(signal.SIGALRM, chain=True)
         signal.alarm(30)
@@ -23,7 +24,7 @@ def watch():
 
 
 def count_alive():
-    # The number of other threads. Waits up to a second for workers that are about to end.
+    # Notes the number of other threads. Waits up to a second for workers that are about to end.
     until = time.monotonic() + 1
     while _thread._count() >= threading.active_count() and time.monotonic() < until:
         time.sleep(0.001)
@@ -32,14 +33,14 @@ def count_alive():
 
 watch()
 alive_at_fork = []
-if hasattr(os, "fork"):  # registered first, so run last
+if hasattr(os, "fork"):  # registered first, so that it runs last
     os.register_at_fork(before=count_alive)
 
 import numpy as np
 import dropcore
 
 dropcore._core.threads.PIECE = 2**18
-X = np.ones(2**20, np.float32)  # so it is large enough for several threads
+X = np.ones(2**20, np.float32)  # large enough for several threads
 DRAW = dropcore.Stream(3).at(1)
 KEEP = dropcore.keep_mask(X.shape, 0.1, rng=DRAW)
 
@@ -50,7 +51,7 @@ def right():
 
 
 def in_child(work):
-    # What `work` gives, computed in a forked child; the parent goes on.
+    # Runs `work` in a forked child, and returns its result to the parent.
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -72,7 +73,7 @@ def in_child(work):
 
 @pytest.fixture(autouse=True)
 def threads_for_small_arrays(monkeypatch):
-    """Use several threads also for arrays that are too small for this outside of tests."""
+    """Let several threads share small arrays, which outside of tests one thread computes."""
     monkeypatch.setattr(threads, "PIECE", 2**17)
 
 

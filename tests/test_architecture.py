@@ -16,7 +16,7 @@ TEXT = PAGE.read_text("utf-8")
 
 
 def hops():
-    """The file and the function of each line of the picture."""
+    """The file and the function in each line of the section *One array's way*."""
     return [line.split()[:2] for line in WAY.splitlines()]
 
 

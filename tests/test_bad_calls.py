@@ -342,7 +342,7 @@ def test_a_bad_call_says_what_was_wrong_and_changes_nothing(call, error, message
 
 
 class AnyKind(World):
-    """The same calls, with a variant of another kind."""
+    """A World whose dropout has another variant."""
 
     def __init__(self, variant):
         super().__init__()
@@ -380,10 +380,10 @@ import numpy as np
 import dropcore
 
 stream = dropcore.Stream(1)
-wide = np.broadcast_to(np.float16(1), 2**26)  # takes no memory; its y takes 128 MiB
+wide = np.broadcast_to(np.float16(1), 2**26)  # all elements share one; y takes 128 MiB
 dropcore.keep_mask(8, 0.5, rng=stream)
 pages = int(open("/proc/self/statm").read().split()[0])
-limit = pages * resource.getpagesize() + 2**26  # 64 MiB more: the bits fit, what follows does not
+limit = pages * resource.getpagesize() + 2**26  # 64 MiB more: enough for bits, not for keep or y
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 for call in (
     lambda: dropcore.keep_mask(2**28, 0.5, rng=stream),

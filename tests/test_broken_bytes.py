@@ -1,4 +1,4 @@
-"""Saved and then changed: refused, or read as it now stands; no crash, and no half-made change."""
+"""Saved data with changed bytes are refused, or read as they are; nothing crashes."""
 
 import copy
 import json
@@ -156,7 +156,7 @@ warnings.simplefilter("ignore")
 
 
 def use(thing):
-    # Whatever it is now; any exception is an answer.
+    # Calls everything that the thing may have. Any exception is accepted, a crash is not.
     for work in (
         repr, str, hash, pickle.dumps,
         lambda o: o.keep, lambda o: o.packed, lambda o: o.draw, lambda o: o.record(),
@@ -202,7 +202,7 @@ for place, bad in enumerate(BAD):
                     continue
                 assert isinstance(mask, dropcore.Mask)
                 if mask.training and mask.draw is not None:
-                    assert mask.draw == draw, arguments  # and not what lay in memory
+                    assert mask.draw == draw, arguments  # not uninitialised memory
                 use(mask)
 for kind in (dropcore.Mask, dropcore.Draw, dropcore.Stream):
     use(kind.__new__(kind))
@@ -222,7 +222,7 @@ rng, tried = random.Random(7), 0
 for protocol in range(2, 6):
     for thing in things:
         whole = pickle.dumps(thing, protocol)
-        if b"numpy" in whole:  # the state of a dtype, changed by a byte, crashes NumPy itself
+        if b"numpy" in whole:  # a changed state of a dtype crashes NumPy itself
             continue
         for _ in range(60):
             data = bytearray(whole)

@@ -51,7 +51,7 @@ class NewDLPack(DLPack):
 
 
 class Both(DLPack):
-    """Shares its memory by DLPack and by NumPy's interface, which is used: it needs no capsule."""
+    """Has DLPack and NumPy's interface; dropcore uses NumPy's, which needs no capsule."""
 
     def __init__(self, a, device=(1, 0)):
         super().__init__(a, device)

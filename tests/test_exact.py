@@ -9,7 +9,7 @@ from dropcore import core, keep_mask
 
 DRAW = dropcore.Stream(42, ("exact", 1)).at(2**33 + 5)
 KEY = tuple(np.frombuffer(DRAW.key, "<u4").tolist())
-FIRST = 2**23  # elements that are searched for an s that ends in 19 zeros: 1 in 2^19 does
+FIRST = 2**23  # elements that are searched: s of one in 2^19 ends in 19 zero bits
 
 
 def settling(n):

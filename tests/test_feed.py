@@ -1,4 +1,4 @@
-"""`dropcore stream`: each kind prints its part of the mask stream."""
+"""`dropcore stream`: each kind writes its part of the mask stream."""
 
 import io
 import subprocess

@@ -1,4 +1,4 @@
-"""If the thread flushes subnormal numbers to zero, decisions hold, and only their values change."""
+"""In a thread that flushes subnormal numbers to zero, only subnormal values change, no decision."""
 
 import ctypes
 import platform

@@ -109,8 +109,8 @@ def test_a_fork_while_another_thread_loads_a_variant(run):
 
 
 def test_a_fork_in_a_worker(run):
-    # For example in a finaliser that the garbage collector runs in a worker. A worker cannot wait
-    # for its own end.
+    # For example, the garbage collector runs a finaliser in a worker, and the finaliser forks. The
+    # worker cannot wait for its own end.
     run(
         """
         from dropcore._core import threads
@@ -119,7 +119,7 @@ def test_a_fork_in_a_worker(run):
 
         def work():
             was_right = right()
-            dropcore.set_num_threads(3)  # the parent's workers are not waited for
+            dropcore.set_num_threads(3)  # does not wait for the parent's workers
             return was_right and right()
 
         def fork():
@@ -163,7 +163,7 @@ def test_a_fork_by_a_signal_handler_within_a_call(run):
     def fork(*_):
         if forking or len(children) == 10:
             return
-        forking.append(True)  # and in the child it stays
+        forking.append(True)  # stays in the child, which therefore does not fork
         pid = os.fork()
         if pid:
             children.append(pid)

@@ -51,7 +51,10 @@ def made(entry):
 
 
 def agrees(array, numbers):
-    """The numbers, if the first numbers of the array agree to four units in the last place."""
+    """`numbers`, if they agree with the first ones of the array; otherwise the array's numbers.
+
+    They agree if they differ by at most four units in the last place.
+    """
     found = array.reshape(-1)[: len(numbers)].astype(np.float64)
     right = np.array(list(map(float, numbers)))
     unit = float(ml_dtypes.finfo(array.dtype).eps)
@@ -60,7 +63,7 @@ def agrees(array, numbers):
 
 
 def wrong():
-    """The entries for which dropcore gives another answer."""
+    """The entries whose answer differs from the answer of dropcore."""
     return [entry for entry in ENTRIES if any(entry[k] != v for k, v in made(entry).items())]
 
 

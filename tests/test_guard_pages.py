@@ -1,4 +1,4 @@
-"""Nothing is read or written outside of an array, which ends or begins at a page without access."""
+"""No function touches memory outside of its arrays, which end or begin at a page without access."""
 
 import os
 import subprocess
@@ -29,11 +29,11 @@ HERE = ctypes.byref(draw_of(DRAW))
 
 
 class Guarded:
-    # Pages between two that cannot be touched.
+    # Memory between two pages that can neither be read nor written.
 
     def __init__(self, pages):
         self.size = pages * PAGE
-        begin = libc.mmap(None, self.size + 2 * PAGE, 3, 0x22, -1, 0)  # readable, writeable
+        begin = libc.mmap(None, self.size + 2 * PAGE, 3, 0x22, -1, 0)  # readable and writeable
         assert begin not in (None, ctypes.c_void_p(-1).value)
         for page in (begin, begin + PAGE + self.size):
             assert libc.mprotect(page, PAGE, 0) == 0
@@ -59,7 +59,7 @@ def bytes_for(bits):
 """
 
 BUFFERS = """
-def raw(array):  # bfloat16 goes as its bits
+def raw(array):  # the core takes bfloat16 as its bits
     return array if array.dtype != ml_dtypes.bfloat16 else array.view(np.uint16)
 
 
@@ -90,7 +90,7 @@ print("whole")
 
 LAYOUTS = """
 def layout_of(shape, order, shared):
-    # Axes as they lie in memory, from the outermost, as `order` says.
+    # The layout of an array; `order` lists the axes in the order of memory, the outermost first.
     stride, step = [0] * len(shape), 1
     for axis in reversed(order):
         stride[axis] = step
@@ -123,11 +123,11 @@ print("whole")
 """
 
 SHARDS = """
-def raw(array):  # bfloat16 goes as its bits
+def raw(array):  # the core takes bfloat16 as its bits
     return array if array.dtype != ml_dtypes.bfloat16 else array.view(np.uint16)
 
 
-# The shape of a block, and of the whole array.
+# The shape of a block, and the shape of the whole array.
 BLOCKS = [
     ((700, 7), (800, 14)), ((70, 64), (80, 128)), ((5, 1000), (9, 2000)), ((2, 4096), (3, 8192)),
     ((3, 2500), (4, 7001)), ((33, 33), (40, 5000)), ((3000, 1), (3001, 9)), ((1, 5), (9, 9)),
@@ -136,7 +136,7 @@ BLOCKS = [
 for place_x, place_y, place_bits in PLACES:
     for shape, whole in BLOCKS:
         n = int(np.prod(shape))
-        for last in (0, 1):  # the block begins or ends where the whole array does
+        for last in (0, 1):  # the block begins, or ends, where the whole array begins, or ends
             offsets = [last * (all_ - own) for all_, own in zip(whole, shape)]
             shard = core.Shard(shape, whole, offsets)
             bits = place_bits(bytes_for(n), np.uint8)

@@ -1,4 +1,4 @@
-"""Inputs that change during a call, two names for one memory, signals in the middle of a call."""
+"""Inputs that change during a call, two arrays in one memory, signals in the middle of a call."""
 
 import enum
 import pickle
@@ -85,7 +85,7 @@ for index in range(150):
         interrupted += 1
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-    before = y.copy()  # and nothing is written after the call
+    before = y.copy()  # after the call, no thread still writes to y
     assert (before == y).all()
 signal.signal(signal.SIGALRM, signal.SIG_DFL)
 whole, _ = dropcore.dropout(x, 0.5, training=True, rng=dropcore.Stream(1).at(0))
@@ -112,7 +112,7 @@ def test_an_interrupted_start_of_a_worker_does_not_hang_the_end(run, when):
 
     class Interrupted(Exception): pass
 
-    class Module:  # as if a handler raised beside the start of a worker
+    class Module:  # as if a signal handler raised just before or after the start of a worker
         allocate_lock = staticmethod(_thread.allocate_lock)
 
         def start_new_thread(self, *arguments):

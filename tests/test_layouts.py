@@ -32,7 +32,11 @@ def noise(shape, dtype=np.float32, seed=5):
 
 
 def laid(x, order, step=1, reverse=()):
-    """The elements of x, with the axes in memory in this order, at every `step`-th place."""
+    """A copy of x in another layout.
+
+    `order` is the order of the axes in memory, `step` the distance of elements; `reverse` names
+    the axes with negative strides.
+    """
     place = np.full((*(x.shape[axis] for axis in order), step), np.nan, x.dtype)
     view = np.moveaxis(place, -1, 0)[0, ...].transpose(np.argsort(order))
     view = view[(..., *(slice(None, None, -1 if axis in reverse else 1) for axis in range(x.ndim)))]
@@ -62,7 +66,7 @@ def drop(x, p=0.3, **options):
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("store", ["bits", "draw"])
 def test_every_order_of_axes_with_every_shared_ones(shape, store):
-    """Forward and backward, into an array with the strides of x and into an array in C order."""
+    """No order of axes in memory, of x or of out, changes y, the decisions or the gradient."""
     x = noise(shape)
     for axes in subsets(shape):
         keep, y = expected(x, axes, 0.3)
@@ -85,7 +89,7 @@ def test_every_order_of_axes_with_every_shared_ones(shape, store):
 @law
 @given(data=st.data())
 def test_any_two_layouts(data):
-    """x and out in different orders, with gaps and reversed axes, or in place."""
+    """No layout of x or out, also with gaps or reversed axes, changes y, decisions or gradient."""
     draw = data.draw
     shape = tuple(draw(st.lists(st.integers(0, 40) | st.integers(1, 3), max_size=5)))
     if np.prod(shape) > 20_000:
@@ -115,7 +119,7 @@ def test_any_two_layouts(data):
 
 @pytest.mark.parametrize("shared", [(0, 2, 4), (1, 3, 5), (0, 2, 4, 6), (1, 4), (2, 5)], ids=str)
 def test_axes_that_alternate_many_times(shared):
-    """Several nested loops; a step is long enough for `repeat` or `tile`."""
+    """The results are right if a layout has several nested loops around `repeat` or `tile`."""
     x = noise((2, 3, 2, 3, 8, 9, 10))
     keep, y = expected(x, shared, 0.3)
     for order in (tuple(range(7)), (2, 0, 1, 3, 4, 5, 6), (0, 1, 2, 3, 6, 5, 4)):
@@ -144,7 +148,7 @@ def test_more_axes_than_bits_in_a_word(shared):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("variant", ["alpha", "standard"])
 def test_large_arrays_in_other_orders(dtype, variant):
-    """Arrays longer than a stage of the kernels, with non-temporal stores and several threads."""
+    """For long arrays in any order of axes, threads and non-temporal stores change no bit."""
     x = noise((130, 31, 65), dtype)
     for axes in ((), (2,), (0,), (0, 2)):
         y, mask = drop(x, shared_axes=axes, variant=variant)
@@ -163,7 +167,7 @@ def test_large_arrays_in_other_orders(dtype, variant):
 
 
 def test_channels_in_memory_last():
-    """The order of PyTorch's channels_last: one decision for each image and channel."""
+    """Spatial dropout has the same mask for PyTorch's channels_last as for C order."""
     x = noise((3, 5, 4, 4))
     y, mask = drop(x, variant="spatial", channel_axis=1)
     given, out = laid(x, (0, 2, 3, 1)), laid(x, (0, 2, 3, 1))
@@ -184,7 +188,7 @@ def test_decisions_that_were_brought(shape):
 
 
 def test_a_dense_array_is_neither_copied_nor_moved(monkeypatch):
-    """No second array of the size of x is made, for any order of the axes."""
+    """With an `out` that is laid out like x, a call makes no second array of the size of x."""
     x = laid(noise((300, 200)), (1, 0))
     out = laid(x, (1, 0))
     drop(x, out=out)

@@ -1,4 +1,4 @@
-"""No memory, at each allocation of a call: the call succeeds, or fails and changes nothing."""
+"""If memory fails at any allocation of a call, the call succeeds, or fails and changes nothing."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ stream.child("b").draw()
 state, text, record = stream.state, str(DRAW), mask.record()
 saved = pickle.dumps(mask)
 layer = dropcore.Dropout(0.5, rng=dropcore.Stream(3))
-large = np.ones(2**20)  # so large that the calling thread waits for the others
+large = np.ones(2**20)  # so large that the calling thread waits for the workers
 
 CALLS = {
     "dropout": lambda: dropcore.dropout(x, 0.5, training=True, rng=stream),
@@ -62,14 +62,14 @@ def positions():
 
 
 def failing(call, at):
-    # Whether the allocation number `at` of the call came; what it gave.
+    # Makes allocation number `at` of the call fail; returns whether the call failed, and its value.
     result = None
     _testcapi.set_nomemory(at, at + 1)
     try:
         result = call()
         _testcapi.remove_mem_hooks()
         return False, result
-    except (MemoryError, pickle.PicklingError):  # pickle says so of an import that got none
+    except (MemoryError, pickle.PicklingError):  # pickle's own error for an import without memory
         _testcapi.remove_mem_hooks()
         return True, None
     finally:
@@ -78,9 +78,9 @@ def failing(call, at):
 
 def once(name):
     call, failures = CALLS[name], 0
-    for _ in range(20):  # from then on all is imported and remembered, and the code is specialised
+    for _ in range(20):  # afterwards all is imported and cached, and the bytecode is specialised
         call()
-    quiet = 0  # allocations in a row whose failure the call got over, or that it did not make
+    quiet = 0  # failures in a row after which the call succeeded, or that it did not reach
     for at in range(2000):
         before = positions()
         layer_mask = layer.mask

@@ -46,7 +46,10 @@ def two_arrays(draw):
 
 
 def steps_over(shape, steps):
-    """Whether each step is longer than all shorter steps reach: then no place occurs twice."""
+    """Whether each step is longer than the extent of all axes with shorter steps.
+
+    In such an array no two elements share a place.
+    """
     reach = 1
     for step, length in sorted((abs(s), n) for s, n in zip(steps, shape, strict=True) if n > 1):
         if step < reach:

@@ -1,4 +1,4 @@
-"""Other processes: spawned, started again or ending, with and without threads of the pool.
+"""Processes that are spawned, start again or end, with and without threads of the pool.
 
 Each script runs in a new interpreter. A script that hangs ends with a traceback.
 """
@@ -105,7 +105,7 @@ def test_a_thread_that_cannot_be_started(run):
         raise RuntimeError("can't start new thread")
 
     x, start = X.copy(), _thread.start_new_thread
-    dropcore.set_num_threads(3)  # a new pool
+    dropcore.set_num_threads(3)  # ends the workers; the next call starts new ones
     _thread.start_new_thread = refuse
     dropcore.dropout(x, 0.5, training=True, rng=DRAW, out=x)
     _thread.start_new_thread = start
@@ -119,7 +119,7 @@ def test_the_end_of_a_process_with_a_pool(run):
 
 
 def test_a_call_at_exit(run):
-    # The pool then accepts no more work.
+    # At exit the pool accepts no more work, so the calling thread computes alone.
     assert run("atexit.register(lambda: print(right()))\nassert right()") == "True\n"
 
 
@@ -145,5 +145,5 @@ def test_a_daemon_thread_that_computes_to_the_end(run):
 
     threading.Thread(target=compute, daemon=True).start()
     assert right()
-    atexit.register(time.sleep, 0.1)  # it goes on where the pool has ended
+    atexit.register(time.sleep, 0.1)  # the thread still computes after the pool has ended
     """)

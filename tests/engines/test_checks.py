@@ -1,6 +1,6 @@
 """DROPCORE_CHECKS=1: a line names each wrong argument, and nothing is read or written.
 
-Only a refused layout or shard is set to zeros, so that later calls refuse it, too.
+The only exception: a refused layout or shard is set to zeros, so that later calls refuse it too.
 """
 
 import json

@@ -238,7 +238,7 @@ def layout_of(shape, strides=None, shared=()):
 @pytest.mark.parametrize("order", [None, *permutations(range(4))])
 @pytest.mark.parametrize("shared", [(), (2, 3), (0,), (1, 3)])
 def test_layouts(dtype, order, shared):
-    """An array whose axes have any order in memory."""
+    """For any order of the axes in memory, `select_layout` gives the result of dropcore.dropout."""
     shape, p = (3, 5, 4, 7), 0.3
     x = numbers(shape, dtype)
     expected, mask = dropcore.dropout(x, p, training=True, rng=DRAW, shared_axes=shared)
@@ -337,7 +337,7 @@ import numpy as np
 from dropcore._core import nontemporal
 from engines import test_interface as t
 
-nontemporal.set_nontemporal_from(0)  # every array is stored past the caches, where that can be
+nontemporal.set_nontemporal_from(0)  # non-temporal stores for every size, if y permits them
 n, bits = 9001, np.random.default_rng(3).integers(0, 256, 1126, np.uint8)
 keep = np.unpackbits(bits, count=n, bitorder="little").astype(bool)
 for dtype in t.DTYPES:

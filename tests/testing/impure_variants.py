@@ -1,4 +1,4 @@
-"""Variants with one fault each: not the values are wrong, but side effects."""
+"""Variants with one fault each: the values are right, but a method has a side effect."""
 
 import os
 import threading

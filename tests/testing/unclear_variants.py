@@ -1,4 +1,4 @@
-"""Wrong variants for which the message of the kit was unclear, with the present message."""
+"""Wrong variants for which the kit's message was once unclear, each with the present message."""
 
 import threading
 from dataclasses import dataclass
