@@ -134,8 +134,7 @@ cdef class Mask:
     cdef object copy  # a copy of x if x has gaps; None after its use
 
     cdef tuple forward(self, x, bint keep_bits):
-        # Returns y, and a tensor with the bits for `backward`; None instead of it without
-        # `keep_bits`.
+        # Returns y, and a tensor with the bits for `backward`, or None without `keep_bits`.
         cdef Seen source, target, packed
         cdef dropcore_layout layout
         cdef uint8_t* bits = NULL

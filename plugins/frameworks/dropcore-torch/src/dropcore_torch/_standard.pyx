@@ -6,9 +6,10 @@
 # B. A call for a small tensor keeps the GIL: releasing the GIL costs as much time as the call.
 # C. This module is compiled, although calls from Python to the kernels are fast too: between two
 #    training steps, code and data of a Python function are evicted from the caches.
-# D. transforms.py handles torch.func's transforms. So `Function.apply`, which is a wrapper for
-#    them, is not used, but the method of its base class. The `apply` of the backward class is
-#    replaced by `pull_back`, which saves PyTorch's look-up of `backward` in each call.
+# D. transforms.py handles torch.func's transforms. `Function.apply` is a wrapper for these
+#    transforms, so this module calls the `apply` of Function's base class instead. The `apply` of
+#    the backward class is replaced by `pull_back`, which saves PyTorch's look-up of `backward` in
+#    each call.
 # E. The bits are a saved tensor of PyTorch. So PyTorch frees them with the graph, raises an error
 #    if the bits are used later, and passes them to hooks of saved tensors.
 

@@ -91,7 +91,7 @@ def by_blocks(
         return None
     if in_forward_mode() or not 0 <= p <= 1 or (causal and mask is not None):
         return None
-    if pieces.situation_of(q, source) is not None:  # `drop` of the plain form finds q's place
+    if pieces.situation_of(q, source) is not None:  # the plain form drops parts
         return None
     if not (_are_ours(q, k, v) and _fit(q, k, v, gqa)):
         return None

@@ -28,7 +28,8 @@ class Audit:
     calls : tuple of Call
         The calls in their order.
     seconds : float
-        The time of the same step without recording.
+        The time of the same step without recording, or the sum of the times of the calls if this
+        sum is greater.
     without_backward : str
         The reason why the step had no backward pass; "" if it had one.
     idle : tuple of str
@@ -55,6 +56,9 @@ def audit(model: nn.Module, *inputs: Any, **named_inputs: Any) -> Audit:
     the random generators, and the inputs are restored. State that code keeps elsewhere is not
     restored.
 
+    Only the calls of this step are listed. If a model has several paths, audit each path with
+    inputs that reach it.
+
     Parameters
     ----------
     model : torch.nn.Module
@@ -80,7 +84,7 @@ def audit(model: nn.Module, *inputs: Any, **named_inputs: Any) -> Audit:
 
     Notes
     -----
-    It needs memory for a copy of all parameters and buffers.
+    `audit` needs memory for a copy of all parameters and buffers.
 
     Examples
     --------

@@ -239,7 +239,7 @@ class _Gradients:
     """The gradients, as sums over the blocks.
 
     The gradients of k and v are summed with positions as the last axis: a matrix product with few
-    rows and many columns takes three quarters of the time of its transpose.
+    rows and many columns takes less time than its transpose.
     """
 
     def __init__(self, work: _Work, needed: tuple[bool, ...]) -> None:

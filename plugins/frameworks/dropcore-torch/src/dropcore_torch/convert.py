@@ -28,7 +28,8 @@ class Conversion:
     ----------
     swapped : dict of str to str
         The modules that were swapped, by qualified name, with the old and the new class. Modules
-        that were dropcore's before and got a new key are listed too. "" is the model itself.
+        that were dropcore's before and got a new key are listed too. The name "" means the model
+        itself.
     left : dict of str to str
         The modules that drop, or seem to drop, and were not swapped, with the reason.
     doubtful : dict of str to str
@@ -78,10 +79,10 @@ def convert(model: nn.Module, rng: RNG = None) -> Conversion:
     Returns
     -------
     Conversion
-        Not swapped are TorchScript, modules of other packages whose names look like dropout, and
-        subclasses of PyTorch's modules, because their code is not known. Calls of functions in a
-        model's code, such as ``torch.nn.functional.dropout``, are neither changed nor listed.
-        `audit` shows these calls.
+        The modules that were swapped, and the modules that were left: TorchScript, modules of other
+        packages whose names look like dropout, and subclasses of PyTorch's modules, because their
+        code is not known. Calls of functions in a model's code, such as
+        ``torch.nn.functional.dropout``, are neither changed nor listed. `audit` lists these calls.
 
     Examples
     --------
@@ -133,8 +134,9 @@ def revert(model: nn.Module) -> Conversion:
     Returns
     -------
     Conversion
-        Not swapped are modules with a variant or options that PyTorch does not have, subclasses
-        of dropcore's modules, and modules whose ``forward`` was replaced after `convert`.
+        The modules that were swapped, and the modules that were left: those with a variant or
+        options that PyTorch does not have, subclasses of dropcore's modules, and modules whose
+        ``forward`` was replaced after `convert`.
     """
     _check_model(model)
     swapped, left = {}, {}

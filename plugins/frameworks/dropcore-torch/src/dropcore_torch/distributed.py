@@ -250,7 +250,7 @@ def apply_to_part(
     inputs: tuple[Tensor, ...], p: float, inplace: bool, rule: Rule, source: Source, of: Situation
 ) -> Tensor:
     """Dropout of a part, after everything that does not depend on the tensors was looked up."""
-    if not is_compiling() and function_mode_enabled():  # the mode sees it like PyTorch's functions
+    if not is_compiling() and function_mode_enabled():  # the mode must see this call
         return handle_torch_function(apply_to_part, inputs, inputs, p, inplace, rule, source, of)
     return pieces.dropout(inputs, p, inplace, rule, source, of)
 

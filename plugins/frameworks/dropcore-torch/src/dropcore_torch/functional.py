@@ -89,10 +89,10 @@ def dropout(
     LookupError
         If no variant has the name `variant`.
     NotImplementedError
-        If the tensor is not on the CPU, and PyTorch does not have the variant.
+        If the tensor is not on the CPU, and PyTorch does not have the variant. If the variant does
+        not support a transform of ``torch.func`` or a batched derivative.
     RuntimeError
-        If a variant does not support a transform of ``torch.func`` or a batched derivative. With
-        `inplace`, if PyTorch does not allow to write to `input`; nothing was written.
+        With `inplace`, if PyTorch does not allow to write to `input`; nothing was written.
 
     Notes
     -----
@@ -141,10 +141,9 @@ def attention(
     """Attend with dropout, as `torch.nn.functional.scaled_dot_product_attention` does.
 
     Dropout is applied to the weights softmax(scale q k^T + mask), which are then multiplied with v.
-    On the CPU attention is computed in blocks of queries: with the node for any number of weights,
-    without the node from 2**20 weights on. For the backward pass the draw and the inputs are kept,
-    but no weights. The node also keeps a float32 copy of the output, and two float32 numbers for
-    each query of each head.
+    On the CPU attention is computed in blocks of queries; the notes state the exceptions. For the
+    backward pass the draw and the inputs are kept, but no weights. The node also keeps a float32
+    copy of the output, and two float32 numbers for each query of each head.
 
     Parameters
     ----------
@@ -183,9 +182,10 @@ def attention(
 
     Notes
     -----
-    In blocks, memory is linear in L and S. In compilers, tracers and ``torch.func``, for second
-    derivatives, and for fewer than 2**20 weights without the node, all weights are in memory, with
-    the same mask.
+    In blocks, memory is linear in L and S. In the following cases all weights are in memory at
+    once, with the same mask: in compilers, tracers and ``torch.func``; for second derivatives and
+    derivatives in forward mode; and for fewer than 2**20 weights, unless the node computes the
+    call.
 
     Examples
     --------
@@ -264,7 +264,7 @@ def apply(
     """Dropout, after everything that does not depend on the tensors was looked up."""
     x = inputs[0]
     # Compilers cannot trace the compiled modules of this package.
-    if not is_compiling() and function_mode_enabled():  # the mode sees it like PyTorch's functions
+    if not is_compiling() and function_mode_enabled():  # the mode must see this call
         arguments = inputs, p, training, inplace, rule, source
         return handle_torch_function(apply, inputs, *arguments)
     if training and not is_compiling():

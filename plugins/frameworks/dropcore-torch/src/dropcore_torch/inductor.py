@@ -5,7 +5,7 @@ A. The operators are lowered to their `out` overloads. So the compiler allocates
 
 B. The gradient of dropout(relu(h)) becomes one loop without an operator. For the gradient of relu
    the compiler saves the mask x <= 0, one bool for each element. On the CPU the compiler's code
-   stores these bools one by one, which takes fifty times as long as dropout. But y = dropout(x) is
+   stores these bools one by one, which takes many times as long as dropout. But y = dropout(x) is
    saved anyway if a linear layer follows, and y has the same information. Where x was dropped, y is
    0 and the gradient is 0. Where x was kept, y <= 0 if and only if x <= 0. So the gradient of relu
    and dropout together is 0 where y <= 0, and scale dy elsewhere.

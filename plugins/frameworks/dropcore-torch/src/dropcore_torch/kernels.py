@@ -52,7 +52,7 @@ def _serve() -> None:
 
 
 def is_ours(x: Tensor) -> bool:
-    """Whether dropcore computes dropout of x; modes, tracers and compilers get PyTorch's."""
+    """Whether dropcore computes dropout of x; modes, tracers and compilers get PyTorch's own."""
     if type(x) not in PLAIN or x.dtype not in DTYPES or is_other(x):
         return False
     return not (modes() or in_transform() or tracing_state() is not None or is_compiling())

@@ -40,8 +40,8 @@ class _Module(nn.Module):
         The source of the key for the module's draws; see `functional.dropout`. A Generator gives
         32 bytes for a key when the module is built.
     shared_axes : int or tuple of int, optional
-        Axes along which one decision holds. The default depends on the module: no axes, or, for
-        modules that drop channels, all axes except the first two.
+        Axes along which one decision holds for all elements. The default depends on the module: no
+        axes, or, for modules that drop channels, all axes except the first two.
     variant : str or dropcore.Variant, optional
         The default depends on the module.
     **options
@@ -122,7 +122,11 @@ class _Module(nn.Module):
         return type(p) is float and 0 <= p <= 1 and type(input) is Tensor and self.rule.identity
 
     def is_for_pytorch(self, input: Tensor) -> bool:
-        """Whether PyTorch's module returns the input, refuses it or p, or supports its type."""
+        """Whether PyTorch's module computes the call.
+
+        PyTorch's module does so if nothing is dropped, if p is refused, or if dropcore does not
+        support the input.
+        """
         check_input(input)
         if not self.training or not 0 <= self.p <= 1:
             return True

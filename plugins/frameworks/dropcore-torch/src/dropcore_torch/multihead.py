@@ -145,19 +145,19 @@ class MultiheadAttention(nn.MultiheadAttention):
         return padding if mask is None else mask + padding
 
     def _given(self, x: Tensor) -> Tensor:
-        # (sample, position, feature)
+        # Returns x with the axes (sample, position, feature).
         if x.dim() == 2:
             return x.unsqueeze(0)
         return x if self.batch_first else x.transpose(0, 1)
 
     def _as_given(self, y: Tensor, query: Tensor) -> Tensor:
-        # From (position, sample, feature).
+        # Converts y with the axes (position, sample, feature) to the axes of query.
         if query.dim() == 2:
             return y.squeeze(1)
         return y.transpose(0, 1) if self.batch_first else y
 
     def _project(self, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
-        # Heads of queries, keys and values: (sample, head, position, feature).
+        # Returns queries, keys and values with the axes (sample, head, position, feature).
         if self.in_proj_weight is not None and query is key and key is value:
             x = F.linear(self._given(query), self.in_proj_weight, self.in_proj_bias)
             projected = list(x.chunk(3, -1))

@@ -2,9 +2,10 @@
 
 "function" is `_standard`, an autograd.Function, which is always available. "node" is `native`, a
 node of PyTorch's graph in C++, if it was built, with kernels for the operators of compiled graphs.
-The node passes all tensors that are not plain to Python. The node and the Function give the same
-bits. Attention has the same masks with the node as without, but the node sums in another order. The
-path "function" has no attention: `attention.by_blocks` then computes attention in Python.
+The node passes all tensors that are not plain to Python. The node and the Function give equal
+values of dropout. For attention the masks are equal too, but the values differ by rounding, because
+the node sums in another order. The path "function" has no attention: `attention.by_blocks` then
+computes attention in Python.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def _can_attend(module: Any) -> bool:
 def expect_blocks() -> None:
     """Ask at each call from now on whether a block of `distributed` is around the call.
 
-    In such a block x may be a part of a tensor. If it is a part, the call uses neither path.
+    In such a block x may be a part of a larger tensor. Then the call uses neither path.
     """
     global _expects_blocks
     if not _expects_blocks:
@@ -111,12 +112,12 @@ def _attention_unless_part(own: Callable[..., Any], q: Any, *rest: Any) -> Any:
 def build_node() -> None:
     """Build dropout's node in C++ for the installed PyTorch, and use it from now on.
 
-    The node changes no value of dropout. With the node, a call and its backward pass take several
-    microseconds less, and attention over many keys takes about two thirds of the time. Building
-    takes about half a minute, once; later processes find the build and use it. Building needs a C++
-    compiler and setuptools. The build is stored in PyTorch's folder for extensions; the environment
-    variable TORCH_EXTENSIONS_DIR sets this folder. With DROPCORE_TORCH_NODE=0 a process uses the
-    build only after a call of this function.
+    With the node, dropout of small tensors and attention take less time. No mask changes. Only the
+    results of attention may differ, by rounding. Building takes about half a minute, once; later
+    processes find the build and use it. Building needs a C++ compiler and setuptools. The build is
+    stored in PyTorch's folder for extensions; the environment variable TORCH_EXTENSIONS_DIR sets
+    this folder. With DROPCORE_TORCH_NODE=0 in the environment, a process uses the build only after
+    a call of this function.
 
     Raises
     ------

@@ -90,7 +90,8 @@ class DefaultCompiler:
         self._matcher = modules["torch._inductor.pattern_matcher"]
         self.CallFunction = self._matcher.CallFunction
         self.KeywordArg = self._matcher.KeywordArg
-        # They are applied to the joint graph, before it is split into forward and backward pass.
+        # The compiler applies these patterns to the joint graph, before the graph is split into
+        # forward and backward pass.
         self._patterns = modules["torch._inductor.fx_passes.joint_graph"].pass_patterns[0]
         self.lowerings: dict[Any, Any] = modules["torch._inductor.lowering"].user_lowerings
         self._ir = modules["torch._inductor.ir"]

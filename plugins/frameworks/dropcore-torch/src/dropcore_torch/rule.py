@@ -25,11 +25,11 @@ class Rule:
     """A variant, and its properties that each call needs."""
 
     variant: dropcore.Variant
-    text: str  # `rule_from` makes the rule from it; "" for a variant that is not registered
+    text: str  # for `rule_from`; "" for a variant that is not registered
     inputs: tuple[str, ...]  # the names of its input tensors
     standard: bool  # standard dropout with a decision for each element
-    planned: bool  # a planned variant, for which compiled code can do everything, at any p
-    decides: bool  # it keeps or drops elements, so the gradient is linear in dy and needs only dy
+    planned: bool  # a planned variant that accepts every p in [0, 1]
+    decides: bool  # keeps or drops elements: the gradient is linear in dy and needs only dy
     identity: bool  # whether inference is the identity
     whole_at_0: bool  # whether y is x if p is 0
 

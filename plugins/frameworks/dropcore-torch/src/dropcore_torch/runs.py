@@ -157,7 +157,7 @@ def length_of(runs: Runs) -> int:
 
 
 def between(runs: Runs, first: int, last: int) -> Runs:
-    """The places number `first` to `last` - 1, counted in the order of the runs."""
+    """The places with the numbers `first` to `last` - 1, in the order of the runs."""
     found, begin = [], 0
     for start, stop in runs:
         end = begin + stop - start

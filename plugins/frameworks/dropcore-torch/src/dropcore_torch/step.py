@@ -5,9 +5,10 @@ does nothing in place of each dropout module; with one multiplication in place o
 module, which reads and writes the same memory as dropout; with dropcore's modules after `convert`;
 and with PyTorch's own modules. The forms take turns, each for some steps in a row as in training,
 so that changes of the machine's speed affect all forms. The cost of dropout is the time of a step
-minus the time of the step without dropout. The second and the third form are lower limits for this
-cost. With ``--compile``, torch.compile compiles the steps without dropout, with dropcore's modules
-and with PyTorch's.
+minus the time of the step without dropout. The second form has the cost of any Function in Python,
+which dropcore's node in C++ avoids. The third form has the cost of one pass over the elements. With
+``--compile``, torch.compile compiles the steps without dropout, with dropcore's modules and with
+PyTorch's.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class EmptyFunction(nn.Module):
 
 
 class Multiplication(nn.Module):
-    """A replacement for a dropout module: the least cost of any pass over the elements."""
+    """A replacement for a dropout module: the cost of one pass of PyTorch over the elements."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x times a number."""
@@ -207,7 +208,7 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--length", type=int, default=128, help="length of a sample of the encoder")
     whole.add_argument("--batch", type=int, default=None, help="default: 128; encoder: 8")
     whole.add_argument("--p", type=float, default=0.1)
-    whole.add_argument("--rounds", type=int, default=60, help="turns that each model has")
+    whole.add_argument("--rounds", type=int, default=60, help="turns of each form of the step")
     whole.add_argument("--calls", type=int, default=10, help="steps in a row in each turn")
     whole.add_argument("--threads", type=int, nargs="+", default=[1], help="PyTorch's threads")
     whole.add_argument(

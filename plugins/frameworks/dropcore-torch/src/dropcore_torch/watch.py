@@ -47,7 +47,7 @@ class Call:
     where : str
         File and line of the calling code; "" if all of it is in PyTorch.
     p : float or None
-        The p of the call; None for random numbers.
+        The p of the call; None if `by` is "other".
     elements : int
         The number of elements that were kept or dropped, or of random numbers that were drawn.
     whole : bool
@@ -164,7 +164,8 @@ def _without_operators() -> AbstractContextManager[Any]:
 
 
 def _time_backward(y: Any, first: int, call: Call) -> None:
-    # The nodes of the call have this sequence number or a later one; others belong to its inputs.
+    # The nodes of the call have the sequence number `first` or a greater number. Nodes with smaller
+    # numbers belong to the inputs of the call.
     waiting = [each.grad_fn for each in pytree.tree_leaves(y) if isinstance(each, Tensor)]
     known = set()
     while waiting:

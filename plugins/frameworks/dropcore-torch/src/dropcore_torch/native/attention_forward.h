@@ -124,7 +124,8 @@ private:
         auto *kept_tops = static_cast<float *>(call.tops.data_ptr()) + first;
         auto *kept_factors = static_cast<float *>(call.factors.data_ptr()) + first;
         for (int64_t r = 0; r < b.rows; r++) {
-            // A row that the mask hides gives zeros, and without a mask nan, as in PyTorch.
+            // If a mask hides all keys, the row gives zeros. If all scores are -inf without a mask,
+            // the row gives nan. PyTorch does the same.
             const bool hidden = call.mask.defined() && sums[r] == 0;
             const float factor = hidden ? 0 : scale_of_kept / sums[r];
             copy_row(sums_of_v + r * width_of_v, width_of_v, factor, y.at(r));

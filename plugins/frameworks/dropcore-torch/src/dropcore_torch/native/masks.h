@@ -53,7 +53,7 @@ inline bool operators_are_unseen()
         !c10::impl::TorchDispatchModeTLS::any_modes_set();
 }
 
-// Whether, besides, no mode is active that must see functions.
+// Whether no mode, tracer or transform is active that must see operators or functions.
 inline bool is_unseen()
 {
     return operators_are_unseen() && !at::impl::torch_function_mode_enabled();
@@ -297,7 +297,8 @@ void compute_by_layout(
         const int64_t first = begin * decisions;
         dropcore_layout layout;
         find_layout(y, n, mask.plan.shared, &layout);
-        // All decisions at once if axis 0 shares them: then `decisions` is not those of an entry.
+        // If axis 0 shares decisions, there is only this piece, and it makes all decisions:
+        // `decisions` is then not the number of an entry.
         if (decide)
             api->keep_bits(
                 &mask.draw, mask.p, first, n == rows ? mask.decisions : n * decisions,
