@@ -34,7 +34,7 @@ def test_the_words_give_the_sizes():
     new = _figures([0.3] * 3, [0.9, 1.0, 1.1], [0.9, 0.9, 0.9])
     assert new.against(OLD) == (
         "gap narrower by 0.30 ± 0.00, validation loss lower by 0.10 ± 0.00, accuracy higher by "
-        "10.0 ± 0.0 points. Validation improved."
+        "10.0 ± 0.0 percentage points. Validation improved."
     )
 
 

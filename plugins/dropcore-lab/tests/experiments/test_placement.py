@@ -122,7 +122,7 @@ def test_words_follow_the_figures():
         )
     )
     assert "Standard, after both relus, against no dropout: gap narrower by 0.10 ± 0.00" in text
-    assert "accuracy higher by 10.0 ± 0.0 points. Validation improved." in text
+    assert "accuracy higher by 10.0 ± 0.0 percentage points. Validation improved." in text
     assert "Spatial, after both relus, against standard, after both relus: gap not" in text
     assert "in training is 1.80 ± 0.00 times the variance in inference: a shift in every" in text
     assert "in training is 1.02 ± 0.00 times the variance in inference: no clear shift." in text

@@ -107,9 +107,9 @@ def test_words_where_dropout_helps_and_then_underfits():
     assert "widest at p = 0 (2.00) and narrowest at p = 0.8 (0.30)" in text
     assert (
         "p = 0.5 against 0: gap narrower by 1.40 ± 0.00, validation loss lower by 1.00 ± 0.00, "
-        "accuracy higher by 10.0 ± 0.0 points. Validation improved."
+        "accuracy higher by 10.0 ± 0.0 percentage points. Validation improved."
     ) in text
-    assert "accuracy lower by 50.0 ± 0.0 points. Validation got worse." in text
+    assert "accuracy lower by 50.0 ± 0.0 percentage points. Validation got worse." in text
     assert "validation loss is lowest at p = 0.5 (1.10)" in text
     assert "Against p = 0.5, p = 0.8 underfits: training loss higher by 1.40 ± 0.00" in text
     assert "too few" not in text

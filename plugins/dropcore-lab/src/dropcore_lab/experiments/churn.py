@@ -58,7 +58,7 @@ class Measured:
     ----------
     steps : array, shape (points,)
     losses : array, shape (seeds, points)
-        The loss on the five rows along the training, without dropout.
+        The loss on the five rows during the training, measured without dropout.
     right : array, shape (seeds,)
         The number of rows, of five, that the network predicts correctly at the end: a probability
         above 0.5 for customers who left, below 0.5 for customers who stayed.
@@ -124,8 +124,8 @@ def train(
 ) -> tuple[Sequential, NDArray[Any], float]:
     """Train one network on some rows.
 
-    Returns the network, its loss on the training rows during training, and the number of times that
-    all units were dropped.
+    Returns the network, its loss on the training rows during training, and the share of the forward
+    passes of a row in which all units were dropped.
     """
     rng = np.random.default_rng(number)
     model = Sequential(
@@ -160,7 +160,7 @@ def _loss(model: Sequential, x: NDArray[Any], churned: NDArray[Any]) -> float:
 
 
 def _left_out(config: Config, p: float, number: int) -> float:
-    """Train without each of the rows in turn; returns the mean loss on the row left out."""
+    """Leave out each row in turn; returns the mean loss of the networks on the rows left out."""
     losses = []
     for row in range(len(CUSTOMERS)):
         rows = np.arange(len(CUSTOMERS)) != row

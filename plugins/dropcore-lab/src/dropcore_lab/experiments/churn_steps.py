@@ -39,7 +39,7 @@ BIAS2 = np.array([0.1])
 
 @dataclass(frozen=True)
 class Step:
-    """All numbers of one training step; ``d_name`` is the gradient of the loss in ``name``.
+    """All numbers of one training step; `gradients` has the gradients of the loss.
 
     Attributes
     ----------

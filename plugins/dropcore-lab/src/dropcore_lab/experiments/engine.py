@@ -95,7 +95,7 @@ def train(
 
 
 def step(model: Module, optimiser: Optimizer, x: NDArray[Any], labels: NDArray[np.intp]) -> None:
-    """Train on one batch, in the present mode of the model."""
+    """Train on one batch, in the mode in which the model is."""
     optimiser.zero_grad()
     autograd.cross_entropy(model(x), labels).backward()
     optimiser.step()

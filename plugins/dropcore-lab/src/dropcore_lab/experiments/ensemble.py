@@ -77,7 +77,7 @@ class Measured:
     Attributes
     ----------
     arithmetic, geometric : array, shape (seeds,)
-        The distance of the one pass from the mean over all sub-networks.
+        The distance of one pass in inference from the mean over all sub-networks.
     sampled : array, shape (seeds, counts)
         The distance of the mean over n sampled sub-networks from the arithmetic mean, for each n
         in the settings.
@@ -194,7 +194,7 @@ def _loss(probabilities: NDArray[Any], labels: NDArray[np.intp]) -> float:
 
 
 def enough(config: Config, measured: Measured) -> int | None:
-    """The smallest number of samples whose mean is nearer to the exact mean than the one pass."""
+    """The smallest number of samples whose mean is nearer to the exact mean than one pass is."""
     near = measured.sampled.mean(axis=0) < measured.arithmetic.mean()
     return config.samples[int(near.argmax())] if near.any() else None
 
@@ -296,7 +296,7 @@ def _which_mean(depth: int, rates: tuple[float, ...], measured: Mapping[Setting,
 
 
 def _sampling(config: Config, measured: Mapping[Setting, Measured]) -> str:
-    """Say how many samples have a mean nearer to the exact arithmetic mean than the one pass."""
+    """Say how many samples have a mean nearer to the exact arithmetic mean than one pass is."""
     needed = [enough(config, m) for m in measured.values()]
     reached = [count for count in needed if count is not None]
     most = max(config.samples)

@@ -49,7 +49,7 @@ class Figures:
         return Change.between(old.val_loss, self.val_loss)
 
     def accuracy_change(self, old: Figures) -> Change:
-        """Compare the accuracy with another setting's, in points."""
+        """Compare the accuracy with another setting's, in percentage points."""
         return Change.between(100 * old.val_accuracy, 100 * self.val_accuracy, digits=1)
 
     def against(self, old: Figures) -> str:
@@ -68,7 +68,7 @@ class Figures:
             verdict = " No clear effect on validation."
         return (
             f"gap {gap.text('wider', 'narrower')}, validation loss {loss.text()}, "
-            f"accuracy {points.text(unit=' points')}.{verdict}"
+            f"accuracy {points.text(unit=' percentage points')}.{verdict}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Several places of dropout in a convolutional network, with their effects and their costs.
+"""Dropout at several places of a convolutional network: effects and costs.
 
 Two networks of two convolutions and a linear layer: one network has batch normalisation between
 convolution and relu, the other network has no normalisation. Each network is trained without
@@ -331,7 +331,7 @@ def _draw_group(panels: Any, words: str, found: Mapping[str, Measured]) -> None:
     plot.dots(panels[0], names, losses, colours, losses[0].mean())
     plot.dress(panels[0], f"Validation loss{words}", where, "cross-entropy")
     plot.dots(panels[1], names, accuracies, colours, accuracies[0].mean())
-    plot.dress(panels[1], "Validation accuracy", where, "share right")
+    plot.dress(panels[1], "Validation accuracy", where, "share correct")
     if words:
         shifts = np.array([m.shift for m in found.values()])
         plot.dots(panels[2], names, shifts, colours, shifts[0].mean())

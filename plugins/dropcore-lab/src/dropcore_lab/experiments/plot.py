@@ -146,7 +146,7 @@ def points(
 
 
 def beside(x: NDArray[Any], place: int, count: int, *, log: bool = False) -> NDArray[Any]:
-    """Move points of setting number `place` of `count` aside, by a part of the least gap.
+    """Move points of setting number `place` of `count` aside, by a part of the smallest gap.
 
     Neighbours are a tenth of the gap apart, or less if all together would take a third of it.
     """

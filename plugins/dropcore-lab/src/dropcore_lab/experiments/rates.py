@@ -259,7 +259,7 @@ def _draw_all(below: Any, curves: Mapping[float, Curves]) -> None:
     """Draw validation loss and accuracy of all rates."""
     loss, accuracy = below.subplots(1, 2)
     plot.dress(loss, "Validation loss", "cross-entropy", "epoch")
-    plot.dress(accuracy, "Validation accuracy, against the true digits", "share right", "epoch")
+    plot.dress(accuracy, "Validation accuracy, against the true digits", "share correct", "epoch")
     for colour, (p, c) in zip(plot.ordered_colours(len(curves)), curves.items(), strict=True):
         style = {"label": f"p = {p:g}", "color": colour}
         plot.curve(loss, c.epochs, c.val_loss, within=plot.POSITIVE, **style)

@@ -149,7 +149,11 @@ def print_tables(out: Console, config: Config, measured: Measured) -> None:
     """Print validation loss and accuracy, a row for each number of training rows."""
     methods = config.methods
     for what, caption in (
-        ("val_loss", "Measured without dropout, on rows on which no network was trained."),
+        (
+            "val_loss",
+            "Plain: neither dropout nor weight decay. The losses are measured without dropout, on "
+            "rows on which no network was trained.",
+        ),
         ("val_accuracy", "The share of validation rows whose true digit, not label, is predicted."),
     ):
         name = {"val_loss": "Validation loss", "val_accuracy": "Accuracy"}[what]
@@ -166,7 +170,7 @@ def print_tables(out: Console, config: Config, measured: Measured) -> None:
 
 
 def conclusions(measured: Measured) -> list[str]:
-    """The conclusions: where each method helped in every seed, down to how many rows."""
+    """The conclusions: at which numbers of rows each method helped in every seed."""
     first = next(iter(measured.values()))
     bad = figures.diverged(
         {f"{method}, {n} rows": f for n, of in measured.items() for method, f in of.items()}
@@ -274,7 +278,7 @@ def draw(config: Config, measured: Measured, directory: Path) -> Path:
             "Change of validation loss from plain training",
             "change in % (below 0: the loss is lower)",
         ),
-        (accuracy, "Validation accuracy, against the true digits", "share right"),
+        (accuracy, "Validation accuracy, against the true digits", "share correct"),
     ):
         plot.dress(axes, name, ylabel, "training rows")
         axes.set_xscale("log")

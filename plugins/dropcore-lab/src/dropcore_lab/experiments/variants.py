@@ -297,7 +297,7 @@ def draw(config: Config, measured: Mapping[str, Measured], directory: Path) -> P
     plot.dots(loss, names, losses, colours, losses[0].mean())
     plot.dress(loss, "Validation loss", "variant", "cross-entropy")
     plot.dots(accuracy, names, accuracies, colours, accuracies[0].mean())
-    plot.dress(accuracy, "Validation accuracy", "variant", "share right")
+    plot.dress(accuracy, "Validation accuracy", "variant", "share correct")
     plot.dots(gap, names, gaps, colours, gaps[0].mean())
     plot.dress(gap, "Gap", "variant", "validation minus training loss")
     return plot.save(fig, directory, "variants")
