@@ -183,7 +183,7 @@ cdef class Draw:
         key, _, index = rest.partition(":")
         if version != f"dc{STREAM_VERSION}":
             raise ValueError(
-                f"text must begin with 'dc{STREAM_VERSION}:', the stream's version, not {text!r}"
+                f"text must begin with 'dc{STREAM_VERSION}:', the stream version, not {text!r}"
             )
         if len(key) != 64 or not set("0123456789abcdef").issuperset(key):
             raise ValueError(f"text must have 64 lower-case hex digits of a key, not {text!r}")
@@ -212,6 +212,13 @@ cdef class Draw:
         -------
         numpy.ndarray
             Shape ``(n,)``, uint64, newly allocated.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `n` or `start` is not an integer >= 0.
+        OverflowError
+            If ``start + n`` is above 2**63.
 
         Examples
         --------

@@ -15,7 +15,7 @@ RNGLike: TypeAlias = (
     | None
 )
 
-# All that the module exports, as capsules, by name; put there by Cython.
+# The functions that this module exports to compiled code, as capsules by name; Cython makes it.
 __pyx_capi__: Final[dict[str, object]]
 
 @overload

@@ -1,5 +1,5 @@
 # The argument `rng=` of Scientific Python SPEC 7 (https://scientific-python.org/specs/spec-0007/):
-# the accepted types, and the draw that each gives.
+# the accepted types, and the draw that a value of each type gives.
 
 import os
 
@@ -65,25 +65,27 @@ cdef int check_agreed(object rng) except -1:
 
 
 def stream_of(rng):
-    """The stream for `rng=`, for code that takes several draws from it, such as a layer.
+    """The stream for `rng=`, for code that takes several draws, such as a layer.
 
     Parameters
     ----------
     rng : None, Stream, int, SeedSequence, Generator or BitGenerator
         A Stream is returned as it is. An int or a SeedSequence is the seed of a new Stream. A
-        Generator gives 32 bytes for the seed of a new Stream. Each call takes the next 32
-        bytes and gives another Stream, so call this function once for each layer.
+        Generator or a BitGenerator gives 32 bytes, the seed of a new Stream. The next call with the
+        same generator takes other bytes and makes another Stream, so call `stream_of` once for
+        each layer.
 
     Returns
     -------
     Stream or None
-        If `rng` is None, the result is None. Pass this None on as ``rng=``: it stands for the
-        stream of the process, and a forked process gets another stream.
+        If `rng` is None, the result is None. Pass this None on as ``rng=``: dropcore then uses
+        the stream of the process, which is another stream in each forked process.
 
     Raises
     ------
     TypeError, ValueError
-        If `rng` is of another type. A Draw is refused: it gives only one mask.
+        If `rng` is of another type, or a negative integer. A Draw is refused, because it is only
+        one draw.
 
     Examples
     --------
@@ -95,7 +97,7 @@ def stream_of(rng):
         return rng
     if isinstance(rng, Draw):
         raise TypeError(
-            f"rng must be {STREAMS} where more than one draw is taken, not the one draw {str(rng)}"
+            f"rng must be {STREAMS} where more than one draw is taken, not the Draw {str(rng)}"
         )
     if isinstance(rng, np.random.RandomState):
         raise TypeError(

@@ -193,7 +193,7 @@ def test_stream_of():
     first, second = dropcore.stream_of(generator), dropcore.stream_of(generator)
     assert first.at(0) != second.at(0)
     assert first.seed == np.random.default_rng(5).bytes(32)
-    with pytest.raises(TypeError, match="more than one draw is taken, not the one draw dc1:"):
+    with pytest.raises(TypeError, match="more than one draw is taken, not the Draw dc1:"):
         dropcore.stream_of(stream.at(0))
     old = np.random.RandomState(1)
     with pytest.raises(TypeError, match=r"a RandomState: pass dropcore.Stream\(rng.bytes\(32\)\)"):

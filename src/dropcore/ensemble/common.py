@@ -83,9 +83,10 @@ def dropout_answered(
         if call.p == 0:
             return call.infer()
         what = "dropout as a function" if call.module is None else f"{call.module!r}"
+        caller = f"module {running[-1]!r}" if running[-1] else "the model"
         raise ValueError(
-            f"dropout must be a module of the model, not {what} that module {running[-1]!r} calls: "
-            "store a Dropout as self.drop, or in a list, tuple or dict attribute"
+            f"dropout must be a module of the model, not {what} that {caller} calls: store a "
+            "Dropout as self.drop, or in a list, tuple or dict attribute"
         )
 
     with intercepted(model, call), answered(refuse):

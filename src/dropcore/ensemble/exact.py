@@ -180,8 +180,8 @@ def _record(model: Module, x: Tensor) -> tuple[Tensor, list[_Call]]:
         variant, shape = module.variant, arrays["x"].shape
         if not isinstance(variant, PlannedVariant):
             raise TypeError(
-                f"the variant of module {name!r} must be a planned one, not {variant!r}: only its "
-                "decisions are independent and can be enumerated"
+                f"the variant of module {name!r} must be a planned one, not {variant!r}: only the "
+                "decisions of planned variants can be enumerated"
             )
         check_rows(name, shape, x.shape)
         units = variant.independent_unit((1, *shape[1:]))
