@@ -20,7 +20,7 @@
 #   make check-mutants   plant faults and see whether the tests find each fault; FAULTS='decide.*' selects faults
 #   make test-peers   compare the autograd engine with PyTorch
 #   make test-frameworks   test the packages for PyTorch, JAX, Keras and HIPS autograd
-#   make test-reach   test one mask on many workers: of Dask, and ranks of PyTorch
+#   make test-reach   test that workers of Dask, and ranks of PyTorch, make one mask
 #   make test-lab   test the Lab's server and page, also in a browser; needs chromium, node and npm
 #   make bench-lab   measure how fast the Lab trains
 #   make check-lab-soak   test the Lab for half an hour; LAB_SOAK=600: for 600 seconds

@@ -295,9 +295,9 @@ def test_dropout_without_a_stream():
         first=Dropout(0.2), a=Linear(6, 6), off=Dropout(0), drop=Dropout(0.5), b=Linear(6, 2)
     )
     assert found(model, resuming=True) == {(NO_STREAM, ("first", "drop"))}
-    assert not found(model)  # the model is not said to be resumed
+    assert not found(model)  # resuming is False
     model.first.rng = Stream(1)
-    assert found(model) == {(NO_STREAM, ("drop",))}  # the other module has no stream
+    assert found(model) == {(NO_STREAM, ("drop",))}  # only drop has no stream
     seed(model, 1)
     assert not found(model, resuming=True)
 

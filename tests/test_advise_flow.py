@@ -54,7 +54,7 @@ def test_functions_between_modules_are_gone_through():
         (OUTPUTS, ("drop",)),
     }
     alpha = Dropout(0.2, "alpha", shared_axes=(2, 3))
-    assert not found(Functional(alpha, last), IMAGES)  # the function may be selu
+    assert not found(Functional(alpha, last), IMAGES)  # the function before alpha may be selu
 
 
 def test_a_parameter_used_by_a_function_is_one():
@@ -235,7 +235,7 @@ def not_reached(model, x=ROWS):
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_dropout_that_eval_does_not_reach(training):  # in either mode
+def test_dropout_that_eval_does_not_reach(training):
     ((modules, why),) = not_reached(Sequential(block=Functional(True)).train(training))[0].items()
     assert modules == ("block",)
     assert "calls dropout, which model.eval() does not reach" in why

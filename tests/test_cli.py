@@ -33,7 +33,7 @@ def test_help_lists_every_command_and_the_package_that_brings_it(capsys):
 def test_help_of_a_command_says_what_it_does(name, capsys):
     usage, _, rest = _help(capsys, name).partition(" options: ")
     assert usage.startswith(f"usage: dropcore {name} [-h]")
-    assert ". " in f"{usage} "  # a sentence besides the usage line
+    assert ". " in f"{usage} "  # the help has a sentence besides the usage line
     assert "-h, --help" in rest
 
 
@@ -116,8 +116,8 @@ def test_the_status_is_that_of_a_program_which_the_signal_ends():
 
 @posix
 def test_an_interrupt_is_no_traceback():
-    # `--bytes` ends the process: if a shell runs the tests in the background, children ignore the
-    # signal at first.
+    # `--bytes` ends the process even without the signal: children of a shell's background job may
+    # ignore SIGINT.
     command = [*DROPCORE, "stream", "raw", "--bytes", str(1 << 30)]
     with subprocess.Popen(
         command,

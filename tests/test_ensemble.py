@@ -241,7 +241,7 @@ def test_results_are_short_to_print():
     assert repr(prediction).startswith("<Prediction: 300 samples of shape (12, 2), std up to ")
     assert len(repr(prediction)) < 100
     assert "no rows" in repr(mc_predict(model, ROWS[:0], 3))
-    assert prediction != mc_predict(model, ROWS, 300, rng=0)  # without an error
+    assert prediction != mc_predict(model, ROWS, 300, rng=0)  # raises no error
     assert "3 decisions, outputs of shape (12, 2), arith" in repr(
         subnetworks(Sequential(linear(6, 3), Dropout(0.5), linear(3, 2)), ROWS)
     )

@@ -396,7 +396,7 @@ def test_the_mean_over_draws_is_x(p):
 @pytest.mark.parametrize("p", [0.3, 0.5, 0.125])  # eight planes, one, four
 def test_storing_past_the_caches_changes_nothing(dtype, shared, offset, p):
     buffer = np.random.default_rng(0).normal(size=7 * 60 * 50 + offset).astype(dtype)
-    x = buffer[offset:].reshape(7, 60, 50)  # also with a y that begins inside a cache line
+    x = buffer[offset:].reshape(7, 60, 50)  # y may begin inside a cache line
     y = np.empty_like(buffer)[offset:].reshape(x.shape)
     draw = dropcore.Stream(3).at(0)
     plain, mask = dropcore.dropout(x, p, training=True, rng=draw, shared_axes=shared)

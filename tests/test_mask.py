@@ -69,7 +69,7 @@ def test_a_split_mask_is_joined_again(mask):
     assert_same_mask(join(held), mask)
     if held:
         (bits,) = held
-        assert bits.flags.owndata or bits.base is not None  # it keeps its memory alive
+        assert bits.flags.owndata or bits.base is not None  # the array keeps its memory alive
         assert same(bits, mask.packed)
         for wrong in (bits[:-1], bits.view(np.int8), np.repeat(bits, 2)[::2]):
             with pytest.raises(ValueError, match="bits must be uint8 of shape"):
@@ -297,7 +297,7 @@ def test_a_p_that_the_variant_has_not_makes_no_mask():
     for p in (0, 0.5):
         Mask.from_keep([1, 0], p, variant=HalfOpen())
     rebuild, arguments = dropped(variant=HalfOpen())[1].__reduce__()
-    saved = [1 if value == 0.4 else value for value in arguments]  # p is 1, as in changed bytes
+    saved = [1 if value == 0.4 else value for value in arguments]  # p is changed to 1
     for make in (
         lambda: Mask.from_keep([1, 0], 1, variant=HalfOpen()),
         lambda: dropped(p=1, variant=HalfOpen()),
@@ -314,7 +314,7 @@ def test_pickles_make_the_same_mask(mask):
 
 
 def test_a_pickle_holds_what_a_free_variant_saved():
-    # Its forward cannot run again, because x is not kept.
+    # The copy cannot compute the saved values again, because a mask does not keep x.
     mask = dropcore.dropout(X, 0.5, training=True, rng=3, variant=Scaled())[1]
     (saved,) = mask.split()[0]
     copy = pickle.loads(pickle.dumps(mask))

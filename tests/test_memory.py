@@ -143,7 +143,7 @@ def test_calls_leak_nothing(call):
 
 N = 2**20
 BITS = N // 8
-SMALL = 4096  # bytes for the objects themselves
+SMALL = 4096  # bytes, at most, of the objects without their arrays
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def test_a_mask_holds_a_bit_an_element_or_nothing(big, store, held):
     )
     assert held <= now <= peak <= held + SMALL
     _, now, peak = allocated(lambda: mask.backward(big, out=big))
-    assert now <= peak <= SMALL  # nor did it grow later
+    assert now <= peak <= SMALL  # the mask does not grow in backward
 
 
 @pytest.mark.parametrize(("axes", "decisions"), [((0,), 1024), ((1,), 1024), ((0, 1), 1)])
@@ -181,7 +181,7 @@ def test_shared_decisions_are_kept_once(big, axes, decisions):
     def call():
         return dropcore.dropout(x, 0.1, training=True, rng=STREAM, out=x, shared_axes=axes)
 
-    call()  # its plan is in the cache
+    call()  # puts the plan into the cache
     _, now, peak = allocated(call)
     assert decisions // 8 <= now <= peak <= SMALL + decisions // 8
 

@@ -17,12 +17,13 @@ from scipy import stats
 
 import dropcore
 
-N = 2**25  # decisions of one draw
-MANY, FEW = 128, 2**18  # the number of draws, and of decisions of each
+N = 2**25  # decisions of a draw, in the tests of single draws
+MANY, FEW = 128, 2**18  # the number of draws, and the decisions of each draw
 
-JUST_ABOVE = float(np.nextafter(2.0**-9, 1))  # slightly more than half of the elements with u == 0
+# Drops slightly more than half of the elements with u == 0.
+JUST_ABOVE = float(np.nextafter(2.0**-9, 1))
 RATES = (1e-4, 0.003, 0.1, 1 / 3, 0.5, 0.9, 0.25, 3 / 16, JUST_ABOVE, 3 / 512)
-PLANES = {0.5: 1, 0.25: 2, 3 / 16: 4}  # eight for any other p
+PLANES = {0.5: 1, 0.25: 2, 3 / 16: 4}  # the number of planes; any other p needs eight
 TIED = [p for p in RATES if p not in PLANES]
 LAGS = (1, 2, 8, 31, 32, 33, 64, 256, 512, 1024, 8192)
 FAMILIES = {
@@ -112,7 +113,7 @@ def test_the_judge_accepts_independent_elements_and_sees_planted_faults():
     assert pairs(sound, other) > THRESHOLD
     assert dispersion(sound, p) > THRESHOLD
     shared = other.copy()
-    shared[:160] = sound[:160]  # 1 % of the elements
+    shared[:160] = sound[:160]  # 1 % of the elements equal those of `sound`
     assert pairs(sound, shared) < THRESHOLD
     repeated = sound.copy()
     repeated[1::32] = sound[::32]  # one word in 32 repeats the word before it
@@ -155,7 +156,7 @@ def test_ties_are_settled_at_the_rate_of_the_remainder(p):
 
 
 def eight_bits(T):
-    # T/256, changed by too little to change a tie, for T/256 with fewer than eight planes.
+    # A p with the threshold T at eight planes: T/256, or the next float64 if T/256 needs fewer.
     return T / 256 if T == 0 or T % 2 else float(np.nextafter(T / 256, 1))
 
 

@@ -174,7 +174,7 @@ def test_a_draw_is_five_words(key, index):
     assert words[4] == index
     assert Draw.from_key_and_index(words) == draw
     assert Draw.from_key_and_index(np.repeat(words, 2)[::2]) == draw
-    words[:] = 0  # a new seed for each call
+    words[:] = 0  # the property returns a new array each time
     assert draw.key_and_index[4] == index
 
 

@@ -107,7 +107,7 @@ def test_another_p_of_one_layer_shifts_no_others_masks(p):
         first, second = Dropout(first_p, rng=stream), Dropout(0.5, rng=stream)
         own = Dropout(0.5, rng=stream.child("own"))
         found = []
-        for x in (X, X[:0], X[:3]):  # an empty batch takes a draw, too
+        for x in (X, X[:0], X[:3]):  # an empty batch takes a draw too
             second(first(x)), own(x)
             found += [second.mask.record(), own.mask.record()]
         return found
@@ -171,7 +171,7 @@ def test_after_several_calls_backward_must_be_told_the_mask():
     for y, mask in reversed(calls):
         assert same(layer.backward(X, mask), y)
     assert same(layer.backward(X, mask=calls[1][1]), calls[1][0])
-    y = layer(X)  # a new step
+    y = layer(X)  # the next training step
     assert same(layer.backward(X), y)
 
 
@@ -229,9 +229,9 @@ def test_an_explicit_mask_leaves_the_other_calls_waiting():
     first = layer.mask
     second = layer(x)
     np.testing.assert_array_equal(layer.backward(x, first), first.backward(x))
-    np.testing.assert_array_equal(layer.backward(x), second)  # the only call that had no backward
+    np.testing.assert_array_equal(layer.backward(x), second)  # the last call, and the only open one
     layer(x)
     layer(x)
     layer.backward(x, layer.mask)
-    with pytest.raises(RuntimeError, match="mask="):  # the earlier call has no backward yet
+    with pytest.raises(RuntimeError, match="mask="):  # the earlier call is still open
         layer.backward(x)

@@ -128,9 +128,9 @@ def test_the_tape_holds_no_result_that_no_rule_needs():
 )
 def test_a_part_keeps_the_shape_of_the_whole_alone(part):
     x = Tensor(np.ones((2, 1, 3, 3)), requires_grad=True)
-    h = x + 0  # a rule that needs no array
+    h = x + 0  # the rule of + needs no array, so only h holds the data
     seen = weakref.ref(h.data)
-    y = part(h) + 0  # a view would keep its base alive
+    y = part(h) + 0  # + makes a new array: a view would keep its base alive
     del h
     assert seen() is None
     y.sum().backward()

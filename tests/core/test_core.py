@@ -439,7 +439,7 @@ def test_a_buffer_is_given_back():
     with pytest.raises(ValueError, match=r"^y must be writeable"):
         core.forward(DRAW, 0.5, x, bytes(64))
     x.release()
-    memory.extend(b"more")  # raises if a buffer of it is still held
+    memory.extend(b"more")  # raises if the core still holds a buffer of `memory`
 
 
 def test_signatures_are_those_of_the_page():

@@ -62,7 +62,7 @@ def test_keys_of_seeds_and_paths(seed, path, index):
 def test_a_path_goes_on_after_a_draw_and_can_be_copied():
     hashed, made = KeyPath(), Draw()
     TABLE.path_of_integer(1, ctypes.byref(hashed))
-    for part in ("a" * 119, "b" * 200, "c"):  # waits in the block, fills several, begins one
+    for part in ("a" * 119, "b" * 200, "c"):  # fills part of a block; several blocks; the rest
         add(hashed, part)
         copied = KeyPath.from_buffer_copy(hashed)
         TABLE.draw_at(ctypes.byref(hashed), 7, ctypes.byref(made))

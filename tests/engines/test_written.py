@@ -62,7 +62,8 @@ def test_a_new_function_is_one_entry(writer, monkeypatch):
     monkeypatch.setattr(writer.interface, "BLOCKS", (*writer.interface.BLOCKS, block))
     found = {path: writer.written(path, text) for path, text in texts(writer).items()}
     for path, text in texts(writer).items():
-        other = ("_core/api.pyx", "core/shard_views.pxd")  # sizes of dtypes; shards
+        # The generated text of these files has only sizes of dtypes, or only shards.
+        other = ("_core/api.pyx", "core/shard_views.pxd")
         assert (found[path] == text) == (path in other), path
     for dtype in ("float32", "float64", "float16", "bfloat16"):
         name = f"dropcore_flip_{dtype}"

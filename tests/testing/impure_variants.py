@@ -1,4 +1,4 @@
-"""Variants with one fault each: the values are right, but a method has a side effect."""
+"""Variants with right values for usual arrays, and one other fault each: such as a write to x."""
 
 import os
 import threading

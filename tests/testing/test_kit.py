@@ -75,7 +75,7 @@ def test_a_gradient_at_a_kink_beyond_its_slopes_is_wrong(at_kink):
 
 def test_every_wrong_variant_differs():
     kinds = [type(variant) for variant, _ in WRONG]
-    assert len(kinds) == len(set(kinds) | {ViewOfX}) + 1  # two checks find its fault
+    assert len(kinds) == len(set(kinds) | {ViewOfX}) + 1  # two checks find the fault of ViewOfX
     assert len(kinds) >= 12
 
 
