@@ -29,8 +29,9 @@ THREADS = 4
 CALLS = 150  # calls of a thread in a round
 DTYPES = (np.float32, np.float64, np.float16, ml_dtypes.bfloat16)
 SHAPES = ((), (0, 3), (7,), (33, 65), (5, 3, 8, 9), (4, 16, 32), (2**18,), (300, 1001))
-GROWTH = 24 * 2**20  # bytes that the resident memory may differ between the run's thirds
-LONGEST = 120  # seconds that a round may take
+# The bytes by which the resident memory may grow from the second third of the run to the last.
+GROWTH = 24 * 2**20
+LONGEST = 120  # the most seconds of a round
 
 tried: Counter = Counter()
 failed: list = []
@@ -218,7 +219,7 @@ def main():
     print(f"variants: {', '.join(dropcore.variant_names())}")
     print(f"resident MiB: {early / 2**20:.0f} in the second third, {late / 2**20:.0f} in the last")
     print(", ".join(f"{count} {what}" for what, count in sorted(tried.items())))
-    print(f"{tried['checks']} tests, {len(failed)} failed")
+    print(f"{tried['checks']} checks, {len(failed)} failed")
     return bool(failed)
 
 
