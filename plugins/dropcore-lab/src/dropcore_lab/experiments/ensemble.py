@@ -222,8 +222,8 @@ def print_tables(out: Console, config: Config, measured: Mapping[Setting, Measur
         caption="One pass: its distances from the exact arithmetic and the exact geometric mean "
         f"over all sub-networks. {samples}: the distance of their mean from the exact arithmetic "
         "mean. A distance is the mean absolute difference of the probabilities, over the rows. "
-        "Samples needed: the smallest number of samples whose mean is, on average over the seeds, "
-        "nearer to the exact arithmetic mean than one pass is.",
+        "Samples needed: the smallest number of samples whose mean is, on average, nearer to the "
+        "exact arithmetic mean than one pass is.",
         sections=sections,
     )
     terminal.table(
