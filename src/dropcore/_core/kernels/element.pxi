@@ -6,7 +6,8 @@
 #    flush subnormal numbers to zero. The kernels for x86-64-v3 and x86-64-v4 use the processor's
 #    conversions from and to float16 (F16C), which do not flush subnormal numbers. All other kernels
 #    convert by integer instructions. The functions in machine/ compute 32 float16 or bfloat16 at
-#    once, because GCC does not vectorise a loop over `widen` and `narrow`.
+#    once, because GCC does not vectorise a loop over `widen` and `narrow`. With them, `narrow` only
+#    rounds `drop`.
 # B. All 32 values are computed as if kept, and written to a local array. This array cannot alias x
 #    or y, so the compiler can vectorise the loop, although y may be x. Then `choose` stores, for
 #    each element, the value or `drop`. It multiplies nothing by 0, so a nan or inf in x does not
