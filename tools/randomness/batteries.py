@@ -18,7 +18,8 @@ FIRST = (0, 1, 2, 3, 4, 8, 9)
 ALL = (*FIRST, 10, 11, 12, 13, 15, 16, 17, 100, 101, 102, *range(200, 210))
 # The values of `-n`, for tests with a parameter: the bits of a pattern, the dimensions of a
 # distance, the length of a permutation, the numbers left out before each added number. Without
-# `-n` dieharder takes 0: test 200 then refuses to run, and test 201 gives p = 0 for every generator.
+# `-n` dieharder takes 0. Test 200 then refuses to run, and test 201 gives p = 0 for every
+# generator.
 PARAMETERS = {200: (1, 4, 8), 201: (2, 5), 202: (3, 5), 203: (0, 15)}
 COLUMNS = ("test_name", "ntuple", "pvalues")
 ENT_BYTES = 2**24
