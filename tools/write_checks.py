@@ -66,7 +66,8 @@ def tests(function: Function) -> Iterator[str]:
     for source, target in (("x", "y"), ("dy", "dx")):
         if source in names and target in names:
             yield f'apart(f, "{source}", {source}, "{target}", {target}, {count}, size)'
-            yield from bits_tests(names, (source, target), count)
+            if "bits" in names:
+                yield from bits_tests(names, (source, target), count)
 
 
 def bits_tests(names: list[str], arrays: tuple[str, str], count: str) -> Iterator[str]:

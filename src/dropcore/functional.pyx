@@ -66,8 +66,8 @@ def dropout(
         The kind of dropout; `dropcore.variant_names` lists the installed variants.
     out : numpy.ndarray, optional
         The array for y: x itself, or an array with the shape and dtype of x that shares no memory
-        with x. Planned variants make no further copy of x or y if x and `out` have equal strides,
-        and no gaps between their elements.
+        with x. For planned variants no array is copied if x and `out` have equal strides, and no
+        gaps between their elements.
     store : {"bits", "draw"}, default: "bits"
         What the mask of a planned variant ("standard", "spatial", "alpha") keeps for backward: one
         bit for each decision, or only the draw, from which backward makes the bits again. The

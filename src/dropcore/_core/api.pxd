@@ -1,12 +1,13 @@
 # The functions for other compiled code: `from dropcore cimport ...`. dropcore.h has the same
 # functions for C, and docs/engines.md explains the functions.
 #
-# The functions take pointers and counts. They need no GIL, allocate nothing and report no errors.
-# No function is fused, no class is exported, and no struct is passed by value. Callers fill the
-# fields of `dropcore_plan`, and must not use the fields of the other structs. So the interface
-# can grow without breaking code that was compiled against it. Two parts of this repository are
-# exceptions. The inline functions of core/shard_views.pxd, which are compiled into the caller, read
-# `shared` of `dropcore_shard`. dropcore-torch reads fields of `dropcore_layout`.
+# The functions take pointers and counts, and allocate nothing. Only `draw_of` needs the GIL. Most
+# functions report no errors. No function is fused, no class is exported, and no struct is passed by
+# value. Callers fill the fields of `dropcore_plan`, and must not use the fields of the other
+# structs. So the interface can grow without breaking code that was compiled against it. Two parts
+# of this repository are exceptions. The inline functions of core/shard_views.pxd, which are
+# compiled into the caller, read `shared` of `dropcore_shard`. dropcore-torch reads fields of
+# `dropcore_layout`.
 #
 # A call computes n elements, which may be a piece of a larger array: `start` is the index of the
 # first element in the whole mask. Packed bits are (n+7)//8 bytes; bit i%8 of byte i//8 belongs to

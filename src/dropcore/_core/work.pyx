@@ -9,9 +9,10 @@
 #    - If elements share decisions, a cut is between two steps of the layout (layout.pxd). In a
 #      layout with one step, a cut is between two decisions (repeat) or two rows (tile).
 # B. A call on one thread for fewer than SMALL elements keeps the GIL, for a few microseconds.
-#    Releasing the GIL made a call for 2^14 elements a twentieth slower, and two threads that did
-#    nothing but such calls made no more calls in total. For fewer than GROUP elements the number of
-#    threads is not looked up, because such a call uses one thread in any case.
+#    Releasing the GIL made a call for 2^14 elements a twentieth slower, and two threads that made
+#    only such calls did not make more calls per second than one thread. For fewer than GROUP
+#    elements the number of threads is not looked up, because such a call uses one thread in any
+#    case.
 
 cimport cython
 

@@ -65,7 +65,7 @@ def test_memory_that_lies_otherwise(path):
 
 
 def test_many_elements_and_threads_of_dropcore(path):
-    x = torch.randn((1 << 20) + 3)
+    x = torch.randn((1 << 21) + 3)
     y = core(x, 0.4, DRAW)[0]
     before = dropcore.get_num_threads()
     try:

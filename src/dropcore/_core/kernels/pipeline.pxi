@@ -15,9 +15,9 @@
 #    blocks, so a group of 16 blocks needs 16 / WIDTH runs. Therefore every (16 / WIDTH)-th call
 #    selects the elements of one keep word: every call, if a register has sixteen lanes. With one
 #    lane this rule would give every 16th call. Instead, every eighth call of every second run
-#    selects the elements of a word: as many words in all. With eight or four lanes, each call
-#    could instead select the elements of a half or a quarter of a word. This would be slow, because
-#    GCC unrolls such short loops before it vectorises them.
+#    selects the elements of a word. This also selects 32 words in each group. With eight or four
+#    lanes, each call could instead select the elements of a half or a quarter of a word. This would
+#    be slow, because GCC unrolls such short loops before it vectorises them.
 # C. If y does not begin at a cache line, the select is shifted to whole lines (select.pxi, A). The
 #    select of a group then begins with the last elements of the previous group, and uses the last
 #    keep word of the previous group for these elements. The same number of elements at the end of

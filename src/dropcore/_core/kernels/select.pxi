@@ -4,7 +4,7 @@
 # A. NumPy's arrays seldom begin at a cache line, and a store across two lines costs as much as two
 #    stores. So the spans begin at cache lines of y. The 32 decisions of a span are then in two
 #    neighbouring keep words (`across`). A call with fewer than four keep words and without a
-#    neighbouring stage (C) selects by its keep words as they are.
+#    neighbouring stage (C) does not shift its keep words: its spans begin at y.
 # B. `nontemporal`: whole lines of y are written by non-temporal stores, which bypass the caches. So
 #    a line is not read before it is written, and other data stay in the caches. The address of a
 #    non-temporal store must be a multiple of the store's size (up to 64 bytes), so all spans must

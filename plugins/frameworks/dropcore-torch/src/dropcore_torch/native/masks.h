@@ -27,7 +27,7 @@ using at::Tensor;
 constexpr int AXES = 64;
 constexpr int64_t PIECE = 4096;           // elements of a tensor with gaps, copied at a time
 constexpr int64_t GROUP = 8192;           // elements: where a group of the cipher ends, for every p
-constexpr int64_t SHARED_WORK = 1 << 20;  // elements; from here on dropcore may use several threads
+constexpr int64_t SHARED_WORK = 1 << 21;  // elements; from here on dropcore may use several threads
 
 inline const dropcore_api *api;
 
