@@ -30,5 +30,5 @@ def get_requires_for_build_wheel(config_settings: object = None) -> list[str]:
     return [f"dropcore @ {wheels[-1].as_uri()}"]
 
 
-# They run setup.py too.
+# For an sdist and for an editable install, setup.py runs too.
 get_requires_for_build_sdist = get_requires_for_build_editable = get_requires_for_build_wheel
