@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from dropcore.testing import CHECKS
+
 pytest.importorskip("setuptools")
 
 PAGE = Path(__file__).parent.parent / "docs" / "variant-plugins.md"
@@ -108,3 +110,8 @@ def test_every_kind_has_an_example():
     text = "".join(block["text"] for block in BLOCKS)
     for kind in ("PlannedVariant", "DecidingVariant", "FreeVariant"):
         assert f"(dropcore.{kind}):" in text
+
+
+def test_the_table_has_all_checks():
+    (table,) = re.findall(r"\| check \| .*\n\|---\|---\|\n((?:\|.*\n)+)", PAGE.read_text("utf-8"))
+    assert re.findall(r"^\| `(\w+)` \|", table, re.M) == list(CHECKS)

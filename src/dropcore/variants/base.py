@@ -100,7 +100,8 @@ class Variant:
         The accepted p: "[0, 1]", or with a round bracket if an end is excluded, as in "[0, 1)".
     mean_scope : {"element", "tensor", None}
         "element": the mean of each element of y over draws equals its `expectation`. "tensor": only
-        the mean over the whole tensor does. None: neither mean does.
+        the mean over the whole tensor does, for an x whose elements are equal, or random with the
+        same mean. None: neither mean does.
     """
 
     # A subclass sets these attributes without an annotation, or with ClassVar. With any other
@@ -151,7 +152,10 @@ class Variant:
         return inputs[0] if p < 1 else np.zeros_like(inputs[0])
 
     def drop_rate(self, p: float, shape: Shape) -> float | None:
-        """The mean share of dropped decisions, over draws. By default p; None: not stated."""
+        """The probability that a decision is False, one number for all decisions. By default p.
+
+        None: not stated, or not the same for all decisions.
+        """
         return p
 
     def variance(self, p: float, *inputs: Array) -> Array | None:
