@@ -3,8 +3,8 @@
 Runs with the same seed have the same rows, labels, initial weights and order of the batches.
 Therefore two settings are compared within each seed. A difference is reported only if, after
 rounding to the printed digits, it has the same sign in every seed, and only if there are enough
-seeds: see `chance` and `FEWEST`. Lines that name the lowest or the highest figure compare the means
-over the seeds.
+seeds: see `chance` and `FEWEST`. Conclusions that name the lowest or the highest value compare the
+means over the seeds.
 """
 
 from __future__ import annotations
