@@ -279,8 +279,8 @@ SUMMARY = (
         two_threads,
     ),
     Line(
-        "time per element: "
-        "the largest divided by the smallest, of all sizes where x exceeds the last-level cache",
+        "the largest time per element divided by the smallest, "
+        "over all sizes where x exceeds the last-level cache",
         ("out of place", "in place"),
         linear,
         is_cost=True,

@@ -18,7 +18,9 @@ p = 0.1, one thread for each of the two. In the tables *forward*, dropcore write
 existing array (`out=`). In the tables *forward, fresh output*, dropcore allocates a new
 output in each call. The calls of the peers are the same in all tables: numba, ONNX
 Runtime and *NumPy idiom, out=* write to an existing array, the other peers allocate a new
-output. [peers.py](peers.py) has the calls.
+output. [peers.py](peers.py) has the calls. *JAX* is JAX's own operations, compiled by
+`jax.jit`; [dropcore-jax](../plugins/frameworks/dropcore-jax/README.md#speed) compares
+dropcore in JAX programs with the same operations.
 
 *NumPy idiom* computes `x * (rng.random(x.size) >= p) / (1 - p)` in float32: each element
 gets a uniform random number, and is kept if the number is at least p. *NumPy idiom, out=*

@@ -167,7 +167,7 @@ def test_words_of_two_seeds_say_that_they_are_few():
     curves = {p: _curves([p] * 2, [1 + p] * 2, [0.5] * 2) for p in (0.0, 0.5)}
     assert rates.conclusions(curves) == [
         "2 seeds are too few to compare settings: by chance alone all 2 agree on the sign of a "
-        "difference in 1 of 2 comparisons. --seeds 3 compares the settings."
+        "difference in at most 1 of 2 comparisons. --seeds 3 compares the settings."
     ]
     of_three = {p: _curves([p] * 3, [1 + p] * 3, [0.5] * 3) for p in (0.0, 0.5)}
     assert "underfits" in " ".join(rates.conclusions(of_three))

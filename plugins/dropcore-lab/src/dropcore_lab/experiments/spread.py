@@ -56,13 +56,13 @@ def too_few(seeds: int) -> str:
     >>> print(too_few(1))
     One seed cannot tell an effect from chance.
     >>> print(too_few(3))
-    3 seeds are too few to compare settings: by chance alone all 3 agree on the sign of a difference in 1 of 4 comparisons.
+    3 seeds are too few to compare settings: by chance alone all 3 agree on the sign of a difference in at most 1 of 4 comparisons.
     """  # noqa: E501
     if seeds == 1:
         return "One seed cannot tell an effect from chance."
     return (
         f"{seeds} seeds are too few to compare settings: by chance alone all {seeds} agree on the "
-        f"sign of a difference in 1 of {chance(seeds)} comparisons."
+        f"sign of a difference in at most 1 of {chance(seeds)} comparisons."
     )
 
 

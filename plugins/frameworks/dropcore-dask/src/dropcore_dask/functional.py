@@ -46,7 +46,8 @@ def dropout(
         give two masks.
     variant : str or dropcore.Variant, default: "standard"
         Any planned variant that is also registered on the workers: "standard", "alpha", "spatial",
-        and planned variants of plugins.
+        and planned variants of plugins. If `training` is False, the variant must also have the
+        default inference, y = x.
     shard : (global_shape, offsets), optional
         If x is itself a block of a larger array: as for `dropcore.dropout`. In training `rng` must
         then be a Draw, an int or a SeedSequence. The chunks of x do not need `shard`.

@@ -37,7 +37,7 @@ class Mask:
     Raises
     ------
     TypeError
-        If `whole` is not a `dropcore.Mask`, or its variant is not planned.
+        If `whole` is not a `dropcore.Mask`, or its variant is not one that `dropout` accepts.
     ValueError
         If `whole` has no draw, such as a mask from `dropcore.Mask.from_keep`.
 

@@ -51,8 +51,8 @@ def dropout(
         False gives x itself; fixed when the function is traced. There is no default, because a
         forgotten `training` is a frequent bug.
     variant : str or dropcore.Variant, default: "standard"
-        Any planned variant, built in or from a plugin: "standard", "alpha" and "spatial" are
-        planned. `dropout_in_python` takes all other variants with one input.
+        A planned variant with the default inference, y = x: "standard", "alpha", "spatial", and
+        such variants of plugins. `dropout_in_python` takes all other variants with one input.
     shard : (global_shape, offsets), optional
         x is a block of a larger array: `global_shape` is the shape of the larger array, and
         `offsets` says, for each axis, where the block begins. Offsets may be traced, as inside
@@ -70,7 +70,7 @@ def dropout(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not accepted, or the variant is not planned.
+        If an argument is not accepted, such as a variant that is not planned.
     LookupError
         If no variant has the name `variant`.
 
