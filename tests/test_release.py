@@ -9,6 +9,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import dropcore
+
 ROOT = Path(__file__).parent.parent
 RELEASE = ROOT / "tools" / "release"
 if not RELEASE.is_dir():
@@ -32,6 +34,19 @@ def audit():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.mark.parametrize(
+    ("file", "pattern"),
+    [
+        ("pyproject.toml", r'^version = "(.+)"'),
+        ("meson.build", r"^  version: '(.+)'"),
+        ("CITATION.cff", r"^version: (.+)"),
+    ],
+)
+def test_the_version_is_stated_alike(file, pattern):
+    (stated,) = re.findall(pattern, (ROOT / file).read_text("utf-8"), re.MULTILINE)
+    assert stated.strip('"') == dropcore.__version__
 
 
 @pytest.mark.parametrize("required", REQUIRED)
