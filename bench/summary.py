@@ -199,7 +199,7 @@ SUMMARY = (
         over_copy("v4", "backward from bits", 0.1, COPIES),
     ),
     Line(
-        "forward in place, float32, p = 0.1, v4: speed relative to forward with out=",
+        "forward in place, float32, p = 0.1, v4: speed relative to forward into another array",
         ("2^25",),
         over_row("forward in place", "forward", (N25,)),
     ),

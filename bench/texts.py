@@ -18,7 +18,8 @@ p = 0.1, one thread for each of the two. In the tables *forward*, dropcore write
 existing array (`out=`). In the tables *forward, fresh output*, dropcore allocates a new
 output in each call. The calls of the peers are the same in all tables: numba, ONNX
 Runtime and *NumPy idiom, out=* write to an existing array, the other peers allocate a new
-output. [peers.py](peers.py) has the calls. *JAX* is JAX's own operations, compiled by
+output. [peers.py](peers.py) has the calls. *TensorFlow* is a compiled graph, *TensorFlow,
+eager* is not. *JAX* is JAX's own operations, compiled by
 `jax.jit`; [dropcore-jax](../plugins/frameworks/dropcore-jax/README.md#speed) compares
 dropcore in JAX programs with the same operations.
 
@@ -72,8 +73,8 @@ Each variant has its default options; `spatial` and `dropblock` have `channel_ax
 copy; 0.00 is less than 0.005."""
 
 TRAINING_STEP = """\
-The network on `dropcore.autograd` has 64 inputs, two hidden layers of 256 and 10 outputs,
-with dropout after each of the two relus. A batch has 128 rows. The training step of
+The network on `dropcore.autograd` has 64 inputs, two hidden layers of 256 units each, and
+10 outputs, with dropout after each of the two relus. A batch has 128 rows. The training step of
 PyTorch trains the same network without dropout."""
 
 LARGE = """\

@@ -64,12 +64,12 @@ def about(results: Results) -> str:
     sizes = {row.n for row in results.all(suite="large")}
     left_out = [size_name(n) for n in LARGE_SIZES if n not in sizes]
     lines = [
-        "The figures are ratios of one run. Another machine gives other figures.",
+        "All figures are from one run; nearly all are ratios. Other machines give other figures.",
         "[bench/README.md](README.md) explains how to read the figures, and `make bench-results`",
         "measures them again. `v4` (AVX-512), `v3` (AVX2) and `baseline` are instruction sets.",
         "",
-        f"- {facts['cpu']}, {facts['processors']} processors; L1d and L2 summed over all",
-        f"  processors: {caches}",
+        f"- {facts['cpu']}, {facts['processors']} processors; caches (L1d and L2",
+        f"  are sums over the processors): {caches}",
         f"- {facts['memory'] / GIB:.0f} GiB of memory, {facts['free'] / GIB:.0f} free; "
         f"{facts['system']}; load average at the start: {facts['load']:.2f}",
         f"- Python {facts['python']}, dropcore {facts['dropcore']}; "
