@@ -1,6 +1,6 @@
 # The kernels over arrays. The caller has checked the arrays: they are accepted (arguments.pyx) and
 # dense (`is_dense` in layout.pxd). The caller also keeps the arrays alive during the call. `bits`
-# is bytes or an array of uint8 (bits.pxd).
+# is a `bytes` object or an array of uint8 (bits.pxd).
 #
 # These functions take arrays, not typed memoryviews: to make a memoryview of each array would cost
 # as much as the rest of a small call.

@@ -52,7 +52,7 @@ cdef enum:
     FEW = 2  # blocks: up to this number, single blocks are cheaper than a whole group
     LINE = 64  # bytes in a cache line
     PAGE = 4096  # bytes: addresses that differ by a multiple of PAGE alias (pipeline.pxi, D)
-    BEHIND = 768  # bytes from y to the pipeline's scratch memory, modulo PAGE
+    BEHIND = 768  # bytes from y to the Pipeline, modulo PAGE, before rounding (`placed`)
     AHEAD = 1024  # bytes: x is prefetched this far ahead of a non-temporal select
     SHORT = 16  # elements: up to this number, one by one is cheaper than a select of 32
     STAGE = 256  # keep words in a stage of repeat, tile, a shard, or a forward with start % 32 > 0

@@ -1,7 +1,8 @@
 /* The parts of a kernel that Cython cannot express: vectors of 32-bit words with arithmetic
-   operators, the select of 32 elements, non-temporal stores. All intrinsics and builtins of the core
-   are in the folder `machine`. Each family of instruction sets has a file there. plain.h is the
-   file for compilers without vector types. Each of the other files defines or includes these parts:
+   operators, the select of 32 elements, non-temporal stores. All intrinsics and builtins of the
+   core are in the folder `machine`. Each family of instruction sets has a file there. plain.h is
+   the file for compilers without vector types. Each of the other family files (sse2.h, avx2.h,
+   avx512.h, other.h) defines or includes these parts:
 
    DROPCORE_WIDTH             the number of 32-bit words in a register: a divisor of 16
    DROPCORE_IN_REGISTER       see vectors.h
@@ -19,7 +20,8 @@
 #include "machine/common.h"
 
 /* DROPCORE_PLAIN builds the form for compilers without vector types. DROPCORE_FAMILY is the file
-   that meson.build names for an instruction set; it is undefined for the baseline of a processor. */
+   that meson.build names for an instruction set. It is undefined for the baseline of a processor.
+*/
 #if !(defined(__GNUC__) || defined(__clang__)) || defined(DROPCORE_PLAIN)
 #include "machine/plain.h"
 #elif defined(DROPCORE_FAMILY)

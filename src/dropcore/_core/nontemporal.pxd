@@ -2,9 +2,9 @@
 # at least `nontemporal_from` bytes. A call on several threads needs `for_several` times as many
 # bytes. A call for float16 or bfloat16 needs `for_halves` times as many bytes. If both reasons
 # hold, the larger factor counts. A call in place never uses non-temporal stores. Two functions of
-# kernels/select.pxi exclude further cases. `can_go_nontemporal` returns False if y is not aligned
-# to its elements. `is_linear` returns False if the plan has a shift, a constant for dropped
-# elements that is not +0.0, or a scale of nan.
+# kernels/select.pxi exclude further cases. `can_go_nontemporal` returns False if the address of
+# y is not a multiple of the size of an element. `is_linear` returns False if the plan has a shift,
+# a constant for dropped elements that is not +0.0, or a scale of nan.
 cdef Py_ssize_t nontemporal_from
 cdef Py_ssize_t for_several
 cdef Py_ssize_t for_halves

@@ -43,7 +43,7 @@ NEVER = PY_SSIZE_T_MAX
 def default_from(Py_ssize_t cache, bint amd):
     """Return the threshold for a processor: a number of bytes of x and y together.
 
-    `cache` is the size of the last-level cache as the system states it, or 0.
+    `cache` is the size of the last-level cache as the system states it; 0 if it is not known.
     """
     if cache == 0:
         return NEVER

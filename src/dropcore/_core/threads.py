@@ -1,18 +1,19 @@
 """How many threads the kernels use, and the workers that run them.
 
 The default is one thread, as in NumPy. Workers are started when they are first needed, and shut
-down before a fork: otherwise the child would inherit the locks of the workers but not the threads,
-and hang. If a worker itself forks, the workers are not shut down, because a worker cannot wait for
-its own end. After each fork, the child begins with new locks, a new queue and no workers.
+down before a fork: otherwise, if a signal handler forked during a call, the child would wait for
+ever for pieces whose workers exist only in the parent. If a worker itself forks, the workers are
+not shut down, because a worker cannot wait for its own end. After each fork, the child begins with
+new locks, a new queue and no workers.
 
 Workers take pieces of work from a `SimpleQueue`, which a signal handler cannot leave in an
 inconsistent state. Compiled code (work.pyx) claims, runs and ends a piece; no signal handler runs
 in between. A handler can interrupt the wait for the pieces: its exception is raised after all
 pieces have ended.
 
-Workers are started by `_thread`. `threading.Thread.start` waits until the new thread runs. If a
-signal handler forks during that wait, the child waits for ever, for a thread that exists only in
-the parent.
+Workers are started by `_thread`, not by `threading.Thread`: `Thread.start` waits until the new
+thread runs. If a signal handler forked during that wait, the child would wait for ever for a thread
+that exists only in the parent.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from typing import Protocol
 from dropcore._core.arguments import integer_of
 
 MAX_THREADS = 1024
-# The least mean number of elements of a thread, because waking a thread takes tens of microseconds.
+# Elements: each thread gets at least this many on average, because waking a thread takes tens of
+# microseconds.
 PIECE = 1 << 20
 
 _lock = threading.RLock()
@@ -86,7 +88,7 @@ def set_num_threads(n: int) -> None:
     Raises
     ------
     TypeError, ValueError
-        If `n` is not an integer, below 1, or above 1024.
+        If `n` is not an integer in [1, 1024].
 
     Examples
     --------
@@ -132,7 +134,7 @@ class Piece(Protocol):
 
 
 def run_pieces(pieces: Sequence[Piece]) -> None:
-    """Run all pieces, on this thread and in the pool; some may still run in the pool on return.
+    """Run all pieces, on this thread and on the workers, which may still run pieces on return.
 
     A signal handler may raise at any point of this function.
     """
@@ -168,7 +170,7 @@ def _start_workers() -> None:
 
 def _work(queue: SimpleQueue[Piece | None], working: _thread.LockType) -> None:
     _here.is_worker = True  # a call within a piece uses only this thread
-    if working.acquire(False):  # False if the pool was shut down before this thread began
+    if working.acquire(False):  # False if `_shut_down` ran before this thread began
         try:
             while (piece := queue.get()) is not None:
                 piece()

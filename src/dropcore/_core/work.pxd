@@ -30,7 +30,7 @@ cdef struct Work:
     uint8_t* bits_out
     uint64_t first  # the index of the first decision, in the bits or in the shard
     Py_ssize_t n  # KEEP_BITS, KEEP_SHARD, REPEAT: decisions; TILE: rows; otherwise elements
-    Py_ssize_t times  # REPEAT: elements for each decision; TILE: decisions in a row; otherwise 1
+    Py_ssize_t times  # REPEAT: elements for each decision; TILE: decisions of one row; otherwise 1
     const Layout* layout
     Py_ssize_t step  # the first step of the layout's loop
     Py_ssize_t steps

@@ -3,16 +3,16 @@
 # A. A Work is a call of a kernel, with all its arguments. It can be cut into pieces for threads.
 #    - If each element has a decision of its own, a cut is at a multiple of 8192 elements, counted
 #      from the first element of the Work. A group of the cipher has 1024, 2048, 4096 or 8192
-#      decisions. If `start` is a multiple of this number, a group ends at each cut, so no block of
-#      the cipher is computed twice. With another `start`, or with rows of a shard, both threads
-#      compute the group at the cut.
+#      decisions. If `start` is a multiple of the group's number of decisions, a group ends at each
+#      cut, so no block of the cipher is computed twice. With another `start`, or with rows of a
+#      shard, both threads compute the group at the cut.
 #    - If elements share decisions, a cut is between two steps of the layout (layout.pxd). In a
 #      layout with one step, a cut is between two decisions (repeat) or two rows (tile).
 # B. A call on one thread for fewer than SMALL elements keeps the GIL, for a few microseconds.
-#    Releasing the GIL made a call for 2^14 elements a twentieth slower, and two threads that made
-#    only such calls did not make more calls per second than one thread. For fewer than GROUP
-#    elements the number of threads is not looked up, because such a call uses one thread in any
-#    case.
+#    Releasing the GIL made a call for 2^14 elements a twentieth slower. Even with the GIL released,
+#    two threads that made only such calls made no more calls per second than one thread. For fewer
+#    than GROUP elements the number of threads is not looked up, because such a call uses one thread
+#    in any case.
 
 cimport cython
 

@@ -2,7 +2,7 @@
 # if the element is kept. Read cipher.pxi first.
 #
 # A plane is one random bit for each element of a group: the 256 words of a group are K planes of
-# 256/K words. p determines K: 1, 2, 4, or 8 for most p. With P = floor(p * 2^64),
+# 256/K words. p determines K: 8 for most p, otherwise 1, 2 or 4. With P = floor(p * 2^64),
 #
 #     u(i) = sum over j of plane_j(i) * 2^(K-1-j)
 #     element i is dropped if u(i) < T, or if u(i) == T and s(i) < R,
@@ -131,16 +131,17 @@ cdef inline void settle(
         open = again
 
 
+# In `fold` a column is one register of keep words, not a column of the cipher's state.
 cdef inline void fold(
     const lanes* plane, int columns, int planes,  # IN: plane j of column k: plane[columns * j + k]
     const uint32_t* clear,  # IN
     lanes* keep,  # OUT, for each column: u >= T
     lanes* tie,  # OUT, for each column: u == T
 ) noexcept nogil:
-    # A column is one register of keep words. The loop goes from the least to the most significant
-    # plane. Where a plane's bit differs from T's bit, the plane's bit overrules the planes before:
-    # a bit of 1 means u > T. The branches are the same for all groups of a call, so the processor
-    # predicts the branches. A comparison without branches would need twice as many instructions.
+    # The loop goes from the least to the most significant plane. Where a plane's bit differs from
+    # T's bit, the plane's bit overrules the planes before: a bit of 1 means u > T. The branches are
+    # the same for all groups of a call, so the processor predicts the branches. A comparison
+    # without branches would need twice as many instructions.
     cdef lanes p
     cdef int j, k
     for k in range(columns):

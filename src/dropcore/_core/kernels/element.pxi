@@ -5,17 +5,17 @@
 #    bfloat16 is rounded by integer instructions, because the processor's conversions to bfloat16
 #    flush subnormal numbers to zero. The kernels for x86-64-v3 and x86-64-v4 use the processor's
 #    conversions from and to float16 (F16C), which do not flush subnormal numbers. All other kernels
-#    convert by integer instructions. The functions in machine/ compute 32 float16 or bfloat16 at
-#    once, because GCC does not vectorise a loop over `widen` and `narrow`. With them, `narrow` only
-#    rounds `drop`.
+#    convert by integer instructions; only a subnormal float16 needs a float product or sum. The
+#    functions in machine/ compute 32 float16 or bfloat16 at once, because GCC does not vectorise a
+#    loop over `widen` and `narrow`. Where these functions are used, `narrow` only rounds `drop`.
 # B. All 32 values are computed as if kept, and written to a local array. This array cannot alias x
 #    or y, so the compiler can vectorise the loop, although y may be x. Then `choose` stores, for
 #    each element, the value or `drop`. It multiplies nothing by 0, so a nan or inf in x does not
 #    reach y where the element is dropped.
 # C. `choose` is written for each instruction set: with mask registers for x86-64-v4, and with
-#    vector instructions for the others. Compilers without vector types get a plain loop. For the
-#    others this loop would be slow: Clang does not vectorise it, and GCC does not vectorise it for
-#    float16 and bfloat16.
+#    vector instructions for the other instruction sets. Compilers without vector types get a plain
+#    loop. With GCC and Clang this loop would be slow: Clang does not vectorise it, and GCC does not
+#    vectorise it for float16 and bfloat16.
 
 cdef extern from "machine.h":
     ctypedef struct float16 "dropcore_float16":

@@ -60,7 +60,8 @@ cdef inline void select_at(
     const element* x,  # IN
     element* y,  # OUT, may be x
 ) noexcept nogil:
-    # Call number `turn` of eight. `turn` is a constant, so no instruction computes an address.
+    # Call number `turn` of the eight calls in a double round. `turn` is a constant, so no
+    # instruction computes an address.
     cdef int word = turn // apart()
     if turn % apart() == 0:
         select_word(keep[word], plan, linear, nontemporal, x + 32 * word, y + 32 * word)

@@ -4,7 +4,7 @@
 # A. NumPy's arrays seldom begin at a cache line, and a store across two lines costs as much as two
 #    stores. So the spans begin at cache lines of y. The 32 decisions of a span are then in two
 #    neighbouring keep words (`across`). A call with fewer than four keep words and without a
-#    neighbouring stage (C) does not shift its keep words: its spans begin at y.
+#    neighbouring stage (C) does not shift its keep words: its first span begins at y.
 # B. `nontemporal`: whole lines of y are written by non-temporal stores, which bypass the caches. So
 #    a line is not read before it is written, and other data stay in the caches. The address of a
 #    non-temporal store must be a multiple of the store's size (up to 64 bytes), so all spans must
@@ -15,10 +15,11 @@
 #    stage. The earlier stage (`leads`) leaves this span out, and the later stage (`follows`)
 #    selects it. If each stage stored its part of a line by non-temporal stores, the second store
 #    would force a read of the line from memory.
-# D. Fewer than 32 elements lie before the first span, and fewer than 32 after the last span. They
-#    are selected with their neighbours: all elements of the first keep word, and all elements of
-#    the last whole keep word. A select of fewer elements would take longer. Both results are
-#    computed before anything is stored, because y may be x, and are stored last.
+# D. Of the elements with whole keep words, fewer than 32 lie before the first span, and fewer than
+#    32 after the last span. They are selected with their neighbours: all elements of the first keep
+#    word, and all elements of the last whole keep word. A select of fewer elements would take
+#    longer. Both results are computed before anything is stored, because y may be x, and are stored
+#    last. After the whole keep words, `select_rest` selects the last n % 32 elements.
 
 cdef inline int ahead_of(const element* y) noexcept nogil:
     # How many elements of y come before its first whole cache line.
@@ -129,7 +130,8 @@ cdef void select_many(
     const element* x,  # IN
     element* y,  # OUT, may be x
 ) noexcept nogil:
-    # The flags are constants in each call, so the compiler removes their branches from the loops.
+    # `linear` and `nontemporal` are constants in each call, so the compiler removes their branches
+    # from the loops.
     if not is_linear(plan):
         select_full_words(keep, count, plan, False, False, follows, leads, x, y)
     elif HAS_NONTEMPORAL and nontemporal:

@@ -3,18 +3,18 @@
 #
 # A. Rows are in increasing order in the mask, so one pass over the mask is enough. One window of
 #    keep words is decided at a time, for all rows in the window.
-# B. A window ends with its group, or already with the current row if the next row begins in another
-#    group.
+# B. A window goes to the end of its group. It ends already with the current row if the next row
+#    begins in another group, or if the row is the last one of the innermost loop.
 # C. At eight planes and 4096 or more elements, if rows are long or near each other, whole groups go
 #    through the pipeline instead (`takes_whole_groups`; shard_pipeline.pxi).
 
 cdef enum:
-    CROWDED = 128  # decisions: whole groups are cheaper if a row has at least so many
-    WHOLE = 512  # decisions: whole groups are also cheaper if rows begin at most so far apart
+    LONG_ROW = 128  # decisions: whole groups are cheaper if a row has at least so many
+    NEAR_ROWS = 512  # decisions: whole groups are also cheaper if rows begin at most so far apart
 
 # A position in a shard.
 cdef struct Walk:
-    uint64_t row  # the place in the mask of the row's first decision
+    uint64_t row  # the place of the row's first decision in the mask
     Py_ssize_t done  # decisions of the row that were taken before
     Py_ssize_t[<int> MAX_AXES] index  # of the row, in each loop
 
@@ -233,7 +233,7 @@ cdef inline bint takes_whole_groups(
     const Decider* d, const Shard* shard, Py_ssize_t n,
 ) noexcept nogil:
     return d.planes == 8 and n >= 4 * DECISIONS and (
-        shard.n >= CROWDED or shard.loop_stride[0] <= WHOLE
+        shard.n >= LONG_ROW or shard.loop_stride[0] <= NEAR_ROWS
     )
 
 

@@ -12,8 +12,8 @@
 cdef inline uint32_t load_bits(
     const uint8_t* bits, uint64_t first, Py_ssize_t n
 ) noexcept nogil:
-    # Returns n bits from bit `first` on; 0 < n <= 32. Reads only bytes that contain some of these
-    # bits.
+    # Returns n bits from bit `first` on; 0 < n <= 32. The higher bits of the result are undefined.
+    # Reads only bytes that contain some of the n bits.
     cdef int shift = first & 7
     cdef uint64_t word = 0
     cdef Py_ssize_t k
@@ -32,8 +32,9 @@ cdef inline void select_by_bits(
     const element* x,  # IN
     element* y,  # OUT, may be x
 ) noexcept nogil:
-    # n >= 32. The elements before the first span and after the last span are selected as in
-    # select.pxi, D.
+    # n >= 32. A select of the first 32 elements includes the elements before the first span, and a
+    # select of the last 32 elements includes the elements after the last span. So no rest is left.
+    # (The select of select.pxi leaves one: see D there.)
     cdef element[32] begin
     cdef element[32] end
     cdef Py_ssize_t at = ahead_of(y), last = n - 32
@@ -75,8 +76,9 @@ cdef void select(
 
 
 cdef inline Py_ssize_t whole_words(Py_ssize_t count, Py_ssize_t length) noexcept nogil:
-    # Returns `count`. If a stage of `count` times `length` elements would end inside a keep word,
-    # and `count` is at least 32, `count` is rounded down to a multiple of 32.
+    # How many decisions of `repeat`, or rows of `tile`, a stage takes. Each has `length` elements.
+    # The result is `count`. But if the stage would then end inside a keep word, and `count` is at
+    # least 32, the result is `count` rounded down to a multiple of 32.
     return count & ~<Py_ssize_t> 31 if count >= 32 and count * length & 31 else count
 
 
@@ -93,7 +95,7 @@ cdef inline void append_bits(
 
 
 cdef inline uint32_t drawn_out(uint32_t bits, Py_ssize_t times) noexcept nogil:
-    # The lowest 32 / times bits, each `times` times in a row. `times` is 2, 4, 8 or 16.
+    # The lowest 32 / times bits, each repeated `times` times. `times` is 2, 4, 8 or 16.
     if times == 2:
         bits = (bits | bits << 8) & 0x00FF00FFU
         bits = (bits | bits << 4) & 0x0F0F0F0FU
@@ -113,7 +115,7 @@ cdef inline void lay_repeated(
     const uint8_t* bits, uint64_t first, Py_ssize_t decisions, Py_ssize_t times,
     uint32_t* keep,  # OUT: zeros
 ) noexcept nogil:
-    # Writes each decision `times` times in a row.
+    # Writes each decision `times` times, as numpy.repeat does.
     cdef Py_ssize_t k, at = 0, left, a_word
     cdef uint32_t kept
     if times == 2 or times == 4 or times == 8 or times == 16:

@@ -5,10 +5,10 @@
 #define DROPCORE_IN_REGISTER(words) __asm__("" : "+v"(words))
 #include "machine/vectors.h"
 
-/* Rounds the words of two registers, which are floats, to their upper halves, to nearest even. All
-   upper halves are gathered in one register first, and all lower halves in another, so that one
-   instruction works on 32 halves. An upper half is rounded up if the lower half of its word is above
-   0x8000, or if the lower half is 0x8000 and the upper half is odd. */
+/* Rounds the floats in two registers to bfloat16, to nearest even. A bfloat16 is the upper half of
+   a float. All upper halves are gathered in one register first, and all lower halves in another, so
+   that one instruction works on 32 halves. An upper half is rounded up if the lower half of its
+   word is above 0x8000, or if the lower half is 0x8000 and the upper half is odd. */
 static inline dropcore_lanes dropcore_round_bfloats(dropcore_lanes low, dropcore_lanes high)
 {
     static const uint16_t uppers[32] = {

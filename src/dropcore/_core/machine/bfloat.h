@@ -1,7 +1,7 @@
 /* Computes 32 bfloat16: widened, times scale, plus shift, rounded to nearest even. A word of a
    register holds two bfloat16. Each of the two becomes the upper half of a word of its own, which
-   is then a float, so no shuffle is needed. Before it includes this file, a family may define
-   DROPCORE_ROUND_BFLOATS(low, high), which rounds two registers of floats to one register of
+   is then a float, so no shuffle is needed. Before a family includes this file, the family may
+   define DROPCORE_ROUND_BFLOATS(low, high), which rounds two registers of floats to one register of
    bfloat16. */
 #ifndef DROPCORE_ROUND_BFLOATS
 #define DROPCORE_ROUND_BFLOATS dropcore_round_bfloats

@@ -4,8 +4,8 @@
    integer type as large as an element. Its argument `word` is the integer type that is compared; an
    element consists of one or two words. Loads and stores use the element's own type: with another
    type GCC assumes that they may alias the cipher's memory, and does not reorder them.
-   Before it includes this file, a family defines DROPCORE_WORD_OF_DOUBLE, the `word` for double. A
-   family with non-temporal stores also defines DROPCORE_PUT_NONTEMPORAL(to, register) and
+   Before a family includes this file, the family defines DROPCORE_WORD_OF_DOUBLE, the `word` for
+   double. A family with non-temporal stores also defines DROPCORE_PUT_NONTEMPORAL(to, register) and
    dropcore_fence(). */
 #ifdef DROPCORE_PUT_NONTEMPORAL
 #define DROPCORE_HAS_NONTEMPORAL 1
@@ -58,5 +58,6 @@ static inline void dropcore_choose(
     else if (size == 8)
         dropcore_choose_8(keep, nontemporal, (const double *)x, (const double *)drop, (double *)y);
     else
-        dropcore_choose_2(keep, nontemporal, (const uint16_t *)x, (const uint16_t *)drop, (uint16_t *)y);
+        dropcore_choose_2(
+            keep, nontemporal, (const uint16_t *)x, (const uint16_t *)drop, (uint16_t *)y);
 }

@@ -1,6 +1,7 @@
-/* Computes 32 float16 with integer instructions: widened, times scale, plus shift, rounded to
-   nearest even. For instruction sets without F16C. A word of a register holds two float16; each of
-   the two is computed in a word of its own. element.pxi computes the same for one element. */
+/* Computes 32 float16: widened, times scale, plus shift, rounded to nearest even. For instruction
+   sets without F16C. The conversions use integer instructions; only a subnormal float16 needs a
+   float product or sum. A word of a register holds two float16; each of the two is computed in a
+   word of its own. element.pxi computes the same for one element. */
 typedef int32_t dropcore_ints __attribute__((vector_size(4 * DROPCORE_WIDTH)));
 
 static inline dropcore_lanes dropcore_where(

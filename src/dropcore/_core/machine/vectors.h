@@ -1,5 +1,5 @@
-/* Code with GCC and Clang vector types, valid on any instruction set. Before it includes this file,
-   a family defines DROPCORE_WIDTH, the number of words in a register, and
+/* Code with GCC and Clang vector types, valid on any instruction set. Before a family includes this
+   file, the family defines DROPCORE_WIDTH, the number of words in a register, and
    DROPCORE_IN_REGISTER(words), which forces the words into a register. Without
    DROPCORE_IN_REGISTER, GCC keeps a broadcast word as a scalar, computes with the scalar, and
    broadcasts only the result. */
@@ -21,8 +21,8 @@ static inline dropcore_lanes dropcore_numbered(uint32_t first)
     return numbers + first;
 }
 
-/* Functions that compute 32 half elements at once exist: for bfloat16 in bfloat.h, for float16 in
-   half.h, f16c.h or avx512.h. */
+/* The functions that compute 32 float16 or 32 bfloat16 at once are present: for bfloat16 in
+   bfloat.h, for float16 in half.h, f16c.h or avx512.h. */
 #define DROPCORE_HAS_HALVES 1
 
 /* A row of a block's state. */
