@@ -1,6 +1,6 @@
 # The functions `dropout` and `keep_mask`. `dropout` checks x, p, training, the variant with its
 # options, store, rng and shard. Then it calls `drop` of the variant's Runner, which checks `out`
-# and the further inputs of a free variant. `keep_mask` makes decisions alone, without a Runner.
+# and the further inputs of a free variant. `keep_mask` only makes decisions, and needs no Runner.
 
 cimport numpy as cnp
 
@@ -50,8 +50,9 @@ def dropout(
     ----------
     x : array_like
         float32, float64, float16 or bfloat16, of any shape and strides. In the built-in variants,
-        the memory layout of x does not change the decision for an element: for a given draw and p,
-        only the element's place in C order counts.
+        the memory layout of x does not change the decision for an element: for a given draw, p and
+        shape, only the element's index counts. (With `shard`, the shape of the larger array and
+        the index in it count.)
     p : float
         The probability that an element is dropped, in [0, 1].
     training : bool
@@ -66,14 +67,15 @@ def dropout(
         The kind of dropout; `dropcore.variant_names` lists the installed variants.
     out : numpy.ndarray, optional
         The array for y: x itself, or an array with the shape and dtype of x that shares no memory
-        with x. For planned variants no array is copied if x and `out` have equal strides, and no
-        gaps between their elements.
+        with x. A view with the address and the strides of x, such as ``x[:]``, counts as x. If the
+        variant is planned (see `store`), no array is copied if x and `out` are aligned, and have
+        equal strides, none of them negative, and no gaps between their elements.
     store : {"bits", "draw"}, default: "bits"
-        What the mask of a planned variant ("standard", "spatial", "alpha") keeps for backward: one
-        bit for each decision, or only the draw, from which backward makes the bits again. The
-        gradients are the same to the bit. For other variants the choice has no effect: the mask of
-        a variant that makes its own decisions (deciding) always keeps the bits, and the mask of a
-        variant with its own backward (free) keeps the arrays that the variant saves.
+        What the mask of a planned variant (such as "standard", "spatial" and "alpha") keeps for
+        backward: one bit for each decision, or only the draw, from which backward makes the bits
+        again. The gradients are the same to the bit. For other variants the choice has no effect:
+        the mask of a variant that makes its own decisions (deciding) always keeps the bits, and the
+        mask of a variant with its own backward (free) keeps the arrays that the variant saves.
     shard : (global_shape, offsets), optional
         Says that x is a block of a larger array: `global_shape` is the shape of the larger array,
         and `offsets` has, for each axis, the index at which the block begins. With the same draw,
@@ -81,23 +83,23 @@ def dropout(
         of the whole array, however the array is cut. With `shard`, `rng` in training must be a
         Draw, an int or a SeedSequence.
     **options
-        The options of the variant, such as ``shared_axes`` for "standard", and its further
-        inputs by name.
+        The options of the variant, such as ``shared_axes`` for "standard". If the variant has
+        several inputs, also each input after x, by name.
 
     Returns
     -------
     y : numpy.ndarray
-        `out`, or a new array in C order. y is never a view of x, not even in inference, unless
-        `out` is x.
+        `out`, or a new array in C order. A new array shares no memory with x, not even in
+        inference.
     mask : Mask
         ``mask.backward(dy)`` is the gradient.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not accepted. Nothing was written, and no draw was taken. An error in the
-        methods of a variant is an exception: `decide` and `plan` of a deciding variant, and
-        `forward` of a free variant, run after the draw was taken, so the draw is used up.
+        If an argument is not accepted. Nothing was written, and no draw was taken. But an error in
+        a variant's own methods can use up the draw: `decide` and `plan` of a deciding variant, and
+        `forward` of a free variant, run after the draw was taken.
     LookupError
         If no variant has the name `variant`.
     OverflowError
@@ -107,9 +109,9 @@ def dropout(
     -----
     A thread can flush subnormal numbers to zero, for example after ``torch.set_flush_denormal``, or
     in a program with a library that was built for fast mathematics. In such a thread the product of
-    x and the scale is 0 if x or the product is subnormal, except in float16. So a kept element with
-    such an x or product becomes 0, or the shift if the variant, such as "alpha", adds a shift.
-    Decisions and all other elements stay the same to the bit.
+    x and the scale is 0 if x or the product is subnormal, except in float16. A kept element
+    with this product becomes 0; if the variant adds a shift, as "alpha" does, the element becomes
+    the shift. Decisions and all other elements stay the same to the bit.
 
     With `shard`, the cost of a planned variant depends on the size of the block, not on the size of
     the whole array. A deciding variant decides for the whole array, and keeps the decisions of the
@@ -174,7 +176,7 @@ cdef int raise_missing(object variant, str name) except -1:
     raise TypeError(f"{name} must be passed by name for variant {variant!r}, not left out")
 
 
-cdef dict inputs_by_name = {}  # of the variants that take more than x
+cdef dict inputs_by_name = {}  # the key is the name of a variant
 
 
 cdef tuple inputs_of(object variant):

@@ -1,9 +1,9 @@
 # Mask: the decisions of one forward pass. Runner: the interface of the objects that run variants.
 # A. A Mask holds the decisions, and computes nothing itself. It is immutable.
-# B. A Runner runs one variant. Each kind of variant has a module in runners/, which registers a
-#    class of Runner in this module. Only `runner_of` chooses a class by the kind of a variant.
-# C. A pickled Mask has its variant with the options, the draw, and the arrays that a free variant
-#    saved. Bits are pickled only if there is no draw to make them from.
+# B. A Runner runs one variant. Each kind of variant has a module in runners/, which passes its
+#    subclass of Runner to `register_runner`. Only `runner_of` chooses a class for a variant.
+# C. A pickle of a Mask leaves out the plan, which is made again. If the mask has a draw, the pickle
+#    also leaves out the bits, which are made again from the draw.
 
 cimport cython
 cimport numpy as cnp
@@ -33,8 +33,8 @@ cpdef double p_for(object variant, object p) except? -1.0:
 # -------------------------------------------------------------------- runners
 
 cdef class Runner:
-    # Callers have checked x and dy (with an argument `mask`: also their shape), but not `others`
-    # (further inputs) and `out`. A class overrides the methods that its kind of variant supports.
+    # x and dy are checked before a call; in methods with an argument `mask`, their shape too. The
+    # methods check `others` (the inputs after x) and `out`. A subclass overrides what it supports.
 
     def __cinit__(self, variant):
         self.variant = variant
@@ -44,12 +44,12 @@ cdef class Runner:
     cdef tuple drop(
         self, cnp.ndarray x, tuple others, double p, object out, object rng, bint store, tuple shard
     ):
-        # Returns y and its mask; `shard` may be None. The draw is taken after all checks. Planned
-        # variants take the draw after all allocations too, so nothing can fail afterwards.
+        # Returns y and its mask; `shard` may be None. The draw is taken after all checks; for a
+        # planned variant, also after all arrays were allocated (stream.pyx, B).
         raise NotImplementedError
 
     cdef object again(self, Mask mask, cnp.ndarray x, tuple others, object out):
-        # Returns y, with the decisions of the mask.
+        # Returns y, computed with the decisions of the mask.
         raise NotImplementedError
 
     cdef object backward(self, Mask mask, cnp.ndarray dy, object out):
@@ -74,7 +74,7 @@ cdef class Runner:
         raise NotImplementedError
 
     cdef tuple held(self, Mask mask):
-        # Returns the arrays that backward needs and that cannot be computed from the draw.
+        # Returns the stored arrays that backward needs.
         raise NotImplementedError
 
     cdef Mask joined(self, Mask bare, tuple held):
@@ -282,8 +282,8 @@ cdef class Mask:
         Returns
         -------
         held : tuple
-            The packed decisions, if ``store="bits"`` kept them; for a free variant, the arrays
-            that its forward saved. The mask still uses these arrays: do not write to them.
+            The packed decisions, if the mask stores them; for a free variant, the arrays that
+            its forward saved. The mask still uses these arrays: do not write to them.
         join : callable
             ``join(held)`` returns the mask again; `join` itself holds no array.
 

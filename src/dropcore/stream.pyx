@@ -3,13 +3,14 @@
 # A. A stream's key depends only on its seed and its path (_core/keys.pyx). So draws from one stream
 #    never change the draws of another.
 # B. A call takes a draw index after it has checked its arguments. So a refused call takes no index.
-#    After a planned variant has taken the index, the call cannot fail. The code of a deciding or
-#    free variant runs after the index was taken: if this code raises, the index is used up.
+#    After a planned variant has taken the index, the call fails only if a signal handler raises an
+#    exception. The code of a deciding or free variant runs after the index was taken: if this code
+#    raises, the index is used up.
 # C. No index is given twice. With the GIL no lock is needed: Python cannot switch threads while
 #    `take` runs. In free-threaded Python each Stream has a lock: its critical section. The code in
 #    the section never waits and never detaches its thread from the interpreter, so Python never
 #    suspends the section. CPython never forks while another thread holds the lock, so the lock is
-#    free in the child.
+#    free in the forked process.
 # D. `state` is a dict for JSON; a pickle stores the same dict.
 
 cimport cython
@@ -95,7 +96,8 @@ cdef class Stream:
     position : int
         The index of the next draw; 2**64 when no draw is left.
     key_and_index : numpy.ndarray
-        The same as ``stream.at(0).key_and_index``.
+        The key and the index of the draw ``stream.at(0)``, as a new array of five uint64. See
+        `Draw.key_and_index`.
     state : dict
         Plain data for JSON: seed, path, position and the positions of all descendants. Assigning a
         saved state moves this stream and its descendants to the saved positions; the saved seed and

@@ -89,7 +89,7 @@ cdef class PlannedRunner(SelectingRunner):
         scratch = apply.scratch_for(layout)
         if store or not fused:
             bits = empty_bits(plan.sharing.decisions)
-        # All memory is allocated before the draw is taken.
+        # All arrays are allocated before the draw is taken.
         mask = remember(self, p, shape, NULL, plan, bits if store else None, (), shard)
         result = (target if out is None else out, mask)
         source = source_for(x, target)

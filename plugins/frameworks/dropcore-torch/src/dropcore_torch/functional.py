@@ -51,10 +51,10 @@ def dropout(
     Parameters
     ----------
     input : torch.Tensor
-        On the CPU: float32, float64, float16 or bfloat16, of any shape and strides. The decision
-        for an element depends only on its place in C order, not on the dtype or the memory format.
-        For a DTensor with a Draw, the place in the whole tensor counts; see `distributed`. On other
-        devices PyTorch's own dropout is called.
+        On the CPU: float32, float64, float16 or bfloat16, of any shape and strides. For a
+        given draw, p and shape, the decision for an element depends only on its index, not on the
+        dtype or the memory format. For a DTensor with a Draw, the shape of the whole tensor and the
+        index in it count; see `distributed`. On other devices PyTorch's own dropout is called.
     p : float
         The probability that an element is dropped, in [0, 1].
     training : bool
