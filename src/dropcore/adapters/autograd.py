@@ -53,8 +53,8 @@ class Dropout(Layer, Module):
     store : {"bits", "draw"}, default: "bits"
         As for `dropcore.dropout`.
     reuse : bool, default: True
-        As for `dropcore.Dropout`: keep at most two large arrays of values and gradients, and write
-        to such an array again when no other reference to it exists.
+        As for `dropcore.Dropout`: keep at most two of the large arrays (values and gradients
+        together), and write to such an array again when no other reference to it exists.
     **options
         The variant's own options.
 
@@ -149,7 +149,7 @@ class Dropout(Layer, Module):
 
 
 def seed(model: Module, rng: RNGLike) -> None:
-    """Give every dropout module of a model a stream of its own, by its qualified name.
+    """Give every dropout module of a model a stream of its own, derived from its qualified name.
 
     The module ``encoder.drop1`` gets ``stream.child("encoder").child("drop1")``. If modules have
     names, adding or removing a module, or changing its p, does not change the masks of the other
@@ -163,7 +163,8 @@ def seed(model: Module, rng: RNGLike) -> None:
         gets the stream of its first name.
     rng : Stream, int, SeedSequence, Generator or BitGenerator
         A Stream is used as it is. From any other value a new Stream is made. If draws were
-        already taken from a child stream, the module continues at the position of this child.
+        already taken from the child stream of a module, the module continues at the position of
+        this stream.
 
     Raises
     ------

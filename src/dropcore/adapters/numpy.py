@@ -58,9 +58,10 @@ class Dropout(Layer):
 
     Notes
     -----
-    Each call makes one mask, for one `backward`. A call is open until its `backward` has run, or
-    until `train` or `eval` is called. `backward` without `mask=` works only if exactly one call is
-    open, and this call is the last. Otherwise pass the mask of the call as `mask=`.
+    Each call makes one mask, and the layer expects one `backward` for each call. A call is open
+    until its `backward` has run, or until `train` or `eval` is called. `backward` without `mask=`
+    works only if exactly one call is open, and this call is the last. Otherwise pass the mask of
+    the call as `mask=`.
 
     Examples
     --------
@@ -113,7 +114,8 @@ class Dropout(Layer):
         Returns
         -------
         numpy.ndarray
-            `out`, or an array in C order to which nothing else refers.
+            `out`, or an array in C order to which at most the layer itself also refers (see
+            `reuse`).
         """
         if out is None and self._reusable is not None:
             out = self._reusable.like(x)
@@ -185,7 +187,7 @@ class Dropout(Layer):
         )
 
     def train(self) -> Dropout:
-        """Set training mode, which is also the first mode of a layer; return the layer."""
+        """Set training mode, which is the initial mode; return the layer."""
         self.training, self._calls = True, 0
         return self
 

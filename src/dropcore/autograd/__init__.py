@@ -9,29 +9,27 @@ first:
 - ``gradients.py``: the gradients of a backward pass, and which gradients may be overwritten;
 - ``tape.py``: the engine: what is recorded, and how gradients flow back through it;
 - ``protocols.py``: the protocols of Python and NumPy on a tensor's values, without a gradient;
-- ``tensor.py``: `Tensor` with NumPy's arithmetic, each value beside its gradient rule, and
+- ``tensor.py``: `Tensor` with NumPy's arithmetic, each operation next to its gradient rule, and
   `apply_op`, by which any package puts an operation of its own on the tape;
-- ``ops.py``, ``conv.py``, ``norm.py``, ``losses.py``: more values, each beside its gradient rule;
+- ``ops.py``, ``conv.py``, ``norm.py``, ``losses.py``: more operations, each next to its gradient
+  rule;
 - ``state.py``: how modules, optimisers and batches save and load their state;
 - ``members.py``, ``module.py``, ``nn.py``: the parts of a module by name, modules, and layers;
 - ``optim.py``, ``batches.py``: optimisers, mini-batches in random order;
-- ``contexts.py``: blocks that set inference mode, or intercept the calls of modules;
+- ``contexts.py``: context managers that set inference mode, or intercept the calls of modules;
 - ``finite_differences.py``: the gradient checker.
 
 Decisions:
 
 (a) Gradient rules work on arrays, not on tensors. So the rules are short and fast, and the engine
     computes first derivatives only: a gradient is a plain array with no history.
-(b) float32 and float64 only. A Python number takes the dtype of the tensor with which it is
-    computed.
+(b) float32 and float64 only. A number in an operation with a tensor takes the dtype of the
+    tensor.
 (c) Broadcasting is undone, and dtypes are matched, in one place for every rule (``Node.fit``).
-(d) A rule gets its gradient argument writeable or read-only, and returns arrays without copying:
-
-    - writeable: no other reference to the array exists (``gradients.py``), and the rule may
-      overwrite it;
-    - read-only: other references exist;
-    - result: the argument, a view of it, or an array of the rule's own. The engine never writes
-      to an array that is still referenced elsewhere.
+(d) A rule gets its gradient argument writeable or read-only. Writeable: no other reference to the
+    array exists (``gradients.py``), and the rule may overwrite the array. Read-only: other
+    references exist. The rule returns, without a copy, the argument, a view of the argument, or an
+    array of the rule's own. The engine never writes to an array that is still referenced elsewhere.
 (e) The tape holds rules, and through them the arrays that they need, but not the results. A result
     that neither a rule nor the user needs is freed during the forward pass.
 (f) The tape is not consumed: `backward` may run again, and memory is freed with the last

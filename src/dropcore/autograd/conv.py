@@ -20,7 +20,7 @@ def conv2d(
     stride: int = 1,
     padding: int = 0,
 ) -> Tensor:
-    """Slide a window over images: the cross-correlation that networks call a convolution.
+    """Slide a window over images: a cross-correlation, called convolution in neural networks.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def conv2d(
     Notes
     -----
     All patches are copied into a matrix, which the tape keeps for the backward pass. For stride 1
-    the matrix is kernel_height * kernel_width times as large as `x`.
+    the matrix is about kernel_height * kernel_width times as large as `x`.
 
     Examples
     --------

@@ -34,20 +34,22 @@ def described(value: object) -> str:
 
 
 class Module(Stateful):
-    """A function with parameters. Subclasses write `forward`; calling the module calls it.
+    """A function with parameters. Subclasses write `forward`; calling the module calls `forward`.
 
     The parts of a module are its attributes, in the order in which they were set. If an attribute
     is a list, tuple, deque or dict, its items are parts too, at any depth, with names like
-    ``drops.0`` or ``blocks.encoder.1``. Parts are looked up at each use, so later changes count:
+    ``drops.0`` or ``blocks.encoder.1``. Parts are looked up at each use, so later changes count.
+    There are three kinds of parts:
 
     - a `Tensor` is a parameter, and so part of the state;
     - an ndarray is a buffer: part of the state, but not trained;
-    - a `Module` is a child;
-    - an attribute whose name begins with an underscore is private, and not a part;
-    - `get_extra_state` returns anything else that a checkpoint needs. The key of this extra state
-      in the state of a model is the module's qualified name and ``._extra_state``.
+    - a `Module` is a child.
 
-    Other objects, sets and closures are not searched.
+    An attribute whose name begins with an underscore is private, and not a part. Other objects and
+    closures are not searched. A Module in a set raises a TypeError when parts are looked up.
+
+    `get_extra_state` returns anything else that a checkpoint needs. The key of this extra state in
+    the state of a model is the module's qualified name and ``._extra_state``.
 
     Attributes
     ----------

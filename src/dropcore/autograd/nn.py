@@ -25,7 +25,8 @@ class Linear(Module):
     in_features, out_features : int
     bias : bool, default: True
     rng : int, SeedSequence, Generator or None
-        The source of the initial values, which are uniform in ±1/sqrt(in_features).
+        The source of the initial values, which are uniform between -1/sqrt(in_features) and
+        1/sqrt(in_features).
     dtype : float32 or float64, default: float32
 
     Attributes
@@ -76,7 +77,8 @@ class Conv2d(Module):
     padding : int, default: 0
     bias : bool, default: True
     rng : int, SeedSequence, Generator or None
-        The source of the initial values, uniform in ±1/sqrt(in_channels * kernel_size**2).
+        The source of the initial values, which are uniform between -s and s, with
+        ``s = 1 / sqrt(in_channels * kernel_size**2)``.
     dtype : float32 or float64, default: float32
 
     Attributes

@@ -1,4 +1,4 @@
-"""Element-wise functions and the softmax: each value beside its gradient rule."""
+"""Element-wise functions and the softmax: each operation next to its gradient rule."""
 
 from __future__ import annotations
 

@@ -14,7 +14,9 @@ from dropcore.autograd.tensor import Tensor
 
 
 class Optimizer(Stateful):
-    """The base of optimisers. A subclass names its state and implements `_update`.
+    """The base of optimisers.
+
+    A subclass lists its numbers in `_numbers`, its arrays in `_slots`, and implements `_update`.
 
     Parameters
     ----------
@@ -22,6 +24,8 @@ class Optimizer(Stateful):
         A parameter whose ``.grad`` is None in a step does not change.
     lr : float
         The learning rate; an attribute that may be changed between steps.
+    weight_decay : float
+        `step` adds ``weight_decay`` times the parameter to the gradient. An attribute too.
 
     Raises
     ------

@@ -19,7 +19,7 @@ import numpy as np
 from dropcore.autograd.gradients import Array
 
 Number = int | float | np.integer | np.floating | np.bool_
-"""The numbers that take the dtype of the tensor with which they are computed."""
+"""Numbers. In an operation with a tensor, a number takes the dtype of the tensor."""
 
 # NumPy's functions of operators: ``array + tensor`` arrives as ``np.add(array, tensor)``.
 _BINARY: dict[Any, str] = {
@@ -232,7 +232,7 @@ def unmasked(name: str, x: Any) -> Array:
 
 
 def operand(x: Any, dtype: np.dtype[Any]) -> Array:
-    """Return `x` as an array that can be computed with a tensor of `dtype`."""
+    """Return `x` as an array, for an operation with a tensor of `dtype`."""
     if isinstance(x, Number):
         return np.asarray(x, dtype)
     array = unmasked("an operand", x)

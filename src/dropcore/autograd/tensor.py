@@ -1,6 +1,6 @@
-"""`Tensor`: NumPy's arithmetic on the tape, each value beside its gradient rule.
+"""`Tensor`: NumPy's arithmetic on the tape, each operation next to its gradient rule.
 
-In every rule ``dy`` is the gradient at the value. A rule may return a gradient of the broadcast
+In every rule ``dy`` is the gradient at the result. A rule may return a gradient of the broadcast
 shape: the tape sums the gradient to the parent's shape. A tuple of rules has one rule for each
 parent, and a rule is called only if its parent requires a gradient.
 """
@@ -32,7 +32,7 @@ class Tensor(ArrayProtocols):
         float32 or float64, of any shape. An array is shared, not copied. Python numbers and lists
         of Python numbers become float64.
     requires_grad : bool, default: False
-        Whether `backward` leaves a gradient for this tensor in ``.grad``.
+        Whether `backward` stores a gradient for this tensor in ``.grad``.
 
     Attributes
     ----------
@@ -56,10 +56,12 @@ class Tensor(ArrayProtocols):
     NumPy, takes the tensor's dtype; arrays of integers and bools are promoted as NumPy does.
 
     Comparisons, `float`, `int`, `bool`, `len` and ``in`` look at the values, as NumPy does, and
-    have no gradient; so do `np.isfinite`, `np.isinf`, `np.isnan`, `np.signbit`, `np.shape`,
-    `np.ndim` and `np.size`. In-place operators and hashing raise TypeError, and so do all other
-    functions of NumPy, except those of the operators above. A copy, or a pickle, is a leaf of its
-    own.
+    have no gradient. The same holds for `np.isfinite`, `np.isinf`, `np.isnan`, `np.signbit`,
+    `np.shape`, `np.ndim` and `np.size`. In-place operators and hashing raise TypeError, and so do
+    all other functions of NumPy, except those of the operators above.
+
+    A leaf is a tensor that is not the result of a recorded operation, such as a parameter. A copy
+    or an unpickled tensor is always a leaf.
 
     Examples
     --------
@@ -365,7 +367,7 @@ def as_tensor(x: Tensor | ArrayLike, like: Tensor | None = None) -> Tensor:
     x : Tensor or array_like
         As for `Tensor`.
     like : Tensor, optional
-        The tensor with which `x` will be computed. With `like`, a number takes the dtype of `like`.
+        The other operand of an operation on `x`. With `like`, a number takes the dtype of `like`.
         An array of integers, bools or other floats takes the dtype that NumPy's arithmetic would
         give for the array and `like`.
 

@@ -39,13 +39,13 @@ class SubNetworks:
     decisions : int
         The number n of keep decisions for one row of x. There are 2**n sub-networks.
     one_pass : ndarray
-        The model's output in inference mode.
+        The model's output in inference mode, after the function `output` of `subnetworks`.
     arithmetic_mean, geometric_mean : ndarray, float64
-        Over all sub-networks, each weighted by its probability.
+        The means of the predictions of all sub-networks, each weighted by its probability.
     outputs : ndarray, shape (2**n, rows, ...), or None
-        ``outputs[s]`` is the prediction of sub-network s. Bit d of s is decision d of this
-        sub-network: 1 keeps. Decisions are counted in the order of the modules' calls, in C order
-        within a call. None without ``each=True``.
+        ``outputs[s]`` is the prediction of sub-network s: its output, after the function `output`.
+        Bit d of s is decision d of this sub-network: 1 keeps. Decisions are counted in the order of
+        the modules' calls, in C order within a call. None without ``each=True``.
     weights : ndarray, shape (2**n,), float64, or None
         ``weights[s]`` is the probability of sub-network s. None without ``each=True``.
     """
@@ -89,7 +89,7 @@ class _Call:
 def subnetworks(
     model: Module, x: Tensor | ArrayLike, *, output: Output = None, each: bool = False
 ) -> SubNetworks:
-    """Run every sub-network of a small model, and compare their means with one pass.
+    """Run every sub-network of a small model, and compare their means with the inference pass.
 
     If all modules have the same p, a sub-network that drops in k of n decisions has the probability
     p**k * (1 - p)**(n - k). If the modules' p differ, the probability is the product of one such
@@ -125,13 +125,14 @@ def subnetworks(
     Notes
     -----
     A module with p of 0 or 1 has no decisions; a module that is called twice in a pass has new
-    decisions in each call. Many sub-networks run together, as additional rows of one pass.
+    decisions in each call. Many sub-networks run together, as additional rows of a batch.
 
-    The pass in inference mode equals the arithmetic mean if all layers are linear and dropout keeps
-    the mean. A variant keeps the mean if its `expectation` is x: for p below 1, all built-in
-    variants except alpha. The pass equals the normalised geometric mean if one linear layer and
-    softmax or sigmoid follow dropout (Baldi and Sadowski 2013). Otherwise the pass approximates
-    each of the two means, and the gaps are the errors of the approximation.
+    The pass in inference mode equals one of the two means if all layers after the first dropout are
+    linear, and dropout keeps the mean: the arithmetic mean if `output` is None, the normalised
+    geometric mean if `output` is "softmax" or "sigmoid" (Baldi and Sadowski 2013, for one linear
+    layer). A variant keeps the mean if its `expectation` is x: for p below 1, all built-in variants
+    except alpha. Otherwise the pass approximates each of the two means, and the gaps are the errors
+    of the approximation.
 
     Examples
     --------

@@ -37,7 +37,8 @@ class Prediction:
     Attributes
     ----------
     samples : ndarray, shape (samples, ...)
-        The output of each sub-network.
+        The prediction of each sub-network: the model's output, after the function `output` of
+        `mc_predict`.
     mean : ndarray
         The mean over the samples.
     std : ndarray
@@ -63,8 +64,8 @@ def mc_predict(
 ) -> Prediction:
     """Predict with sampled sub-networks: dropout on, everything else in inference mode.
 
-    Each sample is the output of one sub-network for all rows of `x`: every dropout module makes the
-    mask of a single row, and uses this mask for all rows. So the predictions for a row depend
+    Each sample is the prediction of one sub-network for all rows of `x`: every dropout module makes
+    the mask of a single row, and uses this mask for all rows. So the predictions for a row depend
     neither on the other rows nor on the order of the rows.
 
     Parameters
@@ -101,8 +102,8 @@ def mc_predict(
     Nothing is recorded for gradients. The modes of the modules are restored, and no draw is taken
     from their streams. If `x` is cut into pieces, the decisions are the same to the bit; values may
     differ in the last bits, because NumPy's matrix product may round differently for another
-    number of rows. A dropout module processes one row after the other. All samples are kept in
-    memory.
+    number of rows. A dropout module processes one row after the other, so many rows take long.
+    All samples are kept in memory.
 
     Examples
     --------

@@ -21,7 +21,7 @@ def gradient(subject: Subject) -> None:
 
     The gradient must lie between two difference quotients in float64, of a step up and of a step
     down. For a smooth rule the two quotients are equal; at a kink they are the two slopes. Every
-    third x is 0, so a backward that takes zeros of y for dropped elements fails.
+    third x is 0, so a backward that treats each zero of y as a dropped element fails.
     """
     for case in subject.cases:
         for index in (0, 1):

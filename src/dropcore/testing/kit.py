@@ -28,10 +28,10 @@ def check_variant(
     variant : str or Variant
         A name, or the variant itself, which need not be registered.
     p_values : sequence of float, default: (0.1, 0.37, 0.8)
-        Values of p to try, in [0.05, 0.95]. Checks of their own try p = 0 and p = 1.
+        Values of p to try, in [0.05, 0.95]. p = 0 and p = 1 have checks of their own.
     shapes : sequence of tuple of int, optional
         Shapes of x, which the variant must accept; tens to hundreds of elements are enough. By
-        default shapes of one to four axes are tried, without shapes that the variant refuses with a
+        default shapes of one to four axes are tried, except those that the variant refuses with a
         ValueError.
     checks : sequence of str, optional
         Names of the checks to run; by default all of `CHECKS`.

@@ -29,7 +29,7 @@ class Subject:
     options : dict
         Options of a variant that is given by name.
     p_values : sequence of float, optional
-        Values in [0.05, 0.95]. Checks of their own try p = 0 and p = 1.
+        Values in [0.05, 0.95]. p = 0 and p = 1 have checks of their own.
     shapes : sequence of tuple of int, optional
         Shapes of x, which the variant must accept. By default the shapes of `SHAPES` for which the
         variant does not raise ValueError.

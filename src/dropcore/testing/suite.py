@@ -36,8 +36,8 @@ class VariantSuite:
     p_values, shapes
         As for `check_variant`.
     expected_failures : dict of str to str, default: {}
-        Names of checks that must fail, with the reason for each. Such a test fails if its check
-        passes or is skipped; otherwise pytest reports it as xfailed.
+        Names of checks that must fail, with the reason for each. The test of such a check fails
+        if the check passes or is skipped; otherwise pytest reports the test as xfailed.
 
     Raises
     ------

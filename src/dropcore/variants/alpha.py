@@ -7,8 +7,8 @@ Networks with selu keep mean and variance from layer to layer, and alpha dropout
     y = A * x + B where kept, A * a' + B where dropped;  dx = A * dy where kept
     p = 1 gives zeros.
 
-Klambauer, Unterthiner, Mayr, Hochreiter, "Self-normalizing neural networks", NeurIPS 2017,
-for any mean mu and variance nu of the input.
+mu and nu are the mean and the variance of the input, `fixed_mean` and `fixed_var`. Source:
+Klambauer, Unterthiner, Mayr, Hochreiter, "Self-normalizing neural networks", NeurIPS 2017.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Alpha(PlannedVariant):
     fixed_var : float, default: 1.0
         The variance of the input, above 0. The output has the same variance.
     shared_axes : int or tuple of int, default: ()
-        Axes along which all elements share one decision. To drop whole features, share all axes
+        Axes along which all elements share one decision. To drop whole channels, share all axes
         except batch and channel.
 
     Examples

@@ -4,8 +4,8 @@ A variant is a frozen dataclass whose fields are its options. Its methods are pu
 randomness comes from the Draw that is passed to them. There are three kinds of variant:
 
 `PlannedVariant`
-    ``plan(p, shape)`` states the axes that share a decision, and the values that kept and
-    dropped elements become. The core does the rest, at the speed of the standard variant.
+    ``plan(p, shape)`` states the axes along which elements share a decision, and the values that
+    kept and dropped elements become. The core does the rest, at the speed of the standard variant.
 `DecidingVariant`
     ``decide(draw, p, shape)`` computes the keep decisions. The core applies the decisions.
 `FreeVariant`
@@ -99,9 +99,9 @@ class Variant:
     p_domain : str
         The accepted p: "[0, 1]", or with a round bracket if an end is excluded, as in "[0, 1)".
     mean_scope : {"element", "tensor", None}
-        "element": the mean of each element of y over draws equals its `expectation`. "tensor": only
-        the mean over the whole tensor does, for an x whose elements are equal, or random with the
-        same mean. None: neither mean does.
+        "element": the mean of each element of y over draws equals its `expectation`. "tensor": if
+        the elements of x are equal, or are random with one common mean, the mean of
+        ``y - expectation`` over draws and over the whole array is 0. None: nothing is stated.
     """
 
     # A subclass sets these attributes without an annotation, or with ClassVar. With any other
@@ -171,7 +171,10 @@ class Variant:
         return inputs[0]
 
     def infer_backward(self, p: float, dy: Array) -> Array | tuple[Array, ...]:
-        """The gradient of `infer`: an array, or one for each of several inputs."""
+        """The gradient of `infer`: an array for one input, a tuple for several.
+
+        By default dy, so a variant with several inputs must override this method.
+        """
         return dy
 
 
@@ -181,7 +184,7 @@ class PlannedVariant(Variant):
 
     @abstractmethod
     def plan(self, p: float, shape: Shape) -> Plan:
-        """The shared axes of an array of `shape`, and the values that elements become."""
+        """The axes along which elements share a decision, and the values that elements become."""
 
     def variance(self, p: float, *inputs: Array) -> Array:
         """The variance of the plan's two-point distribution."""
@@ -286,7 +289,7 @@ def described(value: Any) -> str:
 
 
 def kept_scale(p: float) -> float:
-    """The scale of kept elements with which y has the mean x: 1 / (1 - p), and 0 for p = 1.
+    """The scale of kept elements: 1 / (1 - p), with which y has the mean x, and 0 for p = 1.
 
     Parameters
     ----------

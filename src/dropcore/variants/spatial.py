@@ -39,7 +39,8 @@ class Spatial(PlannedVariant):
     Raises
     ------
     ValueError
-        For an array that lacks one of the axes, or has no other axis to share.
+        For an array that lacks one of the axes, or has no other axis to share; or if `channel_axis`
+        and `batch_axis` are one axis of the array.
 
     Examples
     --------
