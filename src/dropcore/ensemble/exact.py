@@ -89,7 +89,7 @@ class _Call:
 def subnetworks(
     model: Module, x: Tensor | ArrayLike, *, output: Output = None, each: bool = False
 ) -> SubNetworks:
-    """Run every sub-network of a small model, and compare their means with the inference pass.
+    """Run every sub-network of a small model; compare the means of the outputs with inference.
 
     If all modules have the same p, a sub-network that drops in k of n decisions has the probability
     p**k * (1 - p)**(n - k). If the modules' p differ, the probability is the product of one such

@@ -39,7 +39,7 @@ class Outcome:
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """The outcomes of the checks that were run; the text of a report has a line for each check.
+    """The outcomes of the checks that were run on a variant; its text has a line for each check.
 
     Attributes
     ----------
