@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         "--no-browser", dest="browser", action="store_false", help="only print the address"
     )
     parser.add_argument(
-        "--spec", metavar="FILE", help="begin with a saved network, or with a link to a network"
+        "--spec", metavar="FILE", help="a file that the page saved, or a link that Share made"
     )
     return parser
 
