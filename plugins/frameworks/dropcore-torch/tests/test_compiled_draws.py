@@ -10,7 +10,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from dropcore_torch import Dropout, convert, paths
+from dropcore_torch import Dropout, Dropout2d, convert, paths
 from dropcore_torch.functional import draw_as_tensor, draw_of_seed, dropout
 from expected import core, same_bits
 from torch import nn
@@ -257,6 +257,14 @@ def test_what_else_a_module_has_is_not_kept_either():
     for mean in (0.0, 0.5, 1.0):
         module.adopt(STREAM.at(1), None, "alpha", {"fixed_mean": mean})
         assert same_bits(fast(x), core(x, 0.5, STREAM.at(1), variant="alpha", fixed_mean=mean)[0])
+
+
+def test_another_variant_of_whole_channels():
+    module = Dropout2d(0.5, variant="alpha", fixed_mean=1.0, rng=STREAM.at(1))
+    fast = torch.compile(module, backend="aot_eager", fullgraph=True)
+    x = torch.ones(6, 5, 4, 3)
+    options = {"variant": "alpha", "fixed_mean": 1.0, "shared_axes": (2, 3)}
+    assert same_bits(fast(x), core(x, 0.5, STREAM.at(1), **options)[0])
 
 
 # ------------------------------------------------------------------- variants, options

@@ -78,6 +78,49 @@ def test_axes_and_variants_of_their_own():
     assert "variant='spatial', channel_axis=-1" in repr(module)
 
 
+CHANNELS = [ours for ours in OURS if any(RANKS[ours].values())]
+
+
+@pytest.mark.parametrize("ours", CHANNELS)
+@pytest.mark.parametrize(
+    ("variant", "options"), [("standard", {}), ("alpha", {}), ("alpha", {"fixed_mean": 1.0})]
+)
+def test_another_variant_drops_the_same_channels(ours, variant, options):
+    for rank, axes in RANKS[ours].items():
+        x = ones(rank)
+        y, _ = core(x, 0.4, next_draw(STREAM), variant=variant, shared_axes=axes, **options)
+        assert same_bits(ours(0.4, rng=STREAM, variant=variant, **options)(x), y)
+        module = ours(0.4, True, rng=STREAM, variant=variant, **options)
+        torch.manual_seed(SEED)
+        z = x.clone()
+        assert (module(z) is z) is module.takes_inplace
+        assert module.eval()(x) is x
+
+
+def test_options_of_another_variant_say_what_is_shared():
+    x = ones(4)
+    y, _ = core(x, 0.4, next_draw(STREAM), variant="alpha")
+    for variant, axes in (("alpha", ()), (dropcore.get_variant("alpha"), None)):
+        module = Dropout2d(0.4, rng=STREAM, variant=variant, shared_axes=axes)
+        torch.manual_seed(SEED)
+        assert same_bits(module(x), y)
+    y, _ = core(x, 0.4, next_draw(STREAM), variant="spatial", channel_axis=-1)
+    module = Dropout2d(0.4, rng=STREAM, variant="spatial", channel_axis=-1)
+    assert same_bits(module(x), y)
+
+
+def test_another_variant_of_whole_channels_has_pytorch_s_checks():
+    with pytest.warns(UserWarning, match="dropout2d: Received a 3D input"):
+        y = Dropout2d(0.5, variant="alpha")(torch.ones(3, 4, 2))
+    assert torch.equal(y[..., 0], y[..., 1])
+    with pytest.raises(RuntimeError, match="dropout1d: Expected 2D or 3D input"):
+        Dropout1d(0.5, variant="alpha")(torch.ones(3, 4, 2, 2))
+    with pytest.raises(RuntimeError, match="at least 2 dimensions"):
+        FeatureAlphaDropout(0.5, variant="standard")(torch.ones(3))
+    with pytest.raises(TypeError, match="input must be a tensor"):
+        Dropout2d(0.5, variant="alpha")([1.0])
+
+
 def test_evaluation_is_the_identity_and_p_can_be_set():
     module, x = Dropout(0.5), torch.ones(1000)
     assert module.eval()(x) is x

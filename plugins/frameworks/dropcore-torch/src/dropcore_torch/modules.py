@@ -3,9 +3,9 @@
 Each module is a subclass of PyTorch's module of the same name, so code that looks for dropout
 modules finds it. A module has no parameters and no buffers, so state dictionaries do not change.
 
-In inference and with p = 0 nothing is dropped, and a module returns the same as PyTorch's module.
-The module runs PyTorch's code, unless the result is certainly the input. It also runs PyTorch's
-code if PyTorch's module refuses p or the input, so that the errors are the same.
+In inference and with p = 0, a module with the variant of PyTorch's module returns what that module
+returns: the input, if this is certain, or otherwise the result of PyTorch's code. PyTorch's code
+also runs in training, if PyTorch's module refuses p or dropcore does not support the input.
 """
 
 from __future__ import annotations
@@ -41,9 +41,11 @@ class _Module(nn.Module):
         32 bytes for a key when the module is built.
     shared_axes : int or tuple of int, optional
         Axes along which one decision holds for all elements. The default depends on the module: no
-        axes, or, for modules that drop channels, all axes except the first two.
+        axes, or, for modules that drop channels, all axes after the axis of the channels.
     variant : str or dropcore.Variant, optional
-        The default depends on the module.
+        The default depends on the module. For another variant, too, the module chooses the default
+        of `shared_axes`, if the variant is a name and has this option. A Variant object has its own
+        `shared_axes`. Variants without this option, such as "spatial", have their own rule.
     **options
         The options of the variant.
 
@@ -111,9 +113,14 @@ class _Module(nn.Module):
             return as_leaf(self, input, **inputs)
         if self.as_in_torch and self.is_for_pytorch(input):
             return super().forward(input)
+        return self.drop(input, inputs, rule)
+
+    def drop(self, input: Tensor, inputs: dict[str, Tensor], rule: Rule) -> Tensor:
+        """Drop elements of `input` by a rule, in the general form that accepts every call."""
         tensors: tuple[Tensor, ...] = (input,)
         if inputs or len(rule.inputs) > 1:
             tensors += in_order(rule, inputs)
+        inplace = self.inplace and self.takes_inplace
         return apply(tensors, self.p, self.training, inplace, rule, self.source)
 
     def passes(self, input: Tensor) -> bool:
@@ -169,7 +176,10 @@ class AlphaDropout(_Module, nn.AlphaDropout):
 
 
 class _Channels(_Module):
-    """Whole channels are dropped: axes 0 and 1 are sample and channel, the rest is shared."""
+    """Whole channels are dropped: all axes after the axis of the channels are shared.
+
+    The channels are axis 1, or axis 0 if the input is a single sample (`batched`).
+    """
 
     in_pytorch: Callable[..., Tensor]  # the function that PyTorch's module calls
     ranks: tuple[int, ...] = ()  # the ranks that PyTorch's module takes without a warning; (): all
@@ -184,11 +194,13 @@ class _Channels(_Module):
                 y = paths.dropout(input, self.p, True, inplace, rule, self.source)
                 if y is not None:
                     return y
-        if isinstance(input, Proxy) or not self.as_in_torch:
+        if isinstance(input, Proxy) or not self.shares_by_rank:
             return super().forward(input, **inputs)
         if not self.training and self.passes(input):
             return input
-        if self.is_for_pytorch(input):
+        if not self.as_in_torch:
+            check_input(input)
+        elif self.is_for_pytorch(input):
             return super(_Module, self).forward(input)
         rank = input.dim()
         channel = 1 if self.batched in (None, rank) else 0
@@ -196,9 +208,20 @@ class _Channels(_Module):
             return super(_Module, self).forward(input)  # raises PyTorch's error
         if self.ranks and rank not in self.ranks:
             self.in_pytorch(input, training=False)  # it warns, or raises
-        rule = _rule_of_channels(self.own_variant, channel, rank)
-        inplace = self.inplace and self.takes_inplace
-        return apply((input,), self.p, self.training, inplace, rule, self.source)
+        if self.as_in_torch:
+            rule = _rule_of_channels(self.own_variant, channel, rank)
+        else:
+            axes = tuple(range(channel + 1, rank))
+            rule = rule_of(self.variant, {**self.options, "shared_axes": axes})
+        return self.drop(input, inputs, rule)
+
+    @property
+    def shares_by_rank(self) -> bool:
+        """Whether the rank of the input determines the shared axes; otherwise the variant does."""
+        if self.as_in_torch:
+            return True
+        named = isinstance(self.variant, str) and "shared_axes" not in self.options
+        return named and self.rule.shares_axes
 
     @classmethod
     def is_batch(cls, rank: int) -> bool:
@@ -230,7 +253,10 @@ class Dropout1d(_Channels, nn.Dropout1d):
 
 
 class Dropout2d(_Channels, nn.Dropout2d):
-    """Whole channels of (N, C, H, W) are dropped; three axes are (N, C, L), with a warning."""
+    """Whole channels of (N, C, H, W) are dropped.
+
+    An input with three axes counts as (N, C, L), and a warning is given.
+    """
 
     in_pytorch = staticmethod(F.dropout2d)
     ranks = (4,)

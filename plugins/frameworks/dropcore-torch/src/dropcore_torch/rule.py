@@ -32,6 +32,7 @@ class Rule:
     decides: bool  # keeps or drops elements: the gradient is linear in dy and needs only dy
     identity: bool  # whether inference is the identity
     whole_at_0: bool  # whether y is x if p is 0
+    shares_axes: bool  # whether it has the option shared_axes
 
 
 def rule_of(variant: str | dropcore.Variant, options: dict[str, Any]) -> Rule:
@@ -101,6 +102,7 @@ def _rule(variant: dropcore.Variant, text: str) -> Rule:
         decides=isinstance(variant, dropcore.PlannedVariant | dropcore.DecidingVariant),
         identity=type(variant).infer is dropcore.Variant.infer,
         whole_at_0=variant.name in WHOLE_AT_0,
+        shares_axes="shared_axes" in variant.options(),
     )
 
 
