@@ -109,9 +109,9 @@ def dropout(
     -----
     A thread can flush subnormal numbers to zero, for example after ``torch.set_flush_denormal``, or
     in a program with a library that was built for fast mathematics. In such a thread the product of
-    x and the scale is 0 if x or the product is subnormal, except in float16. A kept element
-    with this product becomes 0; if the variant adds a shift, as "alpha" does, the element becomes
-    the shift. Decisions and all other elements stay the same to the bit.
+    x and the scale is 0 if x or the product is subnormal, except in float16. Where the
+    product is 0, a kept element becomes 0, or the shift of the variant ("alpha" has a shift).
+    Decisions and all other elements stay the same to the bit.
 
     With `shard`, the cost of a planned variant depends on the size of the block, not on the size of
     the whole array. A deciding variant decides for the whole array, and keeps the decisions of the
