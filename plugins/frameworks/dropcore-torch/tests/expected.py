@@ -60,7 +60,7 @@ def heads(*shape, dtype=torch.float64, seed=0):
 
 
 def all_weights(q, k, v, mask, draw, p=0.3, causal=False, scale=None, gqa=False):
-    """Attention in the plain form: PyTorch's operators and `dropout`."""
+    """Attention in the whole form: PyTorch's operators and `dropout`."""
     if gqa:
         k, v = (x.repeat_interleave(q.shape[-3] // x.shape[-3], -3) for x in (k, v))
     scale = q.shape[-1] ** -0.5 if scale is None else scale

@@ -1,4 +1,4 @@
-"""Attention with dropout: blocks and the plain form agree, with the mask of `dropout`."""
+"""Attention with dropout: blocks and the whole form agree, with the mask of `dropout`."""
 
 import os
 import subprocess
@@ -38,7 +38,7 @@ def is_by_blocks(y):
 
 
 def both(q, k, v, mask=None, causal=False, scale=None, gqa=False, p=0.3):
-    """y and all gradients, computed in blocks and in the plain form."""
+    """y and all gradients, computed in blocks and in the whole form."""
     own = [x.clone().requires_grad_() for x in (q, k, v)]
     if mask is not None and mask.is_floating_point():
         mask = mask.clone().requires_grad_()

@@ -1,4 +1,4 @@
-"""Attention in the node: the plain form's results, with the mask of `dropout`, in float32."""
+"""Attention in the node: the whole form's results, with the mask of `dropout`, in float32."""
 
 import threading
 from unittest import mock
@@ -44,7 +44,7 @@ def is_in_the_node(y):
 
 
 def check(q, k, v, mask=None, p=0.3, close=2e-5, **options):
-    """y and the gradients are those of the plain form in float64."""
+    """y and the gradients are those of the whole form in float64."""
     if mask is not None and mask.is_floating_point():
         mask = mask.float()
     own = [x.float().requires_grad_() for x in (q, k, v)]

@@ -1,5 +1,7 @@
 """`audit` reports each dropout of a step, and changes no model, input or generator."""
 
+import re
+
 import dropcore_torch
 import pytest
 import torch
@@ -259,9 +261,9 @@ def test_the_text():
     assert lines[0].startswith("forward and backward pass of ")
     assert "dropcore 3 calls" in lines[0]
     assert "PyTorch 3 calls" in lines[0]
-    assert " 54 elements " in lines[1]
+    assert re.search(" 3 calls, +54 elements ", lines[1])
     assert "scaled_dot_product_attention, p = 0.5: *.* (tests/test_audit.py:" in lines[1]
-    assert " 72 elements " in lines[2]
+    assert re.search(" 3 calls, +72 elements ", lines[2])
     assert lines[2].endswith("dropcore_torch.Dropout, p = 0.25: *.*.out")
     assert lines[3] == "* time of the whole call, of which dropout is only a part"
     assert lines[4] == "did not drop, although p is above 0: *.*.drop"

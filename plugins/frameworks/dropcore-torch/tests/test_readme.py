@@ -28,7 +28,7 @@ def test_the_example_of_an_audit_prints_what_is_shown(capsys, tmp_path):
 
 def test_the_example_of_a_whole_process(capsys):
     exec(EXAMPLES[2], {})
-    assert "dropcore    1 x          96 elements" in capsys.readouterr().out
+    assert "dropcore    1 call,          96 elements" in capsys.readouterr().out
 
 
 def test_the_example_of_what_is_compiled():

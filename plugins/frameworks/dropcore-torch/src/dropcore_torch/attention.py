@@ -1,6 +1,7 @@
-"""Scaled dot-product attention with dropout of its weights: by blocks, or in the plain form.
+"""Scaled dot-product attention with dropout of its weights: in blocks, or in the whole form.
 
-By blocks means in the node in C++, which computes most calls, or in Python.
+The node in C++, or else Python code (`blocks`), computes blocks of the weights. In the whole form
+all weights are in memory at once.
 """
 
 from __future__ import annotations
@@ -24,8 +25,7 @@ from dropcore_torch.private import (
 )
 from dropcore_torch.source import Source, Traced, is_compiling
 
-# A number of weights. For fewer weights, the plain form, which keeps all weights, is faster than
-# `blocks`.
+# A number of weights. For fewer weights, the whole form is faster than `blocks`.
 SMALL = 1 << 20
 
 
@@ -48,9 +48,9 @@ def attend(
     q, k, v, mask, p, causal, scale, gqa
         As for `functional.attention`.
     source : Source or Traced
-        The source of the draw, for the form by blocks.
+        The source of the draw, for blocks.
     drop : callable
-        Drops a tensor of weights with a draw of `source`, for the plain form.
+        Drops a tensor of weights with a draw of `source`, for the whole form.
     """
     if not is_compiling() and function_mode_enabled():
         rest = (mask, p, causal, scale, gqa, source, drop)
@@ -75,9 +75,9 @@ def by_blocks(
     gqa: bool,
     source: Source | Traced,
 ) -> Tensor | None:
-    """Attention by blocks, in the node if the node supports the call.
+    """Attention in blocks, in the node if the node supports the call.
 
-    Returns None if the plain form must compute the call: in compilers, tracers, modes, transforms
+    Returns None if the whole form must compute the call: in compilers, tracers, modes, transforms
     and forward mode; if q is a part of a tensor (`distributed`); if p is not a probability; for
     `mask` with `causal`; for tensors that are not plain, not on the CPU, empty, or of shapes that
     do not fit; and without the node for few weights.
@@ -91,7 +91,7 @@ def by_blocks(
         return None
     if in_forward_mode() or not 0 <= p <= 1 or (causal and mask is not None):
         return None
-    if pieces.situation_of(q, source) is not None:  # the plain form drops parts
+    if pieces.situation_of(q, source) is not None:  # the whole form drops parts
         return None
     if not (_are_ours(q, k, v) and _fit(q, k, v, gqa)):
         return None

@@ -4,7 +4,7 @@
 
 A block is some rows of W for some heads. A block stays in the caches while it is computed, dropped
 in place and multiplied. Each weight has the decision of its place in the whole of W, so y equals
-the y of the plain form. The backward pass computes each block again, from q, k and the draw.
+the y of the whole form. The backward pass computes each block again, from q, k and the draw.
 So the memory kept for backward grows linearly with the sequence length, not with its square.
 
     dv = drop(W)^T dy,  G = drop(dy v^T),  dS = W (G - sum(G W)),
@@ -317,7 +317,7 @@ def gradients_of(
 def _by_weights(
     given: tuple[Tensor | None, ...], dy: Tensor, call: Call, needed: tuple[bool, ...]
 ) -> list[Tensor | None]:
-    # The gradients by the plain form, with all weights in memory. PyTorch can differentiate them.
+    # The gradients by the whole form. PyTorch can differentiate them.
     rule, source = rule_of("standard", {}), Source(call.draw, True)
 
     def drop(w: Tensor) -> Tensor:

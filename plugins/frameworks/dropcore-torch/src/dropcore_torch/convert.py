@@ -74,15 +74,16 @@ def convert(model: nn.Module, rng: RNG = None) -> Conversion:
         count: ``DistributedDataParallel``, ``DataParallel``, FSDP, ``torch.compile``,
         ``AveragedModel`` and activation checkpointing do not change the keys. With None all modules
         share one key. ``torch.manual_seed`` determines the draw indices, with `rng` and without.
-        Modules that are dropcore's already also get the new key; with None they keep their key.
+        Modules of dropcore in the model get the new key too, unless `rng` is None.
 
     Returns
     -------
     Conversion
         The modules that were swapped, and the modules that were left: TorchScript, modules of other
-        packages whose names look like dropout, and subclasses of PyTorch's modules, because their
-        code is not known. Calls of functions in a model's code, such as
-        ``torch.nn.functional.dropout``, are neither changed nor listed. `audit` lists these calls.
+        packages whose names look like dropout, modules whose ``forward`` was replaced, and
+        subclasses of PyTorch's modules, because their code is not known. Calls of functions in a
+        model's code, such as ``torch.nn.functional.dropout``, are neither changed nor listed.
+        `audit` lists these calls.
 
     Examples
     --------

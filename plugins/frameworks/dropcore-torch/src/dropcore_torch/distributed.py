@@ -32,9 +32,11 @@ Axes = Mapping[int, tuple[int, Where]]
 def global_mask(draw: dropcore.Draw, axes: Axes | None = None) -> AbstractContextManager[None]:
     """Let all ranks compute their parts of the same masks, in a ``with`` block.
 
-    In the block all modules and functions of this package derive their draws from `draw`, in the
-    order of the calls. Ranks that make the same calls get parts of the same masks. A single process
-    that makes these calls with the whole tensors gets the same masks, too. A DTensor gets the part
+    In the block all modules and functions of this package derive the indices of their draws from
+    `draw`, in the order of the calls; the keys stay those of the modules and calls. Ranks that make
+    the same calls with the same keys get parts of the same masks. A single process that makes these
+    calls with the whole tensors gets the same masks, too. A call with a Draw as its `rng` uses that
+    Draw. A DTensor gets the part
     that its placements state; a plain tensor gets the part that `axes` states.
 
     Parameters
@@ -43,10 +45,11 @@ def global_mask(draw: dropcore.Draw, axes: Axes | None = None) -> AbstractContex
         The same Draw on all ranks, and another Draw for each step: ``stream.at(step)``.
     axes : dict of int to (int, where), optional
         For each axis that is cut: the length of the whole axis, and the places of this rank's part.
-        `where` is the offset of a block, or a range, or a list of ranges in the order of the
-        elements. ``{0: (64, 16)}`` means: this rank has the samples from number 16 on, of a batch
-        of 64. For a DTensor, state the places of the whole DTensor in a still larger tensor. `axes`
-        holds for every dropout call in the block; `cut` changes `axes` for some calls.
+        `where` is the offset of a block, or a range, or a list of ranges, in the order in which
+        this rank's tensor has them. ``{0: (64, 16)}`` means: this rank has the samples from number
+        16 on, of a batch of 64. A DTensor needs `axes` only if it is a part of a still larger
+        tensor: then state the place of the whole DTensor. `axes` holds for every dropout call in
+        the block; `cut` changes `axes` for some calls.
 
     Returns
     -------
@@ -58,12 +61,14 @@ def global_mask(draw: dropcore.Draw, axes: Axes | None = None) -> AbstractContex
     ------
     TypeError, ValueError
         If `draw` is not a Draw, or `axes` does not have the form above. In the block, if a tensor
-        lacks an axis in `axes`, or the length of its axis does not fit `where`.
+        lacks an axis in `axes`, or the length of its axis does not fit `where`; and for a part with
+        a free variant, which may need elements of other ranks.
     RuntimeError
         In the block, if ``torch.manual_seed`` was called in the block.
     NotImplementedError
-        In the block, for functions that cannot use one mask on many ranks: attention of DTensors,
-        and torch.func.
+        In the block, for calls that cannot use one mask on many ranks: attention and recurrent
+        layers of DTensors, ``torch.native_dropout``, and parts in ``torch.func`` or
+        ``torch.jit.trace``.
 
     Notes
     -----
@@ -201,8 +206,8 @@ def dropout(
         The same Draw on all ranks.
     shard : (global_shape, offsets), optional
         The place of `input` in the whole tensor. Instead of an offset, a range or a list of ranges
-        is accepted, as for `global_mask`. For a DTensor: the place of the whole DTensor in a still
-        larger tensor.
+        is accepted, as for `global_mask`. A DTensor needs `shard` only if it is a part of a still
+        larger tensor: then state the place of the whole DTensor.
     variant : str or dropcore.Variant, default: "standard"
         Any planned or deciding variant.
     **options

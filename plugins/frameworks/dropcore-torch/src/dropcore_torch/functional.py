@@ -62,11 +62,12 @@ def dropout(
         no default, because a forgotten `training` is a frequent bug.
     inplace : bool, default: False
         Write the result to `input`, and return it. The result is first computed in other memory.
-    rng : None, Stream, Draw, int or SeedSequence, optional
-        The source of the key. The draw index is one ``torch.randint``. So ``torch.manual_seed``
-        determines the draw index for any key, and checkpointing computes the same mask again. With
-        None all calls share one key. A Stream gives only its key; its position does not change. A
-        Draw has both key and index, so ``torch.randint`` is not called.
+    rng : None, Stream, Draw, int, SeedSequence or torch.Tensor, optional
+        The source of the key; a tensor is made by `draw_as_tensor` or `draw_of_seed`. The draw
+        index is one ``torch.randint``. So ``torch.manual_seed`` determines the draw index for any
+        key, and checkpointing computes the same mask again. With None all calls share one key. A
+        Stream gives only its key; its position does not change. A Draw or a tensor has both key and
+        index, so ``torch.randint`` is not called.
     shared_axes : int or tuple of int, default: ()
         Axes along which one decision holds for all elements. Only variants that have this option
         accept it.
@@ -96,9 +97,9 @@ def dropout(
 
     Notes
     -----
-    One bit for each element is kept for backward, 1/32 of the size of a float32 output; under
-    ``torch.compile`` only the draw is kept. Any number of derivatives can be taken; a variant with
-    its own backward has only first derivatives.
+    One bit for each decision is kept for backward: without `shared_axes` 1/32 of the size of a
+    float32 output. Under ``torch.compile`` only the draw is kept. Any number of derivatives can be
+    taken; a free variant, which has its own backward, has only first derivatives.
 
     Examples
     --------
@@ -142,8 +143,9 @@ def attention(
 
     Dropout is applied to the weights softmax(scale q k^T + mask), which are then multiplied with v.
     On the CPU attention is computed in blocks of queries; the notes state the exceptions. For the
-    backward pass the draw and the inputs are kept, but no weights. The node also keeps a float32
-    copy of the output, and two float32 numbers for each query of each head.
+    backward pass the draw and the inputs are kept, but no weights. The node in C++ (`build_node`),
+    if it computes the call, also keeps a float32 copy of the output, and two float32 numbers for
+    each query of each head.
 
     Parameters
     ----------
@@ -183,9 +185,10 @@ def attention(
     Notes
     -----
     In blocks, memory is linear in L and S. In the following cases all weights are in memory at
-    once, with the same mask: in compilers, tracers and ``torch.func``; for second derivatives and
-    derivatives in forward mode; and for fewer than 2**20 weights, unless the node computes the
-    call.
+    once, with the same mask: in compilers, tracers, ``torch.func`` and a ``TorchDispatchMode``; for
+    second derivatives and derivatives in forward mode; in `distributed.global_mask` with `axes`;
+    for more than 4 axes, axes before the heads of unequal length, or an `attn_mask` with more axes
+    than `query`; and for fewer than 2**20 weights, unless the node computes the call.
 
     Examples
     --------

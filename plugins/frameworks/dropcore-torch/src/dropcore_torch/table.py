@@ -49,8 +49,9 @@ def _line(calls: list[Call], seconds: float) -> str:
     first, own = calls[0], sum(call.seconds for call in calls)
     p = "" if first.p is None else f", p = {first.p:g}"
     again = sum(call.again for call in calls)
+    counted = f"{len(calls)} call{'s' * (len(calls) > 1)},"
     return (
-        f"{first.by:8} {len(calls):4} x {sum(call.elements for call in calls):>11,} elements "
+        f"{first.by:8} {counted:>10} {sum(call.elements for call in calls):>11,} elements "
         f"{own * 1e3:9.3f} ms {own / seconds:6.1%}{'*' if first.whole else ' '} "
         f"{first.what}{p}{f', {again} of them again in backward' if again else ''}: "
         f"{_some(_place(call) for call in calls)}"
