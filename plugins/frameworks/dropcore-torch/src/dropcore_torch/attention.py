@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.overrides import handle_torch_function
 
-from dropcore_torch import blocks, paths, pieces, plain
+from dropcore_torch import blocks, paths, pieces, whole
 from dropcore_torch.others import DTYPES, is_other
 from dropcore_torch.private import (
     PLAIN,
@@ -61,7 +61,7 @@ def attend(
     if gqa and q.shape[-3] != k.shape[-3]:
         groups = q.shape[-3] // k.shape[-3]
         k, v = k.repeat_interleave(groups, -3), v.repeat_interleave(groups, -3)
-    return plain.attention(q, k, v, mask, causal, scale_of(q, scale), drop)
+    return whole.attention(q, k, v, mask, causal, scale_of(q, scale), drop)
 
 
 def by_blocks(
@@ -134,7 +134,7 @@ def _is_mask(mask: Any, shape: tuple[int, ...], axes: int) -> bool:
         return False
     if mask.dtype not in (*DTYPES, torch.bool):
         return False
-    return all(each in (1, whole) for each, whole in zip(_four(mask.shape), shape, strict=True))
+    return all(n in (1, length) for n, length in zip(_four(mask.shape), shape, strict=True))
 
 
 def _four(shape: torch.Size) -> tuple[int, ...]:

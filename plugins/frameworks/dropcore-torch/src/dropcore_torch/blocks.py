@@ -26,12 +26,12 @@ from torch import Tensor, is_grad_enabled
 from torch.autograd.function import Function
 
 import dropcore
-from dropcore_torch import eager, plain, transforms
+from dropcore_torch import eager, transforms, whole
 from dropcore_torch._rows import Rows
-from dropcore_torch.plain import added, wide
 from dropcore_torch.private import in_forward_mode, softmax_backward
 from dropcore_torch.rule import rule_of
 from dropcore_torch.source import Source
+from dropcore_torch.whole import added, wide
 
 BLOCK = 1 << 17  # elements of a block for each thread, if ROWS rows have fewer elements
 # The smallest number of rows in a block: with fewer rows, the keys and the sums of their gradients
@@ -329,7 +329,7 @@ def _by_weights(
         own = [None if x is None else x.view_as(x) for x in given]
         q, k, v, mask = _in_groups(*own)
         k, v = k.unsqueeze(2), v.unsqueeze(2)
-        y = plain.attention(q, k, v, mask, call.causal, call.scale, drop).reshape(dy.shape)
+        y = whole.attention(q, k, v, mask, call.causal, call.scale, drop).reshape(dy.shape)
     wanted = [x for x, need in zip(own, needed, strict=True) if need]
     found = iter(torch.autograd.grad(y, wanted, dy, create_graph=again))
     return [next(found) if need else None for need in needed]

@@ -1,4 +1,4 @@
-"""Attention with dropout, in one piece: for small sizes, compilers, tracers and transforms.
+"""Attention with dropout in the whole form, with all weights in memory at once.
 
 W = softmax(scale q k^T + mask),  y = drop(W) v
 """
