@@ -4,7 +4,7 @@ from dropcore._core.table cimport DrawAddress, Dtype, Layout, Plan, Shard
 
 
 cdef enum:
-    SMALL = 32768  # elements or bits: below this number the GIL is kept
+    SMALL = 32768  # elements of a call, or bits to reorder: below this number the GIL is kept
 
 
 cdef enum Operation:

@@ -1,7 +1,7 @@
 """Checks of independence: between the units of one draw, and between draws.
 
-A unit has all elements along the axes for which `independent_unit` gives 1, and one index along
-every other axis.
+A unit is a set of elements that may depend on each other: all elements along the axes for which
+`independent_unit` gives 1, at one index along each other axis.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ randomness comes from the Draw that is passed to them. There are three kinds of 
 
 `PlannedVariant`
     ``plan(p, shape)`` states the axes along which elements share a decision, and the values that
-    kept and dropped elements become. The core does the rest, at the speed of the standard variant.
+    kept and dropped elements become. The core does the rest, with the kernels of the standard
+    variant.
 `DecidingVariant`
     ``decide(draw, p, shape)`` computes the keep decisions. The core applies the decisions.
 `FreeVariant`

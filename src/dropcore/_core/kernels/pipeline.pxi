@@ -15,7 +15,7 @@
 #    blocks, so a group of 16 blocks needs 16 / WIDTH runs. Therefore every (16 / WIDTH)-th call
 #    selects the elements of one keep word: every call, if a register has sixteen lanes. With one
 #    lane this rule would give every 16th call. Instead, every eighth call of every second run
-#    selects the elements of a word. This also selects 32 words in each group. With eight or four
+#    selects the elements of a word. So a group has 32 such calls here too. With eight or four
 #    lanes, each call could instead select the elements of a half or a quarter of a word. This would
 #    be slow, because GCC unrolls such short loops before it vectorises them.
 # C. If y does not begin at a cache line, the select is shifted to whole lines (select.pxi, A). The
@@ -75,9 +75,10 @@ cdef inline void encipher_and_select(
     element* y,  # OUT, may be x
 ) noexcept nogil:
     # Computes what `encipher_lanes` computes, with 32 calls of `select_at` between quarter rounds.
-    # Three quarter rounds of the first double round are in `begun`, so two calls follow each of its
-    # diagonals. In the other double rounds one call follows each quarter round. The eight quarter
-    # rounds are written out, because constant indices keep the state in registers.
+    # Of the first double round, `begun` and `begin_lanes` compute the columns, so two calls of
+    # `select_at` follow each of the four diagonals. In the other double rounds one call follows
+    # each quarter round. The eight quarter rounds are written out, because constant indices keep
+    # the state in registers.
     cdef int double_round, words = 8 // apart()
     begin_lanes(blocks, counter, s)
     diagonal(s, 0)
