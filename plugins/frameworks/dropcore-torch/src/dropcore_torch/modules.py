@@ -43,9 +43,10 @@ class _Module(nn.Module):
         Axes along which one decision holds for all elements. The default depends on the module: no
         axes, or, for modules that drop channels, all axes after the axis of the channels.
     variant : str or dropcore.Variant, optional
-        The default depends on the module. For another variant, too, the module chooses the default
-        of `shared_axes`, if the variant is a name and has this option. A Variant object has its own
-        `shared_axes`. Variants without this option, such as "spatial", have their own rule.
+        The default depends on the module. If you name another variant that has the option
+        `shared_axes`, the default of `shared_axes` remains that of the module. A Variant object has
+        its own `shared_axes`. A variant without this option, such as "spatial", shares decisions by
+        its own rule.
     **options
         The options of the variant.
 
