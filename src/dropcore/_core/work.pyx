@@ -4,8 +4,8 @@
 #    - If each element has a decision of its own, a cut is at a multiple of 8192 elements, counted
 #      from the first element of the Work. A group of the cipher has 1024, 2048, 4096 or 8192
 #      decisions. If `start` is a multiple of the group's number of decisions, a group ends at each
-#      cut, so no block of the cipher is computed twice. With another `start`, or with rows of a
-#      shard, both threads compute the group at the cut.
+#      cut, so no block of a group is computed twice. With another `start`, or with rows of a shard,
+#      both threads compute the group at the cut.
 #    - If elements share decisions, a cut is between two steps of the layout (layout.pxd). In a
 #      layout with one step, a cut is between two decisions (repeat) or two rows (tile).
 # B. A call on one thread for fewer than SMALL elements keeps the GIL, for a few microseconds.

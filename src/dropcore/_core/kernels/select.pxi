@@ -17,9 +17,9 @@
 #    would force a read of the line from memory.
 # D. `select_rest` selects the last n % 32 elements. Of the others, fewer than 32 lie before the
 #    first span, and fewer than 32 after the last span. For these elements, one select computes all
-#    32 elements of the first keep word, and one all 32 elements of the last whole keep word: a
-#    select of fewer elements would take longer. Both results are computed before anything is
-#    stored, because y may be x, and are stored last.
+#    32 elements of the first keep word, and another select computes all 32 elements of the last
+#    whole keep word. A select of fewer elements would take longer. Both results are computed before
+#    anything is stored, because y may be x, and are stored last.
 
 cdef inline int ahead_of(const element* y) noexcept nogil:
     # How many elements of y come before its first whole cache line.

@@ -3,8 +3,8 @@
 #
 # A. Rows are in increasing order in the mask, so one pass over the mask is enough. One window of
 #    keep words is decided at a time, for all rows in the window.
-# B. A window goes to the end of its group. It ends already with the current row if the next row
-#    begins in another group, or if the row is the last one of the innermost loop.
+# B. A window goes to the end of its group. It ends earlier, at the end of the current row, if the
+#    next row begins in another group, or if the row is the last one of the innermost loop.
 # C. At eight planes and 4096 or more elements, if rows are long or near each other, whole groups go
 #    through the pipeline instead (`takes_whole_groups`; shard_pipeline.pxi).
 
