@@ -97,7 +97,7 @@ def main() -> None:
     first_size = nontemporal.get_nontemporal_from()
     print(f"{dispatch.isa}, {args.dtype}, threads: {args.threads}")
     print(f"threshold of this processor: {first_size} bytes of x and y together")
-    print("(twice as much for float16 and bfloat16, and on AMD for several threads)\n")
+    print("(by default twice as much for float16 and bfloat16, and on AMD for several threads)\n")
     lines: list[tuple[str, ...]] = [
         ("operation", *map(size_name, sizes)),
         ("---",) * (1 + len(sizes)),

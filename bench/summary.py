@@ -244,7 +244,7 @@ SUMMARY = (
         is_cost=True,
     ),
     Line(
-        "layer Dropout, forward and backward: time relative to one np.multiply(x, s, out=y)",
+        "layer Dropout, forward and backward, out=: time relative to np.multiply(x, s, out=y)",
         ("4 elements",),
         small_call("layers", "Dropout, forward and backward, out="),
         is_cost=True,

@@ -91,7 +91,10 @@ def test_another_setting_is_an_error(setting):
 
 @pytest.mark.parametrize(
     ("first", "said"),
-    [(1 << 25, "if input and output together have 33554432 bytes or more"), (NEVER, "never")],
+    [
+        (1 << 25, "from 33554432 bytes of input and output together (float32, one thread)"),
+        (NEVER, "never"),
+    ],
 )
 def test_info_says_it(first, said, capsys):
     before = nontemporal.set_nontemporal_from(first)

@@ -71,7 +71,7 @@ def _nontemporal() -> str:
     first = nontemporal.get_nontemporal_from()
     if first is None:
         return "never"
-    return f"if input and output together have {first} bytes or more"
+    return f"from {first} bytes of input and output together (float32, one thread)"
 
 
 def load_all(found: Registry) -> None:
