@@ -2,13 +2,14 @@
 
 Networks with selu keep mean and variance from layer to layer, and alpha dropout changes neither.
 
-    a' = -1.7580993408473766 = -lambda * alpha, selu's limit at minus infinity,  q = 1 - p
-    A = sqrt(nu / (q * ((a' - mu)^2 * p + nu))),  B = mu - A * (q * mu + p * a')
+    a' = -1.7580993408473766 = -lambda * alpha, selu's limit at minus infinity,  k = 1 - p
+    A = sqrt(nu / (k * ((a' - mu)^2 * p + nu))),  B = mu - A * (k * mu + p * a')
     y = A * x + B where kept, A * a' + B where dropped;  dx = A * dy where kept
     p = 1 gives zeros.
 
-mu and nu are the mean and the variance of the input, `fixed_mean` and `fixed_var`. Source:
-Klambauer, Unterthiner, Mayr, Hochreiter, "Self-normalizing neural networks", NeurIPS 2017.
+k is the probability that an element is kept. mu and nu are the mean and the variance of the input,
+`fixed_mean` and `fixed_var`. Source: Klambauer, Unterthiner, Mayr, Hochreiter, "Self-normalizing
+neural networks", NeurIPS 2017.
 """
 
 from __future__ import annotations
@@ -75,9 +76,9 @@ class Alpha(PlannedVariant):
     def _affine(self, p: float) -> tuple[float, float]:
         if p == 1:
             return 0.0, 0.0
-        mu, nu, q = self.fixed_mean, self.fixed_var, 1 - p
-        a = math.sqrt(nu / (q * ((SELU_LIMIT - mu) ** 2 * p + nu)))
-        return a, mu - a * (q * mu + p * SELU_LIMIT)
+        mu, nu, k = self.fixed_mean, self.fixed_var, 1 - p
+        a = math.sqrt(nu / (k * ((SELU_LIMIT - mu) ** 2 * p + nu)))
+        return a, mu - a * (k * mu + p * SELU_LIMIT)
 
     def expectation(self, p: float, *inputs: Array) -> Array:
         a, b = self._affine(p)
