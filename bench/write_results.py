@@ -90,8 +90,8 @@ def noise(results: Results) -> str:
     if not ratios:
         return "Noise: no copy was measured"
     return (
-        "Noise: for each row np.copyto, the time of its median round divided by the time of its "
-        "best round. "
+        "Noise: for each row that times np.copyto, the time of the median round divided by the "
+        "time of the best round. "
         f"The median of these ratios is {statistics.median(ratios):.2f}, the largest is "
         f"{max(ratios):.2f}"
     )

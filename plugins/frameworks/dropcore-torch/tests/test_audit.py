@@ -265,7 +265,7 @@ def test_the_text():
     assert "scaled_dot_product_attention, p = 0.5: *.* (tests/test_audit.py:" in lines[1]
     assert re.search(" 3 calls, +72 elements ", lines[2])
     assert lines[2].endswith("dropcore_torch.Dropout, p = 0.25: *.*.out")
-    assert lines[3] == "* time of the whole call, of which dropout is only a part"
+    assert lines[3] == "# time of the whole call, of which dropout is only a part"
     assert lines[4] == "did not drop, although p is above 0: *.*.drop"
     assert len(lines) == 5
     names = {name: nn.Dropout(0.5) for name in ("drop1", "drop2", "a", "b", "c", "d")}

@@ -16,7 +16,7 @@ def table(calls: Sequence[Call], seconds: float, without_backward: str, idle: Se
     lines = [f"{passes} of {seconds * 1e3:.3g} ms: {_totals(calls, seconds)}"]
     lines += [_line(kind, seconds) for kind in _kinds(calls)]
     if any(call.whole for call in calls):
-        lines.append("* time of the whole call, of which dropout is only a part")
+        lines.append("# time of the whole call, of which dropout is only a part")
     if any(call.by == "other" for call in calls):
         lines.append("other: random numbers drawn by other code, for dropout or for something else")
     if without_backward:
@@ -52,7 +52,7 @@ def _line(calls: list[Call], seconds: float) -> str:
     counted = f"{len(calls)} call{'s' * (len(calls) > 1)},"
     return (
         f"{first.by:8} {counted:>10} {sum(call.elements for call in calls):>11,} elements "
-        f"{own * 1e3:9.3f} ms {own / seconds:6.1%}{'*' if first.whole else ' '} "
+        f"{own * 1e3:9.3f} ms {own / seconds:6.1%}{'#' if first.whole else ' '} "
         f"{first.what}{p}{f', {again} of them again in backward' if again else ''}: "
         f"{_some(_place(call) for call in calls)}"
     )
