@@ -139,9 +139,9 @@ cdef inline void fold(
     lanes* tie,  # OUT, for each column: u == T
 ) noexcept nogil:
     # The loop goes from the least to the most significant plane. Where a plane's bit differs from
-    # T's bit, the plane's bit overrules the planes before: a bit of 1 means u > T. The branches are
-    # the same for all groups of a call, so the processor predicts the branches. A comparison
-    # without branches would need twice as many instructions.
+    # T's bit, the plane's bit overrules the less significant planes: a bit of 1 means u > T. The
+    # branches are the same for all groups of a call, so the processor predicts the branches. A
+    # comparison without branches would need twice as many instructions.
     cdef lanes p
     cdef int j, k
     for k in range(columns):
