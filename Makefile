@@ -3,7 +3,7 @@
 #   make demo      train networks on real data, with and without dropout
 #   make lab       open a page in the browser: build a network, train it, see its masks
 #   make test-quick   run the tests of masks, gradients, variants and errors: two minutes
-#   make test      lint, and run the tests of the core and of the variants: ten minutes
+#   make test      lint, and test the core, the experiments and the variants: ten minutes
 #   make lint      check style and types
 #   make docs      build the documentation as a site, in out/docs
 #   make coverage  list the lines that no test runs
