@@ -134,9 +134,10 @@ class Piece(Protocol):
 
 
 def run_pieces(pieces: Sequence[Piece]) -> None:
-    """Run all pieces, on this thread and on the workers, which may still run pieces on return.
+    """Run all pieces, on this thread and on the workers.
 
-    A signal handler may raise at any point of this function.
+    When this function returns, workers may still run pieces. A signal handler may raise at any
+    point of this function.
     """
     if not getattr(_here, "is_worker", False):
         _offer(pieces[1:])

@@ -14,10 +14,11 @@
 # B. A group has 32 keep words. One run of the cipher has 32 calls of `select_at` and makes WIDTH
 #    blocks, so a group of 16 blocks needs 16 / WIDTH runs. Therefore every (16 / WIDTH)-th call
 #    selects the elements of one keep word: every call, if a register has sixteen lanes. With one
-#    lane, this rule would select at every 16th call, but a double round has only eight calls. So
-#    the code selects at every eighth call of every second run: at 32 calls of a group too. With
-#    eight or four lanes, each call could instead select the elements of a half or a quarter of a
-#    word. This would be slow, because GCC unrolls such short loops before it vectorises them.
+#    lane the rule says every 16th call, but `turn` numbers only the eight calls of a double round.
+#    So the code selects at every eighth call, in every second run. This also gives 32 selects in
+#    each group, one for each keep word. With eight or four lanes, each call could instead select
+#    the elements of a half or a quarter of a word. This would be slow, because GCC unrolls such
+#    short loops before it vectorises them.
 # C. If y does not begin at a cache line, the select is shifted to whole lines (select.pxi, A). The
 #    select of a group then begins with the last elements of the previous group, and uses the last
 #    keep word of the previous group for these elements. The same number of elements at the end of

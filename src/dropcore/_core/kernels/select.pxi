@@ -15,11 +15,11 @@
 #    stage. The earlier stage (`leads`) leaves this span out, and the later stage (`follows`)
 #    selects it. If each stage stored its part of a line by non-temporal stores, the second store
 #    would force a read of the line from memory.
-# D. `select_rest` selects the last n % 32 elements. Fewer than 32 elements lie before the first
-#    span, and fewer than 32 between the last span and the last n % 32 elements. For these two ends,
-#    one select computes all 32 elements of the first keep word, and another select computes all 32
-#    elements of the last whole keep word. A select of fewer elements would take longer. Both
-#    results are computed before anything is stored, because y may be x, and are stored last.
+# D. `select_rest` selects the last n % 32 elements. Of the other elements, fewer than 32 lie before
+#    the first span, and fewer than 32 after the last span. Each of these two ends is selected
+#    together with its neighbours, by one select of 32 elements: those of the first keep word, and
+#    those of the last whole keep word. A select of fewer elements would take longer. Both results
+#    are computed before anything is stored, because y may be x, and are stored last.
 
 cdef inline int ahead_of(const element* y) noexcept nogil:
     # How many elements of y come before its first whole cache line.
