@@ -16,10 +16,11 @@
 #    selects it. If each stage stored its part of a line by non-temporal stores, the second store
 #    would force a read of the line from memory.
 # D. `select_rest` selects the last n % 32 elements. Of the other elements, fewer than 32 lie before
-#    the first span, and fewer than 32 after the last span. Each of these two ends is selected
-#    together with its neighbours, by one select of 32 elements: those of the first keep word, and
-#    those of the last whole keep word. A select of fewer elements would take longer. Both results
-#    are computed before anything is stored, because y may be x, and are stored last.
+#    the first span, and fewer than 32 after the last span. The elements before the first span are
+#    selected with the other elements of the first keep word, by one select of 32 elements. The
+#    elements after the last span are selected with the other elements of the last whole keep word.
+#    A select of fewer elements would take longer. Both results are computed before anything is
+#    stored, because y may be x, and are stored last.
 
 cdef inline int ahead_of(const element* y) noexcept nogil:
     # How many elements of y come before its first whole cache line.
