@@ -39,10 +39,11 @@ def test_sgd_with_weight_decay():
 
 @pytest.mark.parametrize(
     ("gradients", "expected"),
-    # t=1: m = 1, v = 1; divided by 0.5 and by 0.25: 2 / sqrt(4) = 1
+    # Step 1: m = 1 and v = 1. Corrected for their bias, they are 1 / 0.5 = 2 and 1 / 0.25 = 4, so
+    # the step is 2 / sqrt(4) = 1, times lr.
     [
-        ([2.0, -1.0], [0.9, 0.9]),  # t=2: m = 0.5 - 0.5 = 0
-        ([2.0, 2.0], [0.9, 0.8]),  # t=2: 1.5 / 0.75 and 1.75 / 0.4375: 2 / sqrt(4) = 1
+        ([2.0, -1.0], [0.9, 0.9]),  # step 2: m = 0.5 - 0.5 = 0
+        ([2.0, 2.0], [0.9, 0.8]),  # step 2: 1.5 / 0.75 = 2, 1.75 / 0.4375 = 4
     ],
 )
 def test_adam(gradients, expected):

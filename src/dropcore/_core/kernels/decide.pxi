@@ -97,9 +97,9 @@ cdef void draw_tie_key(Decider* d) noexcept nogil:
 
 
 cdef inline void expect_ties(Decider* d) noexcept nogil:
-    # Computes the tie key (t0 and t1) before the first of several groups: the processor overlaps
-    # the key's block with the first group. If `settle` computed the key, all ties of the first
-    # group would wait for this block.
+    # Computes the tie key (t0 and t1) before the first of several groups. The processor then
+    # overlaps the block of the tie key with the first group. If `settle` computed the tie key, all
+    # ties of the first group would wait for this block.
     if d.remainder and not d.has_tie_key:
         draw_tie_key(d)
 

@@ -134,7 +134,8 @@ cdef class Mask:
     cdef object copy  # a copy of x if x has gaps; None after its use
 
     cdef tuple forward(self, x, bint keep_bits):
-        # Returns y, and a tensor with the bits for `backward`, or None without `keep_bits`.
+        # Returns y and a tensor with the bits for `backward`. Without `keep_bits` there is None in
+        # place of the tensor.
         cdef Seen source, target, packed
         cdef dropcore_layout layout
         cdef uint8_t* bits = NULL

@@ -25,7 +25,7 @@ from dropcore_torch.private import (
 )
 from dropcore_torch.source import Source, Traced, is_compiling
 
-# A number of weights. For fewer weights, the whole form is faster than `blocks`.
+# Without the node, `blocks` is faster than the whole form from this number of weights on.
 SMALL = 1 << 20
 
 

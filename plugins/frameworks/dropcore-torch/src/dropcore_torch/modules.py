@@ -103,10 +103,11 @@ class _Module(nn.Module):
 
     def forward(self, input: Tensor, **inputs: Tensor) -> Tensor:
         """Drop elements of `input` in training; `inputs` are the variant's further inputs."""
-        rule, inplace = self.rule, self.inplace and self.takes_inplace
+        rule = self.rule
         if not self.training and self.passes(input):
             return input
         if not (inputs or is_compiling()):  # the fast path, if possible
+            inplace = self.inplace and self.takes_inplace
             y = paths.dropout(input, self.p, self.training, inplace, rule, self.source)
             if y is not None:
                 return y

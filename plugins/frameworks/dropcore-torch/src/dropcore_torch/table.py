@@ -34,8 +34,12 @@ def _totals(calls: Sequence[Call], seconds: float) -> str:
         own = [call for call in calls if call.by == by]
         if own:
             share = sum(call.seconds for call in own) / seconds
-            parts.append(f"{by} {len(own)} call{'s' * (len(own) > 1)}, {share:.1%}")
+            parts.append(f"{by} {_count(own)}, {share:.1%}")
     return "; ".join(parts) or "nothing dropped"
+
+
+def _count(calls: Sequence[Call]) -> str:
+    return f"{len(calls)} call{'s' * (len(calls) > 1)}"
 
 
 def _kinds(calls: Sequence[Call]) -> list[list[Call]]:
@@ -49,9 +53,9 @@ def _line(calls: list[Call], seconds: float) -> str:
     first, own = calls[0], sum(call.seconds for call in calls)
     p = "" if first.p is None else f", p = {first.p:g}"
     again = sum(call.again for call in calls)
-    counted = f"{len(calls)} call{'s' * (len(calls) > 1)},"
     return (
-        f"{first.by:8} {counted:>10} {sum(call.elements for call in calls):>11,} elements "
+        f"{first.by:8} {_count(calls) + ',':>10} "
+        f"{sum(call.elements for call in calls):>11,} elements "
         f"{own * 1e3:9.3f} ms {own / seconds:6.1%}{'#' if first.whole else ' '} "
         f"{first.what}{p}{f', {again} of them again in backward' if again else ''}: "
         f"{_some(_place(call) for call in calls)}"
